@@ -1,0 +1,89 @@
+"""Typed errors for bad input from outside: each says what is wrong, where, and the remedy.
+
+Bad *data* is never an exception: it is NaN plus a flag.
+"""
+
+from __future__ import annotations
+
+
+class FluxTowerError(Exception):
+    """Root of every error that Fluxtower raises on purpose."""
+
+
+class ConfigError(FluxTowerError):
+    """A configuration (station file, settings) that cannot be used.
+
+    Parameters
+    ----------
+    file : str
+        File, or the environment, that holds the key.
+    key : str
+        Dotted key, e.g. ``sonic.height``.
+    expected, got : str
+        What is accepted there and what was found.
+    """
+
+    def __init__(self, file: str, key: str, expected: str, got: str) -> None:
+        self.file, self.key, self.expected, self.got = file, key, expected, got
+        super().__init__(f"{file}: {key}: expected {expected}, got {got}")
+
+
+class PayloadError(FluxTowerError):
+    """Bytes that cannot be turned into a record; they are kept in the ``reject`` table.
+
+    Parameters
+    ----------
+    reason : str
+        What is wrong and, where it helps, what was expected.
+    topic, station : str, optional
+        Where the bytes came from; filled in by the caller that knows.
+    offset : int, optional
+        Byte offset of the fault.
+    """
+
+    def __init__(self, reason: str, *, topic: str = "", station: str = "", offset: int | None = None) -> None:
+        self.reason, self.topic, self.station, self.offset = reason, topic, station, offset
+        where = f"{topic}: " if topic else ""
+        at = f" (byte {offset})" if offset is not None else ""
+        super().__init__(f"{where}{reason}{at}")
+
+
+class UnknownStation(FluxTowerError):
+    """No station of that id is registered."""
+
+    def __init__(self, station: str) -> None:
+        self.station = station
+        super().__init__(f"unknown station {station!r}: register it with `fluxtower station add FILE.toml`")
+
+
+class UnknownVariable(FluxTowerError):
+    """A name that is neither in the variables table nor declared by the station."""
+
+    def __init__(self, variable: str, where: str = "") -> None:
+        self.variable, self.where = variable, where
+        at = f" in {where}" if where else ""
+        super().__init__(f"unknown variable {variable!r}{at}: `fluxtower variables` lists the known ones")
+
+
+class StoreError(FluxTowerError):
+    """The database refused an operation."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached: back off, try again, do not acknowledge."""
+
+
+class ProcessingError(FluxTowerError):
+    """A step of a half-hour failed: the interval is marked and the work goes on."""
+
+    def __init__(self, step: str, station: str, interval: str, reason: str) -> None:
+        self.step, self.station, self.interval, self.reason = step, station, interval, reason
+        super().__init__(f"{station} {interval}: step {step} failed: {reason}")
+
+
+class SetupError(FluxTowerError):
+    """The machine cannot run what was asked (no network, a taken port, a full disk); says the remedy."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
+        super().__init__(f"{what}\n  remedy: {remedy}")

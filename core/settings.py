@@ -1,0 +1,95 @@
+"""Settings of one installation: read once, in ``main``, from ``FLUXTOWER_*`` in the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations.
+
+    With neither ``dsn`` nor ``broker`` given, the private servers under ``var`` are used
+    (``fluxtower up`` starts them); either one given means: use that server, start none.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="FLUXTOWER_", extra="ignore", frozen=True)
+
+    var: Path = Field(ROOT / "var", description="Folder for servers, data, logs and secrets.")
+    dsn: str | None = Field(None, description="PostgreSQL address of an existing TimescaleDB, e.g. postgresql://user@host/db.")
+    broker: str | None = Field(None, description="Address of an existing MQTT broker, e.g. mqtt://user:password@host:1883.")
+    db_port: int = Field(15432, ge=1024, le=65535, description="Loopback port of the private PostgreSQL.")
+    broker_port: int = Field(11883, ge=1024, le=65535, description="Loopback port of the private Mosquitto.")
+    api_host: str = Field("127.0.0.1", description="Address on which the API and the pages listen.")
+    api_port: int = Field(18080, ge=1024, le=65535, description="Port of the API and the pages.")
+    topic_root: str = Field("flux/v1", description="First levels of every MQTT topic.")
+    collector: str = Field("collector", description="MQTT client id of the collector: its persistent session has this name.")
+    batch_seconds: float = Field(0.2, gt=0, le=10, description="Longest time a message waits for its commit. [s]")
+    batch_messages: int = Field(2000, ge=1, description="Most messages in one commit.")
+    in_flight: int = Field(8000, ge=1, le=65535, description="Most messages the broker may send before an acknowledgement: bounds memory.")
+    worker_seconds: float = Field(1.0, gt=0, description="How often the worker looks for half-hours that are due. [s]")
+    debian_mirror: str | None = Field(None, description="Debian mirror for the private servers where the machine's own apt has none (Ubuntu).")
+    grafana_url: str | None = Field(None, description="Grafana to push the dashboards to.")
+    grafana_token: str | None = Field(None, description="Service-account token of that Grafana.")
+
+    @property
+    def store_dsn(self) -> str:
+        """PostgreSQL address in use: the one given, or the private server's."""
+        if self.dsn:
+            return self.dsn
+        return f"postgresql://fluxtower:{self.secret('database')}@127.0.0.1:{self.db_port}/fluxtower"
+
+    @property
+    def broker_url(self) -> str:
+        """MQTT address in use: the one given, or the private broker's."""
+        return self.broker or f"mqtt://127.0.0.1:{self.broker_port}"
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder for Unix sockets: ``var/run``, or a private folder in the temporary directory where that path is too long."""
+        run = self.var.resolve() / "run"
+        if len(str(run)) <= 80:
+            return run
+        name = hashlib.sha256(str(run).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"fluxtower-{os.getuid()}-{name}"
+
+    def secret(self, name: str) -> str:
+        """Return the password of that name from ``var/secrets``, making it at first use (mode 0600)."""
+        path = self.var / "secrets" / name
+        try:
+            return path.read_text().strip()
+        except FileNotFoundError:
+            pass
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(24))
+        except FileExistsError:  # another process made it between our look and our write
+            pass
+        return path.read_text().strip()
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises
+    ------
+    ConfigError
+        A value that is out of range or of the wrong type; names the environment variable.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = "FLUXTOWER_" + str(first["loc"][0]).upper()
+        raise ConfigError("environment", key, first["msg"], repr(first["input"])) from None
