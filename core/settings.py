@@ -26,19 +26,29 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FLUXTOWER_", extra="ignore", frozen=True)
 
     var: Path = Field(ROOT / "var", description="Folder for servers, data, logs and secrets.")
-    dsn: str | None = Field(None, description="PostgreSQL address of an existing TimescaleDB, e.g. postgresql://user@host/db.")
-    broker: str | None = Field(None, description="Address of an existing MQTT broker, e.g. mqtt://user:password@host:1883.")
+    dsn: str | None = Field(
+        None, description="PostgreSQL address of an existing TimescaleDB, e.g. postgresql://user@host/db."
+    )
+    broker: str | None = Field(
+        None, description="Address of an existing MQTT broker, e.g. mqtt://user:password@host:1883."
+    )
     db_port: int = Field(15432, ge=1024, le=65535, description="Loopback port of the private PostgreSQL.")
     broker_port: int = Field(11883, ge=1024, le=65535, description="Loopback port of the private Mosquitto.")
     api_host: str = Field("127.0.0.1", description="Address on which the API and the pages listen.")
     api_port: int = Field(18080, ge=1024, le=65535, description="Port of the API and the pages.")
     topic_root: str = Field("flux/v1", description="First levels of every MQTT topic.")
-    collector: str = Field("collector", description="MQTT client id of the collector: its persistent session has this name.")
+    collector: str = Field(
+        "collector", description="MQTT client id of the collector: its persistent session has this name."
+    )
     batch_seconds: float = Field(0.2, gt=0, le=10, description="Longest time a message waits for its commit. [s]")
     batch_messages: int = Field(2000, ge=1, description="Most messages in one commit.")
-    in_flight: int = Field(8000, ge=1, le=65535, description="Most messages the broker may send before an acknowledgement: bounds memory.")
+    in_flight: int = Field(
+        8000, ge=1, le=65535, description="Most messages the broker may send before an acknowledgement: bounds memory."
+    )
     worker_seconds: float = Field(1.0, gt=0, description="How often the worker looks for half-hours that are due. [s]")
-    debian_mirror: str | None = Field(None, description="Debian mirror for the private servers where the machine's own apt has none (Ubuntu).")
+    debian_mirror: str | None = Field(
+        None, description="Debian mirror for the private servers where the machine's own apt has none (Ubuntu)."
+    )
     grafana_url: str | None = Field(None, description="Grafana to push the dashboards to.")
     grafana_token: str | None = Field(None, description="Service-account token of that Grafana.")
 

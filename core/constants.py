@@ -1,0 +1,15 @@
+"""Physical constants, in SI, as the field's reference programs use them (one value, one place)."""
+
+R_UNIVERSAL = 8.314  # universal gas constant [J mol-1 K-1]
+R_DRY = 287.04  # gas constant of dry air [J kg-1 K-1]
+R_VAPOUR = 461.5  # gas constant of water vapour [J kg-1 K-1]
+M_DRY = 28.97e-3  # molar mass of dry air [kg mol-1]
+M_H2O = 18.02e-3  # molar mass of water [kg mol-1]
+M_CO2 = 44.01e-3  # molar mass of carbon dioxide [kg mol-1]
+M_CH4 = 16.04e-3  # molar mass of methane [kg mol-1]
+MU = M_DRY / M_H2O  # ratio of molar masses, dry air to water [1]
+KARMAN = 0.41  # von Karman's constant [1]
+GRAVITY = 9.81  # [m s-2]
+ZERO_CELSIUS = 273.15  # [K]
+SONIC_HUMIDITY = 0.51  # humidity term of sonic temperature, Ts = T (1 + 0.51 q) [1]
+EARTH_ROTATION = 7.2921e-5  # angular velocity of the Earth [rad s-1]

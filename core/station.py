@@ -1,0 +1,298 @@
+"""The station file (TOML): who the station is, what stands where, which channel is what, which methods are used.
+
+Every mistake is a ``ConfigError`` that names file, key, expected and got.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from core.errors import ConfigError, UnknownVariable
+from core.variables import si_scale
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+MAX_CHANNELS = 32
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, ignored_types=(cached_property,))
+
+
+class Identity(_Part):
+    """Who and where the station is."""
+
+    id: Name
+    name: str
+    name_zh: str = ""
+    latitude: float = Field(ge=-90, le=90, description="degrees north")
+    longitude: float = Field(ge=-180, le=180, description="degrees east")
+    altitude: float = Field(ge=-430, le=8850, description="metres above sea level")
+    utc_offset: float = Field(ge=-12, le=14, description="local STANDARD time minus UTC, hours")
+    description: str = ""
+    source: str = Field("", description="where the data come from; a simulated station says so here")
+
+
+class Site(_Part):
+    """The surface around the tower. Lengths in metres."""
+
+    canopy_height: float = Field(ge=0, le=120)
+    displacement_height: float | None = Field(None, ge=0, le=120, description="default 0.67 canopy heights")
+    roughness_length: float | None = Field(None, gt=0, le=20, description="default 0.15 canopy heights")
+
+    @property
+    def displacement(self) -> float:
+        """Zero-plane displacement. [m]"""
+        return 0.67 * self.canopy_height if self.displacement_height is None else self.displacement_height
+
+    @property
+    def roughness(self) -> float:
+        """Roughness length, at least 1 mm. [m]"""
+        return max(0.15 * self.canopy_height, 1e-3) if self.roughness_length is None else self.roughness_length
+
+
+class Sonic(_Part):
+    """The sonic anemometer."""
+
+    model: str
+    height: float = Field(gt=0, le=500, description="metres above ground")
+    north_offset: float = Field(0.0, ge=-360, le=360, description="degrees clockwise from north")
+
+
+class Analyzer(_Part):
+    """A gas analyser; separations from the sonic's centre in metres, tube in metres, flow in L min-1."""
+
+    model: str
+    gases: tuple[Literal["CO2", "H2O", "CH4"], ...] = Field(min_length=1)
+    path: Literal["open", "closed"] = "open"
+    northward_separation: float = Field(0.0, ge=-20, le=20)
+    eastward_separation: float = Field(0.0, ge=-20, le=20)
+    vertical_separation: float = Field(0.0, ge=-20, le=20)
+    tube_length: float | None = Field(None, gt=0, le=200)
+    tube_diameter: float | None = Field(None, gt=0, le=0.1)
+    flow_rate: float | None = Field(None, gt=0, le=200)
+
+    @model_validator(mode="after")
+    def _closed_path_has_a_tube(self) -> Analyzer:
+        if self.path == "closed" and None in (self.tube_length, self.tube_diameter, self.flow_rate):
+            raise ValueError("tube_length, tube_diameter and flow_rate for a closed path")
+        return self
+
+
+class Channel(_Part):
+    """One channel of a stream: the sender's name, and what it measures in which unit."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    variable: str
+    unit: str
+
+    @model_validator(mode="after")
+    def _unit_measures_variable(self) -> Channel:
+        try:
+            si_scale(self.variable, self.unit)
+        except UnknownVariable:
+            raise ValueError(f"a known variable (`fluxtower variables` lists them), not {self.variable!r}") from None
+        return self
+
+
+class Stream(_Part):
+    """What a station sends under one name: high-rate blocks or slow readings."""
+
+    name: Name
+    kind: Literal["block", "reading"]
+    rate: float | None = Field(None, gt=0, le=1000, description="samples a second, for blocks")
+    interval: float | None = Field(None, gt=0, le=86400, description="seconds between readings")
+    channels: tuple[Channel, ...] = Field(min_length=1, max_length=MAX_CHANNELS)
+
+    @model_validator(mode="after")
+    def _step_is_given(self) -> Stream:
+        if self.kind == "block" and self.rate is None:
+            raise ValueError("rate (samples a second) for a stream of blocks")
+        if self.kind == "reading" and self.interval is None:
+            raise ValueError("interval (seconds) for a stream of readings")
+        names = [channel.name for channel in self.channels]
+        if len(set(names)) < len(names):
+            raise ValueError("channel names that differ")
+        return self
+
+    @property
+    def dt_ns(self) -> int:
+        """Time between samples or readings. [ns]"""
+        return round(1e9 / self.rate) if self.rate else round(1e9 * (self.interval or 0))
+
+    @cached_property
+    def channel_index(self) -> dict[str, int]:
+        """Channel name -> its place in the stream's vectors."""
+        return {channel.name: i for i, channel in enumerate(self.channels)}
+
+    def channel_of(self, variable: str) -> Channel | None:
+        """Return the first channel that measures a variable."""
+        return next((channel for channel in self.channels if channel.variable == variable), None)
+
+
+class Methods(_Part):
+    """Which method each step of the half-hour uses; names out of ``fluxcalc``'s registries."""
+
+    despike: str = "vickers_mahrt_1997"
+    rotation: str = "double"
+    lag: str = "covariance_maximum"
+    detrend: str = "block"
+    density: str = "wpl"
+    spectral: str = "none"
+    quality: str = "mauder_foken_2004"
+
+
+class Flux(_Part):
+    """How half-hours are made."""
+
+    stream: Name
+    meteorology: Name | None = Field(None, description="stream of readings that gives TA, RH, PA, SW_IN")
+    averaging_minutes: int = Field(30, ge=1, le=120)
+    lateness_seconds: float = Field(60.0, ge=0, le=7 * 86400, description="how long to wait for late samples")
+    max_missing_percent: float = Field(10.0, ge=0, le=100)
+    methods: Methods = Methods()
+
+    @field_validator("averaging_minutes")
+    @classmethod
+    def _divides_the_day(cls, minutes: int) -> int:
+        if 1440 % minutes:
+            raise ValueError("minutes that divide a day evenly")
+        return minutes
+
+
+class Station(_Part):
+    """A whole station file, validated."""
+
+    station: Identity
+    site: Site | None = None
+    sonic: Sonic | None = None
+    analyzer: tuple[Analyzer, ...] = ()
+    stream: tuple[Stream, ...] = Field(min_length=1)
+    flux: Flux | None = None
+
+    @property
+    def id(self) -> str:
+        """Station id."""
+        return self.station.id
+
+    @cached_property
+    def streams(self) -> dict[str, Stream]:
+        """Streams by name."""
+        return {stream.name: stream for stream in self.stream}
+
+    def analyzer_of(self, gas: str) -> Analyzer | None:
+        """Return the analyser that measures a gas."""
+        return next((analyzer for analyzer in self.analyzer if gas in analyzer.gases), None)
+
+    @property
+    def measurement_height(self) -> float:
+        """Height of the sonic above the displacement height, z - d. [m]"""
+        if self.sonic is None or self.site is None:
+            raise ValueError(f"{self.id} has no [sonic] or no [site]")
+        return self.sonic.height - self.site.displacement
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Station:
+        if len(self.streams) < len(self.stream):
+            raise ValueError("stream: names that differ")
+        if self.flux is None:
+            return self
+        if self.sonic is None or self.site is None:
+            raise ValueError("flux: a [sonic] and a [site] beside it")
+        stream = self.streams.get(self.flux.stream)
+        if stream is None or stream.kind != "block":
+            raise ValueError(
+                f"flux.stream: a stream of kind block out of {sorted(self.streams)}, not {self.flux.stream!r}"
+            )
+        for variable in ("U", "V", "W", "T_SONIC"):
+            if stream.channel_of(variable) is None:
+                raise ValueError(f"flux.stream: a channel with variable {variable} in stream {stream.name!r}")
+        met = self.flux.meteorology
+        if met is not None and (met not in self.streams or self.streams[met].kind != "reading"):
+            raise ValueError(f"flux.meteorology: a stream of kind reading out of {sorted(self.streams)}, not {met!r}")
+        if self.measurement_height <= 0:
+            raise ValueError(
+                f"sonic.height: metres above the displacement height {self.site.displacement:g} m, not {self.sonic.height:g}"
+            )
+        return self
+
+
+def parse_station(text: str, file: str) -> Station:
+    """Read and validate the text of a station file.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    file : str
+        What to call it in errors.
+
+    Raises
+    ------
+    ConfigError
+        Unknown keys, wrong types or units, impossible geometry: names file, key, expected and got.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(file, "(syntax)", "TOML", str(error)) from None
+    try:
+        return Station.model_validate_json(_json(raw))
+    except ValidationError as error:
+        raise _config_error(file, error) from None
+
+
+def read_station(path: Path) -> Station:
+    """Read and validate a station file.
+
+    Raises
+    ------
+    ConfigError
+        As ``parse_station``, and for a file that cannot be read.
+    """
+    return parse_station(read_station_text(path), path.name)
+
+
+def read_station_text(path: Path) -> str:
+    """Return a station file's text; a file that cannot be read is a ``ConfigError``."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), "(file)", "a readable UTF-8 text file", str(error)) from None
+
+
+def config_sha256(text: str) -> str:
+    """Return the SHA-256 by which a result names the configuration that made it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _json(raw: dict[str, Any]) -> bytes:
+    import orjson
+
+    # TOML dates have no place in a station file: they come out as strings and fail where a number is expected
+    return orjson.dumps(raw, default=str)
+
+
+def _config_error(file: str, error: ValidationError) -> ConfigError:
+    """Turn pydantic's first complaint into ours; further ones are counted."""
+    first, *others = error.errors()
+    key = ".".join(str(part) if isinstance(part, str) else f"[{part}]" for part in first["loc"]).replace(".[", "[")
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    expected = "no such key" if first["type"] == "extra_forbidden" else message
+    got = "nothing" if first["type"] == "missing" else _shown(first["input"])
+    more = f" (and {len(others)} more)" if others else ""
+    if not key and ": " in message:  # a check across parts names its own key
+        key, expected = message.split(": ", 1)
+        expected, _, rest = expected.rpartition(", not ")
+        expected, got = (expected, rest) if expected else (rest, "none")
+    return ConfigError(file, key, expected, got + more)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
