@@ -1,0 +1,45 @@
+"""``python -m deploy.native install | browser | run-database``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from core.errors import FluxTowerError
+from core.settings import read_settings
+from deploy.native import browser, place, postgres, prefix
+
+
+def main() -> int:
+    """Run one command; a failure is one message with its remedy and exit status 1."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.native", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    install = commands.add_parser("install", help="unpack the private servers under var/native")
+    install.add_argument(
+        "--again",
+        action="store_true",
+        help="afresh, with the newest packages; the data stay",
+    )
+    commands.add_parser("browser", help="provide the Chromium that the tests of the pages use")
+    commands.add_parser("run-database", help="become the database server (called by the supervisor)")
+    arguments = parser.parse_args()
+    try:
+        settings = read_settings()
+        if arguments.command == "install":
+            prefix.install(settings, _report, again=arguments.again)
+        elif arguments.command == "browser":
+            browser.install(settings, _report)
+        else:
+            postgres.run_server(settings, place.find_place(settings))
+    except FluxTowerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _report(line: str) -> None:
+    print(f"  {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

