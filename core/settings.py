@@ -23,13 +23,9 @@ class Settings(BaseSettings):
     (``fluxtower up`` starts them); either one given means: use that server, start none.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="FLUXTOWER_", extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="FLUXTOWER_", extra="ignore", frozen=True)
 
-    var: Path = Field(
-        ROOT / "var", description="Folder for servers, data, logs and secrets."
-    )
+    var: Path = Field(ROOT / "var", description="Folder for servers, data, logs and secrets.")
     native: Path | None = Field(
         None,
         description="Folder of the private servers' programs, if not var/native: several vars can share them.",
@@ -42,26 +38,16 @@ class Settings(BaseSettings):
         None,
         description="Address of an existing MQTT broker, e.g. mqtt://user:password@host:1883.",
     )
-    db_port: int = Field(
-        15432, ge=1024, le=65535, description="Loopback port of the private PostgreSQL."
-    )
-    broker_port: int = Field(
-        11883, ge=1024, le=65535, description="Loopback port of the private Mosquitto."
-    )
-    api_host: str = Field(
-        "127.0.0.1", description="Address on which the API and the pages listen."
-    )
-    api_port: int = Field(
-        18080, ge=1024, le=65535, description="Port of the API and the pages."
-    )
+    db_port: int = Field(15432, ge=1024, le=65535, description="Loopback port of the private PostgreSQL.")
+    broker_port: int = Field(11883, ge=1024, le=65535, description="Loopback port of the private Mosquitto.")
+    api_host: str = Field("127.0.0.1", description="Address on which the API and the pages listen.")
+    api_port: int = Field(18080, ge=1024, le=65535, description="Port of the API and the pages.")
     topic_root: str = Field("flux/v1", description="First levels of every MQTT topic.")
     collector: str = Field(
         "collector",
         description="MQTT client id of the collector: its persistent session has this name.",
     )
-    batch_seconds: float = Field(
-        0.2, gt=0, le=10, description="Longest time a message waits for its commit. [s]"
-    )
+    batch_seconds: float = Field(0.2, gt=0, le=10, description="Longest time a message waits for its commit. [s]")
     batch_messages: int = Field(2000, ge=1, description="Most messages in one commit.")
     in_flight: int = Field(
         8000,
@@ -78,12 +64,8 @@ class Settings(BaseSettings):
         None,
         description="Debian mirror for the private servers where the machine's own apt has none (Ubuntu).",
     )
-    grafana_url: str | None = Field(
-        None, description="Grafana to push the dashboards to."
-    )
-    grafana_token: str | None = Field(
-        None, description="Service-account token of that Grafana."
-    )
+    grafana_url: str | None = Field(None, description="Grafana to push the dashboards to.")
+    grafana_token: str | None = Field(None, description="Service-account token of that Grafana.")
 
     @property
     def store_dsn(self) -> str:
@@ -99,7 +81,7 @@ class Settings(BaseSettings):
 
     @property
     def run_dir(self) -> Path:
-        """Folder for Unix sockets: ``var/run``, or a private folder in the temporary directory where that path is too long."""
+        """Folder for Unix sockets: ``var/run``, or a private one in the temporary directory if that is too long."""
         run = self.var.resolve() / "run"
         if len(str(run)) <= 80:
             return run
@@ -115,13 +97,9 @@ class Settings(BaseSettings):
             pass
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            with open(
-                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
-            ) as file:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(24))
-        except (
-            FileExistsError
-        ):  # another process made it between our look and our write
+        except FileExistsError:  # another process made it between our look and our write
             pass
         return path.read_text().strip()
 
@@ -139,6 +117,4 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = "FLUXTOWER_" + str(first["loc"][0]).upper()
-        raise ConfigError(
-            "environment", key, first["msg"], repr(first["input"])
-        ) from None
+        raise ConfigError("environment", key, first["msg"], repr(first["input"])) from None

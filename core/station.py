@@ -217,7 +217,8 @@ class Station(_Part):
             raise ValueError(f"flux.meteorology: a stream of kind reading out of {sorted(self.streams)}, not {met!r}")
         if self.measurement_height <= 0:
             raise ValueError(
-                f"sonic.height: metres above the displacement height {self.site.displacement:g} m, not {self.sonic.height:g}"
+                f"sonic.height: metres above the displacement height {self.site.displacement:g} m,"
+                f" not {self.sonic.height:g}"
             )
         return self
 

@@ -1,6 +1,7 @@
 """The variables we know: FLUXNET name, unit, plausible limits, words; and the only place that converts units.
 
-Tables, API and exports use the FLUXNET unit of each variable; computations use SI (K, Pa, mol m-3, mol mol-1, mol m-2 s-1).
+Tables, API and exports use the FLUXNET unit of each variable; computations use SI (K, Pa, mol m-3, mol mol-1,
+mol m-2 s-1).
 Units are declared by the station, converted once at the border, never guessed.
 """
 

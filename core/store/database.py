@@ -1,0 +1,184 @@
+"""Connections, transactions, errors and migrations: what all parts of the store stand on."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from core.errors import StoreError, StoreUnavailable
+from core.store.queries import migrations, named, query
+
+Connection = psycopg.Connection[DictRow]
+Row = dict[str, Any]
+
+# the server is away, restarting or overloaded, or two writers met: the same work succeeds when it is tried again
+_PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    PoolTimeout,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """State of the store as one look sees it."""
+
+    timescaledb: str
+    edition: str
+    stations: int
+    newest: datetime | None
+    intervals_waiting: int
+    intervals_failed: int
+    rejects: int
+
+
+class Database:
+    """A pool of connections that speaks our errors.
+
+    Parameters
+    ----------
+    dsn : str
+        PostgreSQL address.
+    pool_size : int
+        Most connections at once; a caller waits up to 10 s for one.
+    """
+
+    def __init__(self, dsn: str, pool_size: int) -> None:
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            dsn,
+            min_size=0,
+            max_size=pool_size,
+            open=False,
+            timeout=10,
+            check=ConnectionPool.check_connection,
+            connection_class=psycopg.Connection[DictRow],
+            kwargs={"row_factory": dict_row, "connect_timeout": 5, "options": "-c timezone=UTC"},
+        )
+        self._pool.open(wait=False)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give a connection inside a transaction: committed at the end, rolled back on an error.
+
+        Raises
+        ------
+        StoreUnavailable
+            The server is away, or the work should simply be tried again.
+        StoreError
+            The server refused the work; trying again would not help.
+        """
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except _PASSING as error:
+            raise StoreUnavailable(_explain(error)) from error
+        except psycopg.Error as error:
+            raise StoreError(str(error).strip()) from error
+
+    def rows(self, name: str, **parameters: object) -> list[Row]:
+        """Run a named statement and return its rows."""
+        with self.transaction() as connection:
+            return connection.execute(sql(name), parameters).fetchall()
+
+    def row(self, name: str, **parameters: object) -> Row | None:
+        """Run a named statement and return its first row."""
+        with self.transaction() as connection:
+            return connection.execute(sql(name), parameters).fetchone()
+
+    def wait(self, timeout: float) -> None:
+        """Wait until the server answers.
+
+        Raises
+        ------
+        StoreUnavailable
+            It did not within ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                with self.transaction() as connection:
+                    connection.execute("SELECT 1")
+                return
+            except StoreUnavailable:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.2)
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up to date; safe to run from several processes at once, and again.
+
+        Returns
+        -------
+        list of str
+            Names of the migrations that were applied now.
+
+        Raises
+        ------
+        StoreError
+            A migration that was applied earlier has changed since.
+        """
+        with self.transaction() as connection:
+            connection.execute(sql("lock_migrations"))
+            connection.execute(sql("create_extension"))
+            connection.execute(sql("create_migration_table"))
+            done = {row["name"]: row["sha256"] for row in connection.execute(sql("applied_migrations"))}
+            applied = []
+            for name, text in migrations():
+                sha256 = hashlib.sha256(text.encode()).hexdigest()
+                if name in done:
+                    if done[name] != sha256:
+                        raise StoreError(f"migration {name} was changed after it was applied: add a new one instead")
+                    continue
+                connection.execute(text)
+                connection.execute(sql("record_migration"), {"name": name, "sha256": sha256})
+                applied.append(name)
+            edition = connection.execute(sql("edition")).fetchone()
+            if applied and edition and edition["licence"] == "timescale":
+                for statement in named("community.sql").values():
+                    connection.execute(statement)
+        return applied
+
+    def health(self) -> Health:
+        """Return versions and the numbers that tell whether work is piling up."""
+        edition = self.row("edition")
+        numbers = self.row("health")
+        if edition is None or numbers is None:
+            raise StoreError("the database has no TimescaleDB: run `fluxtower migrate`")
+        name = "community" if edition["licence"] == "timescale" else "apache"
+        return Health(timescaledb=edition["version"], edition=name, **numbers)
+
+
+def sql(name: str, **fragments: str) -> str:
+    """Return a named statement, its ``{key}`` replaced by fragments of our own making (never a user's)."""
+    statement = query(name)
+    for key, fragment in fragments.items():
+        statement = statement.replace("{" + key + "}", fragment)
+    return statement
+
+
+def execute_each(connection: Connection, name: str, rows: list[Mapping[str, object]]) -> None:
+    """Run a named statement once per row, pipelined."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(sql(name), rows)
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, PoolTimeout):
+        return "the database does not answer: is it running? (`fluxtower status`, FLUXTOWER_DSN)"
+    return str(error).strip()

@@ -1,0 +1,107 @@
+"""Half-hours: which are due, and their results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+import polars as pl
+
+from core.records import FluxRecord
+from core.store.database import Database, Row, sql
+from core.store.readback import UTC_TIME
+from core.store.stations import get_station
+from core.variables import FLUX_COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class DueInterval:
+    """An averaging interval whose data are newer than its result."""
+
+    station: str
+    start: datetime
+    revision: int
+
+
+def due_intervals(database: Database, now: datetime, limit: int) -> list[DueInterval]:
+    """Return intervals that are complete, or whose lateness allowance is over, and that have data not yet computed."""
+    return [
+        DueInterval(row["station"], row["time"], row["revision"])
+        for row in database.rows("due_intervals", now=now, limit=limit)
+    ]
+
+
+def interval_revision(database: Database, station: str, start: datetime) -> int | None:
+    """Return the revision of an interval's data; read it BEFORE the data: what comes meanwhile makes it due again."""
+    row = database.row("interval_revision", station=get_station(database, station).key, time=start)
+    return None if row is None else int(row["revision"])
+
+
+def put_flux(database: Database, record: FluxRecord, *, config_sha256: str, code_version: str, revision: int) -> None:
+    """Store a result; the one it replaces goes to ``flux_history``, and a newer one that is there stays."""
+    key = {"station": get_station(database, record.station).key, "time": record.start, "revision": revision}
+    row = {
+        **{name.lower(): _number(record.values.get(name, math.nan)) for name in FLUX_COLUMNS},
+        "time": record.start,
+        "ends": record.end,
+        "station": key["station"],
+        "reasons": dict(record.reasons),
+        "diagnostics": {name: _number(value) for name, value in record.diagnostics.items()},
+        "config_sha256": config_sha256,
+        "code_version": code_version,
+        "revision": revision,
+    }
+    with database.transaction() as connection:
+        row["computed"] = connection.execute("SELECT now() AS now").fetchone()["now"]  # type: ignore[index]
+        connection.execute(sql("keep_old_flux"), key)
+        connection.execute(sql("delete_old_flux"), key)
+        connection.execute(sql("insert_flux"), {"row": orjson.dumps(row).decode()})
+        connection.execute(sql("interval_done"), {**key, "failure": None})
+
+
+def fail_interval(database: Database, station: str, start: datetime, revision: int, failure: str) -> None:
+    """Mark an interval as failed, with the reason; new data make it due again."""
+    key = get_station(database, station).key
+    with database.transaction() as connection:
+        connection.execute(
+            sql("interval_done"), {"station": key, "time": start, "revision": revision, "failure": failure}
+        )
+
+
+def read_fluxes(database: Database, station: str, start: datetime, end: datetime) -> pl.DataFrame:
+    """Read results of [start, end): ``start``, ``end``, FLUXNET columns, reasons and diagnostics (JSON), origin."""
+    rows = database.rows("fluxes", station=get_station(database, station).key, start=start, end=end)
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
+        "start": UTC_TIME,
+        "end": UTC_TIME,
+        **dict.fromkeys(FLUX_COLUMNS, pl.Float64),
+        **dict.fromkeys(("reasons", "diagnostics", "config_sha256", "code_version"), pl.String),
+        "computed": UTC_TIME,
+    }
+    return pl.DataFrame([_flux(row) for row in rows], schema=schema, orient="row")
+
+
+def flux_span(database: Database, station: str) -> tuple[datetime, datetime] | None:
+    """Return start of the first and end of the last half-hour of a station, None without one."""
+    row = database.row("flux_span", station=get_station(database, station).key)
+    return None if row is None or row["first"] is None else (row["first"], row["last"])
+
+
+def _flux(row: Mapping[str, object]) -> Row:
+    return {
+        "start": row["time"],
+        "end": row["ends"],
+        **{name: row[name.lower()] for name in FLUX_COLUMNS},
+        "reasons": orjson.dumps(row["reasons"]).decode(),
+        "diagnostics": orjson.dumps(row["diagnostics"]).decode(),
+        "config_sha256": row["config_sha256"],
+        "code_version": row["code_version"],
+        "computed": row["computed"],
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,212 @@
+-- Every statement of the store, by name; `core.store.queries` loads this file.
+
+-- name: lock_migrations
+SELECT pg_advisory_xact_lock(hashtext('fluxtower migrations'));
+
+-- name: create_migration_table
+CREATE TABLE IF NOT EXISTS schema_migration (
+    name    text PRIMARY KEY,
+    sha256  text NOT NULL,
+    applied timestamptz NOT NULL DEFAULT now()
+);
+
+-- name: create_extension
+CREATE EXTENSION IF NOT EXISTS timescaledb;
+
+-- name: applied_migrations
+SELECT name, sha256 FROM schema_migration;
+
+-- name: record_migration
+INSERT INTO schema_migration (name, sha256) VALUES (%(name)s, %(sha256)s);
+
+-- name: has_job_queue
+SELECT to_regclass('procrastinate_jobs') IS NOT NULL AS present;
+
+-- name: edition
+SELECT extversion AS version, current_setting('timescaledb.license', true) AS licence
+FROM pg_extension WHERE extname = 'timescaledb';
+
+-- name: health
+SELECT (SELECT count(*) FROM station) AS stations,
+       (SELECT max(received) FROM latest) AS newest,
+       (SELECT count(*) FROM interval_state WHERE computed IS NULL OR computed < revision) AS intervals_waiting,
+       (SELECT count(*) FROM interval_state WHERE failure IS NOT NULL) AS intervals_failed,
+       (SELECT count(*) FROM reject) AS rejects;
+
+-- name: put_station
+INSERT INTO station (id) VALUES (%(id)s)
+ON CONFLICT (id) DO UPDATE SET id = excluded.id
+RETURNING key;
+
+-- name: newest_config
+SELECT sha256 FROM station_config WHERE station = %(station)s ORDER BY valid_from DESC LIMIT 1;
+
+-- name: put_config
+INSERT INTO station_config (station, sha256, toml) VALUES (%(station)s, %(sha256)s, %(toml)s);
+
+-- name: put_stream
+INSERT INTO stream (station, name, kind, dt_ns, channels, variables, units)
+VALUES (%(station)s, %(name)s, %(kind)s, %(dt_ns)s, %(channels)s, %(variables)s, %(units)s)
+ON CONFLICT DO NOTHING;
+
+-- name: stations
+SELECT key, station, valid_from, sha256, toml FROM v_station ORDER BY station;
+
+-- name: station
+SELECT key, station, valid_from, sha256, toml FROM v_station WHERE station = %(id)s;
+
+-- name: streams
+SELECT st.key, s.id AS station, s.key AS station_key, st.name, st.kind, st.dt_ns, st.channels, st.variables, st.units
+FROM stream st JOIN station s ON s.key = st.station
+WHERE %(station)s::text IS NULL OR s.id = %(station)s
+ORDER BY st.key;
+
+-- name: stage_blocks
+CREATE TEMP TABLE staged_block (LIKE sample_block INCLUDING DEFAULTS) ON COMMIT DROP;
+
+-- name: insert_staged_blocks
+INSERT INTO sample_block SELECT DISTINCT ON (station, stream, time) * FROM staged_block ORDER BY station, stream, time
+ON CONFLICT (station, stream, time) DO NOTHING
+RETURNING station, stream, time;
+
+-- name: insert_reading
+INSERT INTO reading (time, station, stream, values)
+SELECT r.time, r.station, r.stream, ARRAY(SELECT jsonb_array_elements_text(r.values)::real)
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (time timestamptz, station int, stream int, values jsonb)
+ORDER BY r.station, r.stream, r.time
+ON CONFLICT (station, stream, time) DO NOTHING
+RETURNING station, stream, time;
+
+-- name: insert_reject
+INSERT INTO reject (topic, station, reason, payload) VALUES (%(topic)s, %(station)s, %(reason)s, %(payload)s);
+
+-- name: merge_minute
+-- the parts of a minute come in several messages: combine n, mean and sd exactly (Chan et al. 1979)
+INSERT INTO minute AS old (time, station, stream, n, mean, min, max, sd)
+VALUES (%(time)s, %(station)s, %(stream)s, %(n)s, %(mean)s, %(min)s, %(max)s, %(sd)s)
+ON CONFLICT (station, stream, time) DO UPDATE SET (n, mean, min, max, sd) = (
+    SELECT array_agg(n1 + n2 ORDER BY i),
+           array_agg(CASE WHEN n1 = 0 THEN mean2 WHEN n2 = 0 THEN mean1
+                          ELSE (n1 * mean1 + n2 * mean2) / (n1 + n2) END ORDER BY i),
+           array_agg(CASE WHEN n1 = 0 THEN min2 WHEN n2 = 0 THEN min1 ELSE least(min1, min2) END ORDER BY i),
+           array_agg(CASE WHEN n1 = 0 THEN max2 WHEN n2 = 0 THEN max1 ELSE greatest(max1, max2) END ORDER BY i),
+           array_agg(CASE WHEN n1 = 0 THEN sd2 WHEN n2 = 0 THEN sd1
+                          ELSE sqrt((n1 * sd1 ^ 2 + n2 * sd2 ^ 2 + (mean1 - mean2) ^ 2 * n1 * n2 / (n1 + n2)) / (n1 + n2)) END
+                     ORDER BY i)
+    FROM unnest(old.n, old.mean, old.min, old.max, old.sd,
+                excluded.n, excluded.mean, excluded.min, excluded.max, excluded.sd)
+         WITH ORDINALITY AS x (n1, mean1, min1, max1, sd1, n2, mean2, min2, max2, sd2, i));
+
+-- name: put_latest
+INSERT INTO latest AS old (stream, station, time, received, values)
+VALUES (%(stream)s, %(station)s, %(time)s, now(), %(values)s)
+ON CONFLICT (stream) DO UPDATE SET
+    received = excluded.received,
+    time = greatest(old.time, excluded.time),
+    values = CASE WHEN excluded.time >= old.time THEN excluded.values ELSE old.values END;
+
+-- name: touch_interval
+INSERT INTO interval_state AS old (station, time, ends, lateness, expected, samples)
+VALUES (%(station)s, %(time)s, %(ends)s, make_interval(secs => %(lateness)s), %(expected)s, %(samples)s)
+ON CONFLICT (station, time) DO UPDATE SET
+    samples = old.samples + excluded.samples,
+    ends = excluded.ends, lateness = excluded.lateness, expected = excluded.expected,
+    revision = old.revision + 1, touched = clock_timestamp();
+
+
+-- name: blocks_between
+SELECT time, n, dt_ns, {columns}
+FROM sample_block
+WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time < %(end)s
+ORDER BY time;
+
+-- name: longest_block
+SELECT coalesce(max(n * dt_ns), 0)::bigint AS ns FROM (
+    SELECT n, dt_ns FROM sample_block
+    WHERE station = %(station)s AND stream = %(stream)s AND time < %(start)s AND time >= %(start)s - interval '1 hour'
+    ORDER BY time DESC LIMIT 1) AS newest_before;
+
+-- name: sample_span
+SELECT min(time) AS first, max(time) AS last, sum(n)::bigint AS samples
+FROM sample_block WHERE station = %(station)s AND stream = ANY(%(streams)s);
+
+-- name: readings
+SELECT time, stream, values, flags FROM reading
+WHERE station = %(station)s AND stream = ANY(%(streams)s) AND time >= %(start)s AND time < %(end)s
+ORDER BY time;
+
+-- name: unflagged_readings
+SELECT time, station, stream, values FROM reading WHERE flags IS NULL ORDER BY time LIMIT %(limit)s;
+
+-- name: put_reading_flags
+UPDATE reading SET flags = %(flags)s WHERE station = %(station)s AND stream = %(stream)s AND time = %(time)s;
+
+-- name: minutes
+SELECT time, channel, n, mean, min, max, sd FROM v_minute
+WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time < %(end)s
+ORDER BY time, channel;
+
+-- name: latest
+SELECT s.id AS station, st.name AS stream, st.channels, l.time, l.received, l.values
+FROM latest l JOIN stream st ON st.key = l.stream JOIN station s ON s.key = l.station
+WHERE %(station)s::text IS NULL OR s.id = %(station)s
+ORDER BY s.id, st.name, l.received DESC;
+
+-- name: rejects
+SELECT id, received, topic, station, reason, length(payload) AS size FROM reject ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: due_intervals
+SELECT s.id AS station, i.time, i.revision
+FROM interval_state i JOIN station s ON s.key = i.station
+WHERE (i.computed IS NULL OR i.computed < i.revision)
+  AND i.samples > 0
+  AND (i.samples >= i.expected OR greatest(i.ends, i.touched) + i.lateness <= %(now)s)
+ORDER BY i.touched LIMIT %(limit)s;
+
+-- name: interval_revision
+SELECT revision FROM interval_state WHERE station = %(station)s AND time = %(time)s;
+
+-- name: interval_done
+UPDATE interval_state SET computed = greatest(computed, %(revision)s), failure = %(failure)s
+WHERE station = %(station)s AND time = %(time)s;
+
+-- name: keep_old_flux
+INSERT INTO flux_history
+SELECT f.*, now() FROM flux f WHERE f.station = %(station)s AND f.time = %(time)s AND f.revision <= %(revision)s;
+
+-- name: delete_old_flux
+DELETE FROM flux WHERE station = %(station)s AND time = %(time)s AND revision <= %(revision)s;
+
+-- name: insert_flux
+-- a newer result that is already there stays
+INSERT INTO flux SELECT * FROM jsonb_populate_record(NULL::flux, %(row)s::jsonb)
+ON CONFLICT (station, time) DO NOTHING;
+
+-- name: fluxes
+SELECT * FROM flux WHERE station = %(station)s AND time >= %(start)s AND time < %(end)s ORDER BY time;
+
+-- name: flux_span
+SELECT min(time) AS first, max(ends) AS last FROM flux WHERE station = %(station)s;
+
+-- name: put_run
+INSERT INTO run (station, kind, config_sha256, code_version, methods, started)
+VALUES (%(station)s, %(kind)s, %(config_sha256)s, %(code_version)s, %(methods)s, %(started)s)
+RETURNING id;
+
+-- name: copy_product
+COPY product (time, run, nee, nee_f, nee_f_qc, nee_f_sd, nee_f_n, nee_f_method, nee_f_window) FROM STDIN;
+
+-- name: newest_run
+SELECT id, finished FROM run WHERE station = %(station)s AND kind = %(kind)s ORDER BY finished DESC LIMIT 1;
+
+-- name: product
+SELECT time, nee, nee_f, nee_f_qc, nee_f_sd, nee_f_n, nee_f_method, nee_f_window
+FROM product WHERE run = %(run)s AND time >= %(start)s AND time < %(end)s ORDER BY time;
+
+-- name: stale_seasons
+SELECT s.id AS station
+FROM station s
+LEFT JOIN LATERAL (SELECT started FROM run WHERE run.station = s.key AND run.kind = %(kind)s ORDER BY finished DESC LIMIT 1) r ON true
+WHERE EXISTS (SELECT 1 FROM flux f WHERE f.station = s.key AND f.computed > coalesce(r.started, '-infinity'))
+  AND coalesce(r.started, '-infinity') < now() - make_interval(secs => %(seconds)s)
+ORDER BY s.id;

@@ -1,0 +1,184 @@
+"""The door to the store: one object, thread-safe, that hands each request to the module that knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core.errors import StoreError, UnknownStation
+from core.records import FluxRecord, Reading, Reject, SampleBlock, Samples
+from core.store import flags, fluxes, ingest, readback, runs, stations
+from core.store.database import Database, Health
+from core.store.stations import StationRow
+
+PROVISIONAL = "provisional"
+
+
+class Store:
+    """TimescaleDB behind Fluxtower's own words.
+
+    Parameters
+    ----------
+    dsn : str
+        PostgreSQL address.
+    pool_size : int
+        Most connections at once.
+
+    Every method raises ``StoreUnavailable`` when the server cannot be reached (try again later)
+    and ``StoreError`` when it refuses the work; those that take a station id raise ``UnknownStation``.
+    """
+
+    def __init__(self, dsn: str, *, pool_size: int = 4) -> None:
+        self.dsn = dsn
+        self._database = Database(dsn, pool_size)
+        self._directory: ingest.Directory | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def wait(self, timeout: float) -> None:
+        """Wait until the server answers; ``StoreUnavailable`` after ``timeout`` seconds."""
+        self._database.wait(timeout)
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up to date and return the names of what was applied; safe to repeat and in parallel."""
+        return self._database.migrate()
+
+    def health(self) -> Health:
+        """Return versions and the numbers that tell whether work is piling up."""
+        return self._database.health()
+
+    def put_station(self, text: str, file: str) -> StationRow:
+        """Register a station file's text, or append it as a new configuration; ``ConfigError`` if it is not valid."""
+        return stations.put_station(self._database, text, file)
+
+    def stations(self) -> list[StationRow]:
+        """Return all stations by id."""
+        return stations.get_stations(self._database)
+
+    def station(self, id: str) -> StationRow:
+        """Return a station."""
+        return stations.get_station(self._database, id)
+
+    def commit(
+        self, blocks: Sequence[SampleBlock], readings: Sequence[Reading], rejects: Sequence[Reject] = ()
+    ) -> ingest.Committed:
+        """Write a batch, all or nothing; what is there already is ignored and counted.
+
+        Records have their channels in the order that the station file declares.
+        """
+        fresh = self._directory is None
+        if self._directory is None:
+            self._directory = ingest.read_directory(self._database)
+        try:
+            return ingest.commit(self._database, self._directory, blocks, readings, rejects)
+        except (UnknownStation, StoreError) as error:
+            # a station or a layout may have been registered since the directory was read
+            self._directory = None
+            if fresh or error.__cause__ is not None:
+                raise
+        return self.commit(blocks, readings, rejects)
+
+    def samples(self, station: str, stream: str, start: datetime, end: datetime) -> Samples:
+        """Read samples of [start, end) on a regular grid: sender's channels and units, NaN where nothing came."""
+        return readback.read_samples(self._database, station, stream, start, end)
+
+    def sample_span(self, station: str, stream: str) -> tuple[datetime, datetime, int] | None:
+        """Return start of the first block, start of the last block and number of samples, None without a block."""
+        return readback.sample_span(self._database, station, stream)
+
+    def readings(self, station: str, stream: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """Read slow messages of [start, end): ``time``, a column a channel in the sender's units, ``flags``."""
+        return readback.read_readings(self._database, station, stream, start, end)
+
+    def minutes(self, station: str, stream: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """Read per-minute ``n, mean, min, max, sd`` of [start, end), a row per minute and channel."""
+        return readback.read_minutes(self._database, station, stream, start, end)
+
+    def latest(self, station: str | None = None) -> list[readback.Latest]:
+        """Read the newest vector of each stream."""
+        return readback.read_latest(self._database, station)
+
+    def rejects(self, limit: int = 100) -> list[readback.RejectRow]:
+        """Read the newest refused messages."""
+        return readback.read_rejects(self._database, limit)
+
+    def unflagged_readings(self, limit: int) -> list[flags.Unflagged]:
+        """Return readings that no check has seen, oldest first."""
+        return flags.unflagged_readings(self._database, limit)
+
+    def put_flags(self, readings: flags.Unflagged, values: NDArray[np.int16]) -> None:
+        """Store flags beside readings."""
+        flags.put_flags(self._database, readings, values)
+
+    def due_intervals(self, now: datetime, limit: int) -> list[fluxes.DueInterval]:
+        """Return averaging intervals whose result is missing or older than their data."""
+        return fluxes.due_intervals(self._database, now, limit)
+
+    def interval_revision(self, station: str, start: datetime) -> int | None:
+        """Return the revision of an interval's data; read it before the data."""
+        return fluxes.interval_revision(self._database, station, start)
+
+    def put_flux(self, record: FluxRecord, *, config_sha256: str, code_version: str, revision: int) -> None:
+        """Store a result; what it replaces goes to ``flux_history``."""
+        fluxes.put_flux(
+            self._database, record, config_sha256=config_sha256, code_version=code_version, revision=revision
+        )
+
+    def fail_interval(self, station: str, start: datetime, revision: int, failure: str) -> None:
+        """Mark an interval as failed, with the reason."""
+        fluxes.fail_interval(self._database, station, start, revision, failure)
+
+    def fluxes(self, station: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """Read results of [start, end)."""
+        return fluxes.read_fluxes(self._database, station, start, end)
+
+    def flux_span(self, station: str) -> tuple[datetime, datetime] | None:
+        """Return start of the first and end of the last half-hour, None without one."""
+        return fluxes.flux_span(self._database, station)
+
+    def put_run(
+        self,
+        station: str,
+        *,
+        config_sha256: str,
+        code_version: str,
+        methods: Mapping[str, str],
+        started: datetime,
+        product: pl.DataFrame,
+        kind: str = PROVISIONAL,
+    ) -> int:
+        """Store a season run with its product; return its id."""
+        return runs.put_run(
+            self._database,
+            station,
+            kind=kind,
+            config_sha256=config_sha256,
+            code_version=code_version,
+            methods=methods,
+            started=started,
+            product=product,
+        )
+
+    def product(self, station: str, start: datetime, end: datetime, kind: str = PROVISIONAL) -> pl.DataFrame:
+        """Read the newest run's half-hours of [start, end)."""
+        return runs.read_product(self._database, station, start, end, kind)
+
+    def stale_seasons(self, seconds: float, kind: str = PROVISIONAL) -> list[str]:
+        """Return stations whose newest run is older than their fluxes and than ``seconds``."""
+        return runs.stale_seasons(self._database, seconds, kind)
