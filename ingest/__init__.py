@@ -1,0 +1,1 @@
+"""Ingest: from a logger's message or file to a committed row."""

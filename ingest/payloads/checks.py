@@ -1,0 +1,152 @@
+"""What every format checks before it believes a sender, and the limits that keep memory bounded."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import numpy as np
+
+from core.clock import NS, to_ns
+from core.errors import PayloadError
+from core.records import Float32Array, SampleBlock
+from core.station import MAX_CHANNELS
+from ingest.topics import Topic
+
+MAX_PAYLOAD = 1 << 20
+"""Largest message that is decoded. [bytes]"""
+MAX_DECOMPRESSED = 1 << 23
+"""Largest content of a compressed message. [bytes]"""
+MAX_SAMPLES = 65_536
+"""Most samples per channel in one block."""
+MAX_BLOCK_NS = 3600 * NS
+"""Longest time that one block covers. [ns]"""
+EARLIEST_NS = 631_152_000 * NS  # 1990-01-01
+LATEST_NS = 4_102_444_800 * NS  # 2100-01-01
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
+MAX_CHANNEL_NAME = 64
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def shown(value: object) -> str:
+    """Return a sender's value as short printable ASCII, fit for an error message and for the database."""
+    text = ascii(value) if isinstance(value, str | int | float | bool | None) else f"a {type(value).__name__}"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def check_size(payload: bytes) -> None:
+    """Refuse a message that is too large to be decoded.
+
+    Raises
+    ------
+    PayloadError
+        It is empty, or larger than ``MAX_PAYLOAD``.
+    """
+    if not payload:
+        raise PayloadError("the message is empty")
+    if len(payload) > MAX_PAYLOAD:
+        raise PayloadError(f"the message has {len(payload)} bytes, more than {MAX_PAYLOAD}: send shorter blocks")
+
+
+def require(fields: Mapping[object, object], key: str) -> object:
+    """Return a field that must be there."""
+    try:
+        return fields[key]
+    except KeyError:
+        raise PayloadError(f"key {key!r} is missing") from None
+
+
+def integer(value: object, key: str, low: int, high: int) -> int:
+    """Return a whole number within [low, high]; a bool or a float is none."""
+    if type(value) is not int:
+        raise PayloadError(f"{key}: expected a whole number, got {shown(value)}")
+    if not low <= value <= high:
+        raise PayloadError(f"{key}: expected {low} to {high}, got {shown(value)}")
+    return value
+
+
+def time_ns(value: object, key: str) -> int:
+    """Return a time given as nanoseconds since 1970 UTC or as RFC 3339 text, between the years 1990 and 2100."""
+    if isinstance(value, str):
+        value = _rfc3339_ns(value, key)
+    if type(value) is int and not EARLIEST_NS <= value < LATEST_NS:
+        raise PayloadError(f"{key}: expected nanoseconds since 1970 UTC, from 1990 to 2100, got {shown(value)}")
+    return integer(value, key, EARLIEST_NS, LATEST_NS - 1)
+
+
+def _rfc3339_ns(text: str, key: str) -> int:
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise PayloadError(f"{key}: expected RFC 3339 with zone, as 2026-07-01T00:00:00Z, got {shown(text)}")
+    fraction = match[1] or ""
+    try:
+        whole = datetime.fromisoformat(text.replace(fraction, "", 1).upper().replace("Z", "+00:00"))
+        return to_ns(whole) + int(fraction[1:].ljust(9, "0") or 0)
+    except (ValueError, OverflowError):
+        raise PayloadError(f"{key}: no such time: {shown(text)}") from None
+
+
+def channel_names(value: object, key: str) -> Mapping[str, object]:
+    """Return a map of channels after a look at its size and names."""
+    if not isinstance(value, Mapping):
+        raise PayloadError(f"{key}: expected a map of channels, got {shown(value)}")
+    if not 1 <= len(value) <= MAX_CHANNELS:
+        raise PayloadError(f"{key}: expected 1 to {MAX_CHANNELS} channels, got {len(value)}")
+    for name in value:
+        if not isinstance(name, str) or not 1 <= len(name) <= MAX_CHANNEL_NAME:
+            raise PayloadError(f"{key}: expected names of 1 to {MAX_CHANNEL_NAME} characters, got {shown(name)}")
+    return value
+
+
+def number(value: object, key: str) -> float:
+    """Return a number that float32 can hold; None is a missing value, NaN."""
+    if value is None:
+        return math.nan
+    if type(value) is not float and type(value) is not int:
+        raise PayloadError(f"{key}: expected a number, got {shown(value)}")
+    if not math.isnan(value) and not -MAX_FLOAT32 <= value <= MAX_FLOAT32:
+        raise PayloadError(f"{key}: expected a finite number, got {shown(value)}")
+    return float(value)
+
+
+def block(topic: Topic, fields: object, values: Callable[[object, str], Float32Array]) -> SampleBlock:
+    """Build a sample block from the keys ``v t dt n seq c`` of a message; other keys are left alone.
+
+    Parameters
+    ----------
+    topic : Topic
+        Where the message came from.
+    fields : object
+        The decoded message.
+    values : callable
+        ``(value, name of the channel) -> float32 array`` of a format.
+
+    Raises
+    ------
+    PayloadError
+        A key that is missing, of another type, or outside the limits of this module.
+    """
+    if not isinstance(fields, Mapping):
+        raise PayloadError(f"expected a map with v, t, dt, n and c, got {shown(fields)}")
+    integer(require(fields, "v"), "v", 1, 1)
+    start_ns = time_ns(require(fields, "t"), "t")
+    dt_ns = integer(require(fields, "dt"), "dt", 1, MAX_BLOCK_NS)
+    n = integer(require(fields, "n"), "n", 1, MAX_SAMPLES)
+    if n * dt_ns > MAX_BLOCK_NS:
+        raise PayloadError(f"n: {n} samples of {dt_ns} ns cover more than {MAX_BLOCK_NS // NS} s: send shorter blocks")
+    seq = fields.get("seq")
+    if seq is not None:
+        integer(seq, "seq", 0, 2**63 - 1)
+    channels = channel_names(require(fields, "c"), "c")
+    samples = np.empty((len(channels), n), np.float32)
+    for row, (name, value) in zip(samples, channels.items(), strict=True):
+        given = values(value, name)
+        if len(given) != n:
+            raise PayloadError(f"c.{name!a}: expected n = {n} samples, got {len(given)}")
+        row[:] = given
+    if np.isinf(samples).any():
+        raise PayloadError("c: infinite samples: a missing sample is NaN")
+    return SampleBlock(topic.station, topic.stream, start_ns, dt_ns, tuple(channels), samples, seq)

@@ -1,0 +1,101 @@
+"""Placing: a decoded record against the station that declared it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import timedelta
+
+import numpy as np
+
+from core.clock import NS, from_ns
+from core.errors import PayloadError
+from core.records import Reading, SampleBlock
+from core.station import Station, Stream
+
+FUTURE_NS = 86_400 * NS
+"""How far ahead of our clock a record may be. [ns]"""
+DT_TOLERANCE = 0.01
+"""Largest relative difference between a block's step and the declared rate."""
+
+
+def conform(record: SampleBlock | Reading, station: Station, now_ns: int) -> SampleBlock | Reading:
+    """Bring a record into the declared channel order; a declared channel that was not sent is NaN.
+
+    Parameters
+    ----------
+    record : SampleBlock or Reading
+        As decoded.
+    station : Station
+        The station of that id, as registered.
+    now_ns : int
+        The time now. [ns since 1970 UTC]
+
+    Raises
+    ------
+    PayloadError
+        The station declares no such stream, kind, channel or rate, or the record lies more than a day ahead;
+        says the remedy.
+    """
+    if isinstance(record, SampleBlock):
+        stream = _stream(station, record.stream, "block")
+        _check_not_future(record.start_ns + record.dt_ns * record.samples.shape[1], station, now_ns)
+        if abs(record.dt_ns - stream.dt_ns) > DT_TOLERANCE * stream.dt_ns:
+            raise PayloadError(
+                f"dt: stream {stream.name!r} declares {stream.rate:g} samples a second ({stream.dt_ns} ns), "
+                f"the block has {record.dt_ns} ns: correct `rate` in the station file or the logger's program",
+                station=station.id,
+            )
+        return _ordered_block(record, station, stream)
+    stream = _stream(station, record.stream, "reading")
+    _check_not_future(record.time_ns, station, now_ns)
+    _check_channels(record.values, station, stream)
+    values = {channel.name: record.values.get(channel.name, math.nan) for channel in stream.channels}
+    return Reading(record.station, record.stream, record.time_ns, values)
+
+
+def _ordered_block(block: SampleBlock, station: Station, stream: Stream) -> SampleBlock:
+    declared = tuple(stream.channel_index)
+    if block.channels == declared:
+        return block
+    _check_channels(block.channels, station, stream)
+    samples = np.full((len(declared), block.samples.shape[1]), np.nan, np.float32)
+    samples[[stream.channel_index[name] for name in block.channels]] = block.samples
+    return SampleBlock(block.station, block.stream, block.start_ns, block.dt_ns, declared, samples, block.seq)
+
+
+def _stream(station: Station, name: str, kind: str) -> Stream:
+    stream = station.streams.get(name)
+    if stream is None:
+        raise PayloadError(
+            f"unknown stream {name!r}: station {station.id} declares {', '.join(sorted(station.streams))}; "
+            "add a [[stream]] to the station file and run `fluxtower station add FILE.toml` again",
+            station=station.id,
+        )
+    if stream.kind != kind:
+        raise PayloadError(
+            f"stream {name!r} is declared as {stream.kind}: publish to .../{stream.kind}, "
+            "or change `kind` in the station file",
+            station=station.id,
+        )
+    return stream
+
+
+def _check_channels(names: Iterable[str], station: Station, stream: Stream) -> None:
+    unknown = [name for name in names if name not in stream.channel_index]
+    if unknown:
+        raise PayloadError(
+            f"unknown channel {unknown[0]!a}: stream {stream.name!r} declares {', '.join(stream.channel_index)}; "
+            "add it to the station file and run `fluxtower station add FILE.toml` again",
+            station=station.id,
+        )
+
+
+def _check_not_future(end_ns: int, station: Station, now_ns: int) -> None:
+    ahead_ns = end_ns - now_ns
+    if ahead_ns > FUTURE_NS:
+        raise PayloadError(
+            f"t: the record ends at {from_ns(end_ns):%Y-%m-%dT%H:%M:%SZ}, {timedelta(seconds=ahead_ns // NS)} ahead "
+            "of this machine's clock: set the logger's clock, and check that `t` is UTC",
+            station=station.id,
+        )
