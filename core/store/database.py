@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from procrastinate.schema import SchemaManager
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -148,9 +149,14 @@ class Database:
                 connection.execute(sql("record_migration"), {"name": name, "sha256": sha256})
                 applied.append(name)
             edition = connection.execute(sql("edition")).fetchone()
-            if applied and edition and edition["licence"] == "timescale":
-                for statement in named("community.sql").values():
+            if applied:
+                is_community = edition is not None and edition["licence"] == "timescale"
+                for statement in named("community.sql").values() if is_community else [query("quiet_builtin_job")]:
                     connection.execute(statement)
+            queue = connection.execute(sql("has_job_queue")).fetchone()
+            if queue is None or not queue["present"]:
+                connection.execute(SchemaManager.get_schema())
+                applied.append("procrastinate")
         return applied
 
     def health(self) -> Health:

@@ -34,9 +34,12 @@ def due_intervals(database: Database, now: datetime, limit: int) -> list[DueInte
     ]
 
 
-def interval_revision(database: Database, station: str, start: datetime) -> int | None:
-    """Return the revision of an interval's data; read it BEFORE the data: what comes meanwhile makes it due again."""
-    row = database.row("interval_revision", station=get_station(database, station).key, time=start)
+def pending_revision(database: Database, station: str, start: datetime) -> int | None:
+    """Return the revision of data not yet computed, None if there is none.
+
+    Read it BEFORE the data: what comes meanwhile makes the interval due again.
+    """
+    row = database.row("pending_revision", station=get_station(database, station).key, time=start)
     return None if row is None else int(row["revision"])
 
 

@@ -130,9 +130,9 @@ class Store:
         """Return averaging intervals whose result is missing or older than their data."""
         return fluxes.due_intervals(self._database, now, limit)
 
-    def interval_revision(self, station: str, start: datetime) -> int | None:
-        """Return the revision of an interval's data; read it before the data."""
-        return fluxes.interval_revision(self._database, station, start)
+    def pending_revision(self, station: str, start: datetime) -> int | None:
+        """Return the revision of an interval's data that are not yet computed, None if there are none."""
+        return fluxes.pending_revision(self._database, station, start)
 
     def put_flux(self, record: FluxRecord, *, config_sha256: str, code_version: str, revision: int) -> None:
         """Store a result; what it replaces goes to ``flux_history``."""

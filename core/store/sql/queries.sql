@@ -22,6 +22,10 @@ INSERT INTO schema_migration (name, sha256) VALUES (%(name)s, %(sha256)s);
 -- name: has_job_queue
 SELECT to_regclass('procrastinate_jobs') IS NOT NULL AS present;
 
+-- name: quiet_builtin_job
+-- the Apache edition schedules a job that it cannot run and that logs an error every day
+UPDATE _timescaledb_config.bgw_job SET scheduled = false WHERE id = 3;
+
 -- name: edition
 SELECT extversion AS version, current_setting('timescaledb.license', true) AS licence
 FROM pg_extension WHERE extname = 'timescaledb';
@@ -163,8 +167,9 @@ WHERE (i.computed IS NULL OR i.computed < i.revision)
   AND (i.samples >= i.expected OR greatest(i.ends, i.touched) + i.lateness <= %(now)s)
 ORDER BY i.touched LIMIT %(limit)s;
 
--- name: interval_revision
-SELECT revision FROM interval_state WHERE station = %(station)s AND time = %(time)s;
+-- name: pending_revision
+SELECT revision FROM interval_state
+WHERE station = %(station)s AND time = %(time)s AND (computed IS NULL OR computed < revision);
 
 -- name: interval_done
 UPDATE interval_state SET computed = greatest(computed, %(revision)s), failure = %(failure)s

@@ -1,0 +1,1 @@
+"""Quality of slow readings: flags beside values that never change."""

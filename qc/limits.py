@@ -1,0 +1,48 @@
+"""Flag values outside their plausible limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.records import FloatArray
+from core.variables import convert, variable
+
+GOOD, SUSPECT, MISSING = 1, 3, 9
+"""Flags in the convention of QARTOD (1 good, 2 unknown, 3 suspect, 4 fail, 9 missing)."""
+
+
+def flag_limits(values: FloatArray, variables: Sequence[str], units: Sequence[str]) -> NDArray[np.int16]:
+    """Flag every value against the plausible limits of its variable.
+
+    Parameters
+    ----------
+    values : ndarray, shape (times, channels)
+        Readings in the sender's units; NaN is missing.
+    variables, units : sequence of str, length channels
+        What each channel measures and its declared unit.
+
+    Returns
+    -------
+    ndarray, shape (times, channels), int16
+        1 good, 3 outside the limits of ``core.variables``, 9 missing.
+
+    Raises
+    ------
+    UnknownVariable, ValueError
+        A variable, or a unit that does not measure it; a station file that was accepted has none.
+    """
+    flags = np.full(values.shape, GOOD, dtype=np.int16)
+    for i, (name, unit) in enumerate(zip(variables, units, strict=True)):
+        low, high = _limits(name, unit)
+        flags[(values[:, i] < low) | (values[:, i] > high), i] = SUSPECT
+    flags[~np.isfinite(values)] = MISSING
+    return flags
+
+
+def _limits(name: str, unit: str) -> tuple[float, float]:
+    """Bring a variable's limits into a declared unit."""
+    facts = variable(name)
+    return convert(facts.low, name, facts.unit, unit), convert(facts.high, name, facts.unit, unit)
