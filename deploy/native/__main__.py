@@ -32,13 +32,14 @@ def main() -> int:
         else:
             postgres.run_server(settings, place.find_place(settings))
     except FluxTowerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
 
 
 def _report(line: str) -> None:
-    print(f"  {line}", flush=True)
+    sys.stdout.write(f"  {line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

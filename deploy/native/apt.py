@@ -223,15 +223,8 @@ def unpack(debs: Path, prefix: Path, exclude: Sequence[str]) -> None:
         find_tool("dpkg-deb", NOT_DEBIAN),
         find_tool("tar", "apt-get install tar"),
     )
-    command = [
-        tar,
-        "-x",
-        "--no-same-owner",
-        "--no-same-permissions",
-        "-C",
-        prefix,
-        *(f"--exclude={part}" for part in exclude),
-    ]
+    excluded = [f"--exclude={part}" for part in exclude]
+    command = [tar, "-x", "--no-same-owner", "--no-same-permissions", "-C", str(prefix), *excluded]
     for deb in sorted(debs.glob("*.deb")):
         with subprocess.Popen(
             [dpkg_deb, "--fsys-tarfile", deb],

@@ -117,6 +117,7 @@ def _unpack_browser(work: Path, prefix: Path, report: Report) -> None:
 
 
 def _write_fonts(home: Path) -> None:
+    fonts = "<family>DejaVu Sans</family><family>WenQuanYi Micro Hei</family>"
     (home / "fonts.conf").write_text(
         f"""<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
@@ -124,6 +125,8 @@ def _write_fonts(home: Path) -> None:
   <dir>/usr/share/fonts</dir>
   <dir>{home}/prefix/usr/share/fonts</dir>
   <cachedir>{home}/fonts-cache</cachedir>
+  <alias><family>sans-serif</family><prefer>{fonts}</prefer></alias>
+  <alias><family>system-ui</family><prefer>{fonts}</prefer></alias>
 </fontconfig>
 """
     )

@@ -56,7 +56,7 @@ class Place:
             os.chown(path, self.user.pw_uid, self.user.pw_gid)
 
     def drop(self, death_signal: str) -> list[str]:
-        """Return the command prefix that runs a server: as its user, and ended with ``death_signal`` if its parent dies."""
+        """Return how a server's command begins: as its user, ended with ``death_signal`` if its parent dies."""
         command = [
             find_tool("setpriv", "apt-get install util-linux"),
             "--pdeathsig",
@@ -75,8 +75,8 @@ class Place:
 def find_place(settings: Settings) -> Place:
     """Find the folders of the servers, making them at first use.
 
-    PostgreSQL refuses to run as root, so root's servers run as ``nobody``. Where ``nobody`` cannot reach ``var`` (a clone
-    under ``/root``), ``var/native`` becomes a link to a folder of its own under ``/var/lib``.
+    PostgreSQL refuses to run as root, so root's servers run as ``nobody``. Where ``nobody`` cannot reach ``var``
+    (a clone under ``/root``), ``var/native`` becomes a link to a folder of its own under ``/var/lib``.
 
     Raises
     ------

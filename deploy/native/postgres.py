@@ -54,23 +54,9 @@ def _run_initdb(settings: Settings, place: Place, folder: Path) -> None:
         password.flush()
         place.own(Path(password.name))
         # the built-in locale does not change with the machine's libc
-        _run_as_server(
-            place,
-            [
-                "initdb",
-                "-D",
-                folder,
-                "-U",
-                "fluxtower",
-                "-A",
-                "scram-sha-256",
-                "--pwfile",
-                password.name,
-                "-E",
-                "UTF8",
-            ]
-            + ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
-        )
+        options = ["-U", "fluxtower", "-A", "scram-sha-256", "--pwfile", password.name, "-E", "UTF8"]
+        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        _run_as_server(place, ["initdb", "-D", str(folder), *options, *locale])
 
 
 def _run_single(place: Place, folder: Path, database: str, statement: str) -> None:
@@ -85,7 +71,7 @@ def _run_single(place: Place, folder: Path, database: str, statement: str) -> No
         "--single",
         "-j",
         "-D",
-        folder,
+        str(folder),
         *preload,
         "-c",
         "exit_on_error=on",
@@ -94,10 +80,11 @@ def _run_single(place: Place, folder: Path, database: str, statement: str) -> No
     _run_as_server(place, command, statement + ";\n\n")
 
 
-def _run_as_server(place: Place, command: list[str | Path], text: str = "") -> None:
-    program = place.prefix / BIN / str(command[0])
+def _run_as_server(place: Place, command: list[str], text: str = "") -> None:
+    program = place.prefix / BIN / command[0]
+
     done = subprocess.run(
-        [*place.drop("KILL"), str(program), *map(str, command[1:])],
+        [*place.drop("KILL"), str(program), *command[1:]],
         check=False,
         input=text,
         capture_output=True,

