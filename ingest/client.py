@@ -1,0 +1,205 @@
+"""The collector's MQTT client: paho callbacks and an inbox. Nothing is acknowledged that the caller has not done."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from ingest.broker import KEEPALIVE, connect_properties, make_client, parse_address
+
+SESSION_EXPIRY = 7 * 86_400
+"""How long the broker keeps the session of a collector that is away. [s]"""
+MAX_PACKET = 8 << 20
+"""Largest packet the broker may send; it drops larger ones. [bytes]"""
+MAX_INBOX_BYTES = 256 << 20
+"""Payload bytes that wait at most; beyond it the network thread stops reading. [bytes]"""
+SESSION_TAKEN_OVER = 142
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it came; ``connection`` says over which connection, and so whether it can still be acknowledged."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    mid: int
+    connection: int
+
+
+class Subscriber:
+    """A persistent MQTT 5 session whose messages are acknowledged by hand.
+
+    The broker keeps at most ``in_flight`` messages unacknowledged, so a caller that stops taking bounds memory
+    by itself. A message from an earlier connection is never acknowledged on a later one: the broker sends it again
+    under another number.
+
+    Parameters
+    ----------
+    url : str
+        ``mqtt://user:password@host:port`` or ``mqtts://``.
+    client_id : str
+        Name of the persistent session.
+    topic_filter : str
+        What to subscribe to, at QoS 1.
+    in_flight : int
+        Receive maximum.
+    """
+
+    def __init__(self, url: str, client_id: str, topic_filter: str, in_flight: int) -> None:
+        self._address = parse_address(url)
+        self._filter = topic_filter
+        self._in_flight = in_flight
+        self._inbox: deque[Message] = deque()
+        self._inbox_bytes = 0
+        self._changed = threading.Condition()
+        self._wanted = 1  # so many messages wake the caller: a wake-up per message would cost more than decoding it
+        self._connection = 0
+        self._connected = False
+        self._stopping = False
+        self._dropped = 0
+        self._client = make_client(self._address, client_id, manual_ack=True)
+        self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection stands."""
+        return self._connected
+
+    @property
+    def dropped(self) -> int:
+        """QoS 0 messages that found the inbox full."""
+        return self._dropped
+
+    def start(self) -> None:
+        """Connect in the background, and again whenever the connection breaks."""
+        self._client.connect_async(
+            self._address.host,
+            self._address.port,
+            keepalive=KEEPALIVE,
+            clean_start=False,
+            properties=connect_properties(
+                SessionExpiryInterval=SESSION_EXPIRY, ReceiveMaximum=self._in_flight, MaximumPacketSize=MAX_PACKET
+            ),
+        )
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Send what is acknowledged, disconnect and keep the session at the broker."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def take(self, most: int, wait: float, gather: float) -> list[Message]:
+        """Return waiting messages in the order in which they came.
+
+        Parameters
+        ----------
+        most : int
+            Most messages to return.
+        wait : float
+            How long to wait for the first. [s]
+        gather : float
+            How long to wait for more after the first. [s]
+        """
+        with self._changed:
+            self._wanted = 1
+            if not self._changed.wait_for(lambda: bool(self._inbox) or self._stopping, wait):
+                return []
+            self._wanted = most
+            self._changed.wait_for(self._enough, gather)
+            messages = [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
+            self._inbox_bytes -= sum(len(message.payload) for message in messages)
+            self._changed.notify_all()
+            return messages
+
+    def acknowledge(self, messages: Iterable[Message]) -> None:
+        """Tell the broker that these are done; those of an earlier connection are left out."""
+        with self._changed:  # no connection may begin or end between the look and the acknowledgement
+            for message in messages:
+                if message.qos and message.connection == self._connection:
+                    self._client.ack(message.mid, message.qos)
+
+    def _enough(self) -> bool:
+        return len(self._inbox) >= self._wanted or self._inbox_bytes >= MAX_INBOX_BYTES or self._stopping
+
+    def _renew(self, *, connected: bool) -> None:
+        """Begin or end a connection: what waits belongs to no connection any more, the broker sends it again."""
+        with self._changed:
+            self._connection += 1
+            self._connected = connected
+            self._inbox.clear()
+            self._inbox_bytes = 0
+            self._changed.notify_all()
+
+    def _on_connect(
+        self, client: Client, _: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            log.error(
+                "the broker at %s refuses us: %s (check FLUXTOWER_BROKER's user and password)", self._where, reason
+            )
+            return
+        self._renew(connected=True)
+        resumed = "resumed" if flags.session_present else "new"
+        log.info("connected to the broker at %s, %s session", self._where, resumed)
+        options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+        client.subscribe(self._filter, options=options)
+
+    def _on_connect_fail(self, client: Client, _: Any) -> None:
+        log.warning("no broker at %s: trying again (is it running? `fluxtower status`)", self._where)
+
+    def _on_disconnect(
+        self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        self._renew(connected=False)
+        if reason.value == SESSION_TAKEN_OVER:
+            log.error("another collector uses the same name: give each its own FLUXTOWER_COLLECTOR")
+        elif not self._stopping:
+            log.warning("connection to the broker at %s lost: %s", self._where, reason)
+
+    def _on_subscribe(
+        self, client: Client, _: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                log.error(
+                    "the broker refuses the subscription to %s: %s (check its access rules)", self._filter, reason
+                )
+
+    def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        with self._changed:
+            if message.qos == 0 and len(self._inbox) >= self._in_flight:
+                self._dropped += 1
+                return
+            # not reading is the only brake on bytes; the broker may end the connection, which empties the inbox
+            self._changed.wait_for(lambda: self._inbox_bytes < MAX_INBOX_BYTES or self._stopping)
+            try:
+                topic = message.topic
+            except UnicodeDecodeError:
+                topic = "(not UTF-8)"
+            self._inbox.append(Message(topic, message.payload, message.qos, message.mid, self._connection))
+            self._inbox_bytes += len(message.payload)
+            if self._enough():
+                self._changed.notify_all()
+
+    @property
+    def _where(self) -> str:
+        return f"{self._address.host}:{self._address.port}"

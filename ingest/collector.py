@@ -1,0 +1,78 @@
+"""The collector: one loop that takes messages, commits them and only then acknowledges them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from core.settings import Settings
+from core.store import Store
+from ingest.client import Subscriber
+from ingest.writer import Counts, Stopped, Writer
+
+REPORT_SECONDS = 10.0
+"""How often a line about the load is logged. [s]"""
+IDLE_SECONDS = 0.5
+"""Longest wait for a message before the loop looks whether it must stop. [s]"""
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Collect until ``stop`` is set; store and broker may come and go, also before the start.
+
+    Raises
+    ------
+    ConfigError
+        The broker's address cannot be read.
+    """
+    subscriber = Subscriber(settings.broker_url, settings.collector, f"{settings.topic_root}/#", settings.in_flight)
+    with Store(settings.store_dsn) as store:
+        writer = Writer(store, settings.topic_root, stop)
+        report = Report(writer.counts)
+        subscriber.start()
+        try:
+            while not stop.is_set():
+                messages = subscriber.take(settings.batch_messages, IDLE_SECONDS, settings.batch_seconds)
+                if messages:
+                    writer.write(messages)
+                    subscriber.acknowledge(messages)
+                report.maybe(subscriber.dropped)
+        except Stopped:
+            log.info("stopped while the store was away; the broker keeps what was not acknowledged")
+        finally:
+            subscriber.stop()
+    log.info("collector stopped after %d messages", writer.counts.messages)
+
+
+class Report:
+    """One log line every 10 s under load."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._at = time.monotonic()
+        self._messages = 0
+
+    def maybe(self, dropped: int) -> None:
+        """Log what was done since the last line, if it is time and there is something to say."""
+        now = time.monotonic()
+        messages = self._counts.messages - self._messages
+        if now - self._at < REPORT_SECONDS:
+            return
+        if messages:
+            log.info(
+                "%.0f messages/s; since the start: %d messages, %d blocks, %d samples, %d readings, %d duplicates, "
+                "%d rejects, %d dropped (QoS 0); slowest commit %.2f s",
+                messages / (now - self._at),
+                self._counts.messages,
+                self._counts.blocks,
+                self._counts.samples,
+                self._counts.readings,
+                self._counts.duplicates,
+                self._counts.rejects,
+                dropped,
+                self._counts.slowest_commit,
+            )
+            self._counts.slowest_commit = 0.0
+        self._at, self._messages = now, self._counts.messages
