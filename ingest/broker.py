@@ -65,7 +65,7 @@ def make_client(address: Address, client_id: str, *, manual_ack: bool = False) -
 
 def connect_properties(**values: int) -> Properties:
     """Return MQTT 5 CONNECT properties, e.g. ``SessionExpiryInterval=60``."""
-    properties = Properties(PacketTypes.CONNECT)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     for name, value in values.items():
         setattr(properties, name, value)
     return properties

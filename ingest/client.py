@@ -195,7 +195,7 @@ class Subscriber:
                 topic = message.topic
             except UnicodeDecodeError:
                 topic = "(not UTF-8)"
-            self._inbox.append(Message(topic, message.payload, message.qos, message.mid, self._connection))
+            self._inbox.append(Message(topic, bytes(message.payload), message.qos, message.mid, self._connection))
             self._inbox_bytes += len(message.payload)
             if self._enough():
                 self._changed.notify_all()

@@ -1,0 +1,1 @@
+"""Readers of logger files, one module a format."""
