@@ -1,0 +1,124 @@
+"""The half-hour, as the list of its steps: read this first.
+
+A step is ``(HalfHour, Station) -> HalfHour``: it changes nothing that it is given and touches nothing outside.
+Where the field knows several methods for a step, the station file chooses one out of that step's registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from core.errors import ConfigError, ProcessingError
+from core.records import FluxRecord, Samples
+from core.station import Station
+from fluxcalc.air import choose_sensors, describe_air
+from fluxcalc.channels import import_channels
+from fluxcalc.covariance import compute_covariances
+from fluxcalc.density import DENSITY, correct_density
+from fluxcalc.despike import DESPIKING, despike
+from fluxcalc.detrend import DETRENDING, detrend
+from fluxcalc.fluxes import compute_raw_fluxes, judge_stability
+from fluxcalc.frame import complete_wind
+from fluxcalc.interval import HalfHour, Meteorology, Step, flux_of
+from fluxcalc.lag import LAGS, align_gases
+from fluxcalc.limits import remove_implausible, remove_implausible_gas, remove_impossible
+from fluxcalc.mixing import dry_ratios
+from fluxcalc.quality import QUALITY, flag_quality
+from fluxcalc.record import build_record
+from fluxcalc.rotation import ROTATIONS, rotate_wind
+from fluxcalc.spectral import SPECTRAL, correct_spectra
+from fluxcalc.stationarity import check_stationarity
+
+HALF_HOUR_STEPS: tuple[Step, ...] = (
+    import_channels,
+    remove_impossible,
+    despike,
+    remove_implausible,
+    dry_ratios,
+    complete_wind,
+    rotate_wind,
+    align_gases,
+    choose_sensors,
+    remove_implausible_gas,
+    check_stationarity,
+    detrend,
+    compute_covariances,
+    describe_air,
+    compute_raw_fluxes,
+    correct_spectra,
+    correct_density,
+    judge_stability,
+    flag_quality,
+)
+
+REGISTRIES: Mapping[str, Mapping[str, Step]] = {
+    "despike": DESPIKING,
+    "rotation": ROTATIONS,
+    "lag": LAGS,
+    "detrend": DETRENDING,
+    "spectral": SPECTRAL,
+    "density": DENSITY,
+    "quality": QUALITY,
+}
+"""Key of ``[flux.methods]`` in the station file -> its choices."""
+
+
+def process(
+    samples: Samples, station: Station, start: datetime, *, meteorology: Meteorology | None = None
+) -> FluxRecord:
+    """Compute the fluxes of one averaging interval.
+
+    Parameters
+    ----------
+    samples : Samples
+        High-rate samples as stored, in the sender's channels and units; NaN, or not there at all, is missing.
+    station : Station
+        Says what is measured where, and which methods are used.
+    start : datetime
+        Start of the interval, UTC; its length is ``flux.averaging_minutes``.
+    meteorology : Meteorology, optional
+        Means of slow sensors over the interval.
+
+    Returns
+    -------
+    FluxRecord
+        FLUXNET names and units; positive is upward, so TAU is negative where momentum goes down.
+        Bad data give NaN and a reason, never an exception.
+
+    Raises
+    ------
+    ProcessingError
+        A step failed in a way that it should not.
+    """
+    end = start + timedelta(minutes=flux_of(station).averaging_minutes)
+    half = HalfHour(start, end, samples, meteorology or Meteorology())
+    for step in HALF_HOUR_STEPS:
+        try:
+            half = step(half, station)
+        except Exception as error:
+            raise _failure(step.__name__, station, start, error) from error
+    try:
+        return build_record(half, station)
+    except Exception as error:
+        raise _failure(build_record.__name__, station, start, error) from error
+
+
+def check_methods(station: Station, file: str) -> None:
+    """Check that every method a station asks for exists.
+
+    Raises
+    ------
+    ConfigError
+        Names the key, the choices and what was found.
+    """
+    if station.flux is None:
+        return
+    for key, registry in REGISTRIES.items():
+        chosen = getattr(station.flux.methods, key)
+        if chosen not in registry:
+            raise ConfigError(file, f"flux.methods.{key}", f"one of {', '.join(registry)}", repr(chosen))
+
+
+def _failure(step: str, station: Station, start: datetime, error: Exception) -> ProcessingError:
+    return ProcessingError(step, station.id, f"{start:%Y-%m-%dT%H:%MZ}", f"{type(error).__name__}: {error}")

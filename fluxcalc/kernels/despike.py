@@ -1,0 +1,127 @@
+"""Spikes after Vickers & Mahrt (1997): runs of one to three samples far from their neighbourhood."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fluxcalc.kernels.compile import kernel
+
+FloatArray = NDArray[np.float64]
+
+
+@kernel
+def window_bounds(x: FloatArray, window: int, step: int, limit: float) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest value that is no outlier, for each position of a moving window.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n,), float64
+        Series; NaN is missing. [any]
+    window, step : int
+        Length of the window and how far it moves, ``window <= n``. [samples]
+    limit : float
+        Allowed distance from the window's mean. [standard deviations, divisor N - 1]
+
+    Returns
+    -------
+    low, high : ndarray, shape ((n - window) // step + 1,)
+        NaN where a window holds fewer than two samples. [any]
+    """
+    n = x.size
+    positions = (n - window) // step + 1
+    low = np.empty(positions)
+    high = np.empty(positions)
+
+    total = 0.0
+    count = 0
+    for value in x:
+        if not np.isnan(value):
+            total += value
+            count += 1
+    centre = total / count if count else 0.0  # running sums of deviations keep their digits, those of values do not
+
+    sums = np.empty(n + 1)
+    squares = np.empty(n + 1)
+    counts = np.empty(n + 1, dtype=np.int64)
+    sums[0] = 0.0
+    squares[0] = 0.0
+    counts[0] = 0
+    for i in range(n):
+        deviation = 0.0 if np.isnan(x[i]) else x[i] - centre
+        sums[i + 1] = sums[i] + deviation
+        squares[i + 1] = squares[i] + deviation * deviation
+        counts[i + 1] = counts[i] + (0 if np.isnan(x[i]) else 1)
+
+    # a window in which nothing moves has sd 0: rounding of its mean must not make outliers
+    slack = 1e-9 * np.sqrt(squares[n] / count) if count else 0.0
+    for k in range(positions):
+        first, last = k * step, k * step + window
+        valid = counts[last] - counts[first]
+        if valid < 2:
+            low[k] = np.nan
+            high[k] = np.nan
+            continue
+        mean = (sums[last] - sums[first]) / valid
+        variance = (squares[last] - squares[first] - valid * mean * mean) / (valid - 1)
+        reach = limit * np.sqrt(max(variance, 0.0)) + slack
+        low[k] = centre + mean - reach
+        high[k] = centre + mean + reach
+    return low, high
+
+
+@kernel
+def despike_pass(x: FloatArray, window: int, step: int, limit: float, longest: int) -> tuple[int, int]:
+    """Replace short outlier runs by straight lines, once, in place.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n,), float64
+        Series, changed; NaN is missing and, inside a run, counts to its length. [any]
+    window, step : int
+        Moving window; its mean and deviation hold for the ``step`` samples in its middle. [samples]
+    limit : float
+        Outlier: further from the window's mean than this. [standard deviations]
+    longest : int
+        Longest run that is a spike; longer ones are taken for nature and kept. [samples]
+
+    Returns
+    -------
+    spikes : int
+        Spikes (runs, not samples) replaced.
+    kept : int
+        Outlier samples in longer runs, which a later pass with a wider limit may cut short enough.
+
+    References
+    ----------
+    Vickers & Mahrt (1997), doi:10.1175/1520-0426(1997)014<0512:QCAFSP>2.0.CO;2
+    """
+    n = x.size
+    low, high = window_bounds(x, window, step, limit)
+    last_position = low.size - 1
+    # counting samples from one, the first step of the second window starts at its middle less half a step
+    margin = (window - step) // 2 - 1
+    spikes = 0
+    kept = 0
+    run = 0
+    for i in range(n):
+        k = min((i - margin) // step, last_position) if i > margin else 0
+        if (run > 0 and np.isnan(x[i])) or x[i] < low[k] or x[i] > high[k]:
+            run += 1
+            continue
+        if 0 < run <= longest:
+            first = i - run
+            spikes += 1
+            if first == 0:
+                # nothing stands before the first sample: it is brought to the edge of what is no outlier
+                for j in range(run):
+                    if not np.isnan(x[j]):
+                        x[j] = min(max(x[j], low[0]), high[0])
+            else:
+                before = x[first - 1]
+                for j in range(run):
+                    x[first + j] = before + (x[i] - before) * (j + 1) / (run + 1)
+        elif run > longest:
+            kept += run
+        run = 0
+    return spikes, kept + run

@@ -1,0 +1,95 @@
+"""Values that cannot be, and series that cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from core.constants import ZERO_CELSIUS
+from core.records import FloatArray
+from core.station import Station
+from core.variables import VARIABLES, si_scale
+from fluxcalc.interval import GASES, HalfHour, flux_of
+from fluxcalc.kernels.statistics import moments
+
+IMPOSSIBLE: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("u", "v", "w"), (-50.0, 50.0)),
+    "ts": (200.0, 350.0),
+    "ta": (200.0, 350.0),
+    "pa": (4e4, 1.2e5),
+    **dict.fromkeys(GASES, (0.0, np.inf)),
+}
+"""Outside these a sample is missing from the start. [m s-1], [K], [Pa], [mol m-3 or mol mol-1]"""
+
+IMPLAUSIBLE: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("u", "v"), (-30.0, 30.0)),
+    "w": (-5.0, 5.0),
+    "ts": (ZERO_CELSIUS - 40.0, ZERO_CELSIUS + 50.0),
+}
+"""Outside these a sample is missing after despiking. [m s-1], [K]"""
+
+GAS_VARIABLES = {"co2": "CO2", "h2o": "H2O"}
+
+
+def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
+    """Make samples missing that no instrument can mean: wind above 50 m s-1, sonic outside 200-350 K, gas below zero."""
+    series = {name: _within(values, *IMPOSSIBLE[name]) for name, values in half.series.items()}
+    return replace(half, series=series)
+
+
+def remove_implausible(half: HalfHour, station: Station) -> HalfHour:
+    """Make wind and sonic temperature missing outside their absolute limits, then set aside what cannot be used."""
+    bounded = {name: _within(half.series[name], *IMPLAUSIBLE[name]) for name in IMPLAUSIBLE if half.has(name)}
+    half = replace(half, series={**half.series, **bounded})
+    return set_aside(half, station, ("u", "v", "w", "ts"))
+
+
+def remove_implausible_gas(half: HalfHour, station: Station) -> HalfHour:
+    """Make gas samples missing outside the limits of the variables table, then set aside what cannot be used.
+
+    The limits are mole fractions; a density is compared with their densities in the mean air.
+    """
+    bounded = {}
+    for gas in GASES:
+        if half.has(gas):
+            variable = VARIABLES[GAS_VARIABLES[gas]]
+            factor, _ = si_scale(variable.name, variable.unit)
+            per_unit = half.diagnostics["molar_volume"] if half.kinds[gas] == "density" else 1.0
+            bounded[gas] = _within(
+                half.series[gas], variable.low * factor / per_unit, variable.high * factor / per_unit
+            )
+    half = replace(half, series={**half.series, **bounded})
+    return set_aside(half, station, GASES)
+
+
+def set_aside(half: HalfHour, station: Station, names: tuple[str, ...]) -> HalfHour:
+    """Set aside series with too many gaps, or without any movement.
+
+    Wind is one thing: a component that cannot be used takes the other two with it.
+    """
+    allowed = flux_of(station).max_missing_percent
+    absent: dict[str, str] = {}
+    counts: dict[str, float] = {}
+    for name in names:
+        if not half.has(name):
+            continue
+        count, _mean, _variance, low, high = moments(half.series[name])
+        missing = 100.0 * (1.0 - count / half.n)
+        counts[f"valid_{name}"] = count
+        if count == 0:
+            absent[name] = "no usable sample"
+        elif missing > allowed:
+            absent[name] = f"{missing:.1f} % of the samples are missing, {allowed:g} % may be"
+        elif low == high:
+            absent[name] = "the signal does not move: the sensor is frozen or not connected"
+    wind = ("u", "v", "w")
+    fault = next(((name, why) for name in wind if (why := absent.get(name) or half.absent.get(name))), None)
+    if fault is not None:
+        absent.update({name: f"wind component {fault[0]}: {fault[1]}" for name in wind if half.has(name)})
+    return half.noting(**counts).without(absent)
+
+
+def _within(values: FloatArray, low: float, high: float) -> FloatArray:
+    outside = (values < low) | (values > high)
+    return np.where(outside, np.nan, values) if outside.any() else values

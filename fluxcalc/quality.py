@@ -1,0 +1,141 @@
+"""Quality flags: is the turbulence steady, and is it as developed as its stability lets expect?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from core.constants import EARTH_ROTATION
+from core.station import Station
+from fluxcalc.interval import HalfHour, Step, flux_of
+
+CLASS_LIMITS = (15, 30, 50, 75, 100, 250, 500, 1000)
+"""Upper ends of classes 1 to 8, in percent; class 9 is above."""
+
+
+class Judged(NamedTuple):
+    """A flux, its stationarity and the integral tests that it needs."""
+
+    stationarity: str
+    integral: tuple[str, ...]
+
+
+JUDGED = {
+    "TAU": Judged("ustar", ("u", "w")),
+    "H": Judged("w_ts", ("w",)),
+    "LE": Judged("w_h2o", ("w",)),
+    "FC": Judged("w_co2", ("w",)),
+}
+
+
+def flag_quality(half: HalfHour, station: Station) -> HalfHour:
+    """Flag each flux by the station's method, with a reason in words for what is not 0."""
+    return QUALITY[flux_of(station).methods.quality](half, station)
+
+
+def flag_mauder_foken(half: HalfHour, station: Station) -> HalfHour:
+    """Flag 0 if both tests are in classes 1 and 2, 1 up to class 5, else 2; a flux that is missing has no flag.
+
+    Where the model of developed turbulence says nothing (next to the equator), stationarity decides alone.
+
+    References
+    ----------
+    Mauder & Foken (2004), Arbeitsergebnisse 26, Universitaet Bayreuth; Foken et al. (2004), doi:10.1007/1-4020-2265-4_9
+    """
+    deviations = integral_deviations(half, station.station.latitude)
+    flags: dict[str, int] = {}
+    reasons = dict(half.reasons)
+    for name, test in JUDGED.items():
+        if test.stationarity not in half.stationarity:
+            continue
+        steady = half.stationarity[test.stationarity]
+        developed = max((deviations[part] for part in test.integral), key=lambda value: (math.isnan(value), value))
+        flags[name] = max(flag_of(class_of(steady)), flag_of(class_of(developed)))
+        if flags[name]:
+            reasons[f"{name}_SSITC_TEST"] = _explain(steady, developed)
+    if flags.get("H") == 0 and math.isnan(half.raw_fluxes.h2o):
+        flags["H"] = 1
+        reasons["H_SSITC_TEST"] = "humidity is not taken out of the sonic's heat flux: no water vapour flux"
+    noted = {f"integral_{name}": value for name, value in deviations.items()}
+    return replace(half, flags=flags, reasons=reasons).noting(**noted)
+
+
+def integral_deviations(half: HalfHour, latitude: float) -> dict[str, float]:
+    """Return how far sd(u)/u* and sd(w)/u* are from the model, in percent cut to whole numbers; NaN: not testable.
+
+    Parameters
+    ----------
+    half : HalfHour
+        With final friction velocity and stability.
+    latitude : float
+        [degrees north]
+
+    References
+    ----------
+    Foken & Wichura (1996), doi:10.1016/0168-1923(95)02248-1; Thomas & Foken (2002)
+    """
+    ustar, stability = half.fluxes.ustar, half.stability
+    if not (ustar > 0 and math.isfinite(stability)):
+        return {"u": math.nan, "w": math.nan}
+    models = integral_models(ustar, stability, latitude)
+    measured = {"u": math.sqrt(half.covariance("uu")) / ustar, "w": math.sqrt(half.covariance("ww")) / ustar}
+    return {
+        # a model that gives no positive deviation cannot be held against the measurement
+        name: float(math.trunc(100.0 * abs((model - measured[name]) / model))) if model > 0 else 0.0
+        for name, model in models.items()
+    }
+
+
+def integral_models(ustar: float, stability: float, latitude: float) -> dict[str, float]:
+    """Return sd(u)/u* and sd(w)/u* of developed turbulence.
+
+    Parameters
+    ----------
+    ustar : float
+        [m s-1], positive
+    stability : float
+        (z - d)/L. [1]
+    latitude : float
+        [degrees north]
+    """
+    if stability < -0.2:
+        return {"u": 4.15 * abs(stability) ** (1 / 8), "w": 1.3 * (1.0 - 2.0 * stability) ** (1 / 3)}
+    coriolis = 2.0 * EARTH_ROTATION * abs(math.sin(math.radians(latitude)))
+    if coriolis == 0:
+        return {"u": 0.0, "w": 0.0}
+    logarithm = math.log(coriolis / ustar)  # of z+ f/u*, with z+ = 1 m
+    return {"u": 0.44 * logarithm + 6.3, "w": 0.21 * logarithm + 3.1}
+
+
+def class_of(percent: float) -> int:
+    """Return the class 1 to 9 of a deviation; what cannot be tested is 9."""
+    if math.isnan(percent):
+        return 9
+    return 1 + sum(percent > limit for limit in CLASS_LIMITS)
+
+
+def flag_of(test: int) -> int:
+    """Return the flag of a class."""
+    return 0 if test <= 2 else 1 if test <= 5 else 2
+
+
+def _explain(steady: float, developed: float) -> str:
+    parts = []
+    if flag_of(class_of(steady)):
+        parts.append(
+            "stationarity cannot be tested"
+            if math.isnan(steady)
+            else f"not stationary: the whole interval differs by {steady:.0f} % from the mean of its six parts"
+        )
+    if flag_of(class_of(developed)):
+        parts.append(
+            "developed turbulence cannot be tested: no stability or friction velocity"
+            if math.isnan(developed)
+            else f"turbulence not developed: {developed:.0f} % from the model at this stability"
+        )
+    return "; ".join(parts)
+
+
+QUALITY: Mapping[str, Step] = {"mauder_foken_2004": flag_mauder_foken}

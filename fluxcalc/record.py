@@ -1,0 +1,118 @@
+"""From the last step to what is published: FLUXNET names and units, and a reason for whatever is missing."""
+
+from __future__ import annotations
+
+import math
+
+from core.constants import M_H2O
+from core.records import FluxRecord
+from core.station import Station
+from core.variables import FLUX_COLUMNS, VARIABLES, si_scale
+from fluxcalc.interval import HalfHour
+from fluxcalc.quality import JUDGED
+
+WATER_DENSITY = 1000.0  # of liquid water [kg m-3]
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("TAU", "USTAR", "WS", "WS_MAX", "WD", "TKE", "U_SIGMA", "V_SIGMA", "W_SIGMA"), ("w",)),
+    **dict.fromkeys(("H", "MO_LENGTH", "ZL"), ("w", "ts")),
+    **dict.fromkeys(("LE", "ET", "FH2O"), ("w", "h2o", "ts")),
+    "FC": ("w", "co2", "h2o", "ts"),
+    **dict.fromkeys(("T_SONIC", "T_SONIC_SIGMA", "TA"), ("ts",)),
+    **dict.fromkeys(("RH", "VPD", "H2O", "H2O_MIXING_RATIO"), ("h2o",)),
+    "CO2": ("co2", "h2o"),
+    "CO2_MIXING_RATIO": ("co2", "h2o"),
+}
+"""Series behind each column, in the order in which a missing one is named."""
+
+
+def build_record(half: HalfHour, station: Station) -> FluxRecord:
+    """Make the record of an interval; every missing value gets a reason."""
+    si = {**_fluxes(half), **_turbulence(half), **_air(half)}
+    values = {name: in_fluxnet_unit(name, si.get(name, math.nan)) for name in FLUX_COLUMNS}
+    for name in JUDGED:
+        if not math.isnan(values[name]) and name in half.flags:
+            values[f"{name}_SSITC_TEST"] = float(half.flags[name])
+    reasons = {name: why for name, why in half.reasons.items() if not math.isnan(values[name])}
+    reasons |= {name: _why_missing(name, half) for name, value in values.items() if math.isnan(value)}
+    diagnostics = {name: float(value) for name, value in half.diagnostics.items()}
+    return FluxRecord(station.id, half.start, half.end, values, reasons, diagnostics)
+
+
+def in_fluxnet_unit(name: str, value: float) -> float:
+    """Return a value in SI in the FLUXNET unit of its column; NaN and infinity become NaN."""
+    if not math.isfinite(value):
+        return math.nan
+    factor, offset = si_scale(name, VARIABLES[name].unit)
+    # a standard deviation is a difference: no zero point to move
+    return value / factor if name.endswith("_SIGMA") else (value - offset) / factor
+
+
+def _fluxes(half: HalfHour) -> dict[str, float]:
+    fluxes, air = half.fluxes, half.air
+    values = {"USTAR": fluxes.ustar}
+    if air is None:
+        return values
+    water = fluxes.h2o * M_H2O
+    seconds = (half.end - half.start).total_seconds()
+    return values | {
+        "TAU": -air.density * fluxes.ustar**2,
+        "H": fluxes.h,
+        "LE": water * air.vaporisation,
+        "ET": water * seconds / WATER_DENSITY,
+        "FH2O": fluxes.h2o,
+        "FC": fluxes.co2,
+        "MO_LENGTH": half.diagnostics["obukhov_length"],
+        "ZL": half.stability,
+    }
+
+
+def _turbulence(half: HalfHour) -> dict[str, float]:
+    variances = {name: half.covariance(name) for name in ("uu", "vv", "ww")}
+    noted = half.diagnostics
+    return {
+        "WS": noted.get("wind_speed", math.nan),
+        "WS_MAX": noted.get("largest_wind", math.nan),
+        "WD": math.radians(noted.get("wind_direction_deg", math.nan)),
+        "U_SIGMA": math.sqrt(variances["uu"]),
+        "V_SIGMA": math.sqrt(variances["vv"]),
+        "W_SIGMA": math.sqrt(variances["ww"]),
+        "T_SONIC_SIGMA": math.sqrt(half.covariance("ts_ts")),
+        "TKE": 0.5 * sum(variances.values()),
+    }
+
+
+def _air(half: HalfHour) -> dict[str, float]:
+    air = half.air
+    if air is None:
+        return {"PA": half.pressure}
+    water = air.vapour_density / M_H2O * air.molar_volume
+    if math.isnan(air.vapour_pressure):
+        water = math.nan
+    carbon = half.diagnostics["mean_co2"]
+    ratio = carbon * air.molar_volume / (1.0 - water) if half.kinds.get("co2") == "density" else carbon
+    return {
+        "T_SONIC": air.sonic_temperature,
+        "TA": air.temperature,
+        "PA": air.pressure,
+        "RH": air.relative_humidity,
+        "VPD": air.saturation_pressure - air.vapour_pressure,
+        "H2O": water,
+        "H2O_MIXING_RATIO": water / (1.0 - water),
+        "CO2": carbon * air.molar_volume if half.kinds.get("co2") == "density" else ratio * (1.0 - water),
+        "CO2_MIXING_RATIO": ratio,
+    }
+
+
+def _why_missing(name: str, half: HalfHour) -> str:
+    flux = name.removesuffix("_SSITC_TEST")
+    if flux != name and flux not in half.flags and not any(series in half.absent for series in NEEDS[flux]):
+        return "there is no flux to judge"
+    for series in NEEDS.get(flux, ()):
+        if series in half.absent:
+            return f"{series}: {half.absent[series]}"
+    if half.air is None and flux not in ("USTAR", "WS", "WD"):
+        return "air temperature is not known"
+    if flux == "WD":
+        return "calm: no direction"
+    return "cannot be computed from these samples"

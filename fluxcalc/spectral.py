@@ -1,0 +1,23 @@
+"""Spectral corrections: what slow sensors, long paths and short intervals take from the covariances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core.station import Station
+from fluxcalc.interval import HalfHour, Step, flux_of
+
+
+def correct_spectra(half: HalfHour, station: Station) -> HalfHour:
+    """Find the factors of momentum, heat and gas fluxes by the station's method and note them as ``factor_*``."""
+    half = SPECTRAL[flux_of(station).methods.spectral](half, station)
+    return half.noting(**{f"factor_{name}": value for name, value in half.factors.items()})
+
+
+def keep_fluxes(half: HalfHour, _: Station) -> HalfHour:
+    """Take every covariance as complete: all factors are 1."""
+    return replace(half, factors=dict.fromkeys(("tau", "h", "h2o", "co2"), 1.0))
+
+
+SPECTRAL: Mapping[str, Step] = {"none": keep_fluxes}
