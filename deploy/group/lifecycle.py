@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import threading
@@ -12,17 +13,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from supervisor.xmlrpc import Faults
+
 from core.errors import SetupError
 from core.settings import Settings
 from deploy.group.ports import require_port
 from deploy.group.programs import PROGRAM_NAMES, SERVERS, Program, list_programs
 from deploy.group.supervisor import NO_ANSWER, Control, make_folders, start_supervisor
 from deploy.native import mosquitto, postgres, prefix
-from deploy.native.place import Place, hold_lock
+from deploy.native.place import Place, find_place, hold_lock
 from deploy.native.shell import last_lines
 
 READY_SECONDS = 90
 STOP_SECONDS = 130
+# starts of a program before it counts as broken; the database's (True) first fail while an earlier one is ending
+TRIES = {False: 3, True: 8}
+
 Report = Callable[[str], None]
 
 
@@ -81,10 +87,19 @@ def up(
 
 
 @contextmanager
-def servers(settings: Settings, *, report: Report = lambda line: None) -> Iterator[Settings]:
+def servers(settings: Settings, *, keep: bool = True, report: Report = lambda line: None) -> Iterator[Settings]:
     """Run the private database and broker for the time of a block, and no longer than the calling thread lives.
 
     Servers that run already are used and left running.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where and on which ports; with ``native`` set, the data lie in a folder of their own for each ``var``.
+    keep : bool
+        Whether the data stay afterwards; False needs ``native``.
+    report : callable
+        Gets one line per step.
     """
     supervisor = _bring_up(settings, SERVERS, False, report, None)
     try:
@@ -92,6 +107,8 @@ def servers(settings: Settings, *, report: Report = lambda line: None) -> Iterat
     finally:
         if supervisor is not None:
             _end(supervisor)
+            if not keep and settings.native is not None:
+                shutil.rmtree(find_place(settings).data)
 
 
 def down(settings: Settings) -> bool:
@@ -185,18 +202,32 @@ def _start(settings: Settings, control: Control, programs: Sequence[Program], re
     """Start programs and wait until each is ready."""
     begun = time.monotonic()
     for program in programs:
-        with suppress(xmlrpc.client.Fault):  # it runs already
+        try:
             control.call("startProcess", program.name, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:
+                what = f"the group that is up cannot start {program.name}: {fault.faultString}"
+                raise SetupError(what, "stop it (`fluxtower down`) and start again") from None
     for program in programs:
-        if not _wait(lambda program=program: _is_ready(control, program), READY_SECONDS):  # type: ignore[misc]
+        if not _await_ready(control, program):
             log = settings.var / "log" / f"{program.name}.log"
             raise SetupError(f"{program.name} does not become ready:\n    {_read_end(log)}", f"look at {log}")
+
         where = "" if program.address is None else f" on {program.address[0]}:{program.address[1]}"
         report(f"{program.name} is ready{where} ({time.monotonic() - begun:.1f} s)")
 
 
-def _is_ready(control: Control, program: Program) -> bool:
-    state = control.processes().get(program.name, {}).get("statename")
+def _await_ready(control: Control, program: Program) -> bool:
+    """Wait until a program is ready; return False after a time, or sooner if it dies again and again."""
+    pids: set[int] = set()
+    _wait(lambda: _is_ready(control, program, pids) or len(pids) > TRIES[program.name in SERVERS], READY_SECONDS)
+    return _is_ready(control, program, pids)
+
+
+def _is_ready(control: Control, program: Program, pids: set[int]) -> bool:
+    info = control.processes().get(program.name, {})
+    pids.update({info.get("pid", 0)} - {0})
+    state = info.get("statename")
     if state == "STARTING" and program.address is not None:
         return program.is_ready()  # no need to wait until the supervisor trusts it
     return state == "RUNNING" and program.is_ready()

@@ -72,12 +72,14 @@ def _hide_password(address: str) -> str:
 def show_status(settings: Settings) -> None:
     """Print the state of every program as a table."""
     table = Table(box=None, header_style="bold")
-    for heading in ("program", "state", "pid", "up", "address", "log"):
+    for heading in ("program", "state", "pid", "up", "address"):
         table.add_column(heading, justify="right" if heading in ("pid", "up") else "left")
     for row in status(settings):
         up = "" if row.uptime is None else _format_duration(row.uptime)
-        table.add_row(row.name, row.state, str(row.pid or ""), up, row.address, str(row.log or ""))
-    Console(width=None, soft_wrap=True).print(table)
+        table.add_row(row.name, row.state, str(row.pid or ""), up, row.address)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(f"logs: {settings.var / 'log'}")
 
 
 def _format_duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import resource
 import shlex
 import stat
 import subprocess
@@ -40,6 +41,7 @@ def render_configuration(settings: Settings, programs: Sequence[Program]) -> str
         f"pidfile={_escape(run / 'supervisor.pid')}",
         f"childlogdir={_escape(log)}",
         "nodaemon=true",
+        f"minfds={_choose_open_files()}",
         *(["user=root"] if os.geteuid() == 0 else []),
         "[unix_http_server]",
         f"file={_escape(socket_path(settings))}",
@@ -65,6 +67,12 @@ def render_configuration(settings: Settings, programs: Sequence[Program]) -> str
             "redirect_stderr=true",
         ]
     return "\n".join(sections) + "\n"
+
+
+def _choose_open_files() -> int:
+    """Choose how many files a program may open: the broker needs one per station, and 1024 is a usual limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
 
 
 def _escape(value: object) -> str:

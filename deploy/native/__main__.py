@@ -31,6 +31,8 @@ def main() -> int:
             browser.install(settings, _report)
         else:
             postgres.run_server(settings, place.find_place(settings))
+        except KeyboardInterrupt:
+        return 130
     except FluxTowerError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -60,6 +60,8 @@ def install(settings: Settings, report: Report) -> Path:
     with hold_lock(home / "lock"):
         if (home / "installed").exists():
             return program
+        for left in home.glob("unpack-*"):  # of a run that was killed
+            shutil.rmtree(left)
         with tempfile.TemporaryDirectory(prefix="unpack-", dir=home) as work:
             _unpack_browser(Path(work), home / "prefix", report)
         _write_fonts(home)

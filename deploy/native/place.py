@@ -84,7 +84,8 @@ def find_place(settings: Settings) -> Place:
         The folder cannot be written, or belongs to another user.
     """
     native = settings.native or settings.var / "native"
-    user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    user = _find_user()
+
     try:
         if not native.is_dir():
             native.parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +112,18 @@ def find_place(settings: Settings) -> Place:
             f"make it writable, or {OTHER_VAR}",
         ) from None
     return Place(home, data, user)
+
+
+def _find_user() -> pwd.struct_passwd:
+    if os.geteuid() == 0:
+        return pwd.getpwnam("nobody")
+    try:
+        return pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise SetupError(
+            f"user number {os.geteuid()} has no name on this machine, and PostgreSQL needs one",
+            "run this as a user with a line in /etc/passwd, or set FLUXTOWER_DSN and FLUXTOWER_BROKER",
+        ) from None
 
 
 def _make_home(native: Path, user: pwd.struct_passwd) -> None:

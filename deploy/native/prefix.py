@@ -67,6 +67,8 @@ def install(settings: Settings, report: Report, *, again: bool = False) -> Place
         if place.home != (settings.native or settings.var / "native").absolute():
             report(f"servers live in {place.home}")
         place.stamp.unlink(missing_ok=True)
+        for left in place.home.glob("unpack-*"):  # of a run that was killed
+            shutil.rmtree(left)
         with tempfile.TemporaryDirectory(prefix="unpack-", dir=place.home) as work:
             packages = _fetch(settings, Path(work), report)
             _unpack(Path(work), place.prefix, report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import IO
 
 from core.errors import SetupError
 
+FULL = ("No space left", "File too large", "File size limit", "quota exceeded")
 SYSTEM_PATH = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"))
 
 
@@ -44,8 +46,10 @@ def run_tool(
     SetupError
         It failed: ``what`` with its last lines, and ``remedy``, or that of a full disk.
     """
+    setpriv = find_tool("setpriv", "apt-get install util-linux")
+    # if we are killed, the tool must not go on writing where the next run starts afresh
     done = subprocess.run(
-        [str(part) for part in command],
+        [setpriv, "--pdeathsig", "KILL", "--", *map(str, command)],
         check=False,
         stdin=stdin or subprocess.DEVNULL,
         capture_output=True,
@@ -56,10 +60,10 @@ def run_tool(
         umask=0o022,
     )
     if done.returncode != 0:
-        raise SetupError(
-            f"{what}:\n    {last_lines(done.stderr or done.stdout)}",
-            _choose_remedy(done.stderr, remedy),
-        )
+        message = done.stderr or done.stdout
+        if done.returncode < 0:
+            message += f"ended by {signal.strsignal(-done.returncode)}"
+        raise SetupError(f"{what}:\n    {last_lines(message)}", _choose_remedy(message, remedy))
     return done.stdout
 
 
@@ -69,6 +73,6 @@ def last_lines(text: str, count: int = 6) -> str:
 
 
 def _choose_remedy(message: str, remedy: str) -> str:
-    if "No space left" in message or "File too large" in message or "quota exceeded" in message:
+    if any(sign in message for sign in FULL):
         return "free some space there, or choose another folder with FLUXTOWER_VAR"
     return remedy
