@@ -31,7 +31,7 @@ def main() -> int:
             browser.install(settings, _report)
         else:
             postgres.run_server(settings, place.find_place(settings))
-        except KeyboardInterrupt:
+    except KeyboardInterrupt:
         return 130
     except FluxTowerError as error:
         sys.stderr.write(f"error: {error}\n")
