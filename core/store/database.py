@@ -73,8 +73,10 @@ class Database:
         self._pool.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, timeout: float | None = None) -> Iterator[Connection]:
         """Give a connection inside a transaction: committed at the end, rolled back on an error.
+
+        ``timeout`` is how long to wait for a connection. [s]
 
         Raises
         ------
@@ -84,7 +86,7 @@ class Database:
             The server refused the work; trying again would not help.
         """
         try:
-            with self._pool.connection() as connection:
+            with self._pool.connection(timeout) as connection:
                 yield connection
         except _PASSING as error:
             raise StoreUnavailable(_explain(error)) from error
@@ -112,7 +114,7 @@ class Database:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                with self.transaction() as connection:
+                with self.transaction(max(0.1, deadline - time.monotonic())) as connection:
                     connection.execute("SELECT 1")
                 return
             except StoreUnavailable:

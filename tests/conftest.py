@@ -1,0 +1,126 @@
+"""Real servers for the tests: one private TimescaleDB and Mosquitto a session, a fresh database a test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from core.settings import Settings, read_settings
+from core.store import Store
+from deploy.group import servers
+
+REFERENCE = Path(__file__).resolve().parent.parent.parent / "shared" / "reference"
+_numbers = itertools.count()
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of the servers of this session: private ones, or those of FLUXTOWER_DSN and FLUXTOWER_BROKER."""
+    ours = read_settings()
+    settings = ours.model_copy(
+        update={
+            "var": tmp_path_factory.mktemp("var"),
+            "native": ours.native or ours.var / "native",
+            "db_port": free_port(),
+            "broker_port": free_port(),
+            "api_port": free_port(),
+        }
+    )
+    with servers(settings):
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def template(running: Settings) -> Iterator[str]:
+    """Name of a migrated database from which each test's own is cloned."""
+    name = f"fluxtower_test_{os.getpid()}"
+    _administer(running.store_dsn, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
+    with Store(_dsn(running, name)) as store:
+        store.migrate()
+    # TimescaleDB's own worker would hold the database open, and a database in use cannot be cloned
+    _administer(
+        running.store_dsn,
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
+    yield name
+    _administer(running.store_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(running: Settings, template: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings with a fresh migrated database, a broker, a collector name and an API port of this test's own."""
+    name = f"{template}_{next(_numbers)}"
+    _clone(running.store_dsn, template, name)
+    yield running.model_copy(
+        update={
+            "dsn": _dsn(running, name),
+            "broker": running.broker_url,
+            "topic_root": f"test/{name}",
+            "collector": name,
+            "api_port": free_port(),
+            "var": tmp_path,
+        }
+    )
+    _administer(running.store_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """A store on this test's own migrated database."""
+    with Store(settings.store_dsn) as store:
+        yield store
+
+
+@pytest.fixture
+def environment(settings: Settings) -> dict[str, str]:
+    """Environment for a subprocess that uses this test's settings."""
+    ours = {
+        f"FLUXTOWER_{name.upper()}": str(value)
+        for name, value in settings.model_dump().items()
+        if value is not None and name not in ("grafana_url", "grafana_token", "debian_mirror")
+    }
+    return {**os.environ, **ours}
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Folder of the reference data; tests that need it are skipped where it is not there."""
+    if not REFERENCE.is_dir():
+        pytest.skip(f"no reference data at {REFERENCE}")
+    return REFERENCE
+
+
+def _dsn(settings: Settings, database: str) -> str:
+    return psycopg.conninfo.make_conninfo(settings.store_dsn, dbname=database)
+
+
+def _administer(dsn: str, *statements: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
+def _clone(dsn: str, template: str, name: str) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return _administer(dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
+        except psycopg.errors.ObjectInUse:  # TimescaleDB's own workers look into a new database for a moment
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

@@ -1,0 +1,281 @@
+"""The store on a real TimescaleDB."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import psycopg
+import pytest
+
+from core.clock import NS, from_ns, to_ns
+from core.errors import ConfigError, StoreError, StoreUnavailable, UnknownStation
+from core.records import FluxRecord, Reading, Reject, SampleBlock
+from core.store import Store
+from core.store.queries import migrations, named
+from core.variables import FLUX_COLUMNS
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 7, 1, tzinfo=UTC)
+START_NS = to_ns(START)
+CHANNELS = ("u", "v", "w", "ts")
+STATION = """
+[station]
+id = "{id}"
+name = "Test tower"
+latitude = 26.1
+longitude = 117.4
+altitude = 300
+utc_offset = 8
+[site]
+canopy_height = 12
+[sonic]
+model = "CSAT3"
+height = 30
+[[stream]]
+name = "ec"
+kind = "block"
+rate = 20
+channels = [
+    {{ name = "u", variable = "U", unit = "m s-1" }},
+    {{ name = "v", variable = "V", unit = "m s-1" }},
+    {{ name = "w", variable = "W", unit = "m s-1" }},
+    {{ name = "ts", variable = "T_SONIC", unit = "deg C" }},
+]
+[[stream]]
+name = "met"
+kind = "reading"
+interval = 60
+channels = [{{ name = "TA", variable = "TA", unit = "deg C" }}, {{ name = "RH", variable = "RH", unit = "%" }}]
+[flux]
+stream = "ec"
+meteorology = "met"
+averaging_minutes = 30
+lateness_seconds = 60
+"""
+
+
+@pytest.fixture
+def tower(store: Store) -> Store:
+    store.put_station(STATION.format(id="cn-test"), "cn-test.toml")
+    return store
+
+
+def blocks(samples: np.ndarray, n: int = 200, start_ns: int = START_NS) -> list[SampleBlock]:
+    dt = NS // 20
+    return [
+        SampleBlock("cn-test", "ec", start_ns + i * dt, dt, CHANNELS, samples[:, i : i + n], seq=i // n)
+        for i in range(0, samples.shape[1], n)
+    ]
+
+
+def random_samples(n: int) -> np.ndarray:
+    samples = np.random.default_rng(7).normal(20, 5, size=(len(CHANNELS), n)).astype(np.float32)
+    samples[1, 3:9] = np.nan
+    return samples
+
+
+def test_samples_come_back_bit_for_bit(tower: Store) -> None:
+    samples = random_samples(36000)
+    committed = tower.commit(blocks(samples), [])
+    assert (committed.blocks, committed.samples) == (180, 36000)
+    back = tower.samples("cn-test", "ec", START, START + timedelta(minutes=30))
+    assert list(back.channels) == list(CHANNELS)
+    assert np.array_equal(np.array([*back.channels.values()], dtype=np.float32), samples, equal_nan=True)
+
+
+def test_a_window_that_starts_inside_a_block_gets_its_part(tower: Store) -> None:
+    samples = random_samples(1000)
+    tower.commit(blocks(samples), [])
+    back = tower.samples("cn-test", "ec", START + timedelta(seconds=5), START + timedelta(seconds=60))
+    assert back.n == 1100
+    assert np.array_equal(back.channels["ts"][:900].astype(np.float32), samples[3, 100:])
+    assert np.isnan(back.channels["ts"][900:]).all()
+
+
+def test_duplicates_are_ignored_and_counted_whatever_comes_with_them(tower: Store) -> None:
+    samples = random_samples(2000)
+    first, second = blocks(samples)[:6], blocks(samples)[4:]
+    reading = Reading("cn-test", "met", START_NS, {"TA": 20.5, "RH": float("nan")})
+    tower.commit(first, [reading])
+    committed = tower.commit([*second, second[-1]], [reading, reading])
+    assert (committed.blocks, committed.duplicate_blocks) == (4, 3)
+    assert (committed.readings, committed.duplicate_readings) == (0, 2)
+    minute = tower.minutes("cn-test", "ec", START, START + timedelta(minutes=2)).filter(pl.col("channel") == "ts")
+    assert minute["n"].to_list() == [1200, 800]
+
+
+def test_minutes_equal_plain_statistics_of_the_samples(tower: Store) -> None:
+    samples = random_samples(2400)
+    for block in blocks(samples, n=70):  # blocks that straddle the minutes, each in a commit of its own
+        tower.commit([block], [])
+    rows = tower.minutes("cn-test", "ec", START, START + timedelta(minutes=2))
+    for minute in range(2):
+        for i, channel in enumerate(CHANNELS):
+            row = rows.filter((pl.col("channel") == channel) & (pl.col("time") == START + timedelta(minutes=minute)))
+            piece = samples[i, minute * 1200 : (minute + 1) * 1200].astype(np.float64)
+            assert row["n"].item() == np.isfinite(piece).sum()
+            assert row["mean"].item() == pytest.approx(np.nanmean(piece), rel=1e-12)
+            assert row["sd"].item() == pytest.approx(np.nanstd(piece), rel=1e-9)
+            assert np.float32(row["min"].item()) == np.nanmin(samples[i, minute * 1200 : (minute + 1) * 1200])
+            assert np.float32(row["max"].item()) == np.nanmax(samples[i, minute * 1200 : (minute + 1) * 1200])
+
+
+def test_a_minute_without_a_valid_sample_has_n_zero(tower: Store) -> None:
+    samples = random_samples(200)
+    samples[2] = np.nan
+    tower.commit(blocks(samples), [])
+    row = tower.minutes("cn-test", "ec", START, START + timedelta(minutes=1)).filter(pl.col("channel") == "w")
+    assert row["n"].item() == 0
+    assert np.isnan(row["mean"].item())
+
+
+def test_an_interval_is_due_when_complete_or_when_its_allowance_is_over(tower: Store) -> None:
+    now = datetime.now(UTC)
+    samples = random_samples(36000)
+    all_blocks = blocks(samples)
+    tower.commit(all_blocks[:-1], [])
+    assert tower.due_intervals(now, 10) == []
+    assert [due.start for due in tower.due_intervals(now + timedelta(seconds=90), 10)] == [START]
+    tower.commit(all_blocks[-1:], [])
+    (due,) = tower.due_intervals(now, 10)
+    record = FluxRecord("cn-test", START, START + timedelta(minutes=30), {"FC": -3.0})
+    tower.put_flux(record, config_sha256="x", code_version="1", revision=due.revision)
+    assert tower.due_intervals(now + timedelta(days=1), 10) == []
+    assert tower.pending_revision("cn-test", START) is None
+    tower.commit([], [Reading("cn-test", "met", START_NS + 60 * NS, {"TA": 20.0, "RH": 50.0})])
+    assert [again.revision for again in tower.due_intervals(now, 10)] == [due.revision + 1]
+
+
+def test_a_block_over_a_border_counts_for_both_intervals(tower: Store) -> None:
+    start_ns = START_NS + 1800 * NS - 50 * NS // 20
+    tower.commit(blocks(random_samples(200), start_ns=start_ns), [])
+    with psycopg.connect(tower.dsn) as connection:
+        rows = connection.execute("SELECT time, samples, expected FROM interval_state ORDER BY time").fetchall()
+    assert rows == [(START, 50, 36000), (START + timedelta(minutes=30), 150, 36000)]
+
+
+def test_recomputing_keeps_the_old_result_in_the_history(tower: Store) -> None:
+    for revision, fc in ((1, -3.0), (2, -4.0), (1, -5.0)):
+        record = FluxRecord(
+            "cn-test", START, START + timedelta(minutes=30), {"FC": fc, "H": np.nan}, {"H": "no Ts"}, {"lag": 2}
+        )
+        tower.put_flux(record, config_sha256="x", code_version="1", revision=revision)
+    fluxes = tower.fluxes("cn-test", START, START + timedelta(hours=1))
+    assert fluxes["FC"].to_list() == [-4.0]  # a result of older data does not replace a newer one
+    assert fluxes["H"].to_list() == [None]
+    assert fluxes["reasons"].to_list() == ['{"H":"no Ts"}']
+    with psycopg.connect(tower.dsn) as connection:
+        assert connection.execute("SELECT fc FROM flux_history").fetchall() == [(-3.0,)]
+
+
+def test_the_flux_table_has_the_columns_of_the_variables_table(store: Store) -> None:
+    with psycopg.connect(store.dsn) as connection:
+        columns = [d.name for d in connection.execute("SELECT * FROM flux LIMIT 0").description or ()]
+    assert columns[3 : 3 + len(FLUX_COLUMNS)] == [name.lower() for name in FLUX_COLUMNS]
+
+
+def test_a_run_is_stale_only_when_fluxes_are_newer(tower: Store) -> None:
+    assert tower.stale_seasons(0) == []
+    record = FluxRecord("cn-test", START, START + timedelta(minutes=30), {"FC": -3.0})
+    tower.put_flux(record, config_sha256="x", code_version="1", revision=1)
+    assert tower.stale_seasons(0) == ["cn-test"]
+    product = pl.DataFrame(
+        {"start": [START], "NEE": [None], "NEE_F": [-3.0], "NEE_F_QC": [1], "NEE_F_SD": [0.5]}
+        | {"NEE_F_N": [5], "NEE_F_METHOD": [1], "NEE_F_WINDOW": [14]},
+        schema_overrides={"NEE": pl.Float64},
+    )
+    run = tower.put_run(
+        "cn-test",
+        config_sha256="x",
+        code_version="1",
+        methods={"fill": "mds"},
+        started=datetime.now(UTC),
+        product=product,
+    )
+    assert tower.stale_seasons(0) == []
+    back = tower.product("cn-test", START, START + timedelta(hours=1))
+    assert back.drop("run").equals(product.with_columns(pl.col("start").cast(pl.Datetime("us", "UTC"))))
+    assert back["run"].to_list() == [run]
+
+
+def test_a_new_configuration_is_appended_and_the_same_is_not(tower: Store) -> None:
+    text = STATION.format(id="cn-test")
+    first = tower.put_station(text, "a.toml")
+    assert tower.put_station(text, "a.toml").valid_from == first.valid_from
+    changed = tower.put_station(text.replace("height = 30", "height = 31"), "a.toml")
+    assert changed.config_sha256 != first.config_sha256
+    assert changed.station.sonic is not None
+    assert changed.station.sonic.height == 31
+    with psycopg.connect(tower.dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM station_config").fetchone() == (2,)
+
+
+def test_a_layout_that_changed_keeps_old_samples_readable(tower: Store) -> None:
+    samples = random_samples(400)
+    tower.commit(blocks(samples[:, :200]), [])
+    swapped = STATION.format(id="cn-test").replace('"u", variable = "U"', '"x", variable = "U"')
+    tower.put_station(swapped, "a.toml")
+    dt = NS // 20
+    renamed = SampleBlock("cn-test", "ec", START_NS + 200 * dt, dt, ("x", "v", "w", "ts"), samples[:, 200:])
+    assert tower.commit([renamed], []).blocks == 1
+    back = tower.samples("cn-test", "ec", START, START + timedelta(seconds=20))
+    assert np.array_equal(back.channels["ts"].astype(np.float32), samples[3])
+    assert np.isnan(back.channels["x"][:200]).all()
+    assert np.array_equal(back.channels["x"][200:].astype(np.float32), samples[0, 200:])
+
+
+def test_what_is_not_registered_is_refused(tower: Store) -> None:
+    with pytest.raises(UnknownStation, match="nowhere"):
+        tower.commit([], [Reading("nowhere", "met", START_NS, {"TA": 1.0, "RH": 1.0})])
+    with pytest.raises(StoreError, match="no reading stream"):
+        tower.commit([], [Reading("cn-test", "met", START_NS, {"TA": 1.0})])
+    with pytest.raises(UnknownStation):
+        tower.fluxes("nowhere", START, START)
+    with pytest.raises(ConfigError, match=r"bad.toml: sonic.height"):
+        tower.put_station(STATION.format(id="x").replace("height = 30", "height = -3"), "bad.toml")
+
+
+def test_rejects_keep_their_bytes(tower: Store) -> None:
+    tower.commit([], [], [Reject("a/b", b"\x00\xff", "not CBOR", "cn-test")])
+    (row,) = tower.rejects()
+    assert (row.topic, row.reason, row.size) == ("a/b", "not CBOR", 2)
+
+
+def test_latest_is_the_newest_in_time_not_the_last_to_come(tower: Store) -> None:
+    for second in (60, 0):
+        tower.commit([], [Reading("cn-test", "met", START_NS + second * NS, {"TA": float(second), "RH": 50.0})])
+    (latest,) = tower.latest("cn-test")
+    assert latest.time == from_ns(START_NS + 60 * NS)
+    assert latest.values == {"TA": 60.0, "RH": 50.0}
+
+
+def test_flags_stand_beside_readings(tower: Store) -> None:
+    tower.commit([], [Reading("cn-test", "met", START_NS, {"TA": 20.0, "RH": 150.0})])
+    (group,) = tower.unflagged_readings(10)
+    tower.put_flags(group, np.array([[1, 3]], dtype=np.int16))
+    assert tower.unflagged_readings(10) == []
+    assert tower.readings("cn-test", "met", START, START + timedelta(hours=1))["flags"].to_list() == [[1, 3]]
+
+
+def test_migrating_again_changes_nothing(store: Store) -> None:
+    assert store.migrate() == []
+    assert store.health().edition in ("apache", "community")
+
+
+def test_a_changed_migration_is_an_error(store: Store) -> None:
+    with psycopg.connect(store.dsn, autocommit=True) as connection:
+        connection.execute("UPDATE schema_migration SET sha256 = 'other' WHERE name = %s", (migrations()[0][0],))
+    with pytest.raises(StoreError, match="changed after it was applied"):
+        store.migrate()
+
+
+def test_a_server_that_is_away_is_unavailable() -> None:
+    with Store("postgresql://x@127.0.0.1:1/x") as store, pytest.raises(StoreUnavailable):
+        store.wait(0.1)
+
+
+def test_every_query_has_one_name() -> None:
+    assert len(named("queries.sql")) > 30
