@@ -1,0 +1,1 @@
+"""From samples to half-hour fluxes, and from half-hours to seasons."""

@@ -91,7 +91,7 @@ def moist_air(temperature: float, sonic: float, pressure: float, water: float, t
 
 def saturation_pressure(temperature: float) -> float:
     """Return the saturation vapour pressure over water at a temperature in K. [Pa]"""
-    return math.exp(77.345 + 0.0057 * temperature - 7235.0 / temperature) / temperature**8.2
+    return math.exp(77.345 + 0.0057 * temperature - 7235.0 / temperature) / math.pow(temperature, 8.2)
 
 
 def _state(temperature: float, sonic: float, pressure: float, molar_volume: float, vapour_density: float) -> Air:

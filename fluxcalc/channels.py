@@ -13,9 +13,18 @@ from core.variables import base_name, si_scale
 from fluxcalc.interval import GASES, GasKind, HalfHour, flux_of
 
 SERIES: dict[str, str] = {
-    **{"U": "u", "V": "v", "W": "w", "T_SONIC": "ts", "TA": "ta", "PA": "pa"},
-    **{"CO2_DENSITY": "co2", "CO2": "co2", "CO2_MIXING_RATIO": "co2"},
-    **{"H2O_DENSITY": "h2o", "H2O": "h2o", "H2O_MIXING_RATIO": "h2o"},
+    "U": "u",
+    "V": "v",
+    "W": "w",
+    "T_SONIC": "ts",
+    "TA": "ta",
+    "PA": "pa",
+    "CO2_DENSITY": "co2",
+    "CO2": "co2",
+    "CO2_MIXING_RATIO": "co2",
+    "H2O_DENSITY": "h2o",
+    "H2O": "h2o",
+    "H2O_MIXING_RATIO": "h2o",
 }
 NEEDED = ("u", "v", "w", "ts", *GASES)
 
@@ -29,7 +38,7 @@ def import_channels(half: HalfHour, station: Station) -> HalfHour:
     half = replace(half, dt=half.samples.dt_ns * 1e-9)
     series: dict[str, FloatArray] = {}
     kinds: dict[str, GasKind] = {}
-    absent = {name: "no channel of the station measures it" for name in NEEDED}
+    absent = dict.fromkeys(NEEDED, "no channel of the station measures it")
     for channel in stream.channels:
         variable = base_name(channel.variable)
         name = SERIES.get(variable)

@@ -9,9 +9,18 @@ from fluxcalc.interval import HalfHour
 from fluxcalc.kernels.statistics import covariance
 
 PAIRS: dict[str, tuple[str, str]] = {
-    **{"uu": ("u", "u"), "vv": ("v", "v"), "ww": ("w", "w"), "uv": ("u", "v"), "uw": ("u", "w"), "vw": ("v", "w")},
-    **{"ts_ts": ("ts", "ts"), "co2_co2": ("co2", "co2"), "h2o_h2o": ("h2o", "h2o")},
-    **{"w_ts": ("w", "ts"), "w_co2": ("w", "co2"), "w_h2o": ("w", "h2o")},
+    "uu": ("u", "u"),
+    "vv": ("v", "v"),
+    "ww": ("w", "w"),
+    "uv": ("u", "v"),
+    "uw": ("u", "w"),
+    "vw": ("v", "w"),
+    "ts_ts": ("ts", "ts"),
+    "co2_co2": ("co2", "co2"),
+    "h2o_h2o": ("h2o", "h2o"),
+    "w_ts": ("w", "ts"),
+    "w_co2": ("w", "co2"),
+    "w_h2o": ("w", "h2o"),
 }
 
 

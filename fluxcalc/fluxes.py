@@ -68,7 +68,7 @@ def obukhov_length(air: Air, ustar: float, heat: float) -> float:
     kinematic = heat / air.heat_capacity
     if kinematic == 0:
         return math.inf
-    potential = air.temperature * (1e5 / air.pressure) ** 0.286
+    potential = air.temperature * math.pow(1e5 / air.pressure, 0.286)
     return -potential * ustar**3 / (KARMAN * GRAVITY * kinematic)
 
 

@@ -18,9 +18,12 @@ IMPOSSIBLE: dict[str, tuple[float, float]] = {
     "ts": (200.0, 350.0),
     "ta": (200.0, 350.0),
     "pa": (4e4, 1.2e5),
-    **dict.fromkeys(GASES, (0.0, np.inf)),
 }
-"""Outside these a sample is missing from the start. [m s-1], [K], [Pa], [mol m-3 or mol mol-1]"""
+"""Outside these a sample is missing from the start. [m s-1], [K], [Pa]"""
+
+# dry cold air and a drifting zero make small negative vapour readings that must stay in the mean
+LEAST_VAPOUR = {"density": -0.3, "fraction": -0.007, "ratio": -0.007}
+"""Below this a vapour sample is missing from the start. [mol m-3], [mol mol-1]"""
 
 IMPLAUSIBLE: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("u", "v"), (-30.0, 30.0)),
@@ -34,7 +37,10 @@ GAS_VARIABLES = {"co2": "CO2", "h2o": "H2O"}
 
 def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
     """Make samples missing that no instrument can mean: wind above 50 m s-1, sonic outside 200-350 K, gas below zero."""
-    series = {name: _within(values, *IMPOSSIBLE[name]) for name, values in half.series.items()}
+    limits = {**IMPOSSIBLE, "co2": (0.0, np.inf)}
+    if half.has("h2o"):
+        limits["h2o"] = (LEAST_VAPOUR[half.kinds["h2o"]], np.inf)
+    series = {name: _within(values, *limits[name]) for name, values in half.series.items()}
     return replace(half, series=series)
 
 

@@ -27,7 +27,7 @@ def keep_frame(half: HalfHour, _: Station) -> HalfHour:
 def rotate_twice(half: HalfHour, _: Station) -> HalfHour:
     """Turn the wind by yaw, then pitch, so that mean v and mean w are zero.
 
-    Notes ``yaw_deg`` in [0, 360), counter-clockwise from the sonic's x axis, and ``pitch_deg``, positive for rising air.
+    Notes ``yaw_deg`` in [0, 360), counter-clockwise from the sonic's x axis, and ``pitch_deg``, positive upward.
 
     References
     ----------

@@ -44,4 +44,4 @@ def difference(whole: float, parts: float) -> float:
 
 def friction_velocity(uw: float, vw: float) -> float:
     """Return u* from the covariances of vertical with horizontal wind. [m s-1]"""
-    return math.hypot(uw, vw) ** 0.5
+    return math.sqrt(math.hypot(uw, vw))
