@@ -183,7 +183,8 @@ def _turbulence(built_in: Truth, noise: FloatArray) -> dict[str, FloatArray]:
 def _scalar(name: str, covariance: float, sigma_w: float, w_unit: FloatArray, own: FloatArray) -> FloatArray:
     sigma = max(abs(covariance) / (SCALAR_CORRELATION * sigma_w), SMALLEST_SIGMA[name])
     r = covariance / (sigma * sigma_w)
-    return sigma * (r * w_unit + np.sqrt(1 - r**2) * own)
+    made: FloatArray = sigma * (r * w_unit + np.sqrt(1 - r**2) * own)
+    return made
 
 
 def _readings(tower: Tower, stream: Stream, start: datetime, days: float) -> Iterator[Reading]:
