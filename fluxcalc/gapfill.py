@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,8 @@ QUALITY_WINDOWS = {FULL: (14, 56), RADIATION: (14, 28), COURSE: (1, 5)}
 """Windows in days above which the quality is 2, and 3."""
 
 
-class Filled(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Filled:
     """A filled series.
 
     Attributes
@@ -95,17 +96,18 @@ def fill_mds(
     ----------
     Reichstein et al. (2005), doi:10.1111/j.1365-2486.2005.001002.x; Wutzler et al. (2018), doi:10.5194/bg-15-5015-2018
     """
-    series = [np.ascontiguousarray(values, dtype=np.float64) for values in (y, radiation, temperature, deficit)]
-    if len({values.shape for values in series}) > 1:
-        raise ValueError(f"series of one length, got {[values.shape for values in series]}")
-    n = series[0].size
-    gaps = np.isnan(series[0])
+    given = (y, radiation, temperature, deficit)
+    if len({values.shape for values in given}) > 1:
+        raise ValueError(f"series of one length, got {[values.shape for values in given]}")
+    y, radiation, temperature, deficit = (np.ascontiguousarray(values, dtype=np.float64) for values in given)
+    n = y.size
+    gaps = np.isnan(y)
     too_long = np.zeros(n, dtype=bool)
     if longest_gap_days is not None:
         too_long = _in_long_gap(gaps, longest_gap_days * per_day)
     wanted = np.flatnonzero(~too_long if every_record else gaps & ~too_long)
     steps = np.array(STEPS, dtype=np.int64)
-    mean, sd, count, method, days = sample_marginal(*series, wanted, steps, per_day)
+    mean, sd, count, method, days = sample_marginal(y, radiation, temperature, deficit, wanted, steps, per_day)
 
     looked_up, spread = np.full(n, np.nan), np.full(n, np.nan)
     counts, methods, windows = (np.zeros(n, dtype=np.int64) for _ in range(3))
@@ -113,7 +115,7 @@ def fill_mds(
     windows[wanted] = np.where(method == 0, 0, 2 * days + (method == COURSE))
     quality = _quality(methods, windows)
     return Filled(
-        value=np.where(gaps, looked_up, series[0]),
+        value=np.where(gaps, looked_up, y),
         qc=np.where(gaps, quality, 0),
         looked_up=looked_up,
         sd=spread,

@@ -36,7 +36,7 @@ GAS_VARIABLES = {"co2": "CO2", "h2o": "H2O"}
 
 
 def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
-    """Make samples missing that no instrument can mean: wind above 50 m s-1, sonic outside 200-350 K, gas below zero."""
+    """Make samples missing that cannot be meant: wind above 50 m s-1, sonic outside 200-350 K, gas below zero."""
     limits = {**IMPOSSIBLE, "co2": (0.0, np.inf)}
     if half.has("h2o"):
         limits["h2o"] = (LEAST_VAPOUR[half.kinds["h2o"]], np.inf)

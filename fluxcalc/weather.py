@@ -1,0 +1,67 @@
+"""Slow readings as the weather that half-hours and seasons need, in FLUXNET variables and units."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+from core.constants import ZERO_CELSIUS
+from core.station import Channel, Stream
+from core.variables import convert, variable
+from fluxcalc.interval import Meteorology
+
+WEATHER = ("TA", "RH", "PA", "SW_IN", "VPD")
+SUSPECT = 3  # flag of a value that its check did not believe
+
+
+def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
+    """Bring readings into FLUXNET variables and units.
+
+    Parameters
+    ----------
+    readings : pl.DataFrame
+        ``time`` (UTC), one column per channel in the sender's units, ``flags``.
+    stream : Stream
+        Says what each channel measures.
+
+    Returns
+    -------
+    pl.DataFrame
+        ``start`` and the columns of ``WEATHER``: TA [deg C], RH [%], PA [kPa], SW_IN [W m-2], VPD [hPa]. Null where
+        nothing was measured or the value was flagged as suspect. VPD comes from TA and RH where no channel gives it.
+    """
+    columns = []
+    for name in WEATHER:
+        channel = stream.channel_of(name)
+        values = pl.lit(None, pl.Float64) if channel is None else _believed(channel, stream.channel_index[channel.name])
+        columns.append(values.alias(name))
+    frame = readings.select(pl.col("time").alias("start"), *columns)
+    return frame.with_columns(pl.coalesce("VPD", _vapour_pressure_deficit()))
+
+
+def mean_meteorology(frame: pl.DataFrame) -> Meteorology:
+    """Average the weather of one interval; NaN where there is none."""
+
+    def mean(name: str) -> float:
+        value = frame[name].mean()
+        return math.nan if not isinstance(value, float) else value
+
+    return Meteorology(
+        air_temperature=mean("TA") + ZERO_CELSIUS, pressure=mean("PA") * 1e3, relative_humidity=mean("RH") / 100.0
+    )
+
+
+def _believed(channel: Channel, index: int) -> pl.Expr:
+    unit = variable(channel.variable).unit
+    offset = convert(0.0, channel.variable, channel.unit, unit)
+    factor = convert(1.0, channel.variable, channel.unit, unit) - offset
+    suspect = pl.col("flags").list.get(index, null_on_oob=True).eq_missing(SUSPECT)
+    return pl.when(~suspect).then(pl.col(channel.name).fill_nan(None) * factor + offset)
+
+
+def _vapour_pressure_deficit() -> pl.Expr:
+    """Saturation deficit from TA and RH, with the saturation pressure that the half-hour uses. [hPa]"""
+    kelvin = pl.col("TA") + ZERO_CELSIUS
+    saturation = (77.345 + 0.0057 * kelvin - 7235.0 / kelvin).exp() / kelvin.pow(8.2)
+    return saturation / 100.0 * (1.0 - (pl.col("RH") / 100.0).clip(0.0, 1.0))

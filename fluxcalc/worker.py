@@ -1,0 +1,193 @@
+"""The worker, fluxcalc's only input and output: finds half-hours that are due, computes them, stores the results.
+
+Jobs live in PostgreSQL (procrastinate), so several workers share the work; a lock per interval keeps two of them from
+computing the same one at once, and a result names the revision of the data it was made from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+
+import polars as pl
+import procrastinate
+from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.jobs import Status
+from procrastinate.tasks import Task
+
+from core.errors import FluxTowerError, StoreUnavailable
+from core.settings import Settings
+from core.store import Store
+from fluxcalc.halfhour import process
+from fluxcalc.interval import Meteorology
+from fluxcalc.season import METHODS, provisional_season
+from fluxcalc.weather import mean_meteorology, weather
+from qc.limits import flag_limits
+
+CODE_VERSION = f"fluxtower {version('fluxtower')}"
+JOBS_AT_ONCE = 200
+"""Most jobs queued in one look: the rest is found by the next."""
+READINGS_AT_ONCE = 20_000
+HEARTBEAT_SECONDS = 2.0
+STALLED_SECONDS = 10.0
+"""A worker that has not been heard of for so long is dead, and its job is free again. [s]"""
+
+log = logging.getLogger(__name__)
+
+Defer = Callable[..., Awaitable[object]]
+
+
+def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
+    """Compute one interval from what is stored, and store the result; nothing to do if no data are new.
+
+    Data that cannot be computed mark the interval with the reason, and the work goes on.
+    """
+    revision = store.pending_revision(station_id, start)
+    if revision is None:
+        return
+    try:
+        row = store.station(station_id)
+        flux = row.station.flux
+        if flux is None:
+            raise FluxTowerError(f"{station_id}: its present configuration has no [flux]")
+        end = start + timedelta(minutes=flux.averaging_minutes)
+        samples = store.samples(station_id, flux.stream, start, end)
+        meteorology = Meteorology()
+        if flux.meteorology is not None:
+            readings = store.readings(station_id, flux.meteorology, start, end)
+            meteorology = mean_meteorology(weather(readings, row.station.streams[flux.meteorology]))
+        record = process(samples, row.station, start, meteorology=meteorology)
+        store.put_flux(record, config_sha256=row.config_sha256, code_version=CODE_VERSION, revision=revision)
+    except StoreUnavailable:
+        raise
+    except FluxTowerError as error:
+        log.error("%s %s: %s", station_id, start, error)
+        store.fail_interval(station_id, start, revision, str(error))
+
+
+def fill_season(store: Store, station_id: str) -> int | None:
+    """Fill the running season's NEE and store it as a provisional run; return its id, None without fluxes."""
+    started = datetime.now(UTC)
+    row = store.station(station_id)
+    span = store.flux_span(station_id)
+    flux = row.station.flux
+    if span is None or flux is None:
+        return None
+    start = max(span[0], span[1] - timedelta(days=366))
+    drivers: pl.DataFrame | None = None
+    if flux.meteorology is not None:
+        readings = store.readings(station_id, flux.meteorology, start, span[1])
+        drivers = weather(readings, row.station.streams[flux.meteorology])
+    fluxes = store.fluxes(station_id, start, span[1])
+    product = provisional_season(fluxes, drivers, averaging_minutes=flux.averaging_minutes)
+    return store.put_run(
+        station_id,
+        config_sha256=row.config_sha256,
+        code_version=CODE_VERSION,
+        methods=METHODS,
+        started=started,
+        product=product,
+    )
+
+
+def flag_readings(store: Store) -> int:
+    """Flag readings that no check has seen; return how many."""
+    groups = store.unflagged_readings(READINGS_AT_ONCE)
+    for group in groups:
+        store.put_flags(group, flag_limits(group.values, group.stream.variables, group.stream.units))
+    return sum(len(group.times) for group in groups)
+
+
+def make_app(settings: Settings, store: Store) -> procrastinate.App:
+    """Return the job queue with the worker's tasks."""
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=settings.store_dsn, max_size=4))
+
+    @app.task(name="half_hour")
+    def half_hour(station: str, start: str) -> None:
+        compute_half_hour(store, station, datetime.fromisoformat(start))
+
+    @app.task(name="season")
+    def season(station: str) -> None:
+        fill_season(store, station)
+
+    @app.task(name="readings")
+    def readings() -> None:
+        flag_readings(store)
+
+    return app
+
+
+async def enqueue_due(app: procrastinate.App, store: Store, season_seconds: float) -> None:
+    """Queue everything that is due; what is queued already is left alone."""
+    await _release_stalled(app)
+    tasks = app.tasks
+    if await asyncio.to_thread(store.unflagged_readings, 1):
+        await _defer(tasks["readings"], "readings")
+    for due in await asyncio.to_thread(store.due_intervals, datetime.now(UTC), JOBS_AT_ONCE):
+        start = due.start.isoformat()
+        await _defer(tasks["half_hour"], f"half_hour/{due.station}/{start}", station=due.station, start=start)
+    for station in await asyncio.to_thread(store.stale_seasons, season_seconds):
+        await _defer(tasks["season"], f"season/{station}", station=station)
+
+
+async def _defer(task: Task[..., object, ...], lock: str, **arguments: str) -> None:
+    with suppress(AlreadyEnqueued):
+        await task.configure(lock=lock, queueing_lock=lock).defer_async(**arguments)
+
+
+async def _release_stalled(app: procrastinate.App) -> None:
+    """End the jobs of workers that died; what they left undone is still due and is queued afresh."""
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        if job.id is not None:
+            log.warning("a worker died in job %s; it is free again", job.call_string)
+            await app.job_manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Work until ``stop`` is set or SIGTERM or SIGINT comes; a database that goes away is waited for."""
+    asyncio.run(_run(settings, stop))
+
+
+async def _run(settings: Settings, stop: threading.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with Store(settings.store_dsn) as store:
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(store.wait, 5.0)
+                await _work(settings, store, stop)
+            except (StoreUnavailable, procrastinate.exceptions.ConnectorException) as error:
+                log.warning("the database is away: %s", error)
+                await asyncio.sleep(1.0)
+
+
+async def _work(settings: Settings, store: Store, stop: threading.Event) -> None:
+    app = make_app(settings, store)
+    async with app.open_async():
+        worker = asyncio.create_task(
+            app.run_worker_async(
+                install_signal_handlers=False,
+                delete_jobs="successful",
+                fetch_job_polling_interval=settings.worker_seconds,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS,
+                shutdown_graceful_timeout=10.0,
+            )
+        )
+        try:
+            while not stop.is_set() and not worker.done():
+                await enqueue_due(app, store, settings.season_seconds)
+                await asyncio.wait([worker], timeout=settings.worker_seconds)
+            if worker.done():
+                await worker
+        finally:
+            worker.cancel()
+            with suppress(asyncio.CancelledError):
+                await worker
