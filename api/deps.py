@@ -1,0 +1,140 @@
+"""What routes ask for: the store, a station, one of its streams, a period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import AwareDatetime
+
+from api.errors import BadQuery, UnknownStream
+from core.station import Channel, Stream
+from core.store import StationRow, Store
+
+DEFAULT_PERIOD = timedelta(days=7)
+LARGEST_TABLE = 200_000  # rows of one answer
+
+From = Annotated[
+    AwareDatetime | None,
+    Query(alias="from", description="First time, ISO with offset; default: the period before the newest data."),
+]
+To = Annotated[
+    AwareDatetime | None,
+    Query(alias="to", description="Time after the last, ISO with offset; default: the newest data."),
+]
+TableFormat = Annotated[Literal["json", "csv"], Query(alias="format", description="json or csv")]
+
+
+def _store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+StoreDep = Annotated[Store, Depends(_store)]
+
+
+def _station(
+    store: StoreDep, id: Annotated[str, Path(description="station id", examples=["us-orchard"])]
+) -> StationRow:
+    return store.station(id)
+
+
+StationDep = Annotated[StationRow, Depends(_station)]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """[start, end), UTC."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def length(self) -> timedelta:
+        """How long it is."""
+        return self.end - self.start
+
+
+def choose_period(
+    start: datetime | None, end: datetime | None, newest: datetime | None, default: timedelta, longest: timedelta
+) -> Period:
+    """Return the asked period; what is not asked is chosen so that the newest data are in it.
+
+    Parameters
+    ----------
+    start, end : datetime or None
+        As asked.
+    newest : datetime or None
+        Time of the newest data, which may be years old; None where there are none.
+    default, longest : timedelta
+        Length if ``start`` is not asked; longest that is answered.
+
+    Raises
+    ------
+    BadQuery
+        An empty or too long period.
+    """
+    if end is None:
+        end = newest + timedelta(microseconds=1) if newest else datetime.now(UTC)
+        if start is not None and start >= end:
+            end = start + default
+    if start is None:
+        start = end - min(default, longest)
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    if start >= end:
+        raise BadQuery(f"from {start.isoformat()} is not before to {end.isoformat()}", "ask for from < to")
+    if end - start > longest:
+        raise BadQuery(
+            f"the period is {end - start} long, at most {longest} can be answered at once",
+            "ask for shorter periods one after the other, or for another resource (samples -> minutes)",
+        )
+    return Period(start, end)
+
+
+def longest_table(step_seconds: float, columns: int = 1) -> timedelta:
+    """Return the longest period whose table stays within ``LARGEST_TABLE`` rows (of 10 columns, fewer of more)."""
+    rows = LARGEST_TABLE * 10 // max(10, columns)
+    return timedelta(seconds=rows * step_seconds)
+
+
+def find_stream(row: StationRow, name: str | None, kind: Literal["block", "reading"]) -> Stream:
+    """Return the named stream of that kind, or the station's first one.
+
+    Raises
+    ------
+    UnknownStream
+        There is none.
+    """
+    streams = [stream for stream in row.station.stream if stream.kind == kind]
+    found = next((stream for stream in streams if name in (None, stream.name)), None)
+    if found is None:
+        wanted = f"stream {name!r} of kind {kind}" if name else f"stream of kind {kind}"
+        raise UnknownStream(row.station.id, wanted, [stream.name for stream in streams])
+    return found
+
+
+def find_channels(row: StationRow, stream: Stream, names: str | None) -> list[Channel]:
+    """Return the channels of a comma-separated list, or all.
+
+    Raises
+    ------
+    UnknownStream
+        A name that the stream does not have.
+    """
+    if not names:
+        return list(stream.channels)
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in stream.channel_index:
+            raise UnknownStream(
+                row.station.id, f"channel {name!r} in stream {stream.name!r}", list(stream.channel_index)
+            )
+    return [stream.channels[stream.channel_index[name]] for name in wanted]
+
+
+def newest_time(store: Store, station: str, stream: str | None = None) -> datetime | None:
+    """Return the time of the newest data of a station, or of one of its streams."""
+    times = [latest.time for latest in store.latest(station) if stream in (None, latest.stream)]
+    return max(times, default=None)

@@ -1,0 +1,188 @@
+"""What the API answers, as models: they document the answers and the tests hold the answers to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.status import Status
+
+Numbers = list[float | None]
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class ErrorOut(_Out):
+    """Any error."""
+
+    error: str = Field(examples=["UnknownStation"])
+    detail: str = Field(examples=["unknown station 'xx-abc': register it with `fluxtower station add FILE.toml`"])
+    remedy: str | None = Field(None, examples=["GET /api/v1/stations lists the registered stations"])
+
+
+class DatabaseOut(_Out):
+    """The database, and whether work is piling up."""
+
+    timescaledb: str = Field(description="version of TimescaleDB", examples=["2.19.3"])
+    edition: str = Field(examples=["apache"])
+    stations: int
+    newest: datetime | None = Field(description="when the last message of any station came in")
+    intervals_waiting: int = Field(description="averaging intervals whose data are newer than their result")
+    intervals_failed: int
+    rejects: int = Field(description="messages that could not be used, kept with their reason")
+
+
+class HealthOut(_Out):
+    """Whether the platform can answer."""
+
+    status: Literal["ok", "unavailable"]
+    version: str = Field(examples=["0.1.0"])
+    database: DatabaseOut | None = Field(description="What the database says about itself; null if it is away.")
+    problem: str | None = Field(default=None, description="Why it cannot answer.")
+    remedy: str | None = None
+
+
+class ChannelOut(_Out):
+    """A channel: the sender's name and what it measures. Values of this channel are in ``unit`` everywhere."""
+
+    name: str = Field(examples=["Ux"])
+    variable: str = Field(description="FLUXNET name", examples=["U"])
+    unit: str = Field(description="unit in which the sender sends it", examples=["m s-1"])
+    en: str = Field(examples=["wind along the sonic's x axis"])
+    zh: str = Field(examples=["超声风速计 x 轴风速"])
+
+
+class StreamOut(_Out):
+    """What a station sends under one name."""
+
+    name: str = Field(examples=["fast"])
+    kind: Literal["block", "reading"]
+    step_s: float = Field(description="time between samples or readings [s]", examples=[0.05])
+    expected_s: float = Field(description="longest time between two messages [s]", examples=[60.0])
+    channels: list[ChannelOut]
+
+
+class StationSummary(_Out):
+    """A station in the list."""
+
+    id: str = Field(examples=["us-orchard"])
+    name: str
+    name_zh: str
+    latitude: float = Field(description="degrees north")
+    longitude: float = Field(description="degrees east")
+    altitude: float = Field(description="metres above sea level")
+    utc_offset: float = Field(description="local standard time minus UTC, hours", examples=[-8.0])
+    description: str
+    source: str = Field(description="where the data come from; a simulated station says so here")
+    status: Status = Field(description="by the age of the last message and the station's own expectation")
+    time: datetime | None = Field(description="time of the newest data")
+    received: datetime | None = Field(description="when the last message came in")
+    age_s: float | None = Field(description="seconds since the last message came in")
+
+
+class StationOut(StationSummary):
+    """A station with its streams."""
+
+    streams: list[StreamOut]
+    flux_stream: str | None = Field(description="stream of samples from which half-hours are made")
+    averaging_minutes: int | None = Field(examples=[30])
+    lateness_s: float | None = Field(description="how long a half-hour waits for late samples [s]")
+    config_sha256: str = Field(description="SHA-256 of the station file in force")
+    valid_from: datetime
+
+
+class LatestValue(_Out):
+    """The newest value of one channel."""
+
+    stream: str
+    channel: str
+    variable: str = Field(examples=["TA"])
+    value: float | None = Field(examples=[21.3])
+    unit: str = Field(examples=["deg C"])
+    time: datetime = Field(description="time of the value")
+    received: datetime = Field(description="when its message came in")
+    age_s: float = Field(description="seconds since then")
+    status: Status
+
+
+class LatestOut(_Out):
+    """The newest values of a station."""
+
+    station: str
+    values: list[LatestValue]
+
+
+class Table(_Out):
+    """A table by columns: ``pandas.DataFrame(answer["data"])`` reads it. Missing values are null."""
+
+    station: str
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+    units: dict[str, str] = Field(description="unit of each column", examples=[{"TA": "deg C"}])
+
+
+class ReadingsOut(Table):
+    """Slow readings as sent: ``time`` and one column a channel, in the sender's unit."""
+
+    stream: str
+    data: dict[str, list[str] | Numbers] = Field(examples=[{"time": ["2026-07-01T00:00:00.000Z"], "TA_1_1_1": [21.3]}])
+
+
+class MinutesOut(Table):
+    """Statistics per minute and channel, long form."""
+
+    stream: str
+    data: dict[str, list[str] | Numbers] = Field(
+        examples=[{"time": ["2026-07-01T00:00:00.000Z"], "channel": ["Uz"], "n": [1200], "mean": [0.02]}]
+    )
+
+
+class SampledChannel(ChannelOut):
+    """One channel of a trace; ``min`` and ``max`` enclose the samples that were summarised into a point."""
+
+    mean: Numbers
+    min: Numbers
+    max: Numbers
+
+
+class SamplesOut(_Out):
+    """A raw trace: point i covers [from + i step_s, from + (i + 1) step_s)."""
+
+    station: str
+    stream: str
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+    step_s: float = Field(description="time between points [s]")
+    samples_per_point: int
+    points: int
+    channels: list[SampledChannel]
+
+
+class FluxesOut(Table):
+    """Fluxes: ``start``, ``end``, one column a variable (FLUXNET names and units), reasons in words."""
+
+    averaging_minutes: int
+    data: dict[str, list[str] | Numbers | list[dict[str, str]] | list[dict[str, float | None]]] = Field(
+        examples=[
+            {
+                "start": ["2012-06-07T20:00:00Z"],
+                "end": ["2012-06-07T20:15:00Z"],
+                "FC": [-12.4],
+                "FC_SSITC_TEST": [1],
+                "reasons": [{"FC_SSITC_TEST": "stationarity 45 %"}],
+            }
+        ]
+    )
+
+
+class ProductOut(Table):
+    """Gap-filled NEE of the running season; provisional until a run is released."""
+
+    status: Literal["provisional"]
+    run: int | None = Field(description="run that made it")
+    averaging_minutes: int
+    data: dict[str, list[str] | Numbers]

@@ -1,0 +1,112 @@
+"""Fluxes of the averaging intervals, with flags, reasons and, on request, every intermediate value."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import orjson
+import polars as pl
+from fastapi import APIRouter, Query, Request, Response
+
+from api.deps import (
+    DEFAULT_PERIOD,
+    From,
+    Period,
+    StationDep,
+    StoreDep,
+    TableFormat,
+    To,
+    choose_period,
+)
+from api.errors import BadQuery
+from api.exports.answers import csv_answer, file_name, json_answer
+from api.exports.columns import json_columns
+from api.exports.fluxnet import write_fluxnet
+from api.models import FluxesOut
+from core.store import StationRow, Store
+from core.variables import FLUX_COLUMNS, VARIABLES
+
+router = APIRouter(tags=["fluxes"])
+
+LONGEST_FLUXES = timedelta(days=366)
+PROVENANCE = ("config_sha256", "code_version", "computed")
+_CSV = {"text/csv": {"example": "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST\n201206071300,201206071315,-12.41,0\n"}}
+
+
+@router.get(
+    "/stations/{id}/fluxes",
+    summary="Fluxes with flags (FLUXNET names and units)",
+    response_model=None,
+    responses={200: {"model": FluxesOut, "content": _CSV}},
+)
+def fluxes(
+    request: Request,
+    row: StationDep,
+    store: StoreDep,
+    start: From = None,
+    end: To = None,
+    variables: Annotated[
+        str | None, Query(description="Comma separated; default: all.", examples=["FC,FC_SSITC_TEST,USTAR"])
+    ] = None,
+    diagnostics: Annotated[bool, Query(description="Also every intermediate value, by name (JSON only).")] = False,
+    form: TableFormat = "json",
+) -> Response:
+    """Return fluxes of [from, to); default: the last 7 days that have some, at most a year.
+
+    Flags ``*_SSITC_TEST``: 0 good, 1 usable, 2 bad. ``reasons`` says why a flag is not 0 or a value is missing.
+    CSV is in FLUXNET's form: local standard time, regular step, -9999; unfilled, not filtered by u*.
+    """
+    id = row.station.id
+    names = choose_variables(variables)
+    period = flux_period(store, row, start, end)
+    table = store.fluxes(id, period.start, period.end)
+    minutes = averaging_minutes(row)
+    offset = row.station.station.utc_offset
+    if form == "csv":
+        flags = [name for name in names if name.endswith("_TEST")]
+        values = table.select("start", *names).with_columns(pl.col(flags).fill_nan(None).cast(pl.Int64))
+        text = write_fluxnet(values, utc_offset=offset, minutes=minutes)
+        return csv_answer(request, text, file_name(id, "fluxes", period.start, period.end, offset))
+    data = json_columns(table.select("start", "end", *names, *PROVENANCE))
+    for column in ("reasons", "diagnostics") if diagnostics else ("reasons",):
+        data[column] = [orjson.loads(text) for text in table[column]]
+    return json_answer(
+        request,
+        {
+            "station": id,
+            "from": period.start,
+            "to": period.end,
+            "averaging_minutes": minutes,
+            "units": {name: VARIABLES[name].unit for name in names},
+            "data": data,
+        },
+    )
+
+
+def choose_variables(names: str | None) -> list[str]:
+    """Return the asked variables, or all.
+
+    Raises
+    ------
+    BadQuery
+        A name that a half-hour does not have.
+    """
+    if not names:
+        return list(FLUX_COLUMNS)
+    wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    for name in wanted:
+        if name not in FLUX_COLUMNS:
+            raise BadQuery(f"variables: a half-hour has no {name!r}", "one or more of " + ",".join(FLUX_COLUMNS))
+    return wanted
+
+
+def flux_period(store: Store, row: StationRow, start: From, end: To) -> Period:
+    """Return the asked period, by default the last 7 days that have fluxes."""
+    span = store.flux_span(row.station.id) if end is None else None
+    return choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, LONGEST_FLUXES)
+
+
+def averaging_minutes(row: StationRow) -> int:
+    """Return the length of the station's intervals; 30 where it makes no fluxes."""
+    return row.station.flux.averaging_minutes if row.station.flux else 30

@@ -1,0 +1,43 @@
+"""Can the platform answer?"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import APIRouter, Response
+
+from api.deps import StoreDep
+from api.errors import ANSWERS
+from api.models import DatabaseOut, HealthOut
+from core.errors import StoreError, StoreUnavailable
+
+router = APIRouter(tags=["health"])
+
+PATIENCE = 3.0  # a monitor's probe wants its answer soon [s]
+
+
+def installed_version() -> str:
+    """Return the version of the installed distribution."""
+    try:
+        return version("fluxtower")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@router.get("/health", summary="State of the platform", responses={503: {"model": HealthOut}})
+async def health(store: StoreDep, response: Response) -> HealthOut:
+    """Answer 200 with the numbers that tell whether work is piling up, or 503 with the reason and the remedy."""
+    try:
+        found = await asyncio.wait_for(asyncio.to_thread(store.health), PATIENCE)
+    except (StoreError, TimeoutError) as error:
+        response.status_code = 503
+        problem = str(error) or "the database does not answer"
+        remedy = ANSWERS[StoreUnavailable].remedy
+        return HealthOut(
+            status="unavailable", version=installed_version(), database=None, problem=problem, remedy=remedy
+        )
+    return HealthOut(
+        status="ok", version=installed_version(), database=DatabaseOut.model_validate(dataclasses.asdict(found))
+    )

@@ -1,0 +1,116 @@
+"""Stations: who they are, what they send, how they are, their newest values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from api.deps import StationDep, StoreDep
+from api.models import ChannelOut, LatestOut, LatestValue, StationOut, StationSummary, StreamOut
+from api.status import expected_seconds, status, worst
+from core.station import Channel, Stream
+from core.store import Latest, StationRow
+from core.variables import variable
+
+router = APIRouter(tags=["stations"])
+
+
+@router.get("/stations", summary="All stations and how they are")
+def stations(store: StoreDep) -> list[StationSummary]:
+    """Return every registered station with the state of its feed."""
+    latest, now = store.latest(), datetime.now(UTC)
+    return [summarise(row, [one for one in latest if one.station == row.station.id], now) for row in store.stations()]
+
+
+@router.get("/stations/{id}", summary="One station: place, streams, channels")
+def station(row: StationDep, store: StoreDep) -> StationOut:
+    """Return a station with its streams and channels, their variables, units and words."""
+    return describe(row, store.latest(row.station.id), datetime.now(UTC))
+
+
+@router.get("/stations/{id}/latest", summary="Newest value of every channel, with its age")
+def latest(row: StationDep, store: StoreDep) -> LatestOut:
+    """Return the newest values in the sender's units. ``age_s`` counts from the arrival of the message."""
+    found = store.latest(row.station.id)
+    return LatestOut(station=row.station.id, values=latest_values(row, found, datetime.now(UTC)))
+
+
+def summarise(row: StationRow, latest: Sequence[Latest], now: datetime) -> StationSummary:
+    """Return a station's line in the list."""
+    newest = {one.stream: one for one in latest}
+    states = []
+    for stream in row.station.stream:
+        one = newest.get(stream.name)
+        states.append(status(_age(one, now) if one else None, expected_seconds(stream)))
+    received = max((one.received for one in latest), default=None)
+    return StationSummary(
+        **row.station.station.model_dump(),
+        status=worst(states),
+        time=max((one.time for one in latest), default=None),
+        received=received,
+        age_s=(now - received).total_seconds() if received else None,
+    )
+
+
+def describe(row: StationRow, latest: Sequence[Latest], now: datetime) -> StationOut:
+    """Return a station with its streams."""
+    flux = row.station.flux
+    return StationOut(
+        **summarise(row, latest, now).model_dump(),
+        streams=[describe_stream(stream) for stream in row.station.stream],
+        flux_stream=flux.stream if flux else None,
+        averaging_minutes=flux.averaging_minutes if flux else None,
+        lateness_s=flux.lateness_seconds if flux else None,
+        config_sha256=row.config_sha256,
+        valid_from=row.valid_from,
+    )
+
+
+def describe_stream(stream: Stream) -> StreamOut:
+    """Return a stream with its channels in words."""
+    return StreamOut(
+        name=stream.name,
+        kind=stream.kind,
+        step_s=stream.dt_ns / 1e9,
+        expected_s=expected_seconds(stream),
+        channels=[describe_channel(channel) for channel in stream.channels],
+    )
+
+
+def describe_channel(channel: Channel) -> ChannelOut:
+    """Return a channel in words."""
+    facts = variable(channel.variable)
+    return ChannelOut(name=channel.name, variable=channel.variable, unit=channel.unit, en=facts.en, zh=facts.zh)
+
+
+def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime) -> list[LatestValue]:
+    """Return the newest value of every channel that the station file declares now."""
+    values = []
+    for one in latest:
+        stream = row.station.streams.get(one.stream)
+        if stream is None:
+            continue
+        age = _age(one, now)
+        for channel in stream.channels:
+            value = one.values.get(channel.name)
+            values.append(
+                LatestValue(
+                    stream=one.stream,
+                    channel=channel.name,
+                    variable=channel.variable,
+                    value=None if value is None or value != value else value,
+                    unit=channel.unit,
+                    time=one.time,
+                    received=one.received,
+                    age_s=age,
+                    status=status(age, expected_seconds(stream)),
+                )
+            )
+    return values
+
+
+def _age(latest: Latest, now: datetime) -> float:
+    # the database's clock may be some milliseconds ahead of ours
+    return max(0.0, (now - latest.received).total_seconds())

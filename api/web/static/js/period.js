@@ -1,0 +1,90 @@
+/** The period that the figures show: the newest data, or a stretch that the reader has chosen; it stands in the address. */
+
+import { isoOf, offsetHours, offsetText, secondsOf, timeText } from "./format.js";
+import { byId, gettext, page, setState, stateOf } from "./page.js";
+
+const DAY = 86400;
+const DEFAULT = "7d";
+const LONGEST = 366 * DAY;
+
+/** @typedef {ReturnType<typeof makePeriod>} Period */
+
+export function makePeriod() {
+  const choices = new Map([
+    ["1d", { text: gettext("1 day"), seconds: DAY }],
+    ["3d", { text: gettext("3 days"), seconds: 3 * DAY }],
+    ["7d", { text: gettext("7 days"), seconds: 7 * DAY }],
+    ["30d", { text: gettext("30 days"), seconds: 30 * DAY }],
+    ["365d", { text: gettext("1 year"), seconds: 365 * DAY }],
+  ]);
+  const select = /** @type {HTMLSelectElement} */ (byId("period"));
+  for (const [name, { text }] of choices) select.add(new Option(text, name));
+  select.value = choices.has(stateOf("period") || "") ? stateOf("period") || DEFAULT : DEFAULT;
+  /** @type {(() => void)[]} */
+  const listeners = [];
+  /** @type {[number, number]|null} */
+  let chosen = fromAddress();
+  /** @type {[number, number]|null} */
+  let shown = null;
+
+  function length() {
+    return choices.get(select.value)?.seconds || 7 * DAY;
+  }
+  function choose(/** @type {[number, number]|null} */ range) {
+    chosen = range;
+    setState({
+      period: select.value === DEFAULT ? null : select.value,
+      from: range ? isoOf(range[0]) : null,
+      to: range ? isoOf(range[1]) : null,
+    });
+    for (const tell of listeners) tell();
+  }
+  function move(/** @type {number} */ direction) {
+    const [from, to] = chosen || shown || [Date.now() / 1000 - length(), Date.now() / 1000];
+    const step = direction * (to - from);
+    choose([from + step, to + step]);
+  }
+  select.addEventListener("change", () => {
+    const end = chosen?.[1];
+    choose(end ? [end - length(), end] : null);
+  });
+  byId("earlier").addEventListener("click", () => move(-1));
+  byId("later").addEventListener("click", () => move(1));
+  byId("newest").addEventListener("click", () => choose(null));
+
+  return {
+    choose,
+    /** Called whenever another period is to be shown. */
+    onChange: (/** @type {() => void} */ listener) => listeners.push(listener),
+    /** Whether the figures follow the newest data. */
+    get follows() {
+      return chosen === null;
+    },
+    /** Longest stretch before the newest data that is asked for. [s] */
+    get length() {
+      return length();
+    },
+    /** Query of a request for this period; `newest` is the time of the newest data [s], null if unknown. */
+    query(/** @type {number|null} */ newest) {
+      const range = chosen || (newest === null ? null : [newest - length(), newest]);
+      return range ? `from=${isoOf(range[0])}&to=${isoOf(range[1])}` : "";
+    },
+    /** Limits of the x axis: what was chosen, or what there is, so that little data do not drown in a long axis. */
+    limits(/** @type {number} */ first, /** @type {number} */ last) {
+      if (chosen) return chosen;
+      const room = Math.max(1800, 0.03 * (last - first));
+      return /** @type {[number, number]} */ ([first - room, last + room]);
+    },
+    /** Say which period is shown. */
+    say(/** @type {number} */ from, /** @type {number} */ to) {
+      shown = [from, to];
+      const hours = offsetHours(page.station);
+      byId("shown").textContent = `${timeText(from, hours)} – ${timeText(to, hours)} ${offsetText(hours)}`;
+    },
+  };
+}
+
+function fromAddress() {
+  const [from, to] = [stateOf("from"), stateOf("to")].map((text) => (text ? secondsOf(text) : NaN));
+  return from < to && to - from <= LONGEST ? /** @type {[number, number]} */ ([from, to]) : null;
+}

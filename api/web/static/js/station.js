@@ -1,0 +1,29 @@
+/** The live page of a station. */
+
+import { makeFluxes } from "./fluxes.js";
+import { byId, listen, page } from "./page.js";
+import { makePeriod } from "./period.js";
+import { makeTraces } from "./traces.js";
+import { makeValues, takeLatest } from "./values.js";
+
+const { station } = page;
+const period = makePeriod();
+makeValues(byId("values"));
+const traces = makeTraces(byId("traces"), period);
+const fluxes = station.flux_stream ? makeFluxes(byId("fluxes"), period) : null;
+
+period.onChange(() => {
+  fluxes?.refresh();
+  traces.refresh();
+});
+
+listen(`/api/v1/stations/${station.id}/live`, {
+  latest: (message) => {
+    takeLatest(message);
+    traces.follow(message.stream);
+  },
+  flux: () => fluxes?.follow(),
+}, () => {
+  traces.refresh();
+  fluxes?.refresh();
+});
