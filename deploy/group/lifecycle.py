@@ -71,7 +71,7 @@ def up(
         supervisor: subprocess.Popen[bytes] | None = None
         try:
             supervisor = _bring_up(settings, only, detach, report, prepare)
-            if supervisor is None or detach:
+            if supervisor is None:
                 return
             report("running; Ctrl-C stops it")
             status = supervisor.wait()
@@ -81,8 +81,8 @@ def up(
         except _Stop:
             report("stopping")
         finally:
-            if supervisor is not None and not detach:
-                _end(supervisor)
+            if supervisor is not None:
+                _end(settings, supervisor)
     report("stopped")
 
 
@@ -106,7 +106,7 @@ def servers(settings: Settings, *, keep: bool = True, report: Report = lambda li
         yield settings
     finally:
         if supervisor is not None:
-            _end(supervisor)
+            _end(settings, supervisor)
             if not keep and settings.native is not None:
                 shutil.rmtree(find_place(settings).data)
 
@@ -132,13 +132,13 @@ def down(settings: Settings) -> bool:
 def _bring_up(
     settings: Settings, only: Sequence[str] | None, detach: bool, report: Report, prepare: Callable[[], None] | None
 ) -> subprocess.Popen[bytes] | None:
-    """Start what is not running and wait until it is ready; return the supervisor if this call started it."""
+    """Start what is not running and wait until it is ready; return the supervisor if it is to end with this process."""
     place = None if settings.dsn and settings.broker else prefix.install(settings, report)
     programs = list_programs(settings, place)
     chosen = [program for program in programs if program.name in _check_names(only)]
     make_folders(settings)
     control = Control(settings)
-    supervisor: subprocess.Popen[bytes] | None = None
+    started, supervisor = False, None
     try:
         with hold_lock(settings.run_dir / "lock"):
             _wait(lambda: control.is_up() or not control.answers(), STOP_SECONDS)  # an earlier group may be ending
@@ -150,6 +150,7 @@ def _bring_up(
             if control.is_up():
                 report("the group is up already")
             else:
+                started = True
                 supervisor = start_supervisor(settings, programs, detach=detach)
                 _wait_for_supervisor(settings, control, supervisor)
             first = [program for program in chosen if program.name in SERVERS]
@@ -159,7 +160,9 @@ def _bring_up(
             _start(settings, control, [program for program in chosen if program not in first], report)
     except BaseException:
         if supervisor is not None:
-            _end(supervisor)
+            _end(settings, supervisor)
+        elif started:
+            down(settings)
         raise
     return supervisor
 
@@ -191,8 +194,8 @@ def _prepare_servers(settings: Settings, place: Place, names: set[str]) -> None:
         raise SetupError(what, "free some space there, or choose another folder with FLUXTOWER_VAR") from None
 
 
-def _wait_for_supervisor(settings: Settings, control: Control, supervisor: subprocess.Popen[bytes]) -> None:
-    _wait(lambda: control.is_up() or supervisor.poll() is not None, READY_SECONDS)
+def _wait_for_supervisor(settings: Settings, control: Control, supervisor: subprocess.Popen[bytes] | None) -> None:
+    _wait(lambda: control.is_up() or (supervisor is not None and supervisor.poll() is not None), READY_SECONDS)
     if not control.is_up():
         text = (settings.run_dir / "supervisor.err").read_text(errors="replace")
         raise SetupError(f"the supervisor did not start:\n    {last_lines(text)}", f"look at {settings.var / 'log'}")
@@ -250,14 +253,16 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _end(supervisor: subprocess.Popen[bytes]) -> None:
+def _end(settings: Settings, supervisor: subprocess.Popen[bytes]) -> None:
     """Let the supervisor stop its programs, and wait."""
     if supervisor.poll() is not None:
         return
-    supervisor.terminate()
     try:
+        # quicker than a signal: each question wakes it, else it looks once a second
+        if not down(settings):
+            supervisor.terminate()
         supervisor.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    except (SetupError, subprocess.TimeoutExpired):
         supervisor.kill()  # its programs end with it
         supervisor.wait()
 

@@ -19,7 +19,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from core.errors import SetupError
 from core.settings import ROOT, Settings
 from deploy.group.programs import Program
-from deploy.native.shell import find_tool
+from deploy.native.shell import find_tool, last_lines
 
 LOG_BYTES = 10_000_000
 LOG_BACKUPS = 3
@@ -40,7 +40,6 @@ def render_configuration(settings: Settings, programs: Sequence[Program]) -> str
         f"logfile_backups={LOG_BACKUPS}",
         f"pidfile={_escape(run / 'supervisor.pid')}",
         f"childlogdir={_escape(log)}",
-        "nodaemon=true",
         f"minfds={_choose_open_files()}",
         *(["user=root"] if os.geteuid() == 0 else []),
         "[unix_http_server]",
@@ -106,7 +105,9 @@ def make_folders(settings: Settings) -> None:
         raise SetupError(f"{run} is not a folder of this user", "remove it, or choose a shorter FLUXTOWER_VAR")
 
 
-def start_supervisor(settings: Settings, programs: Sequence[Program], *, detach: bool) -> subprocess.Popen[bytes]:
+def start_supervisor(
+    settings: Settings, programs: Sequence[Program], *, detach: bool
+) -> subprocess.Popen[bytes] | None:
     """Start the supervisor, as yet without programs.
 
     Parameters
@@ -116,18 +117,37 @@ def start_supervisor(settings: Settings, programs: Sequence[Program], *, detach:
     programs : sequence of Program
         What it can start.
     detach : bool
-        Whether it outlives the thread that calls this; else it stops its programs and ends with it.
+                Whether it outlives the thread that calls this; else it stops its programs and ends with it.
+
+    Returns
+    -------
+    subprocess.Popen or None
+        Its process; None if it is detached.
+
+    Raises
+    ------
+    SetupError
+        It refused to start.
     """
     configuration = settings.run_dir / "supervisor.conf"
     configuration.write_text(render_configuration(settings, programs))
-    command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(configuration)]
-    if not detach:
-        command = [find_tool("setpriv", "apt-get install util-linux"), "--pdeathsig", "TERM", "--", *command]
+    command = [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(configuration)]
+    environment = {**os.environ, **make_environment(settings)}
+    if detach:
+        # it goes to the background by itself, once it holds its socket
+        done = subprocess.run(
+            command, check=False, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            log = settings.var / "log" / "supervisor.log"
+            raise SetupError(f"the supervisor did not start:\n    {last_lines(done.stderr)}", f"look at {log}")
+        return None
+    setpriv = find_tool("setpriv", "apt-get install util-linux")
     with (settings.run_dir / "supervisor.err").open("wb") as errors:
         return subprocess.Popen(
-            command,
+            [setpriv, "--pdeathsig", "TERM", "--", *command, "--nodaemon"],
             cwd=ROOT,
-            env={**os.environ, **make_environment(settings)},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,

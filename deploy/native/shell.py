@@ -12,7 +12,7 @@ from typing import IO
 
 from core.errors import SetupError
 
-FULL = ("No space left", "File too large", "File size limit", "quota exceeded")
+FULL = ("No space left", "File too large", "File size limit", "received signal 25", "quota exceeded")
 SYSTEM_PATH = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"))
 
 
