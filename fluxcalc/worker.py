@@ -10,7 +10,6 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -39,8 +38,6 @@ STALLED_SECONDS = 10.0
 """A worker that has not been heard of for so long is dead, and its job is free again. [s]"""
 
 log = logging.getLogger(__name__)
-
-Defer = Callable[..., Awaitable[object]]
 
 
 def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:

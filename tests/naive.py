@@ -1,0 +1,139 @@
+"""Slow, obvious twins of the kernels: plain Python on lists, written from the definitions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Series = Sequence[float]
+
+
+def present(x: Series) -> list[float]:
+    return [value for value in x if not math.isnan(value)]
+
+
+def mean(x: Series) -> float:
+    return math.fsum(x) / len(x) if len(x) else math.nan
+
+
+def variance(x: Series, less: int = 0) -> float:
+    average = mean(x)
+    return math.fsum((value - average) ** 2 for value in x) / (len(x) - less)
+
+
+def covariance(x: Series, y: Series) -> float:
+    pairs = [(a, b) for a, b in zip(x, y, strict=True) if not math.isnan(a) and not math.isnan(b)]
+    if len(pairs) < 2:
+        return math.nan
+    mean_x, mean_y = mean([a for a, _ in pairs]), mean([b for _, b in pairs])
+    return math.fsum((a - mean_x) * (b - mean_y) for a, b in pairs) / len(pairs)
+
+
+def mean_block_covariance(x: Series, y: Series, blocks: int) -> float:
+    size = len(x) // blocks
+    parts = [covariance(x[k * size : (k + 1) * size], y[k * size : (k + 1) * size]) for k in range(blocks)]
+    return mean(present(parts))
+
+
+def shift(x: Series, lag: int) -> list[float]:
+    return [x[i + lag] if 0 <= i + lag < len(x) else math.nan for i in range(len(x))]
+
+
+def lagged_covariances(x: Series, y: Series, first: int, last: int) -> list[float]:
+    return [covariance(x, shift(y, lag)) for lag in range(first, last + 1)]
+
+
+def rotate(u: Series, v: Series, w: Series, yaw: float, pitch: float) -> list[tuple[float, float, float]]:
+    rotated = []
+    for a, b, c in zip(u, v, w, strict=True):
+        if math.isnan(a) or math.isnan(b) or math.isnan(c):
+            rotated.append((math.nan,) * 3)
+            continue
+        level, across = a * math.cos(yaw) + b * math.sin(yaw), -a * math.sin(yaw) + b * math.cos(yaw)
+        along = level * math.cos(pitch) + c * math.sin(pitch)
+        rotated.append((along, across, -level * math.sin(pitch) + c * math.cos(pitch)))
+    return rotated
+
+
+def window_of(i: int, n: int, window: int, step: int) -> int:
+    """Number of the window whose middle step holds sample i, counting samples from one as the definition does."""
+    positions = (n - window) // step + 1
+    middle = window // 2 - step // 2
+    for k in range(positions):
+        if k * step + middle <= i + 1 < k * step + middle + step:
+            return k
+    return 0 if i + 1 < middle else positions - 1
+
+
+def despike_pass(
+    x: Series, window: int, step: int, limit: float, longest: int
+) -> tuple[list[float], int, int, list[tuple[float, float]]]:
+    """Return the series after one pass, spikes, outliers kept, and each sample's (mean, sd)."""
+    n = len(x)
+    norms = []
+    for i in range(n):
+        k = window_of(i, n, window, step)
+        values = present(x[k * step : k * step + window])
+        enough = len(values) > 1
+        norms.append((mean(values), math.sqrt(variance(values, 1))) if enough else (math.nan, math.nan))
+
+    def is_outlier(i: int) -> bool:
+        average, sd = norms[i]
+        return abs(x[i] - average) > limit * sd
+
+    result = list(x)
+    spikes = kept = 0
+    i = 0
+    while i < n:
+        if not is_outlier(i):
+            i += 1
+            continue
+        end = i
+        while end < n and (is_outlier(end) or math.isnan(x[end])):
+            end += 1
+        length = end - i
+        if end == n or length > longest:
+            kept += length
+        else:
+            spikes += 1
+            for j in range(i, end):
+                if i > 0:
+                    result[j] = result[i - 1] + (x[end] - result[i - 1]) * (j - i + 1) / (length + 1)
+                elif not math.isnan(x[j]):
+                    average, sd = norms[0]
+                    result[j] = min(max(x[j], average - limit * sd), average + limit * sd)
+        i = end
+    return result, spikes, kept, norms
+
+
+STEPS = (
+    [(1, 7), (1, 14), (2, 7), (3, 0), (3, 1), (3, 2)]
+    + [(1, days) for days in (21, 28, 35, 42, 49, 56, 63, 70)]
+    + [(2, days) for days in (14, 21, 28, 35, 42, 49, 56, 63, 70)]
+    + [(3, 7 * k) for k in range(1, 31)]
+)
+
+
+def marginal_sample(
+    i: int, y: Series, radiation: Series, temperature: Series, deficit: Series, per_day: int
+) -> tuple[float, float, int, int, int]:
+    """Return mean, sd, count, method, half-window in days."""
+    tolerance = max(20.0, min(50.0, radiation[i]))
+    for method, days in STEPS:
+        values = []
+        if method == 3:
+            for day in range(-days, days + 1):
+                for hour in range(-(per_day // 24), per_day // 24 + 1):
+                    j = i + day * per_day + hour
+                    if 0 <= j < len(y) and not math.isnan(y[j]):
+                        values.append(y[j])
+        else:
+            for j in range(max(0, i - days * per_day), min(len(y), i + days * per_day + 1)):
+                alike = abs(radiation[j] - radiation[i]) < tolerance
+                if method == 1:
+                    alike = alike and abs(temperature[j] - temperature[i]) < 2.5 and abs(deficit[j] - deficit[i]) < 5
+                if alike and not math.isnan(y[j]):
+                    values.append(y[j])
+        if len(values) >= 2:
+            return mean(values), math.sqrt(variance(values, 1)), len(values), method, days
+    return math.nan, math.nan, 0, 0, 0
