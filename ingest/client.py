@@ -66,7 +66,7 @@ class Subscriber:
         self._changed = threading.Condition()
         self._wanted = 1  # so many messages wake the caller: a wake-up per message would cost more than decoding it
         self._connection = 0
-        self._connected = False
+        self._subscribed = False
         self._stopping = False
         self._dropped = 0
         self._client = make_client(self._address, client_id, manual_ack=True)
@@ -77,14 +77,14 @@ class Subscriber:
         self._client.on_message = self._on_message
 
     @property
-    def connected(self) -> bool:
-        """Whether a connection stands."""
-        return self._connected
-
-    @property
     def dropped(self) -> int:
         """QoS 0 messages that found the inbox full."""
         return self._dropped
+
+    def wait_subscribed(self, timeout: float) -> bool:
+        """Wait until the broker keeps messages for this session; say whether it does."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._subscribed, timeout)
 
     def start(self) -> None:
         """Connect in the background, and again whenever the connection breaks."""
@@ -140,11 +140,11 @@ class Subscriber:
     def _enough(self) -> bool:
         return len(self._inbox) >= self._wanted or self._inbox_bytes >= MAX_INBOX_BYTES or self._stopping
 
-    def _renew(self, *, connected: bool) -> None:
+    def _renew(self) -> None:
         """Begin or end a connection: what waits belongs to no connection any more, the broker sends it again."""
         with self._changed:
             self._connection += 1
-            self._connected = connected
+            self._subscribed = False
             self._inbox.clear()
             self._inbox_bytes = 0
             self._changed.notify_all()
@@ -157,7 +157,7 @@ class Subscriber:
                 "the broker at %s refuses us: %s (check FLUXTOWER_BROKER's user and password)", self._where, reason
             )
             return
-        self._renew(connected=True)
+        self._renew()
         resumed = "resumed" if flags.session_present else "new"
         log.info("connected to the broker at %s, %s session", self._where, resumed)
         options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
@@ -169,7 +169,7 @@ class Subscriber:
     def _on_disconnect(
         self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        self._renew(connected=False)
+        self._renew()
         if reason.value == SESSION_TAKEN_OVER:
             log.error("another collector uses the same name: give each its own FLUXTOWER_COLLECTOR")
         elif not self._stopping:
@@ -181,8 +181,12 @@ class Subscriber:
         for reason in reasons:
             if reason.is_failure:
                 log.error(
-                    "the broker refuses the subscription to %s: %s (check its access rules)", self._filter, reason
+                    "%s does not send %s: %s (check the broker's access rules)", self._where, self._filter, reason
                 )
+                return
+        with self._changed:
+            self._subscribed = True
+            self._changed.notify_all()
 
     def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
         with self._changed:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 
+from core.errors import SetupError
 from core.settings import Settings
 from core.store import Store
 from ingest.client import Subscriber
@@ -27,7 +28,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     ConfigError
         The broker's address cannot be read.
     """
-    subscriber = Subscriber(settings.broker_url, settings.collector, f"{settings.topic_root}/#", settings.in_flight)
+    subscriber = _subscriber(settings)
     with Store(settings.store_dsn) as store:
         writer = Writer(store, settings.topic_root, stop)
         report = Report(writer.counts)
@@ -44,6 +45,32 @@ def run(settings: Settings, stop: threading.Event) -> None:
         finally:
             subscriber.stop()
     log.info("collector stopped after %d messages", writer.counts.messages)
+
+
+def open_session(settings: Settings, timeout: float = 30.0) -> None:
+    """Make the collector's session at the broker, which from then on keeps messages for it; not while it runs.
+
+    Raises
+    ------
+    ConfigError
+        The broker's address cannot be read.
+    SetupError
+        The broker does not answer, or does not let us subscribe, within ``timeout`` seconds.
+    """
+    subscriber = _subscriber(settings)
+    subscriber.start()
+    try:
+        if not subscriber.wait_subscribed(timeout):
+            raise SetupError(
+                f"no session at the MQTT broker after {timeout:g} s",
+                "does it run? (`fluxtower status`, FLUXTOWER_BROKER)",
+            )
+    finally:
+        subscriber.stop()
+
+
+def _subscriber(settings: Settings) -> Subscriber:
+    return Subscriber(settings.broker_url, settings.collector, f"{settings.topic_root}/#", settings.in_flight)
 
 
 class Report:

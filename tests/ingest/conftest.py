@@ -34,6 +34,7 @@ def orchard() -> Station:
 @contextmanager
 def collecting(settings: Settings) -> Iterator[threading.Event]:
     """Run a collector in a thread for the time of the block; give the event that stops it."""
+    collector.open_session(settings)
     stop = threading.Event()
     thread = threading.Thread(target=collector.run, args=(settings, stop))
     thread.start()
