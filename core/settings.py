@@ -60,6 +60,9 @@ class Settings(BaseSettings):
         gt=0,
         description="How often the worker looks for half-hours that are due. [s]",
     )
+    season_seconds: float = Field(
+        86_400.0, gt=0, description="How often a station's running season is filled afresh. [s]"
+    )
     debian_mirror: str | None = Field(
         None,
         description="Debian mirror for the private servers where the machine's own apt has none (Ubuntu).",

@@ -114,7 +114,7 @@ class Database:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                with self.transaction(max(0.1, deadline - time.monotonic())) as connection:
+                with self.transaction(min(10.0, max(0.1, deadline - time.monotonic()))) as connection:
                     connection.execute("SELECT 1")
                 return
             except StoreUnavailable:

@@ -42,7 +42,7 @@ def up(
     *,
     detach: bool = False,
     report: Report = print,
-    prepare: Callable[[], None] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> None:
     """Start the group and wait until it is ready; in the foreground, stay until Ctrl-C, SIGTERM or `down`.
 
@@ -130,7 +130,7 @@ def down(settings: Settings) -> bool:
 
 
 def _bring_up(
-    settings: Settings, only: Sequence[str] | None, detach: bool, report: Report, prepare: Callable[[], None] | None
+    settings: Settings, only: Sequence[str] | None, detach: bool, report: Report, prepare: Callable[[], object] | None
 ) -> subprocess.Popen[bytes] | None:
     """Start what is not running and wait until it is ready; return the supervisor if it is to end with this process."""
     place = None if settings.dsn and settings.broker else prefix.install(settings, report)

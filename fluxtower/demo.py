@@ -1,0 +1,263 @@
+"""The demonstration: two stations through real MQTT into the store, to fluxes, to a live page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import httpx
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from core.clock import NS, floor_to_grid, from_ns, intervals
+from core.errors import FluxTowerError, StoreUnavailable
+from core.records import Reading, SampleBlock
+from core.settings import ROOT, Settings
+from core.station import Station
+from core.store import Store
+from deploy import group
+from fluxcalc.worker import fill_season
+from fluxtower.checking import compare
+from fluxtower.sending import days_since, file_records, publish
+from ingest.publisher import Publisher
+from ingest.simulator import Tower, records, truth
+
+DEMO = ROOT / "deploy" / "demo"
+FOREST, ORCHARD = "cn-simulated-forest", "us-orchard"
+FOREST_DAYS = 2
+OUTAGE_HOURS = (31, 39)
+"""Part of the simulated days in which the tower sends no samples: the gap filling has something to do. [h]"""
+BLOCK_SECONDS = 5.0
+PATIENCE_SECONDS = 240.0
+TOLERANCE = 0.15
+"""Largest median difference of recovered from built-in fluxes, which differ by chance in a single half-hour. [1]"""
+
+T = TypeVar("T")
+Sent = list[SampleBlock | Reading]
+
+
+def run_demo(settings: Settings, *, once: bool) -> None:
+    """Run the demonstration.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which servers and ports; what is stored there stays.
+    once : bool
+        End after checking what is shown; otherwise go on with live data until Ctrl-C.
+
+    Raises
+    ------
+    FluxTowerError
+        Something is not as it should be; says what.
+    """
+    console = Console()
+    with Store(settings.store_dsn) as store, group.running(settings, report=console.print, prepare=store.migrate):
+        stations = {id: _register(store, id) for id in (ORCHARD, FOREST)}
+        now = floor_to_grid(datetime.now(UTC), 30)
+        tower, start = _forest(stations[FOREST], now)
+        with Publisher(settings.broker_url, settings.topic_root) as publisher:
+            publisher.wait_connected(30)
+            sent = _send_all(publisher, stations[ORCHARD], tower, start)
+            _await_samples(store, sent, console)
+            due = _intervals(stations, sent)
+            _await_fluxes(store, due)
+            for id in stations:
+                _patiently(lambda id=id: fill_season(store, id))  # type: ignore[misc]
+            _show(store, stations, due, console)
+            _check(store, tower, due, settings, console)
+            if once:
+                console.print("[bold green]all as it should be[/]")
+                return
+            _stay_live(store, settings, publisher, tower, now, console)
+
+
+def _register(store: Store, id: str) -> Station:
+    path = DEMO / "stations" / f"{id}.toml"
+    return store.put_station(path.read_text(encoding="utf-8"), path.name).station
+
+
+def _forest(station: Station, now: datetime) -> tuple[Tower, datetime]:
+    start = now - timedelta(days=FOREST_DAYS)
+    hours = np.arange(*OUTAGE_HOURS, 0.5)
+    outages = frozenset(start + timedelta(hours=float(hour)) for hour in hours)
+    return Tower(station, block_seconds=BLOCK_SECONDS, outages=outages, spikes=3), start
+
+
+def _send_all(publisher: Publisher, orchard: Station, tower: Tower, start: datetime) -> Sent:
+    sent: Sent = []
+
+    def noting(some: Iterable[SampleBlock | Reading]) -> Iterator[SampleBlock | Reading]:
+        for record in some:
+            sent.append(record)
+            yield record
+
+    files = sorted((DEMO / "data").glob("*.dat.gz"))
+    stream = orchard.flux.stream if orchard.flux else ""
+    quarter_hours = noting(file_records(orchard, files, stream))
+    publish(publisher, quarter_hours, orchard.id, 1, lambda _: len(sent) / 180)
+    publish(publisher, noting(records(tower, start, FOREST_DAYS)), tower.station.id, FOREST_DAYS, days_since(start))
+    return sent
+
+
+def _await_samples(store: Store, sent: Sent, console: Console) -> None:
+    """Wait until what was sent is stored, and compare it bit for bit."""
+    with console.status("comparing what is stored with what was sent"):
+        last = sent[-200:]  # the newest are stored last
+        _until(lambda: compare(store, last).different == 0, "the collector does not keep up")
+        result = _until(
+            lambda: (all_ := compare(store, sent)).different == 0 and all_, "stored values differ from those sent"
+        )
+    console.print(f"stored: all {result.sent:,} values sent, bit for bit")
+
+
+def _intervals(stations: dict[str, Station], sent: Sent) -> dict[str, list[datetime]]:
+    """Return the averaging intervals for which each station sent samples."""
+    found: dict[str, set[datetime]] = {id: set() for id in stations}
+    for record in sent:
+        flux = stations[record.station].flux
+        if isinstance(record, SampleBlock) and flux is not None:
+            first = from_ns(record.start_ns)
+            end = from_ns(record.start_ns + record.dt_ns * record.samples.shape[1])
+            found[record.station].update(intervals(first, end, flux.averaging_minutes))
+    return {id: sorted(starts) for id, starts in found.items()}
+
+
+def _await_fluxes(store: Store, due: dict[str, list[datetime]]) -> None:
+    total = sum(len(starts) for starts in due.values())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns) as bar:
+        task = bar.add_task("computing half-hours", total=total)
+
+        def computed() -> bool:
+            done = sum(store.pending_revision(id, start) is None for id, starts in due.items() for start in starts)
+            bar.update(task, completed=done)
+            return done == total
+
+        _until(computed, "the worker does not keep up")
+
+
+def _show(store: Store, stations: dict[str, Station], due: dict[str, list[datetime]], console: Console) -> None:
+    for id, station in stations.items():
+        fluxes = _fluxes(store, id, due[id])
+        table = Table(title=f"{station.station.name}: the last of {len(fluxes)} intervals", title_justify="left")
+        names = ("H", "LE", "FC", "USTAR", "TA", "WS")
+        units = ("W m-2", "W m-2", "umol m-2 s-1", "m s-1", "deg C", "m s-1")
+        for head in (
+            "start (UTC)",
+            *(f"{name}\n{unit}" for name, unit in zip(names, units, strict=True)),
+            "flags\nH LE FC",
+        ):
+            table.add_column(head, justify="right")
+        for row in fluxes.tail(6).iter_rows(named=True):
+            flags = " ".join(_flag(row[f"{name}_SSITC_TEST"]) for name in ("H", "LE", "FC"))
+            table.add_row(f"{row['start']:%Y-%m-%d %H:%M}", *(_figure(row[name]) for name in names), flags)
+        console.print(table)
+    product = store.product(FOREST, due[FOREST][0], due[FOREST][-1] + timedelta(minutes=30))
+    filled = product.filter(pl.col("NEE_F_QC") > 0)
+    console.print(f"{FOREST}: NEE of {len(product)} half-hours, {len(filled)} of them gap-filled (provisional)")
+
+
+def _check(store: Store, tower: Tower, due: dict[str, list[datetime]], settings: Settings, console: Console) -> None:
+    fluxes = _fluxes(store, FOREST, due[FOREST])
+    built_in = [truth(tower, start) for start in due[FOREST]]
+    for name, values in (
+        ("H", [t.h for t in built_in]),
+        ("LE", [t.le for t in built_in]),
+        ("FC", [1e6 * t.fc for t in built_in]),
+    ):
+        found = fluxes[name].to_numpy()
+        error = float(np.nanmedian(np.abs(found - values)) / np.median(np.abs(values)))
+        console.print(f"{FOREST}: {name} differs from what the simulator built in by {100 * error:.1f} % (median)")
+        _require(error <= TOLERANCE, f"{name} of the simulated forest is {100 * error:.0f} % off")
+    whole = (due[FOREST][0], due[FOREST][-1] + timedelta(minutes=30))
+    product = store.product(FOREST, *whole)
+    expected = len(intervals(*whole, 30))
+    _require(
+        len(product) == expected and product["NEE_F"].null_count() == 0, "the published NEE of the forest has a hole"
+    )
+    for id in due:
+        page = _patiently(lambda id=id: _get(settings, f"/station/{id}"))  # type: ignore[misc]
+        _require(id in page.text, f"the page of {id} does not name it")
+        query = {"from": due[id][0].isoformat(), "to": (due[id][-1] + timedelta(hours=1)).isoformat()}
+        answer = _patiently(lambda id=id, query=query: _get(settings, f"/api/v1/stations/{id}/fluxes", query))  # type: ignore[misc]
+        _require(len(answer.json()["fluxes"]) >= len(due[id]), f"the API lacks fluxes of {id}")
+
+
+def _stay_live(
+    store: Store, settings: Settings, publisher: Publisher, tower: Tower, now: datetime, console: Console
+) -> None:
+    """Go on as the simulated tower in real time until Ctrl-C, refreshing the season after each half-hour."""
+    console.print("\nlive: the simulated forest goes on in real time")
+    for id in (FOREST, ORCHARD):
+        console.print(f"  [bold]http://{settings.api_host}:{settings.api_port}/station/{id}[/]")
+    console.print("Ctrl-C stops everything; the data stay")
+    publisher.play(_as_time_passes(Tower(tower.station, block_seconds=BLOCK_SECONDS), now))
+
+
+def _as_time_passes(tower: Tower, start: datetime) -> Iterator[SampleBlock | Reading]:
+    for record in records(tower, start, 365):
+        if isinstance(record, SampleBlock):
+            ends = (record.start_ns + record.dt_ns * record.samples.shape[1]) / NS
+        else:
+            ends = record.time_ns / NS
+        time.sleep(max(0.0, ends - time.time()))
+        yield record
+
+
+def _fluxes(store: Store, id: str, due: list[datetime]) -> pl.DataFrame:
+    found = store.fluxes(id, due[0], due[-1] + timedelta(seconds=1))
+    return found.filter(pl.col("start").is_in(due))
+
+
+def _get(settings: Settings, path: str, query: dict[str, str] | None = None) -> httpx.Response:
+    answer = httpx.get(
+        f"http://{settings.api_host}:{settings.api_port}{path}", params=query, timeout=10, trust_env=False
+    )
+    answer.raise_for_status()
+    return answer
+
+
+def _patiently(work: Callable[[], T]) -> T:
+    """Do something that fails while a server is being started again."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return work()
+        except (StoreUnavailable, httpx.HTTPError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def _until(condition: Callable[[], T], complaint: str) -> T:
+    """Wait until a condition holds, and return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (met := _patiently(condition)):
+        _require(time.monotonic() < deadline, complaint)
+        time.sleep(0.3)
+    return met
+
+
+def _require(condition: bool, complaint: str) -> None:
+    if not condition:
+        raise FluxTowerError(f"{complaint}; look at var/log (`fluxtower status` says where)")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _flag(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
