@@ -14,7 +14,7 @@ from pathlib import Path
 from core.errors import SetupError
 from core.settings import Settings
 from deploy.native import apt
-from deploy.native.place import Place, find_place, hold_lock, require_space
+from deploy.native.place import OTHER_VAR, Place, find_place, hold_lock, require_space
 from deploy.native.shell import find_tool, run_tool
 
 SUITE = "trixie"
@@ -34,6 +34,7 @@ EXCLUDE = (
     "*/llvmjit*",
 )
 PROGRAMS = ("usr/lib/postgresql/17/bin/*", "usr/sbin/mosquitto")
+UNUSABLE = set(':$%"\\')  # in a path they mean something to apt, to the program loader or to the supervisor
 MEGABYTES = 600
 RECIPE = 1  # raise it when a change here makes installed prefixes useless
 
@@ -60,6 +61,8 @@ def install(settings: Settings, report: Report, *, again: bool = False) -> Place
     place = find_place(settings)
     if is_installed(place) and not again:
         return place
+    if UNUSABLE.intersection(str(place.home)):
+        raise SetupError(f"the path {place.home} holds one of {' '.join(sorted(UNUSABLE))}", OTHER_VAR)
     require_space(place.home, MEGABYTES)
     with hold_lock(place.home / "lock"):
         if is_installed(place) and not again:
@@ -109,11 +112,7 @@ def _unpack(work: Path, prefix: Path, report: Report) -> None:
 
 def _make_runnable(prefix: Path) -> None:
     """Let the programs find the loader and libraries of their own prefix; the machine's may be too old."""
-    if ":" in str(prefix) or "$" in str(prefix):
-        raise SetupError(
-            f"the path {prefix} holds ':' or '$'",
-            "choose another folder with FLUXTOWER_VAR",
-        )
+
     loader = next(
         iter(sorted(prefix.glob("usr/lib*/ld-linux-*.so.*")) + sorted(prefix.glob("usr/lib/*/ld-linux-*.so.*"))),
         None,

@@ -105,3 +105,10 @@ def test_second_install_is_quick(shared_native: Settings) -> None:
     begun = time.monotonic()
     install(shared_native, lambda line: pytest.fail(line))
     assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("name", ["a:b", "100%", 'so "called"'])
+def test_path_that_tools_would_misread(reachable_var: Path, name: str) -> None:
+    with pytest.raises(SetupError, match="holds one of") as caught:
+        install(Settings(var=reachable_var / name), lambda line: None)
+    assert "FLUXTOWER_VAR" in caught.value.remedy
