@@ -9,7 +9,7 @@ from core.station import Station
 from fluxcalc.interval import HalfHour
 from fluxcalc.kernels.rotation import mean_wind, rotate
 
-OPPOSITE_X = ("csat3",)
+OPPOSITE_X = ("csat3", "irgason")
 """Models whose u is positive for wind INTO the array: their x axis points the other way than the wind it counts."""
 
 

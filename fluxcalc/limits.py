@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.constants import ZERO_CELSIUS
 from core.records import FloatArray
 from core.station import Station
 from core.variables import VARIABLES, si_scale
@@ -21,18 +20,17 @@ IMPOSSIBLE: dict[str, tuple[float, float]] = {
 }
 """Outside these a sample is missing from the start. [m s-1], [K], [Pa]"""
 
-# dry cold air and a drifting zero make small negative vapour readings that must stay in the mean
+# a short dip of the vapour below zero is a spike, to be bridged by despiking, not a gap
 LEAST_VAPOUR = {"density": -0.3, "fraction": -0.007, "ratio": -0.007}
 """Below this a vapour sample is missing from the start. [mol m-3], [mol mol-1]"""
 
 IMPLAUSIBLE: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("u", "v"), (-30.0, 30.0)),
     "w": (-5.0, 5.0),
-    "ts": (ZERO_CELSIUS - 40.0, ZERO_CELSIUS + 50.0),
 }
-"""Outside these a sample is missing after despiking. [m s-1], [K]"""
+"""Outside these a sample is missing after despiking; temperature and gases: see the variables table. [m s-1]"""
 
-GAS_VARIABLES = {"co2": "CO2", "h2o": "H2O"}
+TABLE_NAMES = {"ts": "T_SONIC", "co2": "CO2", "h2o": "H2O"}
 
 
 def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
@@ -46,7 +44,8 @@ def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
 
 def remove_implausible(half: HalfHour, station: Station) -> HalfHour:
     """Make wind and sonic temperature missing outside their absolute limits, then set aside what cannot be used."""
-    bounded = {name: _within(half.series[name], *IMPLAUSIBLE[name]) for name in IMPLAUSIBLE if half.has(name)}
+    limits = {**IMPLAUSIBLE, "ts": table_limits("ts")}
+    bounded = {name: _within(half.series[name], *limits[name]) for name in limits if half.has(name)}
     half = replace(half, series={**half.series, **bounded})
     return set_aside(half, station, ("u", "v", "w", "ts"))
 
@@ -59,12 +58,9 @@ def remove_implausible_gas(half: HalfHour, station: Station) -> HalfHour:
     bounded = {}
     for gas in GASES:
         if half.has(gas):
-            variable = VARIABLES[GAS_VARIABLES[gas]]
-            factor, _ = si_scale(variable.name, variable.unit)
+            low, high = table_limits(gas)
             per_unit = half.diagnostics["molar_volume"] if half.kinds[gas] == "density" else 1.0
-            bounded[gas] = _within(
-                half.series[gas], variable.low * factor / per_unit, variable.high * factor / per_unit
-            )
+            bounded[gas] = _within(half.series[gas], low / per_unit, high / per_unit)
     half = replace(half, series={**half.series, **bounded})
     return set_aside(half, station, GASES)
 
@@ -94,6 +90,13 @@ def set_aside(half: HalfHour, station: Station, names: tuple[str, ...]) -> HalfH
     if fault is not None:
         absent.update({name: f"wind component {fault[0]}: {fault[1]}" for name in wind if half.has(name)})
     return half.noting(**counts).without(absent)
+
+
+def table_limits(name: str) -> tuple[float, float]:
+    """Return the limits of a series out of the variables table, in SI."""
+    variable = VARIABLES[TABLE_NAMES[name]]
+    factor, offset = si_scale(variable.name, variable.unit)
+    return variable.low * factor + offset, variable.high * factor + offset
 
 
 def _within(values: FloatArray, low: float, high: float) -> FloatArray:

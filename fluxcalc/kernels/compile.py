@@ -1,4 +1,7 @@
-"""How kernels are compiled: cached on disk, and never ``fastmath``, because NaN is our gap."""
+"""How kernels are compiled: cached on disk, and never ``fastmath``, because NaN is our gap.
+
+A kernel calls only kernels of its own module: the cache knows changes of that file alone.
+"""
 
 from __future__ import annotations
 
@@ -12,4 +15,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def kernel(function: F) -> F:
     """Compile a function on plain arrays and scalars; its Python signature stays what the type checker sees."""
-    return cast(F, njit(cache=True)(function))
+    try:
+        return cast(F, njit(cache=True)(function))
+    except RuntimeError:
+        # no folder for the cache can be written: compiling in every process is slower, failing would be worse
+        return cast(F, njit(function))

@@ -51,6 +51,14 @@ def read_toa5(path: Path, start: datetime, minutes: int, dt: timedelta, *, stamp
     return Samples(to_ns(start), round(dt.total_seconds() * 1e9), channels)
 
 
+def read_csv(path: Path, start: datetime, dt_ns: int) -> Samples:
+    """Read a table of consecutive samples whose first column is their time."""
+    with gzip.open(path, "rb") as stream:
+        table = pl.read_csv(stream.read(), infer_schema_length=None)
+    channels = {name: table[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in table.columns[1:]}
+    return Samples(to_ns(start), dt_ns, channels)
+
+
 def read_results(path: Path) -> list[dict[str, float]]:
     """Read a full-output table, one mapping a row; empty is NaN, texts are left out."""
     with path.open() as stream:

@@ -16,7 +16,7 @@ import pytest
 
 from core.records import FluxRecord, Samples
 from fluxcalc.halfhour import process
-from tests.fluxcalc.reference import HALFHOUR, needs_halfhour, read_results, read_toa5, station
+from tests.fluxcalc.reference import HALFHOUR, needs_halfhour, read_csv, read_results, read_toa5, station
 
 pytestmark = needs_halfhour
 
@@ -192,3 +192,25 @@ def test_synthetic_gaps_keep_their_place(number):
     record = process(samples, station("synthetic"), start)
     worst = differences(record, synthetic_results()[number], RAW | CORRECTED)
     assert 1e-5 < max(worst.values()) < 0.02
+
+
+@cache
+def alpine_results() -> list[dict[str, float]]:
+    return read_results(HALFHOUR / "finse10hz" / "nospec.csv")
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_closed_path_fluxes_without_spectral_correction(number):
+    """Dry ratios through a tube at 10 Hz, often with no lag of vapour to be found; no thermometer, no barometer."""
+    start = datetime(2018, 7, 21, tzinfo=UTC) + number * timedelta(minutes=30)
+    samples = read_csv(HALFHOUR / "finse10hz" / "raw" / f"{start:%Y-%m-%dT%H%M%S}.csv.gz", start, 100_000_000)
+    record, reference = process(samples, station("finse"), start), alpine_results()[number]
+    worst = differences(record, reference, RAW | STATE | CORRECTED)
+    assert max(worst.values()) < 1e-5
+    noted = record.diagnostics
+    for gas in ("co2", "h2o"):
+        assert noted[f"lag_{gas}_s"] == pytest.approx(reference[f"{gas}_time_lag"], abs=1e-9)
+        assert noted[f"lag_{gas}_nominal"] == reference[f"{gas}_def_timelag"]
+    assert [noted[f"spikes_{name}"] for name in SPIKES] == [reference[f"{name}_spikes"] for name in SPIKES]
+    ours, theirs = flags(record, reference)
+    assert ours == theirs

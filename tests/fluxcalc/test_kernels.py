@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
 from core.variables import VARIABLES
+from fluxcalc.kernels.compile import kernel
 from fluxcalc.kernels.despike import despike_pass
 from fluxcalc.kernels.lag import lagged_covariances, shift
 from fluxcalc.kernels.mds import sample_marginal
@@ -183,6 +184,13 @@ def test_marginal_sampling_equals_its_twin(seed, per_day, gaps, without_driver):
         expected = naive.marginal_sample(i, y, radiation, temperature, deficit, per_day)
         assert_allclose(result[:2], expected[:2], rtol=1e-9, atol=1e-12)
         assert tuple(result[2:]) == expected[2:]
+
+
+def test_a_kernel_without_a_place_for_its_cache_still_works():
+    """Code that comes from no file can be cached nowhere, as on a read-only machine."""
+    place: dict = {}
+    exec("def double(x):\n    return 2.0 * x", place)
+    assert kernel(place["double"])(21.0) == 42.0
 
 
 @pytest.mark.skipif("NUMBA_DISABLE_JIT" in os.environ, reason="runs already without compilation")
