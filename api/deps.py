@@ -58,7 +58,7 @@ class Period:
 
 
 def choose_period(
-    start: datetime | None, end: datetime | None, newest: datetime | None, default: timedelta, longest: timedelta
+    start: datetime | None, end: datetime | None, after: datetime | None, default: timedelta, longest: timedelta
 ) -> Period:
     """Return the asked period; what is not asked is chosen so that the newest data are in it.
 
@@ -66,8 +66,8 @@ def choose_period(
     ----------
     start, end : datetime or None
         As asked.
-    newest : datetime or None
-        Time of the newest data, which may be years old; None where there are none.
+    after : datetime or None
+        Time just after the newest data, which may be years old; None where there are none.
     default, longest : timedelta
         Length if ``start`` is not asked; longest that is answered.
 
@@ -77,7 +77,7 @@ def choose_period(
         An empty or too long period.
     """
     if end is None:
-        end = newest + timedelta(microseconds=1) if newest else datetime.now(UTC)
+        end = after or datetime.now(UTC)
         if start is not None and start >= end:
             end = start + default
     if start is None:
@@ -134,7 +134,7 @@ def find_channels(row: StationRow, stream: Stream, names: str | None) -> list[Ch
     return [stream.channels[stream.channel_index[name]] for name in wanted]
 
 
-def newest_time(store: Store, station: str, stream: str | None = None) -> datetime | None:
-    """Return the time of the newest data of a station, or of one of its streams."""
-    times = [latest.time for latest in store.latest(station) if stream in (None, latest.stream)]
-    return max(times, default=None)
+def after_newest(store: Store, station: str, stream: Stream) -> datetime | None:
+    """Return the time just after a stream's newest data, None where it never sent."""
+    times = [latest.time for latest in store.latest(station) if latest.stream == stream.name]
+    return max(times) + timedelta(microseconds=stream.dt_ns // 1000) if times else None

@@ -13,7 +13,9 @@ from core.clock import local_standard
 
 def json_answer(request: Request, content: object) -> Response:
     """Return JSON; NaN becomes null."""
-    return _answer(request, orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), "application/json", {})
+    return _answer(
+        request, orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z), "application/json", {}
+    )
 
 
 def csv_answer(request: Request, text: str, name: str, headers: dict[str, str] | None = None) -> Response:

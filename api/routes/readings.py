@@ -14,11 +14,11 @@ from api.deps import (
     StoreDep,
     TableFormat,
     To,
+    after_newest,
     choose_period,
     find_channels,
     find_stream,
     longest_table,
-    newest_time,
 )
 from api.exports.answers import csv_answer, file_name, json_answer
 from api.exports.columns import ISO_MILLIS, iso_times, json_columns, write_csv
@@ -52,7 +52,7 @@ def readings(
     found = find_stream(row, stream, "reading")
     wanted = find_channels(row, found, channels)
     longest = longest_table(found.dt_ns / 1e9, len(wanted))
-    period = choose_period(start, end, newest_time(store, id, found.name), DEFAULT_PERIOD, longest)
+    period = choose_period(start, end, after_newest(store, id, found), DEFAULT_PERIOD, longest)
     names = [channel.name for channel in wanted]
     table = store.readings(id, found.name, period.start, period.end).select("time", *names)
     units = {channel.name: channel.unit for channel in wanted}
@@ -93,7 +93,7 @@ def minutes(
     found = find_stream(row, stream, "block")
     wanted = find_channels(row, found, channels)
     longest = longest_table(60.0 / len(wanted))
-    period = choose_period(start, end, newest_time(store, id, found.name), DEFAULT_PERIOD / 7, longest)
+    period = choose_period(start, end, after_newest(store, id, found), DEFAULT_PERIOD / 7, longest)
     names = [channel.name for channel in wanted]
     table = store.minutes(id, found.name, period.start, period.end).filter(pl.col("channel").is_in(names))
     units = {channel.name: channel.unit for channel in wanted}

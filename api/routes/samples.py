@@ -17,10 +17,10 @@ from api.deps import (
     StoreDep,
     TableFormat,
     To,
+    after_newest,
     choose_period,
     find_channels,
     find_stream,
-    newest_time,
 )
 from api.exports.answers import csv_answer, file_name, json_answer
 from api.exports.columns import write_csv
@@ -62,8 +62,7 @@ def samples(
     id = row.station.id
     found = find_stream(row, stream, "block")
     wanted = find_channels(row, found, channels)
-    newest = newest_time(store, id, found.name)
-    period = choose_period(start, end, newest, DEFAULT_TRACE, LONGEST_TRACE)
+    period = choose_period(start, end, after_newest(store, id, found), DEFAULT_TRACE, LONGEST_TRACE)
     trace = store.samples(id, found.name, period.start, period.end)
     size = group_size(trace.n, max_points)
     points = {channel.name: decimate(trace.channels[channel.name], size) for channel in wanted}

@@ -50,7 +50,8 @@ export class Figure {
     this.title = element("h2", {}, options.title);
     const header = element("header", {}, this.title, this.controls, this.hover, this.tools);
     parent.append(element("figure", {}, header, this.box, this.caption));
-    this.range = /** @type {[number, number]} */ ([0, 1]);
+    /** @type {[number, number]} */
+    this.range = [0, 1];
     new ResizeObserver(() => this.plot?.setSize(this.size())).observe(this.box);
   }
 
@@ -90,13 +91,14 @@ export class Figure {
     const { options } = this;
     const hours = offsetHours(page.station);
     const ink = colour("quiet");
+    const time = gettext("Time");
     const line = { stroke: colour("grid"), width: 1 };
     const axis = { stroke: ink, grid: line, ticks: { ...line, size: 4 }, font: "11px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
     this.plot = new UPlot({
       ...this.size(),
       tzDate: (/** @type {number} */ seconds) => UPlot.tzDate(new Date((seconds + hours * 3600) * 1000), "Etc/UTC"),
       legend: { show: false },
-      padding: [8, 12, 0, 0],
+      padding: [8, 24, 0, 0],
       cursor: {
         y: false,
         drag: { x: Boolean(options.select), y: false, setScale: false },
@@ -111,12 +113,12 @@ export class Figure {
       series: [{}, ...options.series],
       bands: options.bands || [],
       axes: [
-        { ...axis, space: 72, size: 38, label: `${gettext("Time")} [${offsetText(hours)}]`, labelSize: 16, labelGap: 0,
+        { ...axis, space: 72, size: 38, label: `${time} [${offsetText(hours)}]`, labelSize: 16, labelGap: 0,
           values: (/** @type {any} */ u, /** @type {number[]} */ splits, /** @type {number} */ _axis,
             /** @type {number} */ _space, /** @type {number} */ step) => timeLabels(splits, hours, step) },
         { ...axis, size: Y_AXIS - 20, labelSize: 20, label: options.axis,
           values: (/** @type {any} */ u, /** @type {number[]} */ splits) =>
-            splits.map((value) => String(Number(value.toPrecision(10))).replace("-", "−")) },
+            splits.map((value) => value.toFixed(decimalsOf(splits)).replace("-", "−")) },
       ],
       hooks: {
         draw: options.draw ? [options.draw] : [],
@@ -144,6 +146,13 @@ export function padded(/** @type {any} */ _u, /** @type {number|null} */ min, /*
   if (min === null || max === null) return /** @type {[number, number]} */ ([0, 1]);
   const room = (max - min) * 0.08 || Math.abs(max) * 0.05 || 1;
   return /** @type {[number, number]} */ ([min - room, max + room]);
+}
+
+/** Decimals that tell the labels of an axis apart, the same for all of them. */
+function decimalsOf(/** @type {number[]} */ splits) {
+  const step = splits.length > 1 ? Math.abs(splits[1] - splits[0]) : 1;
+  const text = String(Number(step.toPrecision(6)));
+  return text.includes("e-") ? Number(text.split("e-")[1]) : (text.split(".")[1] || "").length;
 }
 
 /** Times of the x axis: the date stands under the first label and under each midnight. */

@@ -1,7 +1,7 @@
 /** Fluxes with their flags, gap-filled NEE, and the table of both. */
 
 import { Figure, padded } from "./figure.js";
-import { axisText, numberText, offsetHours, secondsOf, timeText, unitText } from "./format.js";
+import { axisText, numberText, offsetHours, offsetText, secondsOf, timeText, unitText } from "./format.js";
 import { colour, drawMark, markElement, qualityOf, qualityText } from "./marks.js";
 import { byId, element, getJson, gettext, page, words } from "./page.js";
 import { showTable } from "./table.js";
@@ -26,10 +26,10 @@ const COLUMNS = ["FC", "LE", "H", "USTAR", "TAU", "ZL", "WS", "WD", "TA", "FC_SS
 export function makeFluxes(/** @type {HTMLElement} */ parent, /** @type {import("./period.js").Period} */ period) {
   byId("legend").replaceChildren(...(/** @type {Quality[]} */ (["good", "usable", "bad", "filled"])).map((quality) =>
     element("span", {}, markElement(quality), qualityText(quality))));
-  const figures = SHOWN.map(({ name }) => markFigure(parent, period, name, name, variables[name].unit, 150,
-    gettext("{name}, {what}: measured, not filled; points stand at the middle of their interval, a value beyond the axis at its edge.", { name, what: words(variables[name]) })));
-  const filled = markFigure(parent, period, "NEE_F", gettext("NEE, gap-filled (provisional)"), variables.NEE.unit, 180,
-    gettext("NEE, {what}: filled marks are measured, hollow ones filled by marginal distribution sampling with their spread (one standard deviation); provisional.", { what: words(variables.NEE) }));
+  const figures = SHOWN.map(({ name }) => markFigure(parent, period, name, `${name}, ${words(variables[name])}`, variables[name].unit, 190,
+    gettext("{name} as measured, not filled; points stand at the middle of their interval, a value beyond the axis at its edge.", { name })));
+  const filled = markFigure(parent, period, "NEE_F", gettext("NEE, gap-filled (provisional)"), variables.NEE.unit, 190,
+    gettext("Solid marks are measured, hollow ones filled by marginal distribution sampling, with their spread (one standard deviation); provisional."));
 
   async function load() {
     const base = `/api/v1/stations/${station.id}`;
@@ -51,7 +51,8 @@ export function makeFluxes(/** @type {HTMLElement} */ parent, /** @type {import(
       }
       const starts = rows.map((row) => row.start).concat(product.data.start.map(secondsOf));
       const [from, to] = period.limits(Math.min(...starts), Math.max(...starts) + minutes * 60);
-      if (starts.length) period.say(from, to);
+      if (starts.length) period.say(Math.min(...starts), Math.max(...starts) + minutes * 60);
+      if (rows.length && period.follows) showNewest(byId("newest-flux"), rows[rows.length - 1]);
       if (rows.length) {
         figures.forEach((figure, i) => showFlux(figure, SHOWN[i], onGrid(rows, minutes), from, to));
       }
@@ -64,6 +65,23 @@ export function makeFluxes(/** @type {HTMLElement} */ parent, /** @type {import(
   }
   const refresh = throttle(load, FOLLOW);
   return { refresh, follow: () => period.follows && refresh() };
+}
+
+/** The newest interval's fluxes as readouts, each with its flag. */
+function showNewest(/** @type {HTMLElement} */ place, /** @type {HalfHour} */ row) {
+  const hours = offsetHours(station);
+  const readouts = SHOWN.map(({ name, flag }) => {
+    const quality = qualityOf(row.values[flag] ?? null);
+    const missing = (row.values[name] ?? null) === null;
+    return element("div", {},
+      element("dt", {}, element("span", {}, name), element("span", { class: "quiet" }, ...(missing ? [] : [markElement(quality), qualityText(quality)]))),
+      element("dd", {}, element("span", { class: "value" }, numberText(row.values[name])), element("span", { class: "quiet" }, unitText(variables[name].unit))),
+      element("dd", { class: "what" }, row.reasons[flag] || row.reasons[name] || words(variables[name])));
+  });
+  place.replaceChildren(element("div", { class: "stream" },
+    element("header", {}, element("h2", {}, gettext("Newest fluxes")),
+      element("span", { class: "quiet" }, `${timeText(row.start, hours)}–${timeText(row.end, hours).slice(11)} ${offsetText(hours)}`)),
+    element("dl", { class: "readouts" }, ...readouts)));
 }
 
 /** End of the newest half-hour, null without one; an empty answer costs little. [s] */
@@ -152,7 +170,7 @@ function showProduct(/** @type {MarkFigure} */ figure, /** @type {any} */ produc
 function hover(/** @type {HalfHour} */ row, /** @type {string} */ name, /** @type {Point} */ point, /** @type {string} */ why) {
   const hours = offsetHours(station);
   const time = element("span", { class: "quiet" }, `${timeText(row.start, hours)}–${timeText(row.end, hours).slice(11)}  `);
-  if (point.value === null) return [time, `${name} ${gettext("missing")}${why ? `: ${why}` : ""}`];
+  if (point.value === null) return [time, `${name} `, gettext("missing"), why ? `: ${why}` : ""];
   return [time, `${name} ${numberText(point.value)} ${unitText(variables[name].unit)}  `, markElement(point.quality),
     qualityText(point.quality) + (why ? `: ${why}` : "")];
 }

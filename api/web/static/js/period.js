@@ -72,7 +72,7 @@ export function makePeriod() {
     /** Limits of the x axis: what was chosen, or what there is, so that little data do not drown in a long axis. */
     limits(/** @type {number} */ first, /** @type {number} */ last) {
       if (chosen) return chosen;
-      const room = Math.max(1800, 0.03 * (last - first));
+      const room = Math.max(900, 0.02 * (last - first));
       return /** @type {[number, number]} */ ([first - room, last + room]);
     },
     /** Say which period is shown. */

@@ -52,11 +52,12 @@ export function showAge(target, newest, state, age, station) {
     return;
   }
   const hours = offsetHours(station);
-  const data = `${timeText(secondsOf(newest.time), hours, true)} ${offsetText(hours)}`;
+  const time = `${timeText(secondsOf(newest.time), hours, true)} ${offsetText(hours)}`;
+  const data = gettext("(data of {time})", { time });
   target.replaceChildren(
     stateMark(state),
     element("span", { class: "age-text" }, gettext("last message {age}", { age: ageText(age) })),
-    element("span", { class: "quiet" }, ` ${gettext("(data of {time})", { time: data })}`),
+    element("span", { class: "quiet" }, ` ${data}`),
   );
   target.title = stateText(state);
 }

@@ -129,7 +129,7 @@ function readingSeries(/** @type {HTMLElement} */ parent, /** @type {Stream} */ 
       figure.options.hover = (i) => hoverText(times[i], values[i], chosen, "");
       const [from, to] = period.limits(times[0], times[times.length - 1]);
       figure.show([times, values], from, to);
-      if (!station.flux_stream) period.say(from, to);
+      if (!station.flux_stream) period.say(times[0], times[times.length - 1]);
     } catch (error) {
       figure.showEmpty(error instanceof Error ? error.message : String(error));
     }

@@ -23,6 +23,7 @@ export function makeValues(/** @type {HTMLElement} */ parent) {
       : gettext("readings, every {n} s", { n: stream.step_s });
     const list = element("dl", { class: "readouts" }, ...stream.channels.map((channel) => {
       const value = element("span", { class: "value" }, "–");
+      if (channel.variable.startsWith("DIAG")) value.dataset.word = "yes"; // bits, not a measure
       places.set(`${stream.name} ${channel.name}`, value);
       return element("div", {},
         element("dt", {}, element("span", {}, channel.variable), element("span", { class: "quiet", title: gettext("Name in the logger") }, channel.name)),
@@ -50,7 +51,7 @@ export function takeLatest(/** @type {{stream: string, time: string, received: s
 
 function put(/** @type {string} */ stream, /** @type {string} */ channel, /** @type {number|null} */ value, /** @type {boolean} */ live) {
   const place = places.get(`${stream} ${channel}`);
-  const text = numberText(value);
+  const text = place?.dataset.word && value !== null ? String(value) : numberText(value);
   if (!place || place.textContent === text) return;
   place.textContent = text;
   if (!live) return;
