@@ -11,13 +11,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from core.errors import ConfigError, UnknownVariable
-from core.variables import si_scale
+from core.variables import units_for
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 MAX_CHANNELS = 32
+
+
+def _mistake(key: str, expected: str, got: str = "nothing") -> PydanticCustomError:
+    """Return an error about a key of the part that is being checked."""
+    return PydanticCustomError("mistake", "{expected}", {"key": key, "expected": expected, "got": got})
 
 
 class _Part(BaseModel):
@@ -79,8 +86,9 @@ class Analyzer(_Part):
 
     @model_validator(mode="after")
     def _closed_path_has_a_tube(self) -> Analyzer:
-        if self.path == "closed" and None in (self.tube_length, self.tube_diameter, self.flow_rate):
-            raise ValueError("tube_length, tube_diameter and flow_rate for a closed path")
+        for key in ("tube_length", "tube_diameter", "flow_rate"):
+            if self.path == "closed" and getattr(self, key) is None:
+                raise _mistake(key, "a value, for a closed path")
         return self
 
 
@@ -94,9 +102,13 @@ class Channel(_Part):
     @model_validator(mode="after")
     def _unit_measures_variable(self) -> Channel:
         try:
-            si_scale(self.variable, self.unit)
+            units = units_for(self.variable)
         except UnknownVariable:
-            raise ValueError(f"a known variable (`fluxtower variables` lists them), not {self.variable!r}") from None
+            raise _mistake(
+                "variable", "a known variable (`fluxtower variables` lists them)", repr(self.variable)
+            ) from None
+        if self.unit not in units:
+            raise _mistake("unit", f"one of {', '.join(units)}", repr(self.unit))
         return self
 
 
@@ -112,12 +124,10 @@ class Stream(_Part):
     @model_validator(mode="after")
     def _step_is_given(self) -> Stream:
         if self.kind == "block" and self.rate is None:
-            raise ValueError("rate (samples a second) for a stream of blocks")
+            raise _mistake("rate", "samples a second for a stream of blocks")
         if self.kind == "reading" and self.interval is None:
-            raise ValueError("interval (seconds) for a stream of readings")
-        names = [channel.name for channel in self.channels]
-        if len(set(names)) < len(names):
-            raise ValueError("channel names that differ")
+            raise _mistake("interval", "seconds between readings")
+        _require_different("channels", [channel.name for channel in self.channels])
         return self
 
     @property
@@ -161,7 +171,7 @@ class Flux(_Part):
     @classmethod
     def _divides_the_day(cls, minutes: int) -> int:
         if 1440 % minutes:
-            raise ValueError("minutes that divide a day evenly")
+            raise PydanticCustomError("grid", "minutes that divide a day evenly")
         return minutes
 
 
@@ -198,29 +208,34 @@ class Station(_Part):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Station:
-        if len(self.streams) < len(self.stream):
-            raise ValueError("stream: names that differ")
+        _require_different("stream", [stream.name for stream in self.stream])
         if self.flux is None:
             return self
-        if self.sonic is None or self.site is None:
-            raise ValueError("flux: a [sonic] and a [site] beside it")
-        stream = self.streams.get(self.flux.stream)
-        if stream is None or stream.kind != "block":
-            raise ValueError(
-                f"flux.stream: a stream of kind block out of {sorted(self.streams)}, not {self.flux.stream!r}"
-            )
+        for key in ("sonic", "site"):
+            if getattr(self, key) is None:
+                raise _mistake(key, f"a part [{key}] beside [flux]")
+        samples = self._require_stream("flux.stream", self.flux.stream, "block")
         for variable in ("U", "V", "W", "T_SONIC"):
-            if stream.channel_of(variable) is None:
-                raise ValueError(f"flux.stream: a channel with variable {variable} in stream {stream.name!r}")
-        met = self.flux.meteorology
-        if met is not None and (met not in self.streams or self.streams[met].kind != "reading"):
-            raise ValueError(f"flux.meteorology: a stream of kind reading out of {sorted(self.streams)}, not {met!r}")
-        if self.measurement_height <= 0:
-            raise ValueError(
-                f"sonic.height: metres above the displacement height {self.site.displacement:g} m,"
-                f" not {self.sonic.height:g}"
-            )
+            if samples.channel_of(variable) is None:
+                raise _mistake("flux.stream", f"a channel that measures {variable}", f"none in stream {samples.name!r}")
+        if self.flux.meteorology is not None:
+            self._require_stream("flux.meteorology", self.flux.meteorology, "reading")
+        if self.sonic is not None and self.site is not None and self.measurement_height <= 0:
+            expected = f"more than the displacement height {self.site.displacement:g} m"
+            raise _mistake("sonic.height", expected, f"{self.sonic.height:g}")
         return self
+
+    def _require_stream(self, key: str, name: str, kind: str) -> Stream:
+        stream = self.streams.get(name)
+        if stream is None or stream.kind != kind:
+            raise _mistake(key, f"a stream of kind {kind}", repr(name))
+        return stream
+
+
+def _require_different(key: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise _mistake(key, "names that differ", f"{name!r} twice")
 
 
 def parse_station(text: str, file: str) -> Station:
@@ -273,25 +288,33 @@ def config_sha256(text: str) -> str:
 
 
 def _json(raw: dict[str, Any]) -> bytes:
-    import orjson
-
     # TOML dates have no place in a station file: they come out as strings and fail where a number is expected
     return orjson.dumps(raw, default=str)
 
 
 def _config_error(file: str, error: ValidationError) -> ConfigError:
-    """Turn pydantic's first complaint into ours; further ones are counted."""
-    first, *others = error.errors()
-    key = ".".join(str(part) if isinstance(part, str) else f"[{part}]" for part in first["loc"]).replace(".[", "[")
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    expected = "no such key" if first["type"] == "extra_forbidden" else message
-    got = "nothing" if first["type"] == "missing" else _shown(first["input"])
-    more = f" (and {len(others)} more)" if others else ""
-    if not key and ": " in message:  # a check across parts names its own key
-        key, expected = message.split(": ", 1)
-        expected, _, rest = expected.rpartition(", not ")
-        expected, got = (expected, rest) if expected else (rest, "none")
-    return ConfigError(file, key, expected, got + more)
+    """Turn pydantic's complaints into ours: the first is told, the others are counted.
+
+    An unknown key comes first: it is mostly the misspelt form of one that is then missing.
+    """
+    first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    key, expected, got = _explain(first)
+    return ConfigError(file, key, expected, f"{got} (and {len(others)} more)" if others else got)
+
+
+def _explain(complaint: ErrorDetails) -> tuple[str, str, str]:
+    """Return (key, expected, got) of one complaint."""
+    key = ".".join(str(part) if isinstance(part, str) else f"[{part}]" for part in complaint["loc"]).replace(".[", "[")
+    match complaint["type"]:
+        case "mistake":
+            context = complaint["ctx"]
+            return ".".join(part for part in (key, context["key"]) if part), context["expected"], context["got"]
+        case "extra_forbidden":
+            return key, "no such key", _shown(complaint["input"])
+        case "missing":
+            return key, "a value", "nothing"
+        case _:
+            return key, complaint["msg"].removeprefix("Input should be "), _shown(complaint["input"])
 
 
 def _shown(value: object) -> str:

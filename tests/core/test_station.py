@@ -1,0 +1,96 @@
+"""Station files: what is wrong is named with file, key, expected and got."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError
+from core.station import parse_station, read_station
+from fluxcalc.halfhour import check_methods
+from tests.core.test_store import STATION
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TEXT = STATION.format(id="cn-test")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('unit = "deg C"', 'unit = "hPa"', "a.toml: stream[0].channels[3].unit: expected one of K, deg C, got 'hPa'"),
+        ('variable = "W"', 'variable = "WW"', "a.toml: stream[0].channels[2].variable: expected a known variable"),
+        ("height = 30", "height = -41.8", "a.toml: sonic.height: expected greater than 0, got -41.8"),
+        (
+            "height = 30",
+            "height = 8.0",
+            "a.toml: sonic.height: expected more than the displacement height 8.04 m, got 8",
+        ),
+        (
+            "latitude = 26.1",
+            "latitude = 126.1",
+            "a.toml: station.latitude: expected less than or equal to 90, got 126.1",
+        ),
+        ("latitude = 26.1", 'latitude = "north"', "a.toml: station.latitude: expected a valid number, got 'north'"),
+        ("latitude = 26.1", "", "a.toml: station.latitude: expected a value, got nothing"),
+        ("latitude = 26.1", "latitude = 1979-05-27", "a.toml: station.latitude: expected a valid number"),
+        ("altitude = 300", "altitud = 300", "a.toml: station.altitud: expected no such key, got 300"),
+        ("rate = 20", "", "a.toml: stream[0].rate: expected samples a second for a stream of blocks, got nothing"),
+        ("interval = 60", "", "a.toml: stream[1].interval: expected seconds between readings, got nothing"),
+        ('name = "v"', 'name = "u"', "a.toml: stream[0].channels: expected names that differ, got 'u' twice"),
+        (
+            '[[stream]]\nname = "met"',
+            '[[stream]]\nname = "ec"',
+            "a.toml: stream: expected names that differ, got 'ec' twice",
+        ),
+        (
+            'stream = "ec"\nmet',
+            'stream = "met"\nmet',
+            "a.toml: flux.stream: expected a stream of kind block, got 'met'",
+        ),
+        (
+            'meteorology = "met"',
+            'meteorology = "x"',
+            "a.toml: flux.meteorology: expected a stream of kind reading, got 'x'",
+        ),
+        ('variable = "U"', 'variable = "WS"', "a.toml: flux.stream: expected a channel that measures U, got none"),
+        (
+            "averaging_minutes = 30",
+            "averaging_minutes = 7",
+            "a.toml: flux.averaging_minutes: expected minutes that divide",
+        ),
+        ("[sonic]\nmodel", "[sonic]\nmodl", "a.toml: sonic.modl: expected no such key, got 'CSAT3'"),
+        ("canopy_height = 12", "canopy_height = twelve", "a.toml: (syntax): expected TOML, got Invalid value (at line"),
+        ('id = "cn-test"', 'id = "../etc"', "a.toml: station.id: expected"),
+    ],
+)
+def test_a_mistake_names_file_key_expected_and_got(old: str, new: str, message: str) -> None:
+    assert old in TEXT
+    with pytest.raises(ConfigError) as caught:
+        parse_station(TEXT.replace(old, new, 1), "a.toml")
+    assert str(caught.value).startswith(message)
+
+
+def test_an_unknown_method_names_the_choices() -> None:
+    text = TEXT + '[flux.methods]\nrotation = "quadruple"\n'
+    with pytest.raises(
+        ConfigError, match=r"a.toml: flux.methods.rotation: expected one of .*double.*, got 'quadruple'"
+    ):
+        check_methods(parse_station(text, "a.toml"), "a.toml")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing.toml: \(file\): expected a readable UTF-8 text file"):
+        read_station(tmp_path / "missing.toml")
+
+
+def test_defaults_of_displacement_and_roughness_follow_the_canopy() -> None:
+    station = parse_station(TEXT, "a.toml")
+    assert station.site is not None
+    assert (station.site.displacement, station.site.roughness) == pytest.approx((8.04, 1.8))
+    assert station.measurement_height == pytest.approx(30 - 8.04)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "deploy" / "demo" / "stations").glob("*.toml")), ids=lambda p: p.name)
+def test_the_example_stations_are_valid(path: Path) -> None:
+    check_methods(read_station(path), path.name)
