@@ -40,7 +40,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             "api_port": free_port(),
         }
     )
-    with servers(settings):
+    with servers(settings, keep=False):
         yield settings
 
 

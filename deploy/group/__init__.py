@@ -1,7 +1,7 @@
 """The supervised group: broker, database, collector, worker and API, started, watched and stopped together."""
 
-from deploy.group.lifecycle import down, servers, up
+from deploy.group.lifecycle import down, running, servers, up
 from deploy.group.programs import PROGRAM_NAMES, Program, list_programs
 from deploy.group.report import show_status, status
 
-__all__ = ["PROGRAM_NAMES", "Program", "down", "list_programs", "servers", "show_status", "status", "up"]
+__all__ = ["PROGRAM_NAMES", "Program", "down", "list_programs", "running", "servers", "show_status", "status", "up"]

@@ -32,7 +32,7 @@ TRIES = {False: 3, True: 8}
 Report = Callable[[str], None]
 
 
-class _Stop(Exception):
+class _Stop(KeyboardInterrupt):
     """A signal asked this process to end."""
 
 
@@ -87,10 +87,30 @@ def up(
 
 
 @contextmanager
-def servers(settings: Settings, *, keep: bool = True, report: Report = lambda line: None) -> Iterator[Settings]:
-    """Run the private database and broker for the time of a block, and no longer than the calling thread lives.
+def running(
+    settings: Settings,
+    only: Sequence[str] | None = None,
+    *,
+    report: Report = print,
+    prepare: Callable[[], object] | None = None,
+) -> Iterator[None]:
+    """Run the group, or some of it, for the time of a block, and no longer than the calling thread lives.
 
-    Servers that run already are used and left running.
+    What runs already is used and left running. SIGINT, SIGTERM and SIGHUP end the block with a ``KeyboardInterrupt``.
+    Parameters and errors are those of `up`.
+    """
+    with _signals_as_exceptions():
+        supervisor = _bring_up(settings, only, False, report, prepare)
+        try:
+            yield
+        finally:
+            if supervisor is not None:
+                _end(settings, supervisor)
+
+
+@contextmanager
+def servers(settings: Settings, *, keep: bool = True, report: Report = lambda line: None) -> Iterator[Settings]:
+    """Run only the private database and broker for the time of a block, as `running` does.
 
     Parameters
     ----------
@@ -101,14 +121,10 @@ def servers(settings: Settings, *, keep: bool = True, report: Report = lambda li
     report : callable
         Gets one line per step.
     """
-    supervisor = _bring_up(settings, SERVERS, False, report, None)
-    try:
+    with running(settings, SERVERS, report=report):
         yield settings
-    finally:
-        if supervisor is not None:
-            _end(settings, supervisor)
-            if not keep and settings.native is not None:
-                shutil.rmtree(find_place(settings).data)
+    if not keep and settings.native is not None:
+        shutil.rmtree(find_place(settings).data)
 
 
 def down(settings: Settings) -> bool:
