@@ -95,9 +95,13 @@ class Directory:
         """Read the stations again unless that was done just now; say whether it was done."""
         if time.monotonic() - self._read_at < REFRESH_SECONDS:
             return False
+        self.read()
+        return True
+
+    def read(self) -> None:
+        """Read the stations again."""
         self._stations = {row.station.id: row.station for row in self._store.stations()}
         self._read_at = time.monotonic()
-        return True
 
 
 class Writer:
@@ -136,7 +140,7 @@ class Writer:
         except StoreError as refusal:
             log.warning("the store refuses a batch of %d messages, looking for the culprit: %s", len(batch), refusal)
             # a station may have got a new layout since its messages were placed
-            self._insist(self._directory.refresh)
+            self._insist(self._directory.read)
             self._bisect(self._insist(lambda: [self._prepare(message) for message in messages]))
         self.counts.messages += len(messages)
 

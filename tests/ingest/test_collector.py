@@ -236,3 +236,39 @@ def find_postmaster(settings: Settings) -> int:
         if not stat.exists() or "postgres" not in stat.read_text():
             pytest.skip("the database runs on another machine")
         return int(stat.read_text().rpartition(")")[2].split()[1])
+
+
+def test_broken_connections_lose_and_double_nothing(settings: Settings, registered: Store, forest: Station) -> None:
+    sent = blocks_of(forest, 1, 2)
+    with collecting(settings), sending(settings, sent, speed=450) as confirmed:  # 8 s
+        for part in (0.1, 0.5):
+            wait_for(lambda part=part: confirmed() >= part * len(sent))
+            collector.open_session(settings)  # takes the session away from the running collector, which takes it back
+        wait_for(lambda: stored_samples(registered, forest.id) == 36_000)
+    assert_stored(registered, sent)
+    assert registered.rejects() == []
+
+
+def test_a_publisher_whose_connection_breaks_sends_again(
+    settings: Settings, registered: Store, forest: Station
+) -> None:
+    sent = blocks_of(forest, 1, 1)
+    with collecting(settings):
+        with Publisher(settings.broker_url, settings.topic_root, client_id="logger") as publisher:
+            for number, block in enumerate(sent):
+                publisher.send(block)
+                if number in (300, 900):  # another logger of the same name
+                    with Publisher(settings.broker_url, settings.topic_root, client_id="logger") as other:
+                        other.wait_connected(10)
+            publisher.flush()
+            assert publisher.confirmed == len(sent)
+        wait_for(lambda: stored_samples(registered, forest.id) == 18_000)
+    assert_stored(registered, sent)
+
+
+def test_a_publisher_without_a_broker_says_so(settings: Settings) -> None:
+    with (
+        Publisher("mqtt://127.0.0.1:9", settings.topic_root) as publisher,
+        pytest.raises(SetupError, match="fluxtower up"),
+    ):
+        publisher.wait_connected(0.3)
