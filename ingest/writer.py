@@ -137,7 +137,7 @@ class Writer:
         batch = self._insist(lambda: [self._prepare(message) for message in messages])
         try:
             self._insist(lambda: self._commit(batch), only_unavailable=True)
-        except StoreError as refusal:
+        except (StoreError, UnknownStation) as refusal:
             log.warning("the store refuses a batch of %d messages, looking for the culprit: %s", len(batch), refusal)
             # a station may have got a new layout since its messages were placed
             self._insist(self._directory.read)
@@ -148,19 +148,24 @@ class Writer:
         """Commit a refused batch by halves until what the store refuses stands alone; that goes to ``reject``."""
         try:
             self._insist(lambda: self._commit(batch), only_unavailable=True)
-        except StoreError as refusal:
+        except (StoreError, UnknownStation):
             if len(batch) == 1:
-                self._reject(batch[0], refusal)
+                # a store that refuses even the reject is broken, not the message: wait as if it were away
+                self._insist(lambda: self._commit_or_reject(batch[0]))
                 return
             half = len(batch) // 2
             self._bisect(batch[:half])
             self._bisect(batch[half:])
 
-    def _reject(self, culprit: Prepared, refusal: StoreError) -> None:
-        station = culprit.records[0].station if culprit.records else ""
-        reject = culprit.reject or _reject(culprit.message, f"refused by the store: {refusal}", station)
-        # a store that refuses even this is broken, not the message: wait as if it were away
-        self._insist(lambda: self._commit([Prepared(culprit.message, reject=reject)]))
+    def _commit_or_reject(self, culprit: Prepared) -> None:
+        try:
+            self._commit([culprit])
+        except StoreUnavailable:
+            raise
+        except (StoreError, UnknownStation) as refusal:
+            station = culprit.records[0].station if culprit.records else ""
+            reject = culprit.reject or _reject(culprit.message, f"refused by the store: {refusal}", station)
+            self._commit([Prepared(culprit.message, reject=reject)])
 
     def _prepare(self, message: Message) -> Prepared:
         if not message.payload:  # how MQTT clears a retained message
@@ -201,7 +206,10 @@ class Writer:
         wait = FIRST_WAIT
         while not self._stop.is_set():
             try:
-                return work()
+                done = work()
+                if wait > FIRST_WAIT:
+                    log.info("the store takes data again")
+                return done
             except StoreError as error:
                 if only_unavailable and not isinstance(error, StoreUnavailable):
                     raise

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import psycopg
 import pytest
+from psycopg import sql
 
 from core.clock import NS, to_ns
 from core.errors import UnknownStation
@@ -115,3 +118,27 @@ def test_a_station_without_a_file_is_a_reject(writer: Writer, store: Store, fore
     (reject,) = store.rejects()
     assert reject.reason == f"unknown station '{forest.id}': register it with `fluxtower station add FILE.toml`"
     assert reject.station == forest.id
+
+
+def test_a_store_that_refuses_everything_is_waited_for(writer: Writer, store: Store) -> None:
+    writer.write([reading(0, 0.0)])
+    _set_read_only(store.dsn, "on")
+    thread = threading.Thread(target=writer.write, args=([reading(minute, minute) for minute in range(5)],))
+    thread.start()
+    time.sleep(1.5)
+    assert thread.is_alive()
+    _set_read_only(store.dsn, "off")
+    thread.join(30)
+    assert not thread.is_alive()
+    assert store.readings("cn-x", "met", START, START + timedelta(hours=1))["TA"].to_list() == [0, 1, 2, 3, 4]
+    assert store.rejects() == []
+
+
+def _set_read_only(dsn: str, state: str) -> None:
+    with psycopg.connect(dsn, autocommit=True, options="-c default_transaction_read_only=off") as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format(name, sql.SQL(state))
+        )
+        others = "datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
