@@ -1,0 +1,59 @@
+"""The application on a real database, behind a real server."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+import uvicorn
+
+from api.app import create_app
+from core.settings import Settings
+from core.store import Store
+from tests.api import tower
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """Serve the application in a thread; gives its address."""
+    config = uvicorn.Config(
+        create_app(settings), port=settings.api_port, log_level="warning", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 10
+        while not server.started:
+            assert time.monotonic() < deadline
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{settings.api_port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def address(settings: Settings) -> Iterator[str]:
+    """Where the application listens."""
+    with serving(settings) as address:
+        yield address
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+def registered(store: Store) -> Store:
+    """A store that knows the small tower."""
+    store.put_station(tower.STATION, "cn-tower.toml")
+    return store

@@ -1,0 +1,212 @@
+"""The pages in a real browser: values change while one looks, languages, light, phone, pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from core.settings import Settings
+from core.store import Store
+from deploy.native.browser import BROWSER_FLAGS, browser_command
+from tests.api import tower
+from tests.api.tower import ID, START
+
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
+
+END = START + timedelta(days=3)
+
+
+@pytest.fixture(scope="module")
+def browser(running: Settings) -> Iterator[Browser]:
+    program, environment = browser_command(Settings())  # type: ignore[call-arg]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, env=dict(environment), args=list(BROWSER_FLAGS), headless=True
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def pictures(running: Settings) -> Path:
+    """Folder for pictures of the pages, to be looked at."""
+    folder = Settings().var / "screenshots"  # type: ignore[call-arg]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def page(browser: Browser, address: str, registered: Store) -> Iterator[Page]:
+    """A page with three days of fluxes, readings and ten minutes of samples; any error in it fails the test."""
+    tower.put_days(registered, 3)
+    blocks = [tower.block(END - timedelta(seconds=600 - 10 * i)) for i in range(60)]
+    readings = [tower.reading(START + timedelta(minutes=10 * i), 20.0 + i % 7) for i in range(432)]
+    registered.commit(blocks, readings, [])
+    with _opened(browser, address, viewport={"width": 1280, "height": 900}) as page:
+        yield page
+
+
+class _opened:
+    """A browser page that collects what goes wrong in it."""
+
+    def __init__(self, browser: Browser, address: str, **options: Any) -> None:
+        self._context = browser.new_context(base_url=address, locale="en-GB", accept_downloads=True, **options)
+        self._problems: list[str] = []
+
+    def __enter__(self) -> Page:
+        page = self._context.new_page()
+        page.on("pageerror", lambda error: self._problems.append(str(error)))
+        page.on("console", lambda line: self._problems.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda request: self._foreign(request.url))
+        return page
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._context.close()
+        if error is None:
+            assert self._problems == []
+
+    def _foreign(self, url: str) -> None:
+        if not re.match(r"(http://127\.0\.0\.1:|blob:|data:)", url):
+            self._problems.append(f"asked {url}")
+
+
+def _value(page: Page, variable: str) -> Any:
+    return (
+        page.locator(".readouts > div")
+        .filter(has=page.locator(f'dt span:text-is("{variable}")'))
+        .first.locator(".value")
+    )
+
+
+def test_values_change_while_one_looks(page: Page, registered: Store, pictures: Path) -> None:
+    page.goto(f"/station/{ID}")
+    expect(page.locator("h1")).to_contain_text("Test forest")
+    expect(_value(page, "TA")).to_have_text("24.00")  # 431 % 7 = 4
+    expect(page.locator("#state")).to_contain_text("last message")
+    expect(page.locator("#state")).to_contain_text("data of 2026-07-04 07:5")
+    expect(page.locator("figure canvas")).to_have_count(7)
+    expect(page.locator("#table tbody tr")).to_have_count(48)
+    page.screenshot(path=pictures / "station.png", full_page=True)
+
+    registered.commit([tower.block(END, first=7.0)], [tower.reading(END, 31.5)], [])
+    expect(_value(page, "TA")).to_have_text("31.50", timeout=5000)
+    expect(_value(page, "U")).to_have_text("106.0", timeout=5000)
+    expect(page.locator("#state")).to_contain_text("data of 2026-07-04 08:00:09", timeout=5000)
+
+    reason = "steady state 120 %"
+    tower.put_flux(registered, tower.flux(END, {"FC_SSITC_TEST": reason}, FC=-33.25, FC_SSITC_TEST=2.0))
+    newest = page.locator("#table tbody tr").first
+    expect(newest).to_contain_text("−33.25", timeout=8000)
+    expect(newest).to_contain_text(reason)
+    expect(page.locator("#newest-flux")).to_contain_text("bad")
+
+
+def test_the_pointer_tells_value_unit_flag_and_reason(page: Page) -> None:
+    page.goto(f"/station/{ID}")
+    figure = page.locator("figure").first
+    expect(figure.locator("canvas")).to_be_visible()
+    over = figure.locator(".u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box
+    seen = set()
+    for x in range(0, int(box["width"]), 3):
+        page.mouse.move(box["x"] + x, box["y"] + 20)
+        seen.add(figure.locator(".hover").inner_text())
+    told = "\n".join(seen)
+    assert re.search(r"2026-07-0\d \d\d:\d\d–\d\d:\d\d\s+FC −?\d+\.\d+ µmol m⁻² s⁻¹", told)
+    assert f"usable: {tower.REASON}" in told
+    assert f"bad: {tower.REASON}" in told
+    assert "good" in told
+
+
+def test_state_is_in_the_address(page: Page) -> None:
+    page.goto(f"/station/{ID}?period=1d")
+    expect(page.locator("#shown")).to_contain_text("2026-07-03 08:00 – 2026-07-04 08:00 UTC+08:00")
+    page.locator("#earlier").click()
+    expect(page).to_have_url(re.compile(r"period=1d&from=2026-07-02T00"))
+    page.get_by_label("Channel").first.select_option("Ts")
+    expect(page).to_have_url(re.compile(r"ec\.channel=Ts"))
+    expect(page.get_by_text("Raw trace T_SONIC")).to_be_visible()
+
+    page.get_by_text("中文", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(page).to_have_url(re.compile(r"period=1d&from=2026-07-02T00.*ec\.channel=Ts&lang=zh"))
+    expect(page.get_by_text("原始序列 T_SONIC")).to_be_visible()
+    page.get_by_text("UTC", exact=True).click()
+    expect(page.locator("#shown")).to_contain_text("2026-07-02 00:00 – 2026-07-03 00:00 UTC")
+    page.locator("#newest").click()
+    expect(page.locator("#shown")).to_contain_text("2026-07-03 00:00 – 2026-07-04 00:00 UTC")
+    assert "from=" not in page.url
+
+
+def test_dragging_over_a_figure_chooses_the_period(page: Page) -> None:
+    page.goto(f"/station/{ID}")
+    over = page.locator("figure").first.locator(".u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 40, steps=5)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"from=2026-07-01T1\d.*to=2026-07-02T1\d"))
+
+
+def test_figures_can_be_taken_away(page: Page) -> None:
+    page.goto(f"/station/{ID}")
+    figure = page.locator("figure").first
+    expect(figure.locator("canvas")).to_be_visible()
+    with page.expect_download() as picture:
+        figure.get_by_text("PNG").click()
+    assert picture.value.suggested_filename == f"{ID}_FC.png"
+    assert Path(picture.value.path()).read_bytes().startswith(b"\x89PNG")
+    with page.expect_download() as data:
+        figure.get_by_text("CSV").click()
+    header, first, *_ = Path(data.value.path()).read_text().splitlines()
+    assert header == "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST"
+    assert first.startswith("202607010800,202607010830,")
+
+
+def test_chinese_on_a_phone_in_the_dark(page: Page, browser: Browser, address: str, pictures: Path) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "color_scheme": "dark"}
+    with _opened(browser, address, **phone) as small:
+        small.goto(f"/station/{ID}?lang=zh")
+        expect(small.locator("h1")).to_contain_text("试验森林站")
+        expect(small.locator("figure canvas")).to_have_count(7)
+        assert small.evaluate("document.documentElement.scrollWidth") <= 390
+        background = small.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert max(map(int, re.findall(r"\d+", background)[:3])) < 60
+        small.screenshot(path=pictures / "station-phone-zh-dark.png", full_page=True)
+
+
+def test_an_empty_station_says_why_and_what_to_do(
+    browser: Browser, address: str, registered: Store, pictures: Path
+) -> None:
+    with _opened(browser, address) as page:
+        page.goto(f"/station/{ID}")
+        expect(page.get_by_text("No flux yet.").first).to_contain_text("fluxtower status")
+        expect(page.get_by_text("No samples yet.")).to_contain_text("fluxtower replay")
+        expect(page.get_by_text("no message yet").first).to_be_visible()
+        page.screenshot(path=pictures / "station-empty.png", full_page=True)
+
+
+def test_the_list_shows_who_needs_care(browser: Browser, address: str, registered: Store, pictures: Path) -> None:
+    registered.put_station(tower.STATION.replace(ID, "cn-quiet"), "quiet.toml")
+    with _opened(browser, address) as page:
+        page.goto("/")
+        row = page.locator(f'tr[data-station="{ID}"]')
+        expect(row.locator(".state")).to_have_text("never sent")
+        registered.commit([], [tower.reading(START, 20.0)], [])
+        expect(row.locator(".state")).to_have_text("on time", timeout=5000)
+        expect(row.locator(".age")).to_have_text(re.compile(r"\d s ago"))
+        expect(row.locator(".time")).to_have_text("2026-07-01 08:00 UTC+08:00")
+        page.screenshot(path=pictures / "stations.png")
+        row.get_by_role("link").click()
+        expect(page.locator("h1")).to_contain_text("Test forest")

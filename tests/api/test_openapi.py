@@ -1,0 +1,61 @@
+"""The description of the API is valid, complete and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.openapi.models import OpenAPI
+
+from api.app import create_app
+from core.settings import Settings
+
+METHODS = {"get", "post", "put", "delete", "patch"}
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return create_app(Settings(dsn="postgresql://nobody@127.0.0.1:9/none")).openapi()
+
+
+def test_schema_is_openapi(schema: dict[str, Any]) -> None:
+    parsed = OpenAPI.model_validate(schema)
+    assert parsed.openapi.startswith("3.1")
+    for reference in _references(schema):
+        assert reference.startswith("#/components/schemas/")
+        assert reference.rsplit("/", 1)[1] in schema["components"]["schemas"]
+
+
+def test_every_route_is_read_only_and_described(schema: dict[str, Any]) -> None:
+    assert len(schema["paths"]) >= 11
+    for path, operations in schema["paths"].items():
+        assert path.startswith("/api/v1/")
+        assert set(operations) & METHODS == {"get"}
+        operation = operations["get"]
+        assert operation["summary"]
+        assert operation["description"]
+        assert operation["tags"]
+        for parameter in operation.get("parameters", []):
+            assert parameter["description"], (path, parameter["name"])
+        for status in ("404", "422", "503"):
+            assert status in operation["responses"], (path, status)
+        good = operation["responses"]["200"]["content"]
+        assert any("schema" in content or "example" in content for content in good.values()), path
+
+
+def test_data_routes_offer_csv(schema: dict[str, Any]) -> None:
+    for resource in ("readings", "minutes", "samples", "fluxes", "product"):
+        content = schema["paths"][f"/api/v1/stations/{{id}}/{resource}"]["get"]["responses"]["200"]["content"]
+        assert set(content) >= {"application/json", "text/csv"}
+
+
+def _references(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)

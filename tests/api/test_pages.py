@@ -1,0 +1,137 @@
+"""The pages as the server sends them: complete in both languages, nothing from elsewhere, safe headers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from api.web import words
+from core.store import Store
+from core.variables import VARIABLES
+from tests.api import tower
+from tests.api.tower import ID
+
+WEB = Path(words.__file__).parent
+STATIC = WEB / "static"
+METHODS = [("templates/**.html", "jinja2"), ("static/js/**.js", "javascript")]
+PLACEHOLDER = re.compile(r"\{\w+\}|%\(\w+\)s")
+
+
+def _messages() -> set[str]:
+    found = extract_from_dir(WEB, METHODS, options_map={"templates/**.html": {"trimmed": "true"}})
+    return {str(message) for _, _, message, _, _ in found}
+
+
+def test_every_message_is_translated_and_none_is_left_over() -> None:
+    with (WEB / "locale" / "zh" / "messages.po").open("rb") as file:
+        chinese = read_po(file)
+    translated = {str(message.id): message for message in chinese if message.id}
+    assert set(translated) == _messages()
+    for id, message in translated.items():
+        assert message.string, id
+        assert not message.fuzzy, id
+        assert sorted(PLACEHOLDER.findall(str(message.string))) == sorted(PLACEHOLDER.findall(id)), id
+    assert not chinese.obsolete
+
+
+def test_the_extraction_finds_every_message_of_the_scripts() -> None:
+    found = _messages()
+    for script in (STATIC / "js").glob("*.js"):
+        for message in re.findall(r'gettext\("((?:[^"\\]|\\.)*)"', script.read_text()):
+            assert message in found, (script.name, message)
+            assert message in words.script_messages("zh"), (script.name, message)
+
+
+def test_every_variable_has_words_in_both_languages() -> None:
+    for variable in VARIABLES.values():
+        assert variable.en
+        assert variable.zh
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "language"),
+    [
+        (None, None, "en"),
+        ("zh", "en", "zh"),
+        ("xx", "zh-CN,zh;q=0.9", "zh"),
+        (None, "zh-Hans-CN,en;q=0.5", "zh"),
+        (None, "fr,en;q=0.3,zh;q=0.6", "zh"),
+        (None, "fr;q=x", "en"),
+    ],
+)
+def test_language_of_a_page(asked: str | None, accepted: str | None, language: str) -> None:
+    assert words.choose_language(asked, accepted) == language
+
+
+@pytest.mark.integration
+def test_pages_in_both_languages(client: httpx.Client, registered: Store) -> None:
+    english = client.get(f"/station/{ID}", headers={"Accept-Language": "en"})
+    assert english.headers["content-language"] == "en"
+    assert "<h1>Test forest " in english.text
+    chinese = client.get(f"/station/{ID}?lang=zh&tz=utc")
+    assert "<h1>试验森林站 " in chinese.text
+    assert "通量表" in chinese.text
+    data = json.loads(re.findall(r'id="page">(.*?)</script>', chinese.text)[0])
+    assert data["messages"]["filled"] == "插补"
+    assert data["variables"]["FC"]["zh"] == "CO2 通量"
+    # the way back keeps the rest of the state
+    assert 'href="?tz=utc&amp;lang=en"' in chinese.text
+    assert 'href="/?lang=zh&amp;tz=utc"' in chinese.text
+
+
+@pytest.mark.integration
+def test_errors_are_pages_too(client: httpx.Client, registered: Store) -> None:
+    for path, says in (("/station/nope", "fluxtower station add"), ("/nothing", "There is nothing here")):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith("text/html")
+        assert says in answer.text
+
+
+@pytest.mark.integration
+def test_no_text_of_a_station_becomes_markup(client: httpx.Client, store: Store) -> None:
+    evil = "</script><script>alert(1)</script>"
+    store.put_station(tower.STATION.replace("A tower of the tests.", evil).replace("Test forest", evil), "evil.toml")
+    for path in ("/", f"/station/{ID}"):
+        assert evil not in client.get(path).text
+
+
+@pytest.mark.integration
+def test_nothing_comes_from_elsewhere(client: httpx.Client, registered: Store) -> None:
+    for path in ("/", f"/station/{ID}", "/station/nope"):
+        answer = client.get(path)
+        assert not re.findall(r"""(?:https?:)?//[a-z0-9-]+\.[a-z]""", answer.text)
+        assert not re.findall(r"<[^>]+\s(?:style|on\w+)=", answer.text)  # the policy forbids them
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    for file in (*(STATIC / "js").glob("*.js"), STATIC / "style.css"):
+        assert not re.findall(r"https?://", file.read_text()), file.name
+
+
+@pytest.mark.integration
+def test_a_page_is_light_and_its_files_exist(client: httpx.Client, registered: Store) -> None:
+    page = client.get(f"/station/{ID}?lang=zh").text
+    addresses = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
+    modules = {f"/static/js/{script.name}" for script in (STATIC / "js").glob("*.js")}
+    contents = [page.encode()]
+    for address in addresses | modules:
+        answer = client.get(address)
+        assert answer.status_code == 200, address
+        contents.append(answer.content)
+    weight = sum(len(gzip.compress(content, 5)) for content in contents)
+    print(f"\nthe station page weighs {weight / 1e3:.1f} kB compressed")
+    assert weight < 250_000
+
+
+def test_vendored_files_have_their_licence() -> None:
+    for folder in (STATIC / "vendor").iterdir():
+        assert "MIT" in (folder / "LICENSE").read_text()
