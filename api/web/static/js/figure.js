@@ -1,7 +1,7 @@
 /** One figure: title, what the pointer is on, the plot, a caption, its picture and its data. */
 
 import { offsetHours, offsetText, timeText } from "./format.js";
-import { colour } from "./marks.js";
+import { colour, font } from "./marks.js";
 import { element, gettext, page } from "./page.js";
 import { savePicture } from "./picture.js";
 
@@ -45,11 +45,11 @@ export class Figure {
     this.hover = element("span", { class: "hover", "aria-live": "off" });
     this.empty = element("div", { class: "empty" });
     this.box = element("div", { class: "plot" }, this.empty);
-    this.box.style.minHeight = `${options.height}px`;
     this.caption = element("figcaption", {}, options.caption);
     this.title = element("h2", {}, options.title);
     const header = element("header", {}, this.title, this.controls, this.hover, this.tools);
-    parent.append(element("figure", {}, header, this.box, this.caption));
+    this.figure = element("figure", { class: "without" }, header, this.box, this.caption);
+    parent.append(this.figure);
     /** @type {[number, number]} */
     this.range = [0, 1];
     new ResizeObserver(() => this.plot?.setSize(this.size())).observe(this.box);
@@ -64,6 +64,7 @@ export class Figure {
     this.data = data;
     this.range = [from, to];
     this.empty.hidden = true;
+    this.figure.classList.remove("without");
     if (!this.plot) this.make();
     else this.plot.setData(data);
     this.say(null);
@@ -75,6 +76,7 @@ export class Figure {
     this.plot = null;
     this.empty.textContent = why;
     this.empty.hidden = false;
+    this.figure.classList.add("without");
     this.hover.replaceChildren();
   }
 
@@ -93,7 +95,7 @@ export class Figure {
     const ink = colour("quiet");
     const time = gettext("Time");
     const line = { stroke: colour("grid"), width: 1 };
-    const axis = { stroke: ink, grid: line, ticks: { ...line, size: 4 }, font: "11px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
+    const axis = { stroke: ink, grid: line, ticks: { ...line, size: 4 }, font: font("11px"), labelFont: font("12px") };
     this.plot = new UPlot({
       ...this.size(),
       tzDate: (/** @type {number} */ seconds) => UPlot.tzDate(new Date((seconds + hours * 3600) * 1000), "Etc/UTC"),

@@ -11,6 +11,11 @@ export function colour(/** @type {string} */ name) {
   return value;
 }
 
+/** A font of the page for a canvas, e.g. `11px`. */
+export function font(/** @type {string} */ size) {
+  return `${size} ${getComputedStyle(document.body).fontFamily}`;
+}
+
 /** @typedef {"good"|"usable"|"bad"|"filled"} Quality */
 
 /** Quality of a flag: 0 good, 1 usable, 2 bad; a value without a flag counts as good. */

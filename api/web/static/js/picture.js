@@ -1,6 +1,6 @@
 /** A figure as a PNG: title, plot and caption, with the page's colours. */
 
-import { colour } from "./marks.js";
+import { colour, font } from "./marks.js";
 import { page } from "./page.js";
 
 const MARGIN = 16;
@@ -15,7 +15,6 @@ export function savePicture(/** @type {import("./figure.js").Figure} */ figure) 
   const width = source.width / ratio + 2 * MARGIN;
   const canvas = document.createElement("canvas");
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const font = (/** @type {string} */ kind) => `${kind} "PingFang SC", "Microsoft YaHei", system-ui, sans-serif`;
   context.font = font("12px");
   const lines = wrap(context, figure.options.caption, width - 2 * MARGIN);
   const top = MARGIN + LINE + 6;
