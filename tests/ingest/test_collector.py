@@ -57,6 +57,10 @@ def wait_for(done: Callable[[], bool], timeout: float = 60) -> None:
         time.sleep(0.05)
 
 
+def wait_for_count(count: Callable[[], int], least: float) -> None:
+    wait_for(lambda: count() >= least)
+
+
 def stored_samples(store: Store, station: str, stream: str = "ec") -> int:
     span = store.sample_span(station, stream)
     return span[2] if span else 0
@@ -175,10 +179,12 @@ def test_nothing_is_lost_or_doubled_when_the_collector_is_killed(
     with sending(settings, sent, speed=450) as confirmed:  # 8 s
         for part in (0.15, 0.4, 0.65):
             killed = start_collector(environment)
-            wait_for(lambda part=part: confirmed() >= part * len(sent) and stored_samples(registered, forest.id) > 0)
-            time.sleep(np.random.default_rng().uniform(0, 0.3))
-            killed.send_signal(signal.SIGKILL)
-            assert killed.wait(10) == -signal.SIGKILL
+            wait_for_count(confirmed, part * len(sent))
+            with psycopg.connect(settings.store_dsn) as connection:
+                connection.execute("LOCK TABLE sample_block")  # so that it is killed amid a commit
+                time.sleep(np.random.default_rng().uniform(0.4, 0.8))
+                killed.send_signal(signal.SIGKILL)
+                assert killed.wait(10) == -signal.SIGKILL
     assert stored_samples(registered, forest.id) < 36_000
     with collecting(settings):
         wait_for(lambda: stored_samples(registered, forest.id) == 36_000)
@@ -242,7 +248,7 @@ def test_broken_connections_lose_and_double_nothing(settings: Settings, register
     sent = blocks_of(forest, 1, 2)
     with collecting(settings), sending(settings, sent, speed=450) as confirmed:  # 8 s
         for part in (0.1, 0.5):
-            wait_for(lambda part=part: confirmed() >= part * len(sent))
+            wait_for_count(confirmed, part * len(sent))
             collector.open_session(settings)  # takes the session away from the running collector, which takes it back
         wait_for(lambda: stored_samples(registered, forest.id) == 36_000)
     assert_stored(registered, sent)
