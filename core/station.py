@@ -153,7 +153,7 @@ class Methods(_Part):
     lag: str = "covariance_maximum"
     detrend: str = "block"
     density: str = "wpl"
-    spectral: str = "none"
+    spectral: str = "moncrieff_1997"
     quality: str = "mauder_foken_2004"
 
 

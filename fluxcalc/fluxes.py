@@ -26,7 +26,8 @@ def compute_raw_fluxes(half: HalfHour, station: Station) -> HalfHour:
     }
     heat = air.heat_capacity * half.covariance("w_ts")
     raw = Fluxes(ustar=ustar, h=heat, h2o=gas["h2o"], co2=gas["co2"])
-    length = obukhov_length(air, ustar, heat)
+    # before any correction the temperature is the one that was measured: without a thermometer the sonic's
+    length = obukhov_length(replace(air, temperature=half.temperature), ustar, heat)
     return replace(half, raw_fluxes=raw).noting(
         raw_tau=-air.density * ustar**2,
         raw_ustar=ustar,

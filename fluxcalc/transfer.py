@@ -1,0 +1,129 @@
+"""Transfer functions: the part of a fluctuation's amplitude that gets through, by frequency.
+
+Each is 1 where nothing is lost. The response of a covariance is the product over its two members.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from core.constants import R_DRY
+from core.records import FloatArray
+
+TURBULENT = 2300.0
+"""Reynolds number from which the flow in a tube is turbulent."""
+
+DIFFUSIVITY = {"co2": 0.1381e-4, "h2o": 0.2178e-4}
+"""Molecular diffusivity in air at 0 deg C and 101.325 kPa. [m2 s-1]
+
+Massman (1998), doi:10.1016/S1352-2310(97)00391-9
+"""
+
+
+def pass_block_average(frequency: FloatArray, averaging: float) -> FloatArray:
+    """Return what taking the mean of the interval away leaves.
+
+    Parameters
+    ----------
+    frequency : ndarray, shape (n,)
+        [Hz]
+    averaging : float
+        Length of the interval. [s]
+
+    References
+    ----------
+    Moncrieff et al. (2004), doi:10.1007/1-4020-2265-4_2
+    """
+    return 1.0 - np.sinc(frequency * averaging) ** 2
+
+
+def pass_first_order(frequency: FloatArray, tau: float) -> FloatArray:
+    """Return the response of a first-order sensor with a time constant in s.
+
+    References
+    ----------
+    Moncrieff et al. (1997), doi:10.1016/S0022-1694(96)03194-0
+    """
+    return 1.0 / np.sqrt(1.0 + (2.0 * np.pi * tau * frequency) ** 2)
+
+
+def pass_sonic_path(n: FloatArray) -> FloatArray:
+    """Return what averaging vertical wind along the sonic's path leaves.
+
+    Parameters
+    ----------
+    n : ndarray, shape (n,)
+        Frequency f p/U with the length p of the path, positive. [1]
+
+    References
+    ----------
+    Moncrieff et al. (1997), doi:10.1016/S0022-1694(96)03194-0
+    """
+    x = 2.0 * np.pi * n
+    lost = -np.expm1(-x)  # 1 - exp(-x)
+    return 4.0 / x * (1.0 + (1.0 - lost) / 2.0 - 1.5 * lost / x)
+
+
+def pass_line(n: FloatArray) -> FloatArray:
+    """Return what averaging a scalar along the path of an analyser leaves; ``n`` as for the sonic.
+
+    References
+    ----------
+    Moncrieff et al. (1997), doi:10.1016/S0022-1694(96)03194-0
+    """
+    x = 2.0 * np.pi * n
+    lost = -np.expm1(-x)
+    return np.sqrt((4.0 - lost - 4.0 * lost / x) / x)
+
+
+def pass_separation(n: FloatArray) -> FloatArray:
+    """Return what two sensors apart see together.
+
+    Parameters
+    ----------
+    n : ndarray, shape (n,)
+        Frequency f s/U with the distance s of the sensors. [1]
+
+    References
+    ----------
+    Moncrieff et al. (1997), doi:10.1016/S0022-1694(96)03194-0
+    """
+    return np.exp(-9.9 * n**1.5)
+
+
+def pass_tube(
+    frequency: FloatArray, gas: str, length: float, diameter: float, flow: float, temperature: float, pressure: float
+) -> FloatArray:
+    """Return what mixing along a tube leaves of a gas; walls are taken as clean.
+
+    Parameters
+    ----------
+    frequency : ndarray, shape (n,)
+        [Hz]
+    gas : str
+        ``co2`` or ``h2o``; matters in laminar flow only.
+    length, diameter : float
+        [m]
+    flow : float
+        [m3 s-1]
+    temperature, pressure : float
+        Of the air; NaN gives NaN. [K], [Pa]
+
+    References
+    ----------
+    Lenschow & Raupach (1991), doi:10.1029/91JD01437, for turbulent flow; Taylor (1953), doi:10.1098/rspa.1953.0139, for
+    laminar flow; Sutherland's law for the viscosity
+    """
+    radius = diameter / 2.0
+    speed = flow / (math.pi * radius**2)
+    viscosity = 1.458e-6 * temperature**1.5 / (temperature + 110.4) * R_DRY * temperature / pressure  # [m2 s-1]
+    reynolds = speed * diameter / viscosity
+    if reynolds < TURBULENT:
+        diffusivity = DIFFUSIVITY[gas] * (101.325e3 / pressure) * (temperature / 273.15) ** 1.81
+        loss = (math.pi * radius) ** 2 / (12.0 * diffusivity)  # [s]
+    else:
+        loss = 80.0 * reynolds**-0.125 * radius / speed  # [s]
+    response: FloatArray = np.exp(-loss * length / speed * frequency**2)
+    return response
