@@ -1,0 +1,68 @@
+-- What the Grafana dashboard asks, by panel; `dashboards` puts these texts into the panels.
+-- Grafana expands $__timeFilter, $__timeGroup, $__interval and ${variable:sqlstring}.
+
+-- name: stations
+SELECT station FROM v_station ORDER BY station;
+
+-- name: reading_channels
+SELECT DISTINCT unnest(st.channels) AS channel
+FROM stream st JOIN station s ON s.key = st.station
+WHERE s.id = ${station:sqlstring} AND st.kind = 'reading' ORDER BY channel;
+
+-- name: sample_channels
+SELECT DISTINCT unnest(st.channels) AS channel
+FROM stream st JOIN station s ON s.key = st.station
+WHERE s.id = ${station:sqlstring} AND st.kind = 'block' ORDER BY channel;
+
+-- name: age
+SELECT extract(epoch FROM now() - max(received)) AS "age" FROM v_latest WHERE station = ${station:sqlstring};
+
+-- name: newest_flux
+SELECT fc AS "FC", le AS "LE", h AS "H", ustar AS "USTAR"
+FROM v_flux WHERE station = ${station:sqlstring} ORDER BY time DESC LIMIT 1;
+
+-- name: latest
+SELECT variable, channel, value, unit, time AS "data of", received, stream
+FROM v_latest WHERE station = ${station:sqlstring} ORDER BY stream, channel;
+
+-- name: fc
+SELECT time,
+       CASE WHEN fc_ssitc_test < 1 THEN fc END AS "good",
+       CASE WHEN fc_ssitc_test = 1 THEN fc END AS "usable",
+       CASE WHEN fc_ssitc_test > 1 THEN fc END AS "bad"
+FROM v_flux WHERE station = ${station:sqlstring} AND $__timeFilter(time) ORDER BY time;
+
+-- name: nee
+SELECT time, nee AS "measured", CASE WHEN nee IS NULL THEN nee_f END AS "filled"
+FROM v_product WHERE station = ${station:sqlstring} AND kind = 'provisional' AND $__timeFilter(time) ORDER BY time;
+
+-- name: heat
+SELECT time,
+       CASE WHEN h_ssitc_test <= 1 THEN h END AS "H",
+       CASE WHEN le_ssitc_test <= 1 THEN le END AS "LE"
+FROM v_flux WHERE station = ${station:sqlstring} AND $__timeFilter(time) ORDER BY time;
+
+-- name: ustar
+SELECT time, ustar AS "USTAR" FROM v_flux WHERE station = ${station:sqlstring} AND $__timeFilter(time) ORDER BY time;
+
+-- name: flags
+SELECT time, fc_ssitc_test AS "FC", le_ssitc_test AS "LE", h_ssitc_test AS "H", tau_ssitc_test AS "TAU"
+FROM v_flux WHERE station = ${station:sqlstring} AND $__timeFilter(time) ORDER BY time;
+
+-- name: readings
+SELECT $__timeGroup(time, $__interval) AS time, channel || ' [' || unit || ']' AS metric,
+       avg(value) FILTER (WHERE value <> 'NaN') AS value
+FROM v_reading
+WHERE station = ${station:sqlstring} AND channel IN (${reading:sqlstring}) AND $__timeFilter(time)
+GROUP BY 1, 2 ORDER BY 1;
+
+-- name: minutes
+SELECT time, min AS "min", mean AS "mean", max AS "max"
+FROM v_minute
+WHERE station = ${station:sqlstring} AND channel = ${sample:sqlstring} AND $__timeFilter(time) ORDER BY time;
+
+-- name: completeness
+SELECT date_trunc('day', time) AS time,
+       100 * sum(extract(epoch FROM ends - time)) / 86400 AS "computed",
+       100 * coalesce(sum(extract(epoch FROM ends - time)) FILTER (WHERE fc_ssitc_test <= 1), 0) / 86400 AS "FC good or usable"
+FROM v_flux WHERE station = ${station:sqlstring} AND $__timeFilter(time) GROUP BY 1 ORDER BY 1;

@@ -1,0 +1,212 @@
+"""The station dashboard: newest values, fluxes with flags, gap-filled NEE, weather, completeness."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from core.variables import VARIABLES
+from dashboards.sdk import JSONEncoder, common, dashboard, models, options, stat, statetimeline, table, timeseries
+from dashboards.sql import SOURCE, Sql, statement
+
+UID = "fluxtower-station"
+GOOD, USABLE, BAD, FILLED = "#0072B2", "#E69F00", "#D55E00", "#8FA3B0"
+FLAGS = {"0": ("good", GOOD), "1": ("usable", USABLE), "2": ("bad", BAD)}
+WIDTH = 24
+
+Panel = Any  # the SDK's builders share no type
+
+
+def station_dashboard(page: str | None = None) -> dict[str, Any]:
+    """Return the dashboard as Grafana's JSON.
+
+    Parameters
+    ----------
+    page : str, optional
+        Address of Fluxtower's own pages, to link to.
+    """
+    board = (
+        dashboard.Dashboard("Fluxtower station")
+        .uid(UID)
+        .description(
+            "Fluxes, flags, gap-filled NEE and weather of one station. Times are UTC, at the START of an interval."
+        )
+        .tags(["fluxtower", "eddy covariance"])
+        .timezone("utc")
+        .time("now-7d", "now")
+        .refresh("30s")
+        .tooltip(models.DashboardCursorSync.CROSSHAIR)
+        .readonly()
+        .with_variable(_variable("station", "Station", "stations"))
+        .with_variable(_variable("reading", "Readings", "reading_channels").multi(True))
+        .with_variable(_variable("sample", "Samples", "sample_channels"))
+    )
+    if page:
+        board.link(
+            dashboard.DashboardLink("Live page").type(models.DashboardLinkType.LINK).url(f"{page}/station/${{station}}")
+        )
+    y = 0
+    for row in _rows():
+        x, height = 0, max(height for _, _, height in row)
+        for panel, width, _ in row:
+            board.with_panel(panel.datasource(SOURCE).grid_pos(models.GridPos(h=height, w=width, x=x, y=y)))
+            x += width
+        y += height
+    return _strip(json.loads(json.dumps(board.build(), cls=JSONEncoder)))
+
+
+def _rows() -> list[list[tuple[Panel, int, int]]]:
+    """Return the panels, row by row, with width and height."""
+    return [
+        [(_age(), 4, 5), (_newest(), 12, 5), (_completeness(), 8, 5)],
+        [(_fc(), 12, 8), (_nee(), 12, 8)],
+        [(_heat(), 12, 8), (_ustar(), 12, 8)],
+        [(_flags(), WIDTH, 6)],
+        [(_readings(), 12, 8), (_minutes(), 12, 8)],
+        [(_latest(), WIDTH, 9)],
+    ]
+
+
+def _age() -> Panel:
+    steps = [models.Threshold(None, GOOD), models.Threshold(120.0, USABLE), models.Threshold(600.0, BAD)]
+    return (
+        stat.Panel()
+        .title("Last message")
+        .description("Time since the station's last message came in.")
+        .unit("s")
+        .color_mode(options.BigValueColorMode.VALUE)
+        .thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
+        .with_target(Sql("age", "table"))
+    )
+
+
+def _newest() -> Panel:
+    panel = (
+        stat.Panel()
+        .title("Newest interval")
+        .description("Fluxes of the newest averaging interval, whatever their flags.")
+        .graph_mode(options.BigValueGraphMode.NONE)
+        .color_mode(options.BigValueColorMode.NONE)
+        .with_target(Sql("newest_flux", "table"))
+    )
+    for name in ("FC", "LE", "H", "USTAR"):
+        panel.override_by_name(name, [models.DynamicConfigValue("unit", _unit(VARIABLES[name].unit))])
+    return panel
+
+
+def _completeness() -> Panel:
+    return (
+        _series(
+            "Completeness",
+            "Share of the day with a computed interval, and with FC that is not bad.",
+            "%",
+            "completeness",
+        )
+        .draw_style(options.GraphDrawStyle.BARS)
+        .fill_opacity(40)
+        .min(0)
+        .max(100)
+    )
+
+
+def _fc() -> Panel:
+    panel = _points("FC", "CO2 flux as measured, positive upward, not filled.", VARIABLES["FC"].unit, "fc")
+    return _coloured(panel, {"good": GOOD, "usable": USABLE, "bad": BAD})
+
+
+def _nee() -> Panel:
+    text = "Net ecosystem exchange: measured, and filled by marginal distribution sampling. Provisional."
+    return _coloured(_points("NEE", text, VARIABLES["NEE"].unit, "nee"), {"measured": GOOD, "filled": FILLED})
+
+
+def _heat() -> Panel:
+    text = "Sensible (H) and latent (LE) heat flux, positive upward, without bad values."
+    return _coloured(_series("H, LE", text, "W m-2", "heat"), {"H": BAD, "LE": GOOD})
+
+
+def _ustar() -> Panel:
+    return _coloured(_series("USTAR", "Friction velocity.", "m s-1", "ustar"), {"USTAR": GOOD})
+
+
+def _flags() -> Panel:
+    mapping = {
+        value: models.ValueMappingResult(text=text, color=colour, index=int(value))
+        for value, (text, colour) in FLAGS.items()
+    }
+    return (
+        statetimeline.Panel()
+        .title("Quality flags")
+        .description("SSITC flags of each interval: 0 good, 1 usable, 2 bad.")
+        .mappings([models.ValueMap(mapping)])
+        .show_value(options.VisibilityMode.NEVER)
+        .merge_values(False)
+        .with_target(Sql("flags"))
+    )
+
+
+def _readings() -> Panel:
+    return _series("Readings", "Slow readings as sent, mean per step of the axis.", "sender's unit", "readings")
+
+
+def _minutes() -> Panel:
+    panel = _series(
+        "Samples per minute", "Smallest, mean and largest sample of each minute, as sent.", "sender's unit", "minutes"
+    )
+    return _coloured(panel, {"mean": GOOD, "min": FILLED, "max": FILLED})
+
+
+def _latest() -> Panel:
+    return (
+        table.Panel()
+        .title("Newest values")
+        .description("The newest value of every channel in the sender's unit.")
+        .with_target(Sql("latest", "table"))
+    )
+
+
+def _series(title: str, text: str, unit: str, name: str) -> Panel:
+    """Return a line chart whose gaps stay gaps."""
+    return (
+        timeseries.Panel()
+        .title(title)
+        .description(text)
+        .axis_label(f"[{unit}]")
+        .line_width(1)
+        .span_nulls(False)
+        .legend(common.VizLegendOptions().show_legend(True).placement(options.LegendPlacement.BOTTOM))
+        .with_target(Sql(name))
+    )
+
+
+def _points(title: str, text: str, unit: str, name: str) -> Panel:
+    return _series(title, text, unit, name).draw_style(options.GraphDrawStyle.POINTS).point_size(5)
+
+
+def _coloured(panel: Panel, colours: dict[str, str]) -> Panel:
+    for name, colour in colours.items():
+        value = {"mode": "fixed", "fixedColor": colour}
+        panel.override_by_name(name, [models.DynamicConfigValue("color", value)])
+    return panel
+
+
+def _variable(name: str, label: str, query: str) -> Any:
+    return (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(SOURCE)
+        .query(statement(query))
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    )
+
+
+def _unit(unit: str) -> str:
+    """Return a unit that Grafana shows behind the value as it is."""
+    return f"suffix: {unit}"
+
+
+def _strip(board: dict[str, Any]) -> dict[str, Any]:
+    """Take out what the SDK writes for variables and Grafana's schema does not know."""
+    for variable in board["templating"]["list"]:
+        for key in ("auto", "auto_min", "auto_count"):
+            variable.pop(key, None)
+    return board
