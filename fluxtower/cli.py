@@ -62,9 +62,10 @@ def up(
 ) -> None:
     """Start broker, database, collector, worker and API; Ctrl-C stops them."""
     from deploy import group
+    from fluxtower.services import prepare
 
     settings = read_settings()
-    group.up(settings, only, detach=detach, report=typer.echo, prepare=lambda: _migrate(settings))
+    group.up(settings, only, detach=detach, report=typer.echo, prepare=lambda: prepare(settings))
 
 
 @app.command()
@@ -86,7 +87,8 @@ def status() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
-    applied = _migrate(read_settings())
+    with _open_store(read_settings()) as store:
+        applied = store.migrate()
     typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
 
 
@@ -158,6 +160,8 @@ def season(station: Annotated[str, typer.Argument(help="Station id.")]) -> None:
 def demo(once: Annotated[bool, typer.Option(help="End after checking what is shown.")] = False) -> None:
     """Show everything: two stations through real MQTT to fluxes and a live page."""
     from fluxtower.demo import run_demo
+
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a database that is away is waited for in silence
 
     run_demo(read_settings(), once=once)
 
@@ -256,11 +260,6 @@ def _open_store(settings: Settings) -> Store:
     store = Store(settings.store_dsn)
     store.wait(10)
     return store
-
-
-def _migrate(settings: Settings) -> list[str]:
-    with _open_store(settings) as store:
-        return store.migrate()
 
 
 def _service() -> Settings:

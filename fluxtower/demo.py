@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from deploy import group
 from fluxcalc.worker import fill_season
 from fluxtower.checking import compare
 from fluxtower.sending import days_since, file_records, publish
+from fluxtower.services import prepare
 from ingest.publisher import Publisher
 from ingest.simulator import Tower, records, truth
 
@@ -56,8 +58,11 @@ def run_demo(settings: Settings, *, once: bool) -> None:
     FluxTowerError
         Something is not as it should be; says what.
     """
-    console = Console()
-    with Store(settings.store_dsn) as store, group.running(settings, report=console.print, prepare=store.migrate):
+    console = Console(soft_wrap=True)
+    with (
+        Store(settings.store_dsn) as store,
+        group.running(settings, report=console.print, prepare=lambda: prepare(settings)),
+    ):
         stations = {id: _register(store, id) for id in (ORCHARD, FOREST)}
         now = floor_to_grid(datetime.now(UTC), 30)
         tower, start = _forest(stations[FOREST], now)
@@ -74,7 +79,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
             if once:
                 console.print("[bold green]all as it should be[/]")
                 return
-            _stay_live(store, settings, publisher, tower, now, console)
+            _stay_live(settings, publisher, tower, now, console)
 
 
 def _register(store: Store, id: str) -> Station:
@@ -110,9 +115,8 @@ def _await_samples(store: Store, sent: Sent, console: Console) -> None:
     with console.status("comparing what is stored with what was sent"):
         last = sent[-200:]  # the newest are stored last
         _until(lambda: compare(store, last).different == 0, "the collector does not keep up")
-        result = _until(
-            lambda: (all_ := compare(store, sent)).different == 0 and all_, "stored values differ from those sent"
-        )
+        result = _patiently(lambda: compare(store, sent))
+    _require(result.different == 0, f"{result.different:,} of {result.sent:,} stored values differ from those sent")
     console.print(f"stored: all {result.sent:,} values sent, bit for bit")
 
 
@@ -152,14 +156,11 @@ def _show(store: Store, stations: dict[str, Station], due: dict[str, list[dateti
     for id, station in stations.items():
         fluxes = _fluxes(store, id, due[id])
         table = Table(title=f"{station.station.name}: the last of {len(fluxes)} intervals", title_justify="left")
-        names = ("H", "LE", "FC", "USTAR", "TA", "WS")
-        units = ("W m-2", "W m-2", "umol m-2 s-1", "m s-1", "deg C", "m s-1")
-        for head in (
-            "start (UTC)",
-            *(f"{name}\n{unit}" for name, unit in zip(names, units, strict=True)),
-            "flags\nH LE FC",
-        ):
-            table.add_column(head, justify="right")
+        names = ("H", "LE", "FC", "USTAR", "TA")
+        units = ("W m-2", "W m-2", "umol m-2 s-1", "m s-1", "deg C")
+        heads = [f"{name}\n{unit}" for name, unit in zip(names, units, strict=True)]
+        for head in ("start (UTC)", *heads, "flags\nH LE FC"):
+            table.add_column(head, justify="right", no_wrap=True)
         for row in fluxes.tail(6).iter_rows(named=True):
             flags = " ".join(_flag(row[f"{name}_SSITC_TEST"]) for name in ("H", "LE", "FC"))
             table.add_row(f"{row['start']:%Y-%m-%d %H:%M}", *(_figure(row[name]) for name in names), flags)
@@ -192,18 +193,17 @@ def _check(store: Store, tower: Tower, due: dict[str, list[datetime]], settings:
         _require(id in page.text, f"the page of {id} does not name it")
         query = {"from": due[id][0].isoformat(), "to": (due[id][-1] + timedelta(hours=1)).isoformat()}
         answer = _patiently(lambda id=id, query=query: _get(settings, f"/api/v1/stations/{id}/fluxes", query))  # type: ignore[misc]
-        _require(len(answer.json()["fluxes"]) >= len(due[id]), f"the API lacks fluxes of {id}")
+        _require(len(answer.json()["data"]["start"]) >= len(due[id]), f"the API lacks fluxes of {id}")
 
 
-def _stay_live(
-    store: Store, settings: Settings, publisher: Publisher, tower: Tower, now: datetime, console: Console
-) -> None:
-    """Go on as the simulated tower in real time until Ctrl-C, refreshing the season after each half-hour."""
+def _stay_live(settings: Settings, publisher: Publisher, tower: Tower, now: datetime, console: Console) -> None:
+    """Go on as the simulated tower in real time until Ctrl-C."""
     console.print("\nlive: the simulated forest goes on in real time")
     for id in (FOREST, ORCHARD):
         console.print(f"  [bold]http://{settings.api_host}:{settings.api_port}/station/{id}[/]")
     console.print("Ctrl-C stops everything; the data stay")
-    publisher.play(_as_time_passes(Tower(tower.station, block_seconds=BLOCK_SECONDS), now))
+    with suppress(KeyboardInterrupt):
+        publisher.play(_as_time_passes(Tower(tower.station, block_seconds=BLOCK_SECONDS), now))
 
 
 def _as_time_passes(tower: Tower, start: datetime) -> Iterator[SampleBlock | Reading]:

@@ -86,7 +86,8 @@ class Database:
             The server refused the work; trying again would not help.
         """
         try:
-            with self._pool.connection(timeout) as connection:
+            # an open transaction makes every `connection.transaction()` inside it a savepoint, not a commit of its own
+            with self._pool.connection(timeout) as connection, connection.transaction():
                 yield connection
         except _PASSING as error:
             raise StoreUnavailable(_explain(error)) from error

@@ -107,6 +107,14 @@ def test_duplicates_are_ignored_and_counted_whatever_comes_with_them(tower: Stor
     assert minute["n"].to_list() == [1200, 800]
 
 
+def test_a_refused_reading_undoes_the_blocks_of_its_batch(tower: Store) -> None:
+    beyond_real = Reading("cn-test", "met", START_NS, {"TA": 1e-300, "RH": 50.0})
+    with pytest.raises(StoreError, match="out of range"):
+        tower.commit(blocks(random_samples(200)), [beyond_real])
+    assert tower.sample_span("cn-test", "ec") is None
+    assert tower.commit(blocks(random_samples(200)), []).blocks == 1
+
+
 def test_minutes_equal_plain_statistics_of_the_samples(tower: Store) -> None:
     samples = random_samples(2400)
     for block in blocks(samples, n=70):  # blocks that straddle the minutes, each in a commit of its own

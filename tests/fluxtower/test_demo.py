@@ -1,0 +1,84 @@
+"""The demonstration on servers of its own, once as it is and once while its processes are killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from core.settings import Settings, read_settings
+from deploy import group
+from deploy.native.place import find_place
+from tests.conftest import free_port
+
+pytestmark = pytest.mark.integration
+
+VICTIMS = ("collector", "worker", "api", "database")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a whole group of its own: nothing of it runs yet."""
+    ours = read_settings()
+    if ours.dsn or ours.broker:
+        pytest.skip("the servers in FLUXTOWER_DSN and FLUXTOWER_BROKER are not ours to kill")
+    ports = {name: free_port() for name in ("db_port", "broker_port", "api_port")}
+    settings = ours.model_copy(update={"var": tmp_path / "var", "native": ours.native or ours.var / "native", **ports})
+    settings.var.mkdir()
+    yield settings
+    group.down(settings)
+    subprocess.run(["rm", "-rf", find_place(settings).data], check=True)
+
+
+def start_demo(settings: Settings) -> subprocess.Popen[str]:
+    values = {name: getattr(settings, name) for name in ("var", "native", "db_port", "broker_port", "api_port")}
+    environment = {**os.environ, **{f"FLUXTOWER_{name.upper()}": str(value) for name, value in values.items()}}
+    command = [sys.executable, "-m", "fluxtower", "demo", "--once"]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def pids(settings: Settings) -> dict[str, int]:
+    with suppress(OSError):
+        return {one.name: one.pid for one in group.status(settings) if one.pid is not None}
+    return {}
+
+
+def test_the_demo_recovers_from_kills_and_stores_exactly_what_was_sent(own: Settings) -> None:
+    demo = start_demo(own)
+    kills: list[str] = []
+    watch = threading.Timer(300, demo.kill)
+    watch.start()
+    chance = random.Random(11)
+    output: list[str] = []
+    reader = threading.Thread(target=lambda: output.extend(demo.stdout or ()))
+    reader.start()
+    try:
+        while demo.poll() is None and not any("sending" in line for line in output):
+            time.sleep(0.05)
+        for victim in (*VICTIMS, *VICTIMS):
+            time.sleep(chance.uniform(0.3, 1.2))
+            pid = pids(own).get(victim)
+            if demo.poll() is None and pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                kills.append(victim)
+        status = demo.wait()
+    finally:
+        watch.cancel()
+        demo.kill()
+        reader.join()
+    text = "".join(output)
+    print(f"killed with -9, in this order: {', '.join(kills)}\n{text}")
+    assert status == 0, text
+    assert set(kills) == set(VICTIMS)
+    assert "bit for bit" in text
+    assert "all as it should be" in text
+    assert pids(own) == {}
