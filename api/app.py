@@ -7,9 +7,10 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
@@ -64,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app, pages.error_page)
     app.include_router(health.router, include_in_schema=False)
     app.include_router(routes.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", _Static(directory=STATIC), name="static")
     app.include_router(pages.router, include_in_schema=False)
     return app
 
@@ -82,6 +83,16 @@ def serve(settings: Settings) -> None:
     )
     with _listen(settings.api_host, settings.api_port) as listener:
         uvicorn.Server(config).run(sockets=[listener])
+
+
+class _Static(StaticFiles):
+    """Static files that a browser asks about each time, so that no old script meets a new page."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return the file, or 304 if the browser has it."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def _listen(host: str, port: int) -> socket.socket:

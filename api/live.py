@@ -111,13 +111,16 @@ class Feed:
                 await self._look()
             except StoreError as error:
                 await self._rest(error)
+            except Exception as error:  # a feed that dies would leave readers with old values and no word
+                log.exception("live feed")
+                await self._rest(error)
             else:
                 if self._problem:
                     self._problem = None
                     self._tell(None, "state", ("well", {}))
                 await asyncio.sleep(POLL)
 
-    async def _rest(self, error: StoreError) -> None:
+    async def _rest(self, error: Exception) -> None:
         if self._problem is None:
             log.warning("live feed: %s", error)
         self._problem = ("problem", {"detail": str(error)})

@@ -90,6 +90,8 @@ class StationOut(StationSummary):
     streams: list[StreamOut]
     flux_stream: str | None = Field(description="stream of samples from which half-hours are made")
     averaging_minutes: int | None = Field(examples=[30])
+    flux_start: datetime | None = Field(description="start of the first flux interval that is there")
+    flux_end: datetime | None = Field(description="end of the last one")
     lateness_s: float | None = Field(description="how long a half-hour waits for late samples [s]")
     config_sha256: str = Field(description="SHA-256 of the station file in force")
     valid_from: datetime

@@ -27,7 +27,8 @@ def stations(store: StoreDep) -> list[StationSummary]:
 @router.get("/stations/{id}", summary="One station: place, streams, channels")
 def station(row: StationDep, store: StoreDep) -> StationOut:
     """Return a station with its streams and channels, their variables, units and words."""
-    return describe(row, store.latest(row.station.id), datetime.now(UTC))
+    id = row.station.id
+    return describe(row, store.latest(id), store.flux_span(id), datetime.now(UTC))
 
 
 @router.get("/stations/{id}/latest", summary="Newest value of every channel, with its age")
@@ -54,7 +55,9 @@ def summarise(row: StationRow, latest: Sequence[Latest], now: datetime) -> Stati
     )
 
 
-def describe(row: StationRow, latest: Sequence[Latest], now: datetime) -> StationOut:
+def describe(
+    row: StationRow, latest: Sequence[Latest], span: tuple[datetime, datetime] | None, now: datetime
+) -> StationOut:
     """Return a station with its streams."""
     flux = row.station.flux
     return StationOut(
@@ -62,6 +65,8 @@ def describe(row: StationRow, latest: Sequence[Latest], now: datetime) -> Statio
         streams=[describe_stream(stream) for stream in row.station.stream],
         flux_stream=flux.stream if flux else None,
         averaging_minutes=flux.averaging_minutes if flux else None,
+        flux_start=span[0] if span else None,
+        flux_end=span[1] if span else None,
         lateness_s=flux.lateness_seconds if flux else None,
         config_sha256=row.config_sha256,
         valid_from=row.valid_from,

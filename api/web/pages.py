@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -39,7 +38,7 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
     latest = store.latest(row.station.id)
     flux_words = {name: _words_of(name) for name in (*FLUX_COLUMNS, "NEE")}
     data = {
-        "station": describe(row, latest, now),
+        "station": describe(row, latest, store.flux_span(row.station.id), now),
         "latest": latest_values(row, latest, now),
         "variables": flux_words if row.station.flux else {},
     }
@@ -90,18 +89,7 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_translations(words.translations(language), newstyle=True)  # type: ignore[attr-defined]
-    environment.globals["static"] = _static
     return environment
-
-
-@cache
-def _static(path: str) -> str:
-    """Return the address of a static file; it changes with any of the files, so that no old script meets a new page."""
-    digest = hashlib.blake2b(digest_size=6)
-    for file in sorted((HERE / "static").rglob("*")):
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return f"/static/{path}?v={digest.hexdigest()}"
 
 
 def _data_block(data: dict[str, object]) -> Markup:

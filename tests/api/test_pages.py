@@ -135,3 +135,11 @@ def test_a_page_is_light_and_its_files_exist(client: httpx.Client, registered: S
 def test_vendored_files_have_their_licence() -> None:
     for folder in (STATIC / "vendor").iterdir():
         assert "MIT" in (folder / "LICENSE").read_text()
+
+
+@pytest.mark.integration
+def test_a_browser_asks_about_scripts_each_time(client: httpx.Client) -> None:
+    first = client.get("/static/js/page.js")
+    assert first.headers["cache-control"] == "no-cache"
+    again = client.get("/static/js/page.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")

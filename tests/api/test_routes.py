@@ -51,7 +51,10 @@ def test_list_and_description(client: httpx.Client, registered: Store) -> None:
     channel = station.streams[0].channels[2]
     assert (channel.name, channel.variable, channel.unit, channel.zh) == ("Uz", "W", "m s-1", "超声风速计垂直风速")
     assert station.streams[0].step_s == 0.1
-    assert (station.flux_stream, station.averaging_minutes) == ("ec", 30)
+    assert (station.flux_stream, station.averaging_minutes, station.flux_end) == ("ec", 30, None)
+    tower.put_flux(registered, tower.flux(START, FC=1.0))
+    station = StationOut.model_validate(client.get(BASE).json())
+    assert (station.flux_start, station.flux_end) == (START, START + HALF_HOUR)
 
 
 def test_latest_values_have_unit_and_age(client: httpx.Client, registered: Store) -> None:

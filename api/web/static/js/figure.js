@@ -44,7 +44,7 @@ export class Figure {
     this.controls = element("span");
     this.hover = element("span", { class: "hover", "aria-live": "off" });
     this.empty = element("div", { class: "empty" });
-    this.box = element("div", { class: "plot" }, this.empty);
+    this.box = element("div", { class: "plot", role: "img", "aria-label": options.caption }, this.empty);
     this.caption = element("figcaption", {}, options.caption);
     this.title = element("h2", {}, options.title);
     const header = element("header", {}, this.title, this.controls, this.hover, this.tools);
@@ -85,6 +85,7 @@ export class Figure {
     Object.assign(this.options, options);
     this.title.textContent = this.options.title;
     this.caption.textContent = this.options.caption;
+    this.box.setAttribute("aria-label", this.options.caption);
     this.plot?.destroy();
     this.plot = null;
   }

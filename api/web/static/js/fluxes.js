@@ -84,10 +84,10 @@ function showNewest(/** @type {HTMLElement} */ place, /** @type {HalfHour} */ ro
     element("dl", { class: "readouts" }, ...readouts)));
 }
 
-/** End of the newest half-hour, null without one; an empty answer costs little. [s] */
+/** End of the newest half-hour, null without one. [s] */
 async function newestFlux(/** @type {string} */ base) {
-  const { to, data } = await getJson(`${base}/fluxes?variables=FC`);
-  return data.start.length ? secondsOf(to) : null;
+  const { flux_end: end } = await getJson(base);
+  return end ? secondsOf(end) : null;
 }
 
 function noFluxYet() {

@@ -26,7 +26,10 @@ export function makeTraces(/** @type {HTMLElement} */ parent, /** @type {import(
 export function throttle(/** @type {() => Promise<void>} */ act, /** @type {number} */ pause) {
   let busy = false;
   let again = false;
-  return async function run() {
+  document.addEventListener("visibilitychange", () => again && run());
+  return run;
+
+  async function run() {
     if (busy || document.hidden) {
       again = true;
       return;
@@ -38,7 +41,7 @@ export function throttle(/** @type {() => Promise<void>} */ act, /** @type {numb
       busy = false;
       if (again) void run();
     }, pause);
-  };
+  }
 }
 
 function rawTrace(/** @type {HTMLElement} */ parent, /** @type {Stream} */ stream) {
