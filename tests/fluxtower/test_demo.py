@@ -54,12 +54,13 @@ def pids(settings: Settings) -> dict[str, int]:
 
 def test_the_demo_recovers_from_kills_and_stores_exactly_what_was_sent(own: Settings) -> None:
     demo = start_demo(own)
+    assert demo.stdout is not None
     kills: list[str] = []
     watch = threading.Timer(300, demo.kill)
     watch.start()
     chance = random.Random(11)
     output: list[str] = []
-    reader = threading.Thread(target=lambda: output.extend(demo.stdout or ()))
+    reader = threading.Thread(target=lambda: output.extend(demo.stdout))
     reader.start()
     try:
         while demo.poll() is None and not any("sending" in line for line in output):
@@ -75,6 +76,7 @@ def test_the_demo_recovers_from_kills_and_stores_exactly_what_was_sent(own: Sett
         watch.cancel()
         demo.kill()
         reader.join()
+        demo.stdout.close()
     text = "".join(output)
     print(f"killed with -9, in this order: {', '.join(kills)}\n{text}")
     assert status == 0, text
