@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -147,14 +146,11 @@ async def _release_stalled(app: procrastinate.App) -> None:
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Work until ``stop`` is set or SIGTERM or SIGINT comes; a database that goes away is waited for."""
+    """Work until ``stop`` is set; a database that goes away is waited for."""
     asyncio.run(_run(settings, stop))
 
 
 async def _run(settings: Settings, stop: threading.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     with Store(settings.store_dsn) as store:
         while not stop.is_set():
             try:

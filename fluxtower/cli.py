@@ -106,7 +106,7 @@ def worker() -> None:
     """Compute half-hours and running seasons as they become due."""
     from fluxcalc import worker
 
-    worker.run(_service(), threading.Event())
+    worker.run(_service(), _stop_on_signals())
 
 
 @app.command()

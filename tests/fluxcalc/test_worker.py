@@ -1,0 +1,186 @@
+"""The worker on a real database: what is due is computed once, again after late data, whoever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import psycopg
+import pytest
+
+from core.clock import to_ns
+from core.records import Reading, SampleBlock
+from core.settings import Settings
+from core.station import Station
+from core.store import Store
+from fluxcalc import worker
+from ingest.placing import conform
+from ingest.simulator import Tower, records
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 7, 1, 4, tzinfo=UTC)
+HALF = timedelta(minutes=30)
+FOREST = Path(__file__).resolve().parent.parent.parent / "deploy" / "demo" / "stations" / "cn-simulated-forest.toml"
+ID = "cn-simulated-forest"
+
+
+def forest_records(station: Station, half_hours: int) -> tuple[list[SampleBlock], list[Reading]]:
+    made = [conform(record, station, to_ns(START) * 2) for record in records(Tower(station), START, half_hours / 48)]
+    blocks = [record for record in made if isinstance(record, SampleBlock)]
+    return blocks, [record for record in made if isinstance(record, Reading)]
+
+
+@pytest.fixture
+def forest(store: Store) -> Station:
+    return store.put_station(FOREST.read_text(encoding="utf-8"), FOREST.name).station
+
+
+def history(store: Store) -> list[tuple[datetime, float]]:
+    with psycopg.connect(store.dsn) as connection:
+        return connection.execute("SELECT time, fc FROM flux_history ORDER BY replaced").fetchall()
+
+
+def test_a_half_hour_is_computed_once_and_again_after_late_data(store: Store, forest: Station) -> None:
+    blocks, readings = forest_records(forest, 1)
+    late = blocks.pop(20)
+    store.commit(blocks, readings)
+    worker.compute_half_hour(store, ID, START)
+    first = store.fluxes(ID, START, START + HALF)
+    assert first["FC"].is_finite().all()
+    worker.compute_half_hour(store, ID, START)
+    assert history(store) == []
+    store.commit([late], [])
+    worker.compute_half_hour(store, ID, START)
+    second = store.fluxes(ID, START, START + HALF)
+    assert [fc for _, fc in history(store)] == first["FC"].to_list()
+    assert second["FC"].item() != first["FC"].item()
+    assert second["config_sha256"].item() == store.station(ID).config_sha256
+    assert second["code_version"].item().startswith("fluxtower ")
+
+
+def test_slow_sensors_give_temperature_and_pressure(store: Store, forest: Station) -> None:
+    blocks, readings = forest_records(forest, 1)
+    store.commit(blocks, readings)
+    worker.compute_half_hour(store, ID, START)
+    measured = [reading.values for reading in readings if reading.stream == "met"][:30]
+    row = store.fluxes(ID, START, START + HALF)
+    assert row["TA"].item() == pytest.approx(np.mean([v["TA_1_1_1"] for v in measured]), abs=1e-4)
+    assert row["PA"].item() == pytest.approx(np.mean([v["PA_1_1_1"] for v in measured]), abs=1e-4)
+
+
+def test_a_half_hour_that_cannot_be_computed_is_marked_with_the_reason(store: Store, forest: Station) -> None:
+    blocks, _ = forest_records(forest, 1)
+    store.commit(blocks, [])
+    text = FOREST.read_text(encoding="utf-8").replace('spectral = "none"', 'spectral = "unheard_of"')
+    store.put_station(text, FOREST.name)  # the command line would refuse this file
+    worker.compute_half_hour(store, ID, START)
+    assert store.due_intervals(datetime.now(UTC), 10) == []
+    assert store.health().intervals_failed == 1
+    with psycopg.connect(store.dsn) as connection:
+        (failure,) = connection.execute("SELECT failure FROM interval_state WHERE failure IS NOT NULL").fetchone() or (
+            "",
+        )
+    assert "correct_spectra" in failure
+    assert "unheard_of" in failure
+
+
+def test_the_season_has_no_hole(store: Store, forest: Station) -> None:
+    blocks, readings = forest_records(forest, 8)
+    hole = START + 3 * HALF
+    kept = [block for block in blocks if not to_ns(hole) <= block.start_ns < to_ns(hole + HALF)]
+    store.commit(kept, readings)
+    for i in range(8):
+        worker.compute_half_hour(store, ID, START + i * HALF)
+    assert worker.fill_season(store, ID) is not None
+    product = store.product(ID, START, START + 8 * HALF)
+    assert product["start"].to_list() == [START + i * HALF for i in range(8)]
+    assert product["NEE_F"].null_count() == 0
+    assert product.filter(pl.col("NEE_F_QC") > 0)["start"].to_list() == [hole]
+    measured = product.filter(pl.col("NEE_F_QC") == 0)
+    assert measured["NEE"].to_list() == measured["NEE_F"].to_list()
+
+
+def test_readings_are_flagged(store: Store, forest: Station) -> None:
+    _, readings = forest_records(forest, 1)
+    absurd = Reading(ID, "met", to_ns(START + HALF), dict(readings[0].values) | {"RH_1_1_1": 400.0})
+    met = [reading for reading in readings if reading.stream == "met" and reading.time_ns < absurd.time_ns]
+    store.commit([], [*met, absurd])
+    assert worker.flag_readings(store) == len(met) + 1
+    flags = store.readings(ID, "met", START, START + 2 * HALF)["flags"].to_list()
+    assert flags == [[1] * 5] * len(met) + [[1, 3, 1, 1, 1]]
+
+
+def start_worker(environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "fluxtower", "worker"], env=environment, stderr=subprocess.PIPE)
+
+
+def end(processes: list[subprocess.Popen[bytes]]) -> str:
+    for process in processes:
+        process.terminate()
+    return b"".join(process.communicate(timeout=20)[1] for process in processes).decode()
+
+
+def wait_until_computed(store: Store, half_hours: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while len(store.fluxes(ID, START, START + half_hours * HALF)) < half_hours:
+        assert time.monotonic() < deadline, "the workers do not compute what is due"
+        time.sleep(0.2)
+
+
+def test_several_workers_compute_every_half_hour_exactly_once(
+    store: Store, forest: Station, environment: dict[str, str]
+) -> None:
+    blocks, readings = forest_records(forest, 24)
+    store.commit(blocks, readings)
+    workers = [start_worker(environment) for _ in range(3)]
+    try:
+        wait_until_computed(store, 24, 60)
+    finally:
+        log = end(workers)
+    assert history(store) == []
+    assert "Traceback" not in log
+    assert [process.returncode for process in workers] == [0, 0, 0]
+
+
+def test_the_half_hour_of_a_killed_worker_is_computed_by_another(
+    settings: Settings, store: Store, forest: Station, environment: dict[str, str]
+) -> None:
+    blocks, readings = forest_records(forest, 12)
+    store.commit(blocks, readings)
+    first = start_worker(environment)
+    while not _is_busy(store):
+        time.sleep(0.005)
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+    second = start_worker(environment)
+    try:
+        wait_until_computed(store, 12, 60)
+    finally:
+        end([second])
+
+
+def _is_busy(store: Store) -> bool:
+    with psycopg.connect(store.dsn) as connection:
+        query = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' AND task_name = 'half_hour'"
+        return connection.execute(query).fetchone() != (0,)
+
+
+def test_a_worker_ends_at_once_when_asked(settings: Settings) -> None:
+    began = time.monotonic()
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(settings, stop))
+    thread.start()
+    time.sleep(1.0)
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert time.monotonic() - began < 8
