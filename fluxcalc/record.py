@@ -25,6 +25,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 """Series behind each column, in the order in which a missing one is named."""
 
+FACTORED = ("TAU", "USTAR", "H", "LE", "ET", "FH2O", "FC", "MO_LENGTH", "ZL")
+"""Columns that hang on spectral factors."""
+
 
 def build_record(half: HalfHour, station: Station) -> FluxRecord:
     """Make the record of an interval; every missing value gets a reason."""
@@ -115,4 +118,6 @@ def _why_missing(name: str, half: HalfHour) -> str:
         return "air temperature is not known"
     if flux == "WD":
         return "calm: no direction"
+    if flux in FACTORED and any(math.isnan(factor) for factor in half.factors.values()):
+        return "sensors miss nearly all of the exchange in so weak a wind at this stability: no spectral correction"
     return "cannot be computed from these samples"

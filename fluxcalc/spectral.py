@@ -28,6 +28,9 @@ _USED = _GRID[:-1] > 1 / 5000
 FREQUENCIES: FloatArray = _GRID[:-1][_USED]  # [Hz]
 WIDTHS: FloatArray = np.diff(_GRID)[_USED]  # of the rectangles to the right of the frequencies [Hz]
 
+LEAST_KEPT = 0.1
+"""A factor that has to make up for more than the other nine tenths is no correction of a measurement."""
+
 
 def correct_spectra(half: HalfHour, station: Station) -> HalfHour:
     """Find the factors of momentum, heat and gas fluxes by the station's method and note them as ``factor_*``."""
@@ -43,9 +46,10 @@ def keep_fluxes(half: HalfHour, _: Station) -> HalfHour:
 def correct_analytically(half: HalfHour, station: Station, *, sensors: bool, averaging: bool) -> HalfHour:
     """Work out the factors from model cospectra and transfer functions, with the stability of uncorrected fluxes.
 
-    Air of unknown stability counts as neutral. Without wind there are no factors: they are NaN. A sensor that is not in
-    the tables of ``fluxcalc.instruments`` is taken for an ordinary one, which ``spectral_default_sonic`` and
-    ``spectral_default_<gas>`` note as 1.
+    Air of unknown stability counts as neutral. Where less than a tenth of a covariance gets through, as in a breath of
+    very stable air, there is no factor: it is NaN, as it is without wind. A sensor that is not in the tables of
+    ``fluxcalc.instruments`` is taken for an ordinary one; ``spectral_default_sonic`` and ``spectral_default_<gas>`` are
+    then 1.
 
     Parameters
     ----------
@@ -139,9 +143,9 @@ def gas_response(gas: str, sensor: Sensor, analyzer: Analyzer | None, half: Half
 
 
 def _factor(cospectrum: FloatArray, response: FloatArray) -> float:
-    """All of a cospectrum over what is left of it; NaN where nothing is left."""
-    left = float(cospectrum @ response)
-    return float(cospectrum.sum()) / left if left > 0 else math.nan
+    """All of a cospectrum over what is left of it; NaN where too little is left."""
+    whole, left = float(cospectrum.sum()), float(cospectrum @ response)
+    return whole / left if left >= LEAST_KEPT * whole else math.nan
 
 
 SPECTRAL: Mapping[str, Step] = {

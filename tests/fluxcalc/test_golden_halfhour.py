@@ -5,7 +5,6 @@ Provenance: ../shared/reference/halfhour/README.md. Run with ``-s`` to see the t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -60,6 +59,16 @@ CORRECTED: dict[str, Callable[[FluxRecord], float]] = {
     "h2o_flux": lambda r: r.values["FH2O"],
     "L": lambda r: r.values["MO_LENGTH"],
     "(z-d)/L": lambda r: r.values["ZL"],
+    "bowen_ratio": lambda r: r.values["H"] / r.values["LE"],
+    "T*": lambda r: r.values["H"] * r.diagnostics["cov_w_ts"] / r.diagnostics["raw_h"] / r.values["USTAR"],
+    # that program has 18.00 g mol-1 here and 18.02 everywhere else; ET in mm h-1
+    "ET": lambda r: r.values["ET"] * timedelta(hours=1) / (r.end - r.start) * 18.00 / 18.02,
+}
+FACTORS: dict[str, Callable[[FluxRecord], float]] = {
+    "Tau_scf": lambda r: r.diagnostics["factor_tau"],
+    "H_scf": lambda r: r.diagnostics["factor_h"],
+    "co2_scf": lambda r: r.diagnostics["factor_co2"],
+    "h2o_scf": lambda r: r.diagnostics["factor_h2o"],
 }
 
 
@@ -100,18 +109,9 @@ def test_orchard_uncorrected_fluxes_and_state(period):
 
 
 @pytest.mark.parametrize("period", [0, 1])
-def test_orchard_friction_velocity(period):
-    """The reference's u* has a spectral factor in it; without it, and from the uncorrected stress, it is ours."""
-    record, reference = orchard(period), orchard_results()[period]
-    ours = record.diagnostics["raw_ustar"]
-    without_factor = reference["u*"] / math.sqrt(reference["Tau_scf"])
-    from_stress = math.sqrt(reference["un_Tau"] / reference["air_density"])
-    print(
-        f"u*0 {ours:.7f}  u*/sqrt(scf) {without_factor:.7f}  sqrt(un_Tau/rho) {from_stress:.7f}"
-        f"  u* with factor {reference['u*']:.7f}"
-    )
-    assert ours == pytest.approx(without_factor, rel=1e-6)
-    assert ours == pytest.approx(from_stress, rel=1e-6)
+def test_orchard_published_fluxes(period):
+    worst = differences(orchard(period), orchard_results()[period], FACTORS | CORRECTED)
+    assert max(worst.values()) < 5e-6
 
 
 @pytest.mark.parametrize("period", [0, 1])
@@ -128,14 +128,16 @@ def test_orchard_angles_lags_spikes_and_flags(period):
     assert not any(name.endswith("_SSITC_TEST") for name in record.reasons)
 
 
-FIRST = datetime(2024, 6, 20, 3, 0, tzinfo=UTC)
-LOST_RECORDS = (5, 13)
+FIRST = datetime(2024, 6, 20, tzinfo=UTC)
+VARIANTS_FROM = 6  # variants other than ``express`` begin with this half-hour
+LOST_RECORDS = (3, 11, 19)
 """Half-hours of which some records never came: that program closes the gap up, we keep the time axis."""
 
 
 @cache
-def synthetic_results() -> list[dict[str, float]]:
-    return read_results(HALFHOUR / "synth20hz" / "nospec.csv")
+def synthetic_results(variant: str) -> dict[int, dict[str, float]]:
+    rows = read_results(HALFHOUR / "synth20hz" / f"{variant}.csv")
+    return dict(enumerate(rows, start=0 if variant == "express" else VARIANTS_FROM))
 
 
 def synthetic_samples(number: int) -> tuple[datetime, Samples]:
@@ -145,11 +147,11 @@ def synthetic_samples(number: int) -> tuple[datetime, Samples]:
 
 
 @cache
-def synthetic(number: int) -> FluxRecord:
+def synthetic(number: int, spectral: str = "moncrieff_1997") -> FluxRecord:
     start, samples = synthetic_samples(number)
     if number in LOST_RECORDS:
         samples = close_up(samples)
-    return process(samples, station("synthetic"), start)
+    return process(samples, station("synthetic", spectral=spectral), start)
 
 
 def close_up(samples: Samples) -> Samples:
@@ -158,10 +160,10 @@ def close_up(samples: Samples) -> Samples:
     return replace(samples, channels={name: values[kept] for name, values in samples.channels.items()})
 
 
-@pytest.mark.parametrize("number", range(16))
-def test_synthetic_fluxes_without_spectral_correction(number):
-    record, reference = synthetic(number), synthetic_results()[number]
-    worst = differences(record, reference, RAW | STATE | CORRECTED)
+@pytest.mark.parametrize("number", range(24))
+def test_synthetic_published_fluxes(number):
+    record, reference = synthetic(number), synthetic_results("express")[number]
+    worst = differences(record, reference, RAW | STATE | FACTORS | CORRECTED)
     assert max(worst.values()) < 1e-5
     noted = record.diagnostics
     assert noted["yaw_deg"] == pytest.approx(reference["yaw"], abs=1e-5)
@@ -172,17 +174,40 @@ def test_synthetic_fluxes_without_spectral_correction(number):
     assert ours == theirs
 
 
+@pytest.mark.parametrize("number", range(VARIANTS_FROM, VARIANTS_FROM + 16))
+def test_synthetic_fluxes_without_spectral_correction(number):
+    record, reference = synthetic(number, "none"), synthetic_results("nospec")[number]
+    worst = differences(record, reference, RAW | CORRECTED)
+    assert max(worst.values()) < 1e-5
+
+
+@pytest.mark.parametrize("number", range(VARIANTS_FROM, VARIANTS_FROM + 16))
+def test_synthetic_fast_part_of_the_correction(number):
+    record, reference = synthetic(number, "moncrieff_1997_fast"), synthetic_results("hf_only")[number]
+    worst = differences(record, reference, FACTORS | CORRECTED)
+    assert max(worst.values()) < 1e-5
+
+
+@pytest.mark.parametrize("number", range(VARIANTS_FROM, VARIANTS_FROM + 16))
+def test_synthetic_slow_part_of_the_correction(number):
+    """With this part alone that program gives gases a little more than heat, which nothing in the method explains."""
+    record, reference = synthetic(number, "moncrieff_1997_slow"), synthetic_results("lf_only")[number]
+    worst = differences(record, reference, FACTORS)
+    assert max(worst["Tau_scf"], worst["H_scf"]) < 1e-6
+    assert max(worst["co2_scf"], worst["h2o_scf"]) < 1e-3
+
+
 def test_synthetic_spikes():
-    """Of 96 counts two differ, by one."""
+    """Of 144 counts a handful differ, by one or two."""
     pairs = [
-        (synthetic(number).diagnostics[f"spikes_{name}"], synthetic_results()[number][f"{name}_spikes"])
-        for number in range(16)
+        (synthetic(number).diagnostics[f"spikes_{name}"], reference[f"{name}_spikes"])
+        for number, reference in synthetic_results("express").items()
         for name in SPIKES
     ]
     off = [ours - theirs for ours, theirs in pairs if ours != theirs]
     print(f"{len(pairs)} counts, {sum(theirs for _, theirs in pairs):.0f} spikes, differences {off}")
-    assert len(off) <= 2
-    assert all(abs(difference) == 1 for difference in off)
+    assert len(off) <= 4
+    assert all(abs(difference) <= 2 for difference in off)
 
 
 @pytest.mark.parametrize("number", LOST_RECORDS)
@@ -190,27 +215,52 @@ def test_synthetic_gaps_keep_their_place(number):
     """On the true time axis the same half-hour differs by about a percent, less than what the lost records may hide."""
     start, samples = synthetic_samples(number)
     record = process(samples, station("synthetic"), start)
-    worst = differences(record, synthetic_results()[number], RAW | CORRECTED)
+    worst = differences(record, synthetic_results("express")[number], RAW | CORRECTED)
     assert 1e-5 < max(worst.values()) < 0.02
 
 
 @cache
-def alpine_results() -> list[dict[str, float]]:
-    return read_results(HALFHOUR / "finse10hz" / "nospec.csv")
+def alpine_results(variant: str) -> list[dict[str, float]]:
+    return read_results(HALFHOUR / "finse10hz" / f"{variant}.csv") if HALFHOUR.is_dir() else []
+
+
+def alpine(start: datetime, spectral: str) -> FluxRecord:
+    samples = read_csv(HALFHOUR / "finse10hz" / "raw" / f"{start:%Y-%m-%dT%H%M%S}.csv.gz", start, 100_000_000)
+    return process(samples, station("finse", spectral=spectral), start)
 
 
 @pytest.mark.parametrize("number", range(24))
 def test_closed_path_fluxes_without_spectral_correction(number):
-    """Dry ratios through a tube at 10 Hz, often with no lag of vapour to be found; no thermometer, no barometer."""
     start = datetime(2018, 7, 21, tzinfo=UTC) + number * timedelta(minutes=30)
-    samples = read_csv(HALFHOUR / "finse10hz" / "raw" / f"{start:%Y-%m-%dT%H%M%S}.csv.gz", start, 100_000_000)
-    record, reference = process(samples, station("finse"), start), alpine_results()[number]
-    worst = differences(record, reference, RAW | STATE | CORRECTED)
+    worst = differences(alpine(start, "none"), alpine_results("nospec")[number], RAW | CORRECTED)
     assert max(worst.values()) < 1e-5
+
+
+@pytest.mark.parametrize("number", range(63))
+def test_closed_path_published_fluxes(number):
+    """Dry ratios through a tube at 10 Hz, often with no lag of vapour to be found; no thermometer, no barometer."""
+    start = datetime(2018, 7, 20, 8, 30, tzinfo=UTC) + number * timedelta(minutes=30)
+    record, reference = alpine(start, "moncrieff_1997"), alpine_results("express")[number]
+    worst = differences(record, reference, RAW | STATE | FACTORS | CORRECTED)
+    assert max(worst.values()) < 3e-5
     noted = record.diagnostics
     for gas in ("co2", "h2o"):
         assert noted[f"lag_{gas}_s"] == pytest.approx(reference[f"{gas}_time_lag"], abs=1e-9)
         assert noted[f"lag_{gas}_nominal"] == reference[f"{gas}_def_timelag"]
     assert [noted[f"spikes_{name}"] for name in SPIKES] == [reference[f"{name}_spikes"] for name in SPIKES]
+    ours, theirs = flags(record, reference)
+    assert ours == theirs
+
+
+def test_forest_published_fluxes():
+    """Another sonic, tall forest, closed path at 20 Hz."""
+    start = datetime(2019, 7, 30, 11, 30, tzinfo=UTC)
+    path = HALFHOUR / "dehoh20hz" / "raw" / "DE-HoH_EC_201907301200_v01.csv.gz"
+    samples = read_csv(path, start, 50_000_000)
+    record = process(samples, station("forest"), start)
+    (reference,) = read_results(HALFHOUR / "dehoh20hz" / "express.csv")
+    worst = differences(record, reference, RAW | STATE | FACTORS | CORRECTED)
+    assert max(worst.values()) < 3e-5
+    assert [record.diagnostics[f"lag_{gas}_s"] for gas in ("co2", "h2o")] == pytest.approx([0.15, 0.2])
     ours, theirs = flags(record, reference)
     assert ours == theirs
