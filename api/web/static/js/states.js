@@ -56,10 +56,9 @@ export function showAge(target, newest, state, age, station) {
   const data = gettext("(data of {time})", { time });
   target.replaceChildren(
     stateMark(state),
-    element("span", { class: "age-text" }, gettext("last message {age}", { age: ageText(age) })),
+    element("span", { class: `age-text ${state}` }, state === "ok" ? "" : `${stateText(state)}, `, gettext("last message {age}", { age: ageText(age) })),
     element("span", { class: "quiet" }, ` ${data}`),
   );
-  target.title = stateText(state);
 }
 
 /** Counts ages from the server's clock: the reader's may be wrong. */

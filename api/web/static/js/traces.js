@@ -100,7 +100,7 @@ function rawTrace(/** @type {HTMLElement} */ parent, /** @type {Stream} */ strea
 function readingSeries(/** @type {HTMLElement} */ parent, /** @type {Stream} */ stream, /** @type {import("./period.js").Period} */ period) {
   const figure = new Figure(parent, {
     name: stream.name, title: "", caption: "", height: 180, axis: "",
-    series: [{ stroke: colour("accent"), width: 1, points: { show: (/** @type {any} */ u) => u.data[0].length < 80, size: 4 } }],
+    series: [{ stroke: colour("accent"), width: 1, points: { show: true, size: 4, filter: lonely } }],
     hover: () => [],
     sync: "period",
     select: (from, to) => period.choose([from, to]),
@@ -140,6 +140,14 @@ function readingSeries(/** @type {HTMLElement} */ parent, /** @type {Stream} */ 
   const follow = throttle(load, 2 * FOLLOW);
   change();
   return { name: stream.name, refresh: follow, follow: () => period.follows && follow() };
+}
+
+/** Which values need a point to be seen: those without a neighbour, or all where there are few. */
+function lonely(/** @type {any} */ u, /** @type {number} */ series) {
+  /** @type {(number|null)[]} */
+  const values = u.data[series];
+  const has = (/** @type {number} */ i) => (values[i] ?? null) !== null;
+  return [...values.keys()].filter((i) => has(i) && (values.length < 80 || !(has(i - 1) || has(i + 1))));
 }
 
 /** Time just after a stream's newest data, null if it never sent. [s] */
