@@ -295,11 +295,18 @@ def _json(raw: dict[str, Any]) -> bytes:
 def _config_error(file: str, error: ValidationError) -> ConfigError:
     """Turn pydantic's complaints into ours: the first is told, the others are counted.
 
-    An unknown key comes first: it is mostly the misspelt form of one that is then missing.
+    A list of which no item is valid is called too short, too: that says nothing new. An unknown key comes first: it is
+    mostly the misspelt form of one that is then missing.
     """
-    first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    complaints = error.errors()
+    inner = [one for one in complaints if not any(_is_inside(other["loc"], one["loc"]) for other in complaints)]
+    first, *others = sorted(inner, key=lambda one: one["type"] != "extra_forbidden")
     key, expected, got = _explain(first)
     return ConfigError(file, key, expected, f"{got} (and {len(others)} more)" if others else got)
+
+
+def _is_inside(place: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(place) > len(outer) and place[: len(outer)] == outer
 
 
 def _explain(complaint: ErrorDetails) -> tuple[str, str, str]:

@@ -15,6 +15,8 @@ from core.errors import FluxTowerError
 from core.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from core.store import Store
 
 app = typer.Typer(
@@ -169,7 +171,6 @@ def demo(once: Annotated[bool, typer.Option(help="End after checking what is sho
 @app.command()
 def variables() -> None:
     """List the known variables with unit, limits and words."""
-    from rich.console import Console
     from rich.table import Table
 
     from core.variables import VARIABLES, units_for
@@ -178,13 +179,12 @@ def variables() -> None:
     for one in VARIABLES.values():
         others = ", ".join(unit for unit in units_for(one.name) if unit != one.unit)
         table.add_row(one.name, one.unit, others, f"{one.low:g} .. {one.high:g}", one.en, one.zh)
-    Console().print(table)
+    _print(table)
 
 
 @app.command()
 def settings() -> None:
     """List the settings with their values and environment variables."""
-    from rich.console import Console
     from rich.table import Table
 
     values = read_settings()
@@ -193,7 +193,7 @@ def settings() -> None:
         value = getattr(values, name)
         secret = name in ("dsn", "broker", "grafana_token") and value is not None
         table.add_row(f"FLUXTOWER_{name.upper()}", "(set)" if secret else str(value), field.description)
-    Console().print(table)
+    _print(table)
 
 
 @station_app.command()
@@ -218,7 +218,6 @@ def add(files: StationFiles) -> None:
 @station_app.command("list")
 def list_stations() -> None:
     """List the registered stations."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("id", "name", "latitude", "longitude", "streams", "configuration", "since (UTC)")
@@ -230,20 +229,19 @@ def list_stations() -> None:
             table.add_row(
                 who.id, who.name, f"{who.latitude:g}", f"{who.longitude:g}", streams, row.config_sha256[:12], since
             )
-    Console().print(table)
+    _print(table)
 
 
 @reject_app.command("list")
 def list_rejects(limit: Annotated[int, typer.Option(help="How many of the newest.", min=1)] = 20) -> None:
     """List the newest messages that were refused, with the reason."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("id", "received (UTC)", "topic", "bytes", "reason")
     with _open_store(read_settings()) as store:
         for row in store.rejects(limit):
             table.add_row(str(row.id), f"{row.received:%Y-%m-%d %H:%M:%S}", row.topic, str(row.size), row.reason)
-    Console().print(table)
+    _print(table)
 
 
 @grafana_app.command()
@@ -252,6 +250,14 @@ def push() -> None:
     import dashboards
 
     dashboards.push(read_settings())
+
+
+def _print(table: Table) -> None:
+    """Print a table, as wide as it needs to be where no terminal limits it."""
+    from rich.console import Console
+
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table)
 
 
 def _open_store(settings: Settings) -> Store:

@@ -56,14 +56,16 @@ def send_simulation(
         publish(publisher, sent, station.id, days, days_since(start), speed)
 
 
-def file_records(station: Station, files: Iterable[Path], stream: str) -> Iterator[SampleBlock | Reading]:
+def file_records(
+    station: Station, files: Iterable[Path], stream: str, block_seconds: float = 10.0
+) -> Iterator[SampleBlock | Reading]:
     """Read TOA5 files, given in the order of time, one after another as records of one stream."""
     tables = (toa5.read(file) for file in files)
     if stream in station.streams and station.streams[stream].kind == "reading":
         for table in tables:
             yield from readings(table, station, stream)
     else:
-        yield from _join(block for table in tables for block in blocks(table, station, stream))
+        yield from _join(block for table in tables for block in blocks(table, station, stream, block_seconds))
 
 
 def publish(

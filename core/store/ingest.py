@@ -173,7 +173,7 @@ def _insert_readings(connection: Connection, readings: Mapping[Key, Reading]) ->
 
 
 def _json_floats(values: Iterable[float]) -> list[float | str]:
-    return [value if np.isfinite(value) else "NaN" for value in values]
+    return [float(value) if np.isfinite(value) else "NaN" for value in values]
 
 
 def _row_key(row: Mapping[str, object]) -> Key:

@@ -7,8 +7,19 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from core.station import parse_station, read_station
-from fluxcalc.halfhour import check_methods
+from core.station import (
+    Analyzer,
+    Channel,
+    Flux,
+    Identity,
+    Methods,
+    Site,
+    Sonic,
+    Stream,
+    parse_station,
+    read_station,
+)
+from fluxcalc.halfhour import REGISTRIES, check_methods
 from tests.core.test_store import STATION
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -94,3 +105,18 @@ def test_defaults_of_displacement_and_roughness_follow_the_canopy() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "deploy" / "demo" / "stations").glob("*.toml")), ids=lambda p: p.name)
 def test_the_example_stations_are_valid(path: Path) -> None:
     check_methods(read_station(path), path.name)
+
+
+def test_every_key_and_every_method_is_documented() -> None:
+    text = (ROOT / "docs" / "guide" / "station.md").read_text(encoding="utf-8")
+    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods)
+    keys = {key for part in parts for key in part.model_fields}
+    assert [
+        key for key in sorted(keys) if f"`{key}`" not in text and f".{key}`" not in text and f"{key} =" not in text
+    ] == [
+        "methods"  # a part of its own: [flux.methods]
+    ]
+    for step, registry in REGISTRIES.items():
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| `{step}` "))
+        assert sorted(row.split("`")[3::2]) == sorted(registry)
+        assert row.split("`")[3] == Methods.model_fields[step].default

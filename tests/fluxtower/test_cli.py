@@ -1,0 +1,103 @@
+"""The command line: clear messages and exit statuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.records import SampleBlock
+from core.settings import Settings
+from core.station import read_station
+from core.store import Store
+from fluxtower.sending import file_records
+from ingest.files import toa5
+from ingest.replay import blocks
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEMO = ROOT / "deploy" / "demo"
+
+
+def fluxtower(*arguments: str | Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fluxtower", *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_help_lists_the_commands() -> None:
+    text = fluxtower("--help").stdout
+    assert all(command in text for command in ("up", "status", "demo", "station", "replay", "reject", "grafana"))
+
+
+def test_the_example_stations_check() -> None:
+    result = fluxtower("station", "check", *sorted((DEMO / "stations").glob("*.toml")))
+    assert result.returncode == 0
+    assert result.stdout.count(": valid") == 2
+
+
+def test_a_wrong_unit_names_file_key_expected_and_got(tmp_path: Path) -> None:
+    text = (DEMO / "stations" / "us-orchard.toml").read_text(encoding="utf-8")
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(text.replace('unit = "deg C"', 'unit = "deg F"'), encoding="utf-8")
+    result = fluxtower("station", "check", wrong)
+    assert result.returncode == 1
+    assert result.stderr == f"error: {wrong}: stream[0].channels[3].unit: expected one of K, deg C, got 'deg F'\n"
+
+
+def test_a_setting_out_of_range_is_one_line() -> None:
+    result = fluxtower("settings", environment={"FLUXTOWER_DB_PORT": "no"})
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: environment: FLUXTOWER_DB_PORT: expected")
+
+
+def test_no_broker_is_a_message_with_a_remedy(environment_without_servers: dict[str, str]) -> None:
+    files = sorted((DEMO / "data").glob("*.gz"))
+    result = fluxtower(
+        "replay", *files, "--station", DEMO / "stations" / "us-orchard.toml", environment=environment_without_servers
+    )
+    assert result.returncode == 1
+    assert "no MQTT broker answers at 127.0.0.1:1" in result.stderr
+    assert "fluxtower up" in result.stderr
+
+
+def test_no_database_is_a_message(environment_without_servers: dict[str, str]) -> None:
+    result = fluxtower("station", "list", environment=environment_without_servers)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def environment_without_servers() -> dict[str, str]:
+    return {"FLUXTOWER_BROKER": "mqtt://127.0.0.1:1", "FLUXTOWER_DSN": "postgresql://x@127.0.0.1:1/x"}
+
+
+@pytest.mark.integration
+def test_stations_are_added_listed_and_their_season_filled(
+    settings: Settings, store: Store, environment: dict[str, str]
+) -> None:
+    added = fluxtower("station", "add", DEMO / "stations" / "us-orchard.toml", environment=environment)
+    assert added.returncode == 0, added.stderr
+    assert store.station("us-orchard").config_sha256[:12] in added.stdout
+    assert "us-orchard" in fluxtower("station", "list", environment=environment).stdout
+    assert "there are no fluxes yet" in fluxtower("season", "us-orchard", environment=environment).stdout
+    unknown = fluxtower("season", "nowhere", environment=environment)
+    assert unknown.returncode == 1
+    assert "unknown station 'nowhere'" in unknown.stderr
+    assert "reason" in fluxtower("reject", "list", environment=environment).stdout
+
+
+def test_a_block_over_the_border_of_two_files_stays_whole() -> None:
+    station = read_station(DEMO / "stations" / "us-orchard.toml")
+    files = sorted((DEMO / "data").glob("*.gz"))
+    apart = [block for file in files for block in blocks(toa5.read(file), station, "ec", 11.0)]
+    starts = [block.start_ns for block in apart]
+    (border,) = {start for start in starts if starts.count(start) == 2}  # 900 s is no multiple of 11 s
+    whole = [block for block in file_records(station, files, "ec", 11.0) if isinstance(block, SampleBlock)]
+    assert [block.start_ns for block in whole] == sorted(set(starts))
+    assert [block.seq for block in whole] == list(range(len(whole)))
+    joined = next(block for block in whole if block.start_ns == border)
+    assert np.isfinite(joined.samples).all()
+    assert not any(np.isfinite(block.samples).all() for block in apart if block.start_ns == border)
