@@ -157,6 +157,10 @@ class Methods(_Part):
     quality: str = "mauder_foken_2004"
 
 
+class Options(_Part):
+    """Numbers that a method of the half-hour needs; unset ones take the method's own default."""
+
+
 class Flux(_Part):
     """How half-hours are made."""
 
@@ -166,6 +170,7 @@ class Flux(_Part):
     lateness_seconds: float = Field(60.0, ge=0, le=7 * 86400, description="how long to wait for late samples")
     max_missing_percent: float = Field(10.0, ge=0, le=100)
     methods: Methods = Methods()
+    options: Options = Options()
 
     @field_validator("averaging_minutes")
     @classmethod

@@ -135,6 +135,8 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("FC", "umol m-2 s-1", -100, 100, "CO2 flux, positive upward", "CO2 通量"),
     Variable("FH2O", "mmol m-2 s-1", -20, 50, "water vapour flux, positive upward", "水汽通量"),
     Variable("SC", "umol m-2 s-1", -100, 100, "CO2 storage change below the sensor", "CO2 储存项"),
+    Variable("SH", "W m-2", -200, 200, "heat storage change in the air below the sensor", "感热储存项"),
+    Variable("SLE", "W m-2", -200, 200, "latent heat storage change in the air below the sensor", "潜热储存项"),
     Variable(
         "NEE", "umol m-2 s-1", -100, 100, "net ecosystem exchange of CO2, negative = uptake", "净生态系统 CO2 交换"
     ),
@@ -145,6 +147,9 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("V_SIGMA", "m s-1", 0, 20, "standard deviation of wind across the mean wind", "横风向风速标准差"),
     Variable("W_SIGMA", "m s-1", 0, 10, "standard deviation of vertical wind", "垂直风速标准差"),
     Variable("TKE", "m2 s-2", 0, 100, "turbulent kinetic energy", "湍流动能"),
+    Variable("FETCH_MAX", "m", 0, 1e5, "distance upwind of the largest footprint contribution", "通量足迹峰值距离"),
+    Variable("FETCH_70", "m", 0, 1e5, "distance upwind within which 70 % of the flux arises", "70 % 通量足迹距离"),
+    Variable("FETCH_90", "m", 0, 1e5, "distance upwind within which 90 % of the flux arises", "90 % 通量足迹距离"),
     Variable("TAU_SSITC_TEST", "1", 0, 2, "quality of TAU: 0 good, 1 usable, 2 bad", "动量通量质量标记"),
     Variable("H_SSITC_TEST", "1", 0, 2, "quality of H: 0 good, 1 usable, 2 bad", "感热通量质量标记"),
     Variable("LE_SSITC_TEST", "1", 0, 2, "quality of LE: 0 good, 1 usable, 2 bad", "潜热通量质量标记"),
@@ -156,6 +161,7 @@ FLUX_COLUMNS: tuple[str, ...] = (
     *("TAU_SSITC_TEST", "H_SSITC_TEST", "LE_SSITC_TEST", "FC_SSITC_TEST"),
     *("MO_LENGTH", "ZL", "WS", "WS_MAX", "WD", "T_SONIC", "TA", "PA", "RH", "VPD", "CO2", "H2O", "CO2_MIXING_RATIO"),
     *("H2O_MIXING_RATIO", "U_SIGMA", "V_SIGMA", "W_SIGMA", "T_SONIC_SIGMA", "TKE"),
+    *("FETCH_MAX", "FETCH_70", "FETCH_90", "SC", "SH", "SLE"),
 )
 """What a half-hour publishes, in order; each is a column of the table ``flux`` in lower case."""
 

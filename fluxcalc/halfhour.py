@@ -18,6 +18,7 @@ from fluxcalc.covariance import compute_covariances
 from fluxcalc.density import DENSITY, correct_density
 from fluxcalc.despike import DESPIKING, despike
 from fluxcalc.detrend import DETRENDING, detrend
+from fluxcalc.fits import NOTHING_FITTED, Fits
 from fluxcalc.fluxes import compute_raw_fluxes, judge_stability
 from fluxcalc.frame import complete_wind
 from fluxcalc.interval import HalfHour, Meteorology, Step, flux_of
@@ -65,7 +66,12 @@ REGISTRIES: Mapping[str, Mapping[str, Step]] = {
 
 
 def process(
-    samples: Samples, station: Station, start: datetime, *, meteorology: Meteorology | None = None
+    samples: Samples,
+    station: Station,
+    start: datetime,
+    *,
+    meteorology: Meteorology | None = None,
+    fits: Fits = NOTHING_FITTED,
 ) -> FluxRecord:
     """Compute the fluxes of one averaging interval.
 
@@ -79,6 +85,8 @@ def process(
         Start of the interval, UTC; its length is ``flux.averaging_minutes``.
     meteorology : Meteorology, optional
         Means of slow sensors over the interval.
+    fits : Fits, optional
+        What was fitted over a longer period, for the methods that need it.
 
     Returns
     -------
@@ -92,7 +100,7 @@ def process(
         A step failed in a way that it should not.
     """
     end = start + timedelta(minutes=flux_of(station).averaging_minutes)
-    half = HalfHour(start, end, samples, meteorology or Meteorology())
+    half = HalfHour(start, end, samples, meteorology or Meteorology(), fits)
     for step in HALF_HOUR_STEPS:
         try:
             half = step(half, station)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from core.records import FloatArray, Samples
 from core.station import Flux, Station
+from fluxcalc.fits import NOTHING_FITTED, Fits
 
 GasKind = Literal["density", "fraction", "ratio"]
 GASES = ("co2", "h2o")
@@ -106,6 +107,8 @@ class HalfHour:
         As stored: the sender's channels and units.
     meteorology : Meteorology
         Means of slow sensors.
+    fits : Fits
+        What was fitted over a longer period.
     dt : float
         Time between samples. [s]
     series : mapping of str to ndarray, shape (n,), float64
@@ -142,6 +145,7 @@ class HalfHour:
     end: datetime
     samples: Samples
     meteorology: Meteorology
+    fits: Fits = NOTHING_FITTED
     dt: float = math.nan
     series: Mapping[str, FloatArray] = field(default_factory=dict)
     kinds: Mapping[str, GasKind] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from core.station import (
     Flux,
     Identity,
     Methods,
+    Options,
     Site,
     Sonic,
     Stream,
@@ -109,12 +110,13 @@ def test_the_example_stations_are_valid(path: Path) -> None:
 
 def test_every_key_and_every_method_is_documented() -> None:
     text = (ROOT / "docs" / "guide" / "station.md").read_text(encoding="utf-8")
-    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods)
+    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods, Options)
     keys = {key for part in parts for key in part.model_fields}
     assert [
         key for key in sorted(keys) if f"`{key}`" not in text and f".{key}`" not in text and f"{key} =" not in text
     ] == [
-        "methods"  # a part of its own: [flux.methods]
+        "methods",  # parts of their own: [flux.methods], [flux.options]
+        "options",
     ]
     for step, registry in REGISTRIES.items():
         (row,) = (line for line in text.splitlines() if line.startswith(f"| `{step}` "))

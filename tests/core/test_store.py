@@ -181,8 +181,13 @@ def test_recomputing_keeps_the_old_result_in_the_history(tower: Store) -> None:
 
 def test_the_flux_table_has_the_columns_of_the_variables_table(store: Store) -> None:
     with psycopg.connect(store.dsn) as connection:
-        columns = [d.name for d in connection.execute("SELECT * FROM flux LIMIT 0").description or ()]
-    assert columns[3 : 3 + len(FLUX_COLUMNS)] == [name.lower() for name in FLUX_COLUMNS]
+        tables = [
+            {column.name for column in connection.execute(f"SELECT * FROM {table} LIMIT 0").description or ()}
+            for table in ("flux", "flux_history", "v_flux")
+        ]
+    others = {"time", "ends", "station", "reasons", "diagnostics", "config_sha256", "code_version", "computed"}
+    expected = {name.lower() for name in FLUX_COLUMNS} | others
+    assert tables == [expected | {"revision"}, expected | {"revision", "replaced"}, expected]
 
 
 def test_a_run_is_stale_only_when_fluxes_are_newer(tower: Store) -> None:

@@ -177,7 +177,9 @@ WHERE station = %(station)s AND time = %(time)s;
 
 -- name: keep_old_flux
 INSERT INTO flux_history
-SELECT f.*, now() FROM flux f WHERE f.station = %(station)s AND f.time = %(time)s AND f.revision <= %(revision)s;
+SELECT old.* FROM flux f,
+    LATERAL jsonb_populate_record(NULL::flux_history, to_jsonb(f) || jsonb_build_object('replaced', now())) AS old
+WHERE f.station = %(station)s AND f.time = %(time)s AND f.revision <= %(revision)s;
 
 -- name: delete_old_flux
 DELETE FROM flux WHERE station = %(station)s AND time = %(time)s AND revision <= %(revision)s;

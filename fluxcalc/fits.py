@@ -1,0 +1,60 @@
+"""What is fitted over a long period and then applied to each half-hour: planes, lags, spectral constants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneSector:
+    """The plane of the mean streamlines for wind from one sector: w = b0 + b1 u + b2 v in the sonic's frame.
+
+    Attributes
+    ----------
+    start, end : float
+        Sector of the wind's direction in the sonic's frame, [start, end); may lie over 0. [deg]
+    b0 : float
+        [m s-1]
+    b1, b2 : float
+        [1]
+    """
+
+    start: float
+    end: float
+    b0: float
+    b1: float
+    b2: float
+
+
+@dataclass(frozen=True, slots=True)
+class LagWindow:
+    """Nominal, earliest and latest lag of a gas, for water vapour by class of relative humidity. [s]"""
+
+    nominal: float
+    earliest: float
+    latest: float
+    humidity: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """The fits in force; empty where nothing was fitted.
+
+    Attributes
+    ----------
+    planes : tuple of PlaneSector
+        For ``rotation = "planar_fit"``.
+    lags : mapping of str to tuple of LagWindow
+        Gas -> windows, for ``lag = "optimised"``.
+    cutoffs : mapping of str to tuple of (float, float, float)
+        Gas -> (lowest RH [1], highest RH [1], cut-off frequency [Hz]) of the low-pass filter that an analyser and its
+        tube are, for the in-situ spectral methods.
+    """
+
+    planes: tuple[PlaneSector, ...] = ()
+    lags: Mapping[str, tuple[LagWindow, ...]] = field(default_factory=dict)
+    cutoffs: Mapping[str, tuple[tuple[float, float, float], ...]] = field(default_factory=dict)
+
+
+NOTHING_FITTED = Fits()
