@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
 
 from core.constants import M_H2O, R_DRY, R_UNIVERSAL, R_VAPOUR, SONIC_HUMIDITY, ZERO_CELSIUS
+from core.records import FloatArray
 from core.station import Station
 from fluxcalc.interval import GASES, Air, HalfHour
 from fluxcalc.kernels.statistics import moments
 
 SEA_LEVEL_PRESSURE = 101.3e3  # [Pa]
 SCALE_HEIGHT = 8200.0  # [m]
+
+T = TypeVar("T", float, FloatArray)
 
 
 def choose_sensors(half: HalfHour, station: Station) -> HalfHour:
@@ -89,9 +95,10 @@ def moist_air(temperature: float, sonic: float, pressure: float, water: float, t
     )
 
 
-def saturation_pressure(temperature: float) -> float:
-    """Return the saturation vapour pressure over water at a temperature in K. [Pa]"""
-    return math.exp(77.345 + 0.0057 * temperature - 7235.0 / temperature) / math.pow(temperature, 8.2)
+def saturation_pressure(temperature: T) -> T:
+    """Return the saturation vapour pressure over water [Pa] at a temperature, or at an ndarray of them [K]."""
+    pressure: T = np.exp(77.345 + 0.0057 * temperature - 7235.0 / temperature) / temperature**8.2
+    return pressure
 
 
 def _state(temperature: float, sonic: float, pressure: float, molar_volume: float, vapour_density: float) -> Air:

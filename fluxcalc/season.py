@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
+from core.records import PRODUCT_COLUMNS, UTC_TIME
 from fluxcalc.gapfill import UNFILLED, fill_mds
 
 SeasonStep = Callable[[pl.DataFrame], pl.DataFrame]
@@ -20,18 +21,6 @@ DRIVERS = ("SW_IN", "TA", "VPD")
 WORST_FLAG = 1  # Mauder & Foken: 2 is not to be used
 METHODS = {"storage": "none", "filter": "ssitc_below_2", "gapfill": "mds_reddyproc"}
 """What a run of this season says about itself."""
-
-TIME = pl.Datetime("us", "UTC")
-PRODUCT: dict[str, pl.DataType | type[pl.DataType]] = {
-    "start": TIME,
-    "NEE": pl.Float64,
-    "NEE_F": pl.Float64,
-    "NEE_F_QC": pl.Int64,
-    "NEE_F_SD": pl.Float64,
-    "NEE_F_N": pl.Int64,
-    "NEE_F_METHOD": pl.Int64,
-    "NEE_F_WINDOW": pl.Int64,
-}
 
 
 def provisional_season(
@@ -52,10 +41,10 @@ def provisional_season(
     Returns
     -------
     pl.DataFrame
-        Columns of ``PRODUCT`` from the first interval to the last. What cannot be filled is null, with null quality.
+        ``PRODUCT_COLUMNS`` from the first interval to the last. What cannot be filled is null, with null quality.
     """
     if fluxes.is_empty():
-        return pl.DataFrame(schema=PRODUCT)
+        return pl.DataFrame(schema=PRODUCT_COLUMNS)
     steps: tuple[SeasonStep, ...] = (
         partial(lay_on_grid, averaging_minutes=averaging_minutes),
         partial(add_drivers, drivers=drivers, averaging_minutes=averaging_minutes),
@@ -65,16 +54,16 @@ def provisional_season(
     season = fluxes
     for step in steps:
         season = step(season)
-    return season.select(pl.col(name).cast(dtype) for name, dtype in PRODUCT.items())
+    return season.select(pl.col(name).cast(dtype) for name, dtype in PRODUCT_COLUMNS.items())
 
 
 def lay_on_grid(fluxes: pl.DataFrame, *, averaging_minutes: int) -> pl.DataFrame:
     """Put intervals on a regular grid from the first to the last; the later row of two for one interval wins."""
     step = timedelta(minutes=averaging_minutes)
-    rows = fluxes.with_columns(pl.col("start").cast(TIME).dt.truncate(step))
+    rows = fluxes.with_columns(pl.col("start").cast(UTC_TIME).dt.truncate(step))
     rows = rows.unique("start", keep="last", maintain_order=True)
     first, last = rows.select(pl.col("start").min().alias("first"), pl.col("start").max().alias("last")).row(0)
-    grid = pl.DataFrame({"start": pl.datetime_range(first, last, step, eager=True).cast(TIME)})
+    grid = pl.DataFrame({"start": pl.datetime_range(first, last, step, eager=True).cast(UTC_TIME)})
     return grid.join(rows, on="start", how="left", maintain_order="left")
 
 
@@ -85,7 +74,7 @@ def add_drivers(season: pl.DataFrame, *, drivers: pl.DataFrame | None, averaging
         step = timedelta(minutes=averaging_minutes)
         present = [name for name in DRIVERS if name in drivers.columns]
         means = (
-            drivers.with_columns(pl.col("start").cast(TIME).dt.truncate(step))
+            drivers.with_columns(pl.col("start").cast(UTC_TIME).dt.truncate(step))
             .group_by("start")
             .agg(pl.col(present).cast(pl.Float64).fill_nan(None).mean())
         )

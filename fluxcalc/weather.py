@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import polars as pl
 
 from core.constants import ZERO_CELSIUS
 from core.station import Channel, Stream
 from core.variables import convert, variable
+from fluxcalc.air import saturation_pressure
 from fluxcalc.interval import Meteorology
 
 WEATHER = ("TA", "RH", "PA", "SW_IN", "VPD")
@@ -37,7 +39,7 @@ def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
         values = pl.lit(None, pl.Float64) if channel is None else _believed(channel, stream.channel_index[channel.name])
         columns.append(values.alias(name))
     frame = readings.select(pl.col("time").alias("start"), *columns)
-    return frame.with_columns(pl.coalesce("VPD", _vapour_pressure_deficit()))
+    return frame.with_columns(pl.coalesce("VPD", _vapour_pressure_deficit(frame)))
 
 
 def mean_meteorology(frame: pl.DataFrame) -> Meteorology:
@@ -60,8 +62,8 @@ def _believed(channel: Channel, index: int) -> pl.Expr:
     return pl.when(~suspect).then(pl.col(channel.name).fill_nan(None) * factor + offset)
 
 
-def _vapour_pressure_deficit() -> pl.Expr:
-    """Saturation deficit from TA and RH, with the saturation pressure that the half-hour uses. [hPa]"""
-    kelvin = pl.col("TA") + ZERO_CELSIUS
-    saturation = (77.345 + 0.0057 * kelvin - 7235.0 / kelvin).exp() / kelvin.pow(8.2)
-    return saturation / 100.0 * (1.0 - (pl.col("RH") / 100.0).clip(0.0, 1.0))
+def _vapour_pressure_deficit(frame: pl.DataFrame) -> pl.Series:
+    """Saturation deficit from TA and RH. [hPa]"""
+    saturation = saturation_pressure(frame["TA"].to_numpy() + ZERO_CELSIUS)
+    humidity = np.clip(frame["RH"].to_numpy() / 100.0, 0.0, 1.0)
+    return pl.Series("VPD", saturation * (1.0 - humidity) / 100.0).fill_nan(None)

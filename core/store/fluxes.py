@@ -10,9 +10,8 @@ from datetime import datetime
 import orjson
 import polars as pl
 
-from core.records import FluxRecord
+from core.records import UTC_TIME, FluxRecord
 from core.store.database import Database, Row, sql
-from core.store.readback import UTC_TIME
 from core.store.stations import get_station
 from core.variables import FLUX_COLUMNS
 

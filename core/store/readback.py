@@ -11,11 +11,9 @@ import polars as pl
 
 from core.clock import to_ns
 from core.errors import StoreError
-from core.records import FloatArray, Samples
+from core.records import UTC_TIME, FloatArray, Samples
 from core.store.database import Database, Row, sql
 from core.store.stations import StreamRow, get_station, get_streams
-
-UTC_TIME = pl.Datetime("us", "UTC")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,9 @@ import polars as pl
 from psycopg.types.json import Json
 
 from core.errors import StoreError
+from core.records import PRODUCT_COLUMNS
 from core.store.database import Database, sql
-from core.store.readback import UTC_TIME
 from core.store.stations import get_station
-
-PRODUCT_COLUMNS: dict[str, type[pl.DataType]] = {
-    "NEE": pl.Float64,
-    "NEE_F": pl.Float64,
-    "NEE_F_QC": pl.Int64,
-    "NEE_F_SD": pl.Float64,
-    "NEE_F_N": pl.Int64,
-    "NEE_F_METHOD": pl.Int64,
-    "NEE_F_WINDOW": pl.Int64,
-}
 
 
 def put_run(
@@ -35,7 +25,7 @@ def put_run(
     started: datetime,
     product: pl.DataFrame,
 ) -> int:
-    """Store a run with its half-hours (``start`` and ``PRODUCT_COLUMNS``) in one transaction; return its id.
+    """Store a run with its half-hours (``PRODUCT_COLUMNS``) in one transaction; return its id.
 
     ``started`` is the time before the inputs were read: fluxes computed since make the run stale.
     """
@@ -53,18 +43,19 @@ def put_run(
             raise StoreError(f"a run of {station} could not be stored")
         number = int(row["id"])
         with connection.cursor() as cursor, cursor.copy(sql("copy_product")) as copy:
-            for start, *values in product.select("start", *PRODUCT_COLUMNS).fill_nan(None).iter_rows():
+            for start, *values in product.select(*PRODUCT_COLUMNS).fill_nan(None).iter_rows():
                 copy.write_row((start, number, *values))
     return number
 
 
 def read_product(database: Database, station: str, start: datetime, end: datetime, kind: str) -> pl.DataFrame:
-    """Read the newest run's half-hours of [start, end): ``start``, the columns of ``PRODUCT_COLUMNS`` and ``run``."""
+    """Read the newest run's half-hours of [start, end): ``PRODUCT_COLUMNS`` and ``run``."""
     newest = database.row("newest_run", station=get_station(database, station).key, kind=kind)
     rows = database.rows("product", run=newest["id"], start=start, end=end) if newest else []
     number = newest["id"] if newest else None
-    records = [(row["time"], *(row[name.lower()] for name in PRODUCT_COLUMNS), number) for row in rows]
-    return pl.DataFrame(records, schema={"start": UTC_TIME, **PRODUCT_COLUMNS, "run": pl.Int64}, orient="row")
+    _, *names = PRODUCT_COLUMNS
+    records = [(row["time"], *(row[name.lower()] for name in names), number) for row in rows]
+    return pl.DataFrame(records, schema={**PRODUCT_COLUMNS, "run": pl.Int64}, orient="row")
 
 
 def stale_seasons(database: Database, seconds: float, kind: str) -> list[str]:

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fluxcalc.season import PRODUCT, provisional_season
+from core.records import PRODUCT_COLUMNS
+from fluxcalc.season import provisional_season
 from tests.fluxcalc.test_gapfill import weather
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
@@ -33,7 +34,7 @@ def test_bad_flags_and_lost_intervals_are_filled(minutes):
     fluxes = fluxes.with_columns(FC_SSITC_TEST=pl.Series(flags).fill_nan(None))
     sent = fluxes.with_row_index().filter(~pl.col("index").is_between(200, 219)).drop("index")
     product = provisional_season(sent.sample(fraction=1, shuffle=True, seed=1), drivers, averaging_minutes=minutes)
-    assert product.schema == PRODUCT
+    assert product.schema == PRODUCT_COLUMNS
     assert product["start"].to_list() == fluxes["start"].to_list()
     gaps = np.zeros(n, dtype=bool)
     gaps[100:120] = gaps[200:220] = gaps[145] = True
@@ -84,7 +85,7 @@ def test_infinite_and_undefined_fluxes_are_gaps():
 
 def test_no_fluxes_give_an_empty_product():
     fluxes, drivers = half_hours(days=1)
-    assert provisional_season(fluxes.head(0), drivers).schema == PRODUCT
+    assert provisional_season(fluxes.head(0), drivers).schema == PRODUCT_COLUMNS
 
 
 def test_one_half_hour_is_a_season():
