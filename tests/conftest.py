@@ -20,6 +20,14 @@ REFERENCE = Path(__file__).resolve().parent.parent.parent / "shared" / "referenc
 _numbers = itertools.count()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the tests marked ``figures`` printed."""
+    for report in terminalreporter.getreports("passed"):
+        if "figures" in report.keywords and report.capstdout:
+            terminalreporter.section(report.nodeid, sep="-")
+            terminalreporter.write_line(report.capstdout.rstrip())
+
+
 def free_port() -> int:
     """Return a loopback port that nothing listens on."""
     with socket.socket() as probe:

@@ -20,6 +20,7 @@ def column(table: pl.DataFrame, name: str) -> FloatArray:
     return table[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
+@pytest.mark.figures
 @needs_season
 @pytest.mark.parametrize("site", ["DE-Tha_1998", "DE-Geb_2004_2006"])
 def test_every_record_equals_reddyproc(site):

@@ -101,6 +101,7 @@ def orchard(period: int) -> FluxRecord:
     return process(read_toa5(path, start, 15, DT, stamps_end=True), station("orchard"), start)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("period", [0, 1])
 def test_orchard_uncorrected_fluxes_and_state(period):
     record, reference = orchard(period), orchard_results()[period]
@@ -108,16 +109,20 @@ def test_orchard_uncorrected_fluxes_and_state(period):
     assert max(worst.values()) < 5e-6
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("period", [0, 1])
 def test_orchard_published_fluxes(period):
     worst = differences(orchard(period), orchard_results()[period], FACTORS | CORRECTED)
     assert max(worst.values()) < 5e-6
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("period", [0, 1])
 def test_orchard_angles_lags_spikes_and_flags(period):
     record, reference = orchard(period), orchard_results()[period]
     noted = record.diagnostics
+    for ours, theirs in (("yaw_deg", "yaw"), ("pitch_deg", "pitch"), ("lag_co2_s", "co2_time_lag")):
+        print(f"{record.start:%H:%M}  {theirs:20s} {noted[ours]:16.8g} {reference[theirs]:16.8g}")
     assert noted["yaw_deg"] == pytest.approx(reference["yaw"], abs=1e-5)
     assert noted["pitch_deg"] == pytest.approx(reference["pitch"], abs=1e-5)
     assert [round(noted[f"lag_{gas}_s"], 9) for gas in ("co2", "h2o")] == [-0.15, -0.15]
@@ -166,6 +171,8 @@ def test_synthetic_published_fluxes(number):
     worst = differences(record, reference, RAW | STATE | FACTORS | CORRECTED)
     assert max(worst.values()) < 1e-5
     noted = record.diagnostics
+    for ours, theirs in (("yaw_deg", "yaw"), ("pitch_deg", "pitch"), ("lag_co2_s", "co2_time_lag")):
+        print(f"{record.start:%H:%M}  {theirs:20s} {noted[ours]:16.8g} {reference[theirs]:16.8g}")
     assert noted["yaw_deg"] == pytest.approx(reference["yaw"], abs=1e-5)
     assert noted["pitch_deg"] == pytest.approx(reference["pitch"], abs=1e-5)
     for gas in ("co2", "h2o"):

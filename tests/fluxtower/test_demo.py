@@ -52,6 +52,7 @@ def pids(settings: Settings) -> dict[str, int]:
     return {}
 
 
+@pytest.mark.figures
 def test_the_demo_recovers_from_kills_and_stores_exactly_what_was_sent(own: Settings) -> None:
     demo = start_demo(own)
     assert demo.stdout is not None
