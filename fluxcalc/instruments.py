@@ -14,24 +14,30 @@ class Sensor(NamedTuple):
     path : float
         Length over which it averages. [m]
     tau : float
-        Time constant of its first-order response. [s]
+        Time constant of its first-order response, with an allowance for what makes a station slower. [s]
+    width : float
+        The horizontal part of a sonic's path, or the diameter of an analyser's beam or cell. [m]
+    signal_tau : float or None
+        Time constant of the signal alone; None where it is not known apart from ``tau``. [s]
     """
 
     path: float
     tau: float
+    width: float = 0.0
+    signal_tau: float | None = None
 
 
 SONICS: Mapping[str, Sensor] = {
-    "csat3": Sensor(0.115, 1 / 60),
-    "hs-": Sensor(0.125, 1 / 50),
-    "r3": Sensor(0.125, 1 / 50),
+    "csat3": Sensor(0.115, 1 / 60, 0.058),
+    "hs-": Sensor(0.125, 1 / 50, 0.0625),
+    "r3": Sensor(0.125, 1 / 50, 0.0625),
 }
 ANALYZERS: Mapping[str, Sensor] = {
-    "li-7200": Sensor(0.127, 0.1),
-    "li-7500": Sensor(0.127, 0.1),
+    "li-7200": Sensor(0.127, 0.1, 0.0127, 0.005),
+    "li-7500": Sensor(0.127, 0.1, 0.0095, 0.016),
 }
-DEFAULT_SONIC = Sensor(0.125, 1 / 50)
-DEFAULT_ANALYZER = Sensor(0.127, 0.1)
+DEFAULT_SONIC = Sensor(0.125, 1 / 50, 0.0625)
+DEFAULT_ANALYZER = Sensor(0.127, 0.1, 0.0095, 0.016)
 
 
 def find_sensor(model: str, table: Mapping[str, Sensor]) -> Sensor | None:

@@ -116,6 +116,13 @@ def pass_tube(
     Lenschow & Raupach (1991), doi:10.1029/91JD01437, for turbulent flow; Taylor (1953), doi:10.1098/rspa.1953.0139, for
     laminar flow; Sutherland's law for the viscosity
     """
+    loss = tube_loss(gas, length, diameter, flow, temperature, pressure)
+    response: FloatArray = np.exp(-loss * frequency**2)
+    return response
+
+
+def tube_loss(gas: str, length: float, diameter: float, flow: float, temperature: float, pressure: float) -> float:
+    """Return by how much a tube's response falls, -ln(response)/f^2; arguments as for ``pass_tube``. [s2]"""
     radius = diameter / 2.0
     speed = flow / (math.pi * radius**2)
     viscosity = 1.458e-6 * temperature**1.5 / (temperature + 110.4) * R_DRY * temperature / pressure  # [m2 s-1]
@@ -125,5 +132,4 @@ def pass_tube(
         loss = (math.pi * radius) ** 2 / (12.0 * diffusivity)  # [s]
     else:
         loss = 80.0 * reynolds**-0.125 * radius / speed  # [s]
-    response: FloatArray = np.exp(-loss * length / speed * frequency**2)
-    return response
+    return loss * length / speed
