@@ -82,8 +82,8 @@ def part_kept(frequency: float, tau: float, averaging: float, stability: float) 
     Massman (2000), doi:10.1016/S0168-1923(00)00164-7, without the terms of a recursive filter
     """
     exponent = 1.0 if stability > 0 else UNSTABLE_EXPONENT
-    slow = (2.0 * math.pi * frequency * averaging / 2.8) ** exponent
-    fast = (2.0 * math.pi * frequency * tau) ** exponent
+    slow = math.pow(2.0 * math.pi * frequency * averaging / 2.8, exponent)
+    fast = math.pow(2.0 * math.pi * frequency * tau, exponent)
     return slow / (slow + 1.0) * slow / (slow + fast) / (1.0 + fast)
 
 

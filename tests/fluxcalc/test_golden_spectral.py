@@ -13,7 +13,6 @@ from tests.fluxcalc.test_golden_halfhour import (
     CORRECTED,
     DT,
     FACTORS,
-    LOST_RECORDS,
     VARIANTS_FROM,
     alpine,
     alpine_results,

@@ -1,4 +1,4 @@
-"""Massman's formula: what it integrates exactly, how far it is from integrals elsewhere, limits of its time constants."""
+"""Massman's formula: what it integrates exactly, how far from integrals it is elsewhere, its time constants."""
 
 from __future__ import annotations
 
