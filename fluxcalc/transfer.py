@@ -125,7 +125,8 @@ def tube_loss(gas: str, length: float, diameter: float, flow: float, temperature
     """Return by how much a tube's response falls, -ln(response)/f^2; arguments as for ``pass_tube``. [s2]"""
     radius = diameter / 2.0
     speed = flow / (math.pi * radius**2)
-    viscosity = 1.458e-6 * math.pow(temperature, 1.5) / (temperature + 110.4) * R_DRY * temperature / pressure  # [m2 s-1]
+    dynamic = 1.458e-6 * math.pow(temperature, 1.5) / (temperature + 110.4)  # [Pa s]
+    viscosity = dynamic * R_DRY * temperature / pressure  # [m2 s-1]
     reynolds = speed * diameter / viscosity
     if reynolds < TURBULENT:
         diffusivity = DIFFUSIVITY[gas] * (101.325e3 / pressure) * math.pow(temperature / 273.15, 1.81)
