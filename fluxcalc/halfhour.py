@@ -99,6 +99,22 @@ def process(
     ProcessingError
         A step failed in a way that it should not.
     """
+    half = run_steps(samples, station, start, meteorology=meteorology, fits=fits)
+    try:
+        return build_record(half, station)
+    except Exception as error:
+        raise _failure(build_record.__name__, station, start, error) from error
+
+
+def run_steps(
+    samples: Samples,
+    station: Station,
+    start: datetime,
+    *,
+    meteorology: Meteorology | None = None,
+    fits: Fits = NOTHING_FITTED,
+) -> HalfHour:
+    """Take an interval through all steps, for those who want its series; as ``process``, which makes a record of it."""
     end = start + timedelta(minutes=flux_of(station).averaging_minutes)
     half = HalfHour(start, end, samples, meteorology or Meteorology(), fits)
     for step in HALF_HOUR_STEPS:
@@ -106,10 +122,7 @@ def process(
             half = step(half, station)
         except Exception as error:
             raise _failure(step.__name__, station, start, error) from error
-    try:
-        return build_record(half, station)
-    except Exception as error:
-        raise _failure(build_record.__name__, station, start, error) from error
+    return half
 
 
 def check_methods(station: Station, file: str) -> None:

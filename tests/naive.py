@@ -137,3 +137,24 @@ def marginal_sample(
         if len(values) >= 2:
             return mean(values), math.sqrt(variance(values, 1)), len(values), method, days
     return math.nan, math.nan, 0, 0, 0
+
+
+def cospectrum(x: Series, y: Series, dt: float, window: Series) -> list[float]:
+    """Return one-sided densities at 1/(n dt)...: amplitudes of the waves in both series behind a window."""
+    n = len(x)
+    power = sum(weight * weight for weight in window)
+
+    def amplitude(series: Series, k: int) -> complex:
+        middle = mean(series)
+        return sum(
+            (series[i] - middle)
+            * window[i]
+            * complex(math.cos(2 * math.pi * k * i / n), math.sin(2 * math.pi * k * i / n))
+            for i in range(n)
+        )
+
+    found = []
+    for k in range(1, n // 2 + 1):
+        both = (amplitude(x, k) * amplitude(y, k).conjugate()).real
+        found.append((1.0 if 2 * k == n else 2.0) * dt / power * both)
+    return found
