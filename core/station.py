@@ -160,6 +160,8 @@ class Methods(_Part):
 class Options(_Part):
     """Numbers that a method of the half-hour needs; unset ones take the method's own default."""
 
+    detrend_seconds: float | None = Field(default=None, ge=1, le=7200, description="time constant of detrending")
+
 
 class Flux(_Part):
     """How half-hours are made."""

@@ -10,10 +10,10 @@ import numpy as np
 from core.records import FloatArray
 from core.station import Analyzer, Station
 from fluxcalc.cospectra import momentum_cospectrum, scalar_cospectrum
+from fluxcalc.detrend import pass_detrending
 from fluxcalc.instruments import ANALYZERS, DEFAULT_ANALYZER, DEFAULT_SONIC, SONICS, Sensor, find_sensor
 from fluxcalc.interval import GASES, HalfHour
 from fluxcalc.transfer import (
-    pass_block_average,
     pass_first_order,
     pass_line,
     pass_separation,
@@ -45,7 +45,7 @@ def correct_analytically(half: HalfHour, station: Station, *, sensors: bool, ave
     station : Station
         Gives heights, models, separations and tubes.
     sensors, averaging : bool
-        Whether to give back what sensors lose (fast part), and what taking the mean away loses (slow part).
+        Whether to give back what sensors lose (fast part), and what taking the mean or a trend away loses (slow part).
 
     References
     ----------
@@ -58,9 +58,8 @@ def correct_analytically(half: HalfHour, station: Station, *, sensors: bool, ave
     n = FREQUENCIES * (station.measurement_height / wind)
     heat = scalar_cospectrum(n, stability) * WIDTHS
     momentum = momentum_cospectrum(n, stability) * WIDTHS
-    seconds = (half.end - half.start).total_seconds()
-    # each of the two members loses its mean
-    kept = pass_block_average(FREQUENCIES, seconds) ** 2 if averaging else np.ones_like(FREQUENCIES)
+    # each of the two members loses its mean, or its trend
+    kept = pass_detrending(FREQUENCIES, half, station) ** 2 if averaging else np.ones_like(FREQUENCIES)
     if not sensors:
         scalar = make_up(heat, kept)
         return replace(half, factors={"tau": make_up(momentum, kept), "h": scalar, "h2o": scalar, "co2": scalar})

@@ -39,6 +39,48 @@ def pass_block_average(frequency: FloatArray, averaging: float) -> FloatArray:
     return 1.0 - np.sinc(frequency * averaging) ** 2
 
 
+def pass_line_removed(frequency: FloatArray, length: float) -> FloatArray:
+    """Return what taking a straight line of least squares away leaves.
+
+    Parameters
+    ----------
+    frequency : ndarray, shape (n,)
+        Positive. [Hz]
+    length : float
+        Of the stretch through which the line goes. [s]
+
+    References
+    ----------
+    Rannik & Vesala (1999), doi:10.1023/A:1001840416858; Moncrieff et al. (2004), doi:10.1007/1-4020-2265-4_2
+    """
+    x = np.pi * frequency * length
+    sinc = np.sinc(frequency * length)
+    response: FloatArray = np.maximum(0.0, 1.0 - sinc**2 - 3.0 * ((sinc - np.cos(x)) / x) ** 2)
+    return response
+
+
+def pass_mean_removed(frequency: FloatArray, tau: float, dt: float) -> FloatArray:
+    """Return what taking a running mean away leaves.
+
+    The newest sample is part of the mean that is taken from it: even the fastest fluctuations lose exp(-dt/tau).
+
+    Parameters
+    ----------
+    frequency : ndarray, shape (n,)
+        [Hz]
+    tau : float
+        Time constant of the mean. [s]
+    dt : float
+        Time between samples. [s]
+
+    References
+    ----------
+    Rannik & Vesala (1999), doi:10.1023/A:1001840416858; Moncrieff et al. (2004), doi:10.1007/1-4020-2265-4_2
+    """
+    x = (2.0 * np.pi * tau * frequency) ** 2
+    return math.exp(-dt / tau) * x / (1.0 + x)
+
+
 def pass_first_order(frequency: FloatArray, tau: float) -> FloatArray:
     """Return the response of a first-order sensor with a time constant in s.
 

@@ -43,6 +43,34 @@ def lagged_covariances(x: Series, y: Series, first: int, last: int) -> list[floa
     return [covariance(x, shift(y, lag)) for lag in range(first, last + 1)]
 
 
+def line(x: Series, parts: int) -> list[float]:
+    result = []
+    for part in range(parts):
+        first, last = part * len(x) // parts, (part + 1) * len(x) // parts
+        points = [(float(t), x[t]) for t in range(first, last) if not math.isnan(x[t])]
+        times, values = [t for t, _ in points], [value for _, value in points]
+        slope = covariance(times, values) / variance(times) if len(points) > 1 else 0.0
+        result += [mean(values) + slope * (t - mean(times)) for t in range(first, last)]
+    return result
+
+
+def running_mean(x: Series, window: int) -> list[float]:
+    return [mean(present(x[max(0, i + 1 - window) : i + 1])) for i in range(len(x))]
+
+
+def fading_mean(x: Series, window: int) -> list[float]:
+    decay = math.exp(-1 / window)
+    result = []
+    for i in range(len(x)):
+        start, later = present(x[: min(window, i + 1)]), present(x[window : i + 1])
+        if not start:
+            start, later = later[:1], later[1:]
+        ages = [len(later) - 1 - k for k in range(len(later))]
+        faded = [(1 - decay) * decay**age * value for age, value in zip(ages, later, strict=True)]
+        result.append(decay ** len(later) * mean(start) + math.fsum(faded))
+    return result
+
+
 def rotate(u: Series, v: Series, w: Series, yaw: float, pitch: float) -> list[tuple[float, float, float]]:
     rotated = []
     for a, b, c in zip(u, v, w, strict=True):

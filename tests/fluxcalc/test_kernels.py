@@ -18,6 +18,7 @@ from numpy.testing import assert_allclose
 from core.variables import VARIABLES
 from fluxcalc.kernels.compile import kernel
 from fluxcalc.kernels.despike import despike_pass
+from fluxcalc.kernels.detrend import fading_mean, line, running_mean
 from fluxcalc.kernels.lag import lagged_covariances, shift
 from fluxcalc.kernels.mds import sample_marginal
 from fluxcalc.kernels.rotation import mean_wind, rotate
@@ -96,6 +97,25 @@ def test_a_signal_that_comes_later_has_a_positive_lag():
     wind = np.random.default_rng(1).normal(size=500)
     late = np.concatenate([np.full(7, np.nan), wind[:-7]])
     assert np.nanargmax(lagged_covariances(wind, late, -10, 10)) - 10 == 7
+
+
+@unhurried
+@given(series(WIND.low, WIND.high), st.integers(1, 9))
+def test_lines_equal_their_twin(x, parts):
+    parts = min(parts, len(x))
+    assert_allclose(line(x, parts), naive.line(x, parts), rtol=1e-9, atol=1e-9)
+
+
+@unhurried
+@given(series(0, 2500), st.integers(1, 70))
+def test_running_means_equal_their_twin(x, window):
+    assert_allclose(running_mean(x, window), naive.running_mean(x, window), rtol=1e-9, atol=1e-8)
+
+
+@unhurried
+@given(series(0, 2500), st.integers(1, 70))
+def test_fading_means_equal_their_twin(x, window):
+    assert_allclose(fading_mean(x, window), naive.fading_mean(list(x), window), rtol=1e-9, atol=1e-8)
 
 
 @unhurried
