@@ -155,12 +155,17 @@ class Methods(_Part):
     density: str = "wpl"
     spectral: str = "moncrieff_1997"
     quality: str = "mauder_foken_2004"
+    random_error: str = "finkelstein_sims_2001"
 
 
 class Options(_Part):
     """Numbers that a method of the half-hour needs; unset ones take the method's own default."""
 
     detrend_seconds: float | None = Field(default=None, ge=1, le=7200, description="time constant of detrending")
+    random_error_scale: Literal["inverse_e", "zero", "integral"] = Field(
+        default="inverse_e", description="where the sum of the correlation ends that gives the integral time scale"
+    )
+    random_error_reach: float | None = Field(default=None, gt=0, le=600, description="longest lag looked at, seconds")
 
 
 class Flux(_Part):

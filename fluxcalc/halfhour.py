@@ -26,6 +26,7 @@ from fluxcalc.lag import LAGS, align_gases
 from fluxcalc.limits import remove_implausible, remove_implausible_gas, remove_impossible
 from fluxcalc.mixing import dry_ratios
 from fluxcalc.quality import QUALITY, flag_quality
+from fluxcalc.random_error import RANDOM_ERRORS, estimate_random_error
 from fluxcalc.record import build_record
 from fluxcalc.rotation import ROTATIONS, rotate_wind
 from fluxcalc.spectral import SPECTRAL, correct_spectra
@@ -47,6 +48,7 @@ HALF_HOUR_STEPS: tuple[Step, ...] = (
     compute_covariances,
     describe_air,
     compute_raw_fluxes,
+    estimate_random_error,
     correct_spectra,
     correct_density,
     judge_stability,
@@ -61,6 +63,7 @@ REGISTRIES: Mapping[str, Mapping[str, Step]] = {
     "spectral": SPECTRAL,
     "density": DENSITY,
     "quality": QUALITY,
+    "random_error": RANDOM_ERRORS,
 }
 """Key of ``[flux.methods]`` in the station file -> its choices."""
 

@@ -186,3 +186,11 @@ def cospectrum(x: Series, y: Series, dt: float, window: Series) -> list[float]:
         both = (amplitude(x, k) * amplitude(y, k).conjugate()).real
         found.append((1.0 if 2 * k == n else 2.0) * dt / power * both)
     return found
+def cross_covariances(x: Series, y: Series, reach: int) -> list[float]:
+    mean_x, mean_y = mean(present(x)), mean(present(y))
+    result = []
+    for lag in range(-reach, reach + 1):
+        pairs = [(x[i], y[i + lag]) for i in range(len(x)) if 0 <= i + lag < len(y)]
+        products = [(a - mean_x) * (b - mean_y) for a, b in pairs if not math.isnan(a) and not math.isnan(b)]
+        result.append(mean(products))
+    return result

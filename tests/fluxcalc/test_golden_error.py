@@ -1,0 +1,105 @@
+"""Random errors, density methods and storage against EddyPro 6.2.1; provenance as in test_golden_halfhour.py."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import pytest
+
+from core.records import FluxRecord
+from core.station import Station, parse_station
+from fluxcalc.halfhour import process
+from tests.fluxcalc.reference import HALFHOUR, STATIONS, needs_halfhour, read_csv, read_results, read_toa5
+from tests.fluxcalc.test_golden_halfhour import (
+    CORRECTED,
+    DT,
+    LOST_RECORDS,
+    VARIANTS_FROM,
+    close_up,
+    differences,
+    synthetic_results,
+    synthetic_samples,
+)
+
+pytestmark = needs_halfhour
+
+ERRORS = {
+    "rand_err_Tau": lambda r: r.diagnostics["random_error_tau"],
+    "rand_err_H": lambda r: r.diagnostics["random_error_h"],
+    "rand_err_LE": lambda r: r.diagnostics["random_error_le"],
+    "rand_err_co2_flux": lambda r: 1e6 * r.diagnostics["random_error_fc"],
+}
+SIXTEEN = range(VARIANTS_FROM, VARIANTS_FROM + 16)
+
+
+@cache
+def configured(name: str, *changes: tuple[str, str], options: tuple[str, ...] = (), **methods: str) -> Station:
+    """Read a station file with changes in its text, methods and options."""
+    text = (STATIONS / f"{name}.toml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    text += "\n[flux.methods]\n" + "".join(f'{key} = "{value}"\n' for key, value in methods.items())
+    return parse_station(text + "\n[flux.options]\n" + "\n".join(options), f"{name}.toml")
+
+
+def synthetic(number: int, station: Station) -> FluxRecord:
+    start, samples = synthetic_samples(number)
+    return process(close_up(samples) if number in LOST_RECORDS else samples, station, start)
+
+
+def alpine(number: int, station: Station, *, first: datetime = datetime(2018, 7, 21, tzinfo=UTC)) -> FluxRecord:
+    start = first + number * timedelta(minutes=30)
+    path = HALFHOUR / "finse10hz" / "raw" / f"{start:%Y-%m-%dT%H%M%S}.csv.gz"
+    return process(read_csv(path, start, 100_000_000), station, start)
+
+
+def orchard(period: int, station: Station, *, hours: float = 0) -> FluxRecord:
+    """Local time passes for UTC, unless hours are added."""
+    local = datetime(2012, 6, 7, 12, 45, tzinfo=UTC) + period * timedelta(minutes=15)
+    start = local + timedelta(hours=hours)
+    path = HALFHOUR / "fluxpart20hz" / "raw" / f"TOA5_6843.ts_Above_2012_06_07_{local:%H%M}.dat.gz"
+    samples = read_toa5(path, local, 15, DT, stamps_end=True)
+    moved = type(samples)(samples.start_ns + round(hours * 3.6e12), samples.dt_ns, samples.channels)
+    return process(moved, station, start)
+
+
+def results(data: str, variant: str) -> list[dict[str, float]]:
+    return read_results(HALFHOUR / data / f"{variant}.csv")
+
+
+@pytest.mark.parametrize("number", SIXTEEN)
+@pytest.mark.parametrize(
+    ("variant", "method"), [("ru_fs01", "finkelstein_sims_2001"), ("ru_ml94", "mann_lenschow_1994")]
+)
+def test_synthetic_random_errors(number, variant, method):
+    record, reference = synthetic(number, configured("synthetic", random_error=method)), synthetic_results(variant)
+    worst = differences(record, reference[number], ERRORS)
+    # that program counts the records it has, we the samples that the interval should have
+    assert max(worst.values()) < (0.01 if number in LOST_RECORDS else 1e-5)
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_closed_path_random_errors(number):
+    """At night the correlation often does not fall to 1/e within ten seconds."""
+    worst = differences(alpine(number, configured("finse")), results("finse10hz", "ru_fs01")[number], ERRORS)
+    assert max(worst.values()) < 3e-5
+
+
+@pytest.mark.parametrize("period", [0, 1])
+def test_orchard_random_errors(period):
+    worst = differences(
+        orchard(period, configured("orchard")), results("fluxpart20hz", "adv_ru_cw")[period], ERRORS | CORRECTED
+    )
+    assert max(worst.values()) < 5e-6
+
+
+def test_forest_random_errors_with_the_whole_integral():
+    """ICOS' settings: the correlation integrated to 20 s, whatever it does."""
+    station = configured("forest", options=('random_error_scale = "integral"', "random_error_reach = 20.0"))
+    start = datetime(2019, 7, 30, 11, 30, tzinfo=UTC)
+    samples = read_csv(HALFHOUR / "dehoh20hz" / "raw" / "DE-HoH_EC_201907301200_v01.csv.gz", start, 50_000_000)
+    (reference,) = results("dehoh20hz", "icos_dr_like")
+    worst = differences(process(samples, station, start), reference, ERRORS)
+    assert max(worst.values()) < 3e-5
