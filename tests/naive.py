@@ -186,6 +186,8 @@ def cospectrum(x: Series, y: Series, dt: float, window: Series) -> list[float]:
         both = (amplitude(x, k) * amplitude(y, k).conjugate()).real
         found.append((1.0 if 2 * k == n else 2.0) * dt / power * both)
     return found
+
+
 def cross_covariances(x: Series, y: Series, reach: int) -> list[float]:
     mean_x, mean_y = mean(present(x)), mean(present(y))
     result = []

@@ -96,7 +96,7 @@ def pair_counts(missing_x: NDArray[np.bool_], missing_y: NDArray[np.bool_], reac
         lost = before_x[last] - before_x[first] + before_y[last + lag] - before_y[first + lag]
         counts[lag + reach] = last - first - lost
         if before_y[n] > 0:
-            for i in gaps:
-                if first <= i < last and missing_y[i + lag]:
+            for gap in gaps:
+                if first <= gap < last and missing_y[gap + lag]:
                     counts[lag + reach] += 1
     return counts
