@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydantic import TypeAdapter
+
 
 @dataclass(frozen=True, slots=True)
 class PlaneSector:
@@ -58,3 +60,22 @@ class Fits:
 
 
 NOTHING_FITTED = Fits()
+
+_ADAPTER = TypeAdapter(Fits)
+
+
+def write_fits(fits: Fits) -> dict[str, object]:
+    """Return kind -> data that JSON can hold, for each kind that was fitted."""
+    written: dict[str, object] = _ADAPTER.dump_python(fits, mode="json")
+    return {kind: data for kind, data in written.items() if data}
+
+
+def read_fits(data: Mapping[str, object]) -> Fits:
+    """Read back what ``write_fits`` wrote.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        It is not of that form.
+    """
+    return _ADAPTER.validate_python(dict(data))

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
@@ -22,6 +23,7 @@ from procrastinate.tasks import Task
 from core.errors import FluxTowerError, StoreUnavailable
 from core.settings import Settings
 from core.store import Store
+from fluxcalc.fits import read_fits
 from fluxcalc.halfhour import process
 from fluxcalc.interval import Meteorology
 from fluxcalc.season import METHODS, provisional_season
@@ -58,7 +60,11 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
         if flux.meteorology is not None:
             readings = store.readings(station_id, flux.meteorology, start, end)
             meteorology = mean_meteorology(weather(readings, row.station.streams[flux.meteorology]))
-        record = process(samples, row.station, start, meteorology=meteorology)
+        fits = store.fits(station_id)
+        in_force = read_fits({kind: fit.data for kind, fit in fits.items()})
+        record = process(samples, row.station, start, meteorology=meteorology, fits=in_force)
+        named = {f"fit_{kind}": float(fit.id) for kind, fit in fits.items()}
+        record = replace(record, diagnostics={**record.diagnostics, **named})
         store.put_flux(record, config_sha256=row.config_sha256, code_version=CODE_VERSION, revision=revision)
     except StoreUnavailable:
         raise

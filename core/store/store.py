@@ -15,6 +15,7 @@ from core.errors import StoreError, UnknownStation
 from core.records import FluxRecord, Reading, Reject, SampleBlock, Samples
 from core.store import flags, fluxes, ingest, readback, runs, stations
 from core.store.database import Database, Health
+from core.store.fits import FitRow, newest_fits, put_fit
 from core.store.stations import StationRow
 
 PROVISIONAL = "provisional"
@@ -143,6 +144,31 @@ class Store:
     def fail_interval(self, station: str, start: datetime, revision: int, failure: str) -> None:
         """Mark an interval as failed, with the reason."""
         fluxes.fail_interval(self._database, station, start, revision, failure)
+
+    def put_fit(
+        self,
+        station: str,
+        kind: str,
+        data: object,
+        *,
+        period: tuple[datetime, datetime],
+        config_sha256: str,
+        code_version: str,
+    ) -> int:
+        """Append what was fitted over a period; return its id."""
+        return put_fit(
+            self._database,
+            station,
+            kind,
+            data,
+            period=period,
+            config_sha256=config_sha256,
+            code_version=code_version,
+        )
+
+    def fits(self, station: str) -> Mapping[str, FitRow]:
+        """Return the newest fit of each kind."""
+        return newest_fits(self._database, station)
 
     def fluxes(self, station: str, start: datetime, end: datetime) -> pl.DataFrame:
         """Read results of [start, end)."""

@@ -251,6 +251,16 @@ def test_what_is_not_registered_is_refused(tower: Store) -> None:
         tower.put_station(STATION.format(id="x").replace("height = 30", "height = -3"), "bad.toml")
 
 
+def test_the_newest_fit_of_a_kind_is_in_force(tower: Store) -> None:
+    period = (START, START + timedelta(days=30))
+    for kind, data in (("planes", [{"b0": 0.1}]), ("planes", [{"b0": 0.2}]), ("lags", {"co2": []})):
+        newest = tower.put_fit("cn-test", kind, data, period=period, config_sha256="x", code_version="1")
+    fits = tower.fits("cn-test")
+    assert {kind: fit.data for kind, fit in fits.items()} == {"planes": [{"b0": 0.2}], "lags": {"co2": []}}
+    assert fits["lags"].id == newest
+    assert (fits["lags"].period_start, fits["lags"].period_end) == period
+
+
 def test_rejects_keep_their_bytes(tower: Store) -> None:
     tower.commit([], [], [Reject("a/b", b"\x00\xff", "not CBOR", "cn-test")])
     (row,) = tower.rejects()

@@ -217,3 +217,12 @@ LEFT JOIN LATERAL (SELECT started FROM run WHERE run.station = s.key AND run.kin
 WHERE EXISTS (SELECT 1 FROM flux f WHERE f.station = s.key AND f.computed > coalesce(r.started, '-infinity'))
   AND coalesce(r.started, '-infinity') < now() - make_interval(secs => %(seconds)s)
 ORDER BY s.id;
+
+-- name: put_fit
+INSERT INTO fit (station, kind, data, period_start, period_end, config_sha256, code_version)
+VALUES (%(station)s, %(kind)s, %(data)s, %(start)s, %(end)s, %(config_sha256)s, %(code_version)s)
+RETURNING id;
+
+-- name: newest_fits
+SELECT DISTINCT ON (kind) kind, id, data, period_start, period_end, created
+FROM fit WHERE station = %(station)s ORDER BY kind, created DESC;
