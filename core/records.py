@@ -111,7 +111,7 @@ class FluxRecord:
     values : mapping of str to float
         FLUXNET names (``core.variables.FLUX_COLUMNS``) in FLUXNET units; NaN where it cannot be said.
     reasons : mapping of str to str
-        For a flag that is not zero, or a value that is missing: why, in words.
+        For a flag that is not the best, or a value that is missing: why, in words.
     diagnostics : mapping of str to float
         Every intermediate value by name (uncorrected fluxes, lags, spikes, angles), SI unless the name says otherwise.
     """

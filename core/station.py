@@ -156,6 +156,7 @@ class Methods(_Part):
     spectral: str = "moncrieff_1997"
     quality: str = "mauder_foken_2004"
     random_error: str = "finkelstein_sims_2001"
+    footprint: str = "kljun_2004"
 
 
 class Options(_Part):

@@ -20,6 +20,7 @@ from fluxcalc.despike import DESPIKING, despike
 from fluxcalc.detrend import DETRENDING, detrend
 from fluxcalc.fits import NOTHING_FITTED, Fits
 from fluxcalc.fluxes import compute_raw_fluxes, judge_stability
+from fluxcalc.footprint import FOOTPRINT, estimate_footprint
 from fluxcalc.frame import complete_wind
 from fluxcalc.interval import HalfHour, Meteorology, Step, flux_of
 from fluxcalc.lag import LAGS, align_gases
@@ -53,6 +54,7 @@ HALF_HOUR_STEPS: tuple[Step, ...] = (
     correct_density,
     judge_stability,
     flag_quality,
+    estimate_footprint,
 )
 
 REGISTRIES: Mapping[str, Mapping[str, Step]] = {
@@ -64,6 +66,7 @@ REGISTRIES: Mapping[str, Mapping[str, Step]] = {
     "density": DENSITY,
     "quality": QUALITY,
     "random_error": RANDOM_ERRORS,
+    "footprint": FOOTPRINT,
 }
 """Key of ``[flux.methods]`` in the station file -> its choices."""
 

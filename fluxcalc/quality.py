@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -30,8 +30,21 @@ JUDGED = {
 }
 
 
+FOKEN_TABLE: tuple[tuple[int, tuple[int, int], tuple[int, int]], ...] = (
+    (1, (1, 1), (1, 2)),
+    (2, (2, 2), (1, 2)),
+    (3, (1, 2), (3, 4)),
+    (4, (3, 4), (1, 2)),
+    (5, (1, 4), (3, 5)),
+    (6, (5, 5), (1, 5)),
+    (7, (1, 6), (1, 6)),
+    (8, (1, 8), (1, 8)),
+)
+"""Overall class, first and last class of stationarity, of developed turbulence; the first row that holds is taken."""
+
+
 def flag_quality(half: HalfHour, station: Station) -> HalfHour:
-    """Flag each flux by the station's method, with a reason in words for what is not 0."""
+    """Flag each flux by the station's method, with a reason in words for what is not the best."""
     return QUALITY[flux_of(station).methods.quality](half, station)
 
 
@@ -47,11 +60,7 @@ def flag_mauder_foken(half: HalfHour, station: Station) -> HalfHour:
     deviations = integral_deviations(half, station.station.latitude)
     flags: dict[str, int] = {}
     reasons = dict(half.reasons)
-    for name, test in JUDGED.items():
-        if test.stationarity not in half.stationarity:
-            continue
-        steady = half.stationarity[test.stationarity]
-        developed = max((deviations[part] for part in test.integral), key=lambda value: (math.isnan(value), value))
+    for name, (steady, developed) in judge_tests(half, deviations).items():
         flags[name] = max(flag_of(class_of(steady)), flag_of(class_of(developed)))
         if flags[name]:
             reasons[f"{name}_SSITC_TEST"] = _explain(steady, developed)
@@ -60,6 +69,53 @@ def flag_mauder_foken(half: HalfHour, station: Station) -> HalfHour:
         reasons["H_SSITC_TEST"] = "humidity is not taken out of the sonic's heat flux: no water vapour flux"
     noted = {f"integral_{name}": value for name, value in deviations.items()}
     return replace(half, flags=flags, reasons=reasons).noting(**noted)
+
+
+def grade_foken(half: HalfHour, station: Station) -> HalfHour:
+    """Note the classes 1 (best) to 9 of Foken et al. (2004) as ``class_tau, class_h, class_le, class_fc``.
+
+    The flags themselves stay those of Mauder & Foken: their column is defined as 0, 1, 2, and later steps filter by it.
+
+    References
+    ----------
+    Foken et al. (2004), table 9.5, doi:10.1007/1-4020-2265-4_9
+    """
+    return _grade(half, station, foken_class, "of 9 (Foken 2004)")
+
+
+def grade_goeckede(half: HalfHour, station: Station) -> HalfHour:
+    """Note the classes 1 (best) to 5 of Goeckede et al. (2006), as ``grade_foken`` does.
+
+    References
+    ----------
+    Goeckede et al. (2006), doi:10.1007/s10546-005-6435-3
+    """
+    return _grade(half, station, goeckede_class, "of 5 (Goeckede 2006)")
+
+
+def foken_class(steady: int, developed: int) -> int:
+    """Combine the classes 1 to 9 of both tests to the overall class 1 to 9."""
+    for overall, (first, last), (least, most) in FOKEN_TABLE:
+        if first <= steady <= last and least <= developed <= most:
+            return overall
+    return 9
+
+
+def goeckede_class(steady: int, developed: int) -> int:
+    """Combine the classes 1 to 9 of both tests to the overall class 1 to 5: two of Foken's nine make one."""
+    return (foken_class(steady, developed) + 1) // 2
+
+
+def judge_tests(half: HalfHour, deviations: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Return the deviations that judge each flux: from stationarity and from developed turbulence, in percent."""
+    return {
+        name: (
+            half.stationarity[test.stationarity],
+            max((deviations[part] for part in test.integral), key=lambda value: (math.isnan(value), value)),
+        )
+        for name, test in JUDGED.items()
+        if test.stationarity in half.stationarity
+    }
 
 
 def integral_deviations(half: HalfHour, latitude: float) -> dict[str, float]:
@@ -121,6 +177,23 @@ def flag_of(test: int) -> int:
     return 0 if test <= 2 else 1 if test <= 5 else 2
 
 
+def _grade(half: HalfHour, station: Station, combine: Callable[[int, int], int], scale: str) -> HalfHour:
+    half = flag_mauder_foken(half, station)
+    deviations = {name: half.diagnostics[f"integral_{name}"] for name in ("u", "w")}
+    classes: dict[str, float] = {}
+    reasons = dict(half.reasons)
+    for name, (steady, developed) in judge_tests(half, deviations).items():
+        parts = class_of(steady), class_of(developed)
+        overall = classes[f"class_{name.lower()}"] = combine(*parts)
+        if overall > 1:
+            key = f"{name}_SSITC_TEST"
+            told = (
+                f"class {overall} {scale}: stationarity in class {parts[0]}, developed turbulence in class {parts[1]}"
+            )
+            reasons[key] = f"{told}; {reasons[key]}" if key in reasons else told
+    return replace(half, reasons=reasons).noting(**classes)
+
+
 def _explain(steady: float, developed: float) -> str:
     parts = []
     if flag_of(class_of(steady)):
@@ -138,4 +211,8 @@ def _explain(steady: float, developed: float) -> str:
     return "; ".join(parts)
 
 
-QUALITY: Mapping[str, Step] = {"mauder_foken_2004": flag_mauder_foken}
+QUALITY: Mapping[str, Step] = {
+    "mauder_foken_2004": flag_mauder_foken,
+    "foken_2004": grade_foken,
+    "goeckede_2006": grade_goeckede,
+}

@@ -8,6 +8,7 @@ from core.constants import M_H2O
 from core.records import FluxRecord
 from core.station import Station
 from core.variables import FLUX_COLUMNS, VARIABLES, si_scale
+from fluxcalc.footprint import FETCHES
 from fluxcalc.interval import HalfHour
 from fluxcalc.quality import JUDGED
 
@@ -15,7 +16,7 @@ WATER_DENSITY = 1000.0  # of liquid water [kg m-3]
 
 NEEDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("TAU", "USTAR", "WS", "WS_MAX", "WD", "TKE", "U_SIGMA", "V_SIGMA", "W_SIGMA"), ("w",)),
-    **dict.fromkeys(("H", "MO_LENGTH", "ZL"), ("w", "ts")),
+    **dict.fromkeys(("H", "MO_LENGTH", "ZL", *FETCHES), ("w", "ts")),
     **dict.fromkeys(("LE", "ET", "FH2O"), ("w", "h2o", "ts")),
     "FC": ("w", "co2", "h2o", "ts"),
     **dict.fromkeys(("T_SONIC", "T_SONIC_SIGMA", "TA"), ("ts",)),
@@ -25,13 +26,13 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 """Series behind each column, in the order in which a missing one is named."""
 
-FACTORED = ("TAU", "USTAR", "H", "LE", "ET", "FH2O", "FC", "MO_LENGTH", "ZL")
+FACTORED = ("TAU", "USTAR", "H", "LE", "ET", "FH2O", "FC", "MO_LENGTH", "ZL", *FETCHES)
 """Columns that hang on spectral factors."""
 
 
 def build_record(half: HalfHour, station: Station) -> FluxRecord:
     """Make the record of an interval; every missing value gets a reason."""
-    si = {**_fluxes(half), **_turbulence(half), **_air(half)}
+    si = {**_fluxes(half), **_turbulence(half), **_air(half), **_footprint(half)}
     values = {name: in_fluxnet_unit(name, si.get(name, math.nan)) for name in FLUX_COLUMNS}
     for name in JUDGED:
         if not math.isnan(values[name]) and name in half.flags:
@@ -107,10 +108,21 @@ def _air(half: HalfHour) -> dict[str, float]:
     }
 
 
+def _footprint(half: HalfHour) -> dict[str, float]:
+    noted = half.diagnostics
+    return {
+        "FETCH_MAX": noted.get("footprint_peak", math.nan),
+        "FETCH_70": noted.get("footprint_70", math.nan),
+        "FETCH_90": noted.get("footprint_90", math.nan),
+    }
+
+
 def _why_missing(name: str, half: HalfHour) -> str:
     flux = name.removesuffix("_SSITC_TEST")
     if flux != name and flux not in half.flags and not any(series in half.absent for series in NEEDS[flux]):
         return "there is no flux to judge"
+    if name in FETCHES and name in half.reasons:
+        return half.reasons[name]
     for series in NEEDS.get(flux, ()):
         if series in half.absent:
             return f"{series}: {half.absent[series]}"

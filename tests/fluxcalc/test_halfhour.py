@@ -53,7 +53,7 @@ def good() -> FluxRecord:
 
 def test_a_good_half_hour_has_everything(good):
     assert_explained(good)
-    not_yet = ("FETCH_MAX", "FETCH_70", "FETCH_90", "SC", "SH", "SLE")
+    not_yet = ("SC", "SH", "SLE")
     assert [name for name, value in good.values.items() if math.isnan(value)] == list(not_yet)
     assert (good.station, good.start, good.end - good.start) == ("synthetic", START, timedelta(minutes=30))
 
