@@ -36,6 +36,8 @@ app.add_typer(grafana_app, name="grafana")
 StationFiles = Annotated[list[Path], typer.Argument(help="Station files (TOML).", show_default=False)]
 StationFile = Annotated[Path, typer.Option("--station", help="Station file (TOML).", show_default=False)]
 
+TIMES = ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
+
 
 def main() -> NoReturn:
     """Run the command line: an error that we raise on purpose is one message and exit status 1."""
@@ -132,6 +134,32 @@ def replay(
     from fluxtower.sending import send_files
 
     send_files(read_settings(), station, files, stream, speed)
+
+
+@app.command()
+def process(
+    files: Annotated[list[Path], typer.Argument(help="Raw files, or directories of them.", show_default=False)],
+    station: StationFile,
+    output: Annotated[Path, typer.Option(help="CSV to write.", show_default=False)],
+    begin: Annotated[
+        datetime | None, typer.Option("--from", formats=TIMES, help="First half-hour, local standard time.")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option("--to", formats=TIMES, help="End of the last one, local standard time.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0 = one for each core.", min=0)] = 0,
+    full: Annotated[bool, typer.Option("--full", help="Write every intermediate value and the reasons, too.")] = False,
+    pattern: Annotated[str, typer.Option(help="Names of raw files in directories.")] = "*",
+) -> None:
+    """Compute half-hours from raw files (TOA5, ICOS CSV, other CSV, gzip of each) into one FLUXNET table.
+
+    What is wrong with a file is told on stderr and makes the exit status 1; the other half-hours are computed all the
+    same.
+    """
+    from fluxtower.commands import process_raw
+
+    if not process_raw(files, station, output, begin, end, workers, full=full, pattern=pattern):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,7 +10,7 @@ MISSING = "-9999"
 STAMP = "%Y%m%d%H%M"
 
 
-def write_fluxnet(table: pl.DataFrame, *, utc_offset: float, minutes: int) -> str:
+def write_fluxnet(table: pl.DataFrame, *, utc_offset: float, minutes: int, header: bool = True) -> str:
     """Return the CSV of half-hours.
 
     Parameters
@@ -21,6 +21,8 @@ def write_fluxnet(table: pl.DataFrame, *, utc_offset: float, minutes: int) -> st
         Local standard time minus UTC. [h]
     minutes : int
         Length of an interval; intervals absent between the first and the last become rows of -9999.
+    header : bool
+        Whether the first line has the names; not for what is appended to a file.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def write_fluxnet(table: pl.DataFrame, *, utc_offset: float, minutes: int) -> st
         pl.exclude("start"),
     )
     rounded = stamped.fill_nan(None).with_columns(pl.col(floats).round_sig_figs(7))
-    return rounded.write_csv(null_value=MISSING, float_scientific=False)
+    return rounded.write_csv(include_header=header, null_value=MISSING, float_scientific=False)
 
 
 def _on_grid(table: pl.DataFrame, step: timedelta) -> pl.DataFrame:

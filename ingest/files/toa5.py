@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ TIMESTAMP = "TIMESTAMP"
 MAX_BYTES = 1 << 30
 """Largest file content, unpacked. [bytes]"""
 
-_MISSING = ["", "NAN", "NaN", "nan", "INF", "-INF"]
+MISSING_WORDS = ["", "NAN", "NaN", "nan", "INF", "-INF"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +84,40 @@ def parse(content: bytes, file: str) -> Table:
         It is no TOA5; names file and line.
     """
     lines = content.split(b"\n", HEADER_LINES)
-    header = [_header_line(line, number, file) for number, line in enumerate(lines[:HEADER_LINES], start=1)]
-    if not header or not header[0] or header[0][0] != "TOA5" or len(header[0]) < 8:
+    origin, names, units, process = parse_header(lines[:HEADER_LINES], file)
+    body = _whole_lines(lines[HEADER_LINES] if len(lines) > HEADER_LINES else b"", len(names), file)
+    frame = _frame(body, names, file)
+    return Table(origin[1], origin[2], origin[7], tuple(names), tuple(units), tuple(process), frame)
+
+
+def parse_header(lines: Sequence[bytes], file: str) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Read the four header lines.
+
+    Returns
+    -------
+    origin, names, units, process : list of str
+        The fields of each line; names, units and process have a field a column.
+
+    Raises
+    ------
+    PayloadError
+        It is no TOA5; names file and line.
+    """
+    first = _header_line(lines[0], 1, file) if lines else []
+    if first[:1] != ["TOA5"] or len(first) < 8:
         raise PayloadError(f'{file}: line 1: expected "TOA5" and seven more fields: this is no TOA5 file')
+    header = [first, *(_header_line(line, number, file) for number, line in enumerate(lines[1:], start=2))]
     if len(header) < HEADER_LINES:
         raise PayloadError(f"{file}: line {len(header)}: the header ends before its fourth line")
     origin, names, units, process = header
-    if names[0] != TIMESTAMP:
-        raise PayloadError(f"{file}: line 2: the first column must be {TIMESTAMP}, not {names[0]!a}")
+    if names[:1] != [TIMESTAMP]:
+        raise PayloadError(f"{file}: line 2: the first column must be {TIMESTAMP}, not {''.join(names[:1])!a}")
     if len(set(names)) < len(names):
         raise PayloadError(f"{file}: line 2: two columns have the same name")
     for number, line in ((3, units), (4, process)):
         if len(line) != len(names):
             raise PayloadError(f"{file}: line {number}: expected {len(names)} fields as in line 2, got {len(line)}")
-    body = _whole_lines(lines[HEADER_LINES] if len(lines) > HEADER_LINES else b"", len(names), file)
-    frame = _frame(body, names, file)
-    return Table(origin[1], origin[2], origin[7], tuple(names), tuple(units), tuple(process), frame)
+    return origin, names, units, process
 
 
 def _unzip(content: bytes, file: str) -> bytes:
@@ -116,7 +135,7 @@ def _header_line(line: bytes, number: int, file: str) -> list[str]:
     try:
         return next(csv.reader([line.decode("utf-8").rstrip("\r")], strict=True), [])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise PayloadError(f"{file}: line {number}: {error}") from None
+        raise PayloadError(f"{file}: line {number}: this is no TOA5 file: {error}") from None
 
 
 def _whole_lines(body: bytes, fields: int, file: str) -> bytes:
@@ -146,12 +165,12 @@ def _frame(body: bytes, names: list[str], file: str) -> pl.DataFrame:
     frame = given.select(
         pl.col(TIMESTAMP).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False),
         *(
-            pl.when(~pl.col(name).is_in(_MISSING)).then(pl.col(name)).cast(pl.Float64, strict=False)
+            pl.when(~pl.col(name).is_in(MISSING_WORDS)).then(pl.col(name)).cast(pl.Float64, strict=False)
             for name in names[1:]
         ),
     )
     for name in names:
-        bad = frame[name].is_null() & (~given[name].is_in(_MISSING) if name != TIMESTAMP else True)
+        bad = frame[name].is_null() & (~given[name].is_in(MISSING_WORDS) if name != TIMESTAMP else True)
         line = bad.fill_null(False).arg_max() if bad.any() else None
         if line is not None:
             expected = "a stamp like 2026-07-01 00:30:00" if name == TIMESTAMP else "a number"

@@ -10,6 +10,7 @@ from core.errors import ConfigError
 from core.station import (
     Analyzer,
     Channel,
+    Files,
     Flux,
     Identity,
     Methods,
@@ -110,7 +111,7 @@ def test_the_example_stations_are_valid(path: Path) -> None:
 
 def test_every_key_and_every_method_is_documented() -> None:
     text = (ROOT / "docs" / "guide" / "station.md").read_text(encoding="utf-8")
-    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods, Options)
+    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods, Options, Files)
     keys = {key for part in parts for key in part.model_fields}
     assert [
         key for key in sorted(keys) if f"`{key}`" not in text and f".{key}`" not in text and f"{key} =" not in text

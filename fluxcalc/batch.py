@@ -1,0 +1,54 @@
+"""Many half-hours, one after the other: none stops the others."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from core.errors import ProcessingError
+from core.records import FluxRecord, Samples
+from core.station import Station
+from core.variables import FLUX_COLUMNS
+from fluxcalc.fits import NOTHING_FITTED, Fits
+from fluxcalc.halfhour import process
+from fluxcalc.interval import Meteorology, flux_of
+
+NO_RECORDS = "no file has a record of this interval"
+
+
+def compute(
+    samples: Samples | None,
+    station: Station,
+    start: datetime,
+    *,
+    meteorology: Meteorology | None = None,
+    fits: Fits = NOTHING_FITTED,
+) -> FluxRecord:
+    """Compute one interval of many: a record comes out whatever goes in.
+
+    Parameters
+    ----------
+    samples : Samples or None
+        None where nothing was recorded.
+    station, start, meteorology, fits
+        As for ``fluxcalc.halfhour.process``.
+
+    Returns
+    -------
+    FluxRecord
+        Where there are no samples, or a step failed, every value is NaN and has that reason.
+    """
+    if samples is None:
+        return without_values(station, start, NO_RECORDS)
+    try:
+        return process(samples, station, start, meteorology=meteorology, fits=fits)
+    except ProcessingError as error:
+        return without_values(station, start, str(error))
+
+
+def without_values(station: Station, start: datetime, reason: str) -> FluxRecord:
+    """Return the record of an interval about which nothing can be said."""
+    end = start + timedelta(minutes=flux_of(station).averaging_minutes)
+    return FluxRecord(
+        station.id, start, end, dict.fromkeys(FLUX_COLUMNS, math.nan), dict.fromkeys(FLUX_COLUMNS, reason)
+    )

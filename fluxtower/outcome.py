@@ -1,0 +1,122 @@
+"""What came of a run of half-hours: how many, how good, and why not better."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rich.table import Table
+
+from core.records import FluxRecord
+
+JUDGED = ("TAU", "H", "LE", "FC")
+SHOWN = 8
+"""Most reasons that a summary lists for a flux."""
+
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}Z")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Counts of one run, or of all of them.
+
+    Attributes
+    ----------
+    averaging_minutes : int
+        Length of an interval.
+    intervals, empty : int
+        Intervals computed, and those of which no file has a record.
+    files, refused : int
+        Files given, and those that could not be used.
+    duplicates, contested : int
+        Records that repeat another, and places that different records claim.
+    seconds : float
+        Time for everything. [s]
+    states : Counter
+        (flux, "0" | "1" | "2" | "unjudged" | "missing") -> intervals.
+    reasons : Counter
+        (flux, state, reason without its numbers) -> intervals.
+    problems : dict of str to None
+        What is wrong with files, each once, in order.
+    """
+
+    averaging_minutes: int
+    intervals: int = 0
+    empty: int = 0
+    files: int = 0
+    refused: int = 0
+    duplicates: int = 0
+    contested: int = 0
+    seconds: float = 0.0
+    states: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    problems: dict[str, None] = field(default_factory=dict)
+
+    def count(self, record: FluxRecord, duplicates: int, contested: int, *, empty: bool) -> None:
+        """Count one interval."""
+        self.intervals += 1
+        self.empty += empty
+        self.duplicates += duplicates
+        self.contested += contested
+        for flux in JUDGED:
+            value, flag = record.values[flux], record.values[f"{flux}_SSITC_TEST"]
+            state = "missing" if value != value else "unjudged" if flag != flag else f"{flag:.0f}"
+            self.states[flux, state] += 1
+            if state != "0":
+                why = record.reasons.get(flux) or record.reasons.get(f"{flux}_SSITC_TEST", "no reason is known")
+                self.reasons[flux, state, grouped(why)] += 1
+
+    def add_problem(self, text: str) -> None:
+        """Note what is wrong with a file."""
+        self.problems[text] = None
+
+    def add_problems(self, texts: Iterable[str]) -> None:
+        """Note several."""
+        self.problems.update(dict.fromkeys(texts))
+
+    def merge(self, other: Outcome) -> None:
+        """Add the counts of another run."""
+        self.intervals += other.intervals
+        self.empty += other.empty
+        self.duplicates += other.duplicates
+        self.contested += other.contested
+        self.states.update(other.states)
+        self.reasons.update(other.reasons)
+        self.problems.update(other.problems)
+
+    def tables(self) -> tuple[Table, Table]:
+        """Return how good the fluxes are, and why not better, as tables for a terminal."""
+        quality = Table("flux", "good (0)", "usable (1)", "bad (2)", "not judged", "missing")
+        for flux in JUDGED:
+            row = (str(self.states[flux, state]) for state in ("0", "1", "2", "unjudged", "missing"))
+            quality.add_row(flux, *row)
+        why = Table("flux", "is", "half-hours", "why")
+        for flux in JUDGED:
+            mine = Counter({key: n for key, n in self.reasons.items() if key[0] == flux})
+            for (_, state, reason), n in mine.most_common(SHOWN):
+                why.add_row(flux, state, str(n), reason)
+            rest = sorted(mine.values(), reverse=True)[SHOWN:]
+            if rest:
+                why.add_row(flux, "", str(sum(rest)), f"{len(rest)} other reasons")
+        return quality, why
+
+    def sentence(self) -> str:
+        """Return the run in one sentence."""
+        each = 1e3 * self.seconds / max(1, self.intervals)
+        text = f"{self.intervals} half-hours" if self.averaging_minutes == 30 else f"{self.intervals} intervals"
+        text += f" from {self.files - self.refused} of {self.files} files in {self.seconds:.1f} s ({each:.1f} ms each)"
+        if self.empty:
+            text += f"; {self.empty} without a record"
+        if self.duplicates:
+            text += f"; {self.duplicates} records that repeat others count once"
+        if self.contested:
+            text += f"; {self.contested} places that different records claim are missing"
+        return text
+
+
+def grouped(reason: str) -> str:
+    """Return a reason without its numbers, so that equal causes count together."""
+    return _NUMBER.sub("…", _STAMP.sub("…", reason))

@@ -1,0 +1,168 @@
+"""Raw files in pieces: what stretch of time a file covers, and its records from one time to another.
+
+A piece is a few megabytes of lines, so memory does not grow with a file's length.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from core.clock import from_ns
+from core.errors import PayloadError
+from core.station import Station
+from ingest.files.layouts import Layout, read_layout
+from ingest.files.records import Records, Report, parse_lines
+
+PIECE = 1 << 22
+"""Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
+TAIL = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The stretch of time that a file covers: START of its first sample to END of its last. [ns since 1970 UTC]"""
+
+    path: Path
+    start_ns: int
+    end_ns: int
+
+
+def find_span(path: Path, station: Station, stream: str) -> Span:
+    """Look at the first and the last records of a file; only a gzip has to be unpacked for that.
+
+    Parameters
+    ----------
+    path : Path
+        Raw file, plain or gzip.
+    station : Station
+        Says what its files look like.
+    stream : str
+        Stream of kind block that the file holds.
+
+    Raises
+    ------
+    PayloadError
+        It cannot be read or is not what the station file says; names file, line and remedy.
+    """
+    with _opened(path) as (source, packed):
+        layout = read_layout(source, path.name, station, station.streams[stream])
+        head = source.read(TAIL)
+        if not head:
+            raise PayloadError(f"{path.name}: line {layout.first_line}: no record after the header: remove the file")
+        tail, lines = head, 0
+        if not layout.time_fields:
+            lines = head.count(b"\n")
+            while piece := source.read(PIECE):
+                lines += piece.count(b"\n")
+                tail = piece
+            lines += not tail.endswith(b"\n")
+            return Span(path, layout.first_ns, layout.first_ns + lines * layout.dt_ns)
+        if packed:
+            while piece := source.read(PIECE):
+                tail = (tail + piece)[-TAIL:]
+        elif path.stat().st_size > source.tell():
+            source.seek(max(source.tell() - TAIL, path.stat().st_size - TAIL))
+            tail = source.read()
+    starts = [start for text in (head, tail) for start in _starts_within(text, layout)]
+    if not starts:
+        raise PayloadError(
+            f"{path.name}: line {layout.first_line}: expected {layout.fields} fields with a stamp and numbers, got "
+            f"{head[:60].decode('ascii', 'backslashreplace')!a}: is it a file of this station?"
+        )
+    return Span(path, min(starts), max(starts) + layout.dt_ns)
+
+
+def read_records(
+    span: Span, station: Station, stream: str, start_ns: int, report: Report
+) -> Generator[Records, None, None]:
+    """Yield a file's records piece by piece, those before ``start_ns`` mostly left out.
+
+    A last TOA5 line without a line end is one that the logger had not finished, and is left out.
+
+    Raises
+    ------
+    PayloadError
+        As ``find_span``; what was yielded before is good.
+    """
+    file = span.path.name
+    with _opened(span.path) as (source, _):
+        layout = read_layout(source, file, station, station.streams[stream])
+        for note in layout.notes:
+            report(note)
+        line = layout.first_line
+        newest: int | None = None
+        for text in _whole_lines(source, file, finished=layout.files.format != "toa5"):
+            lines = text.count(b"\n")
+            if start_ns > span.start_ns and _ends_before(text, line + lines, layout, start_ns):
+                line += lines
+                continue
+            records = parse_lines(text, line, layout, file, report)
+            line += lines
+            if len(records.starts):
+                _check_clock(records, newest, file, report)
+                newest = int(records.starts[-1])
+                yield records
+
+
+def _whole_lines(source: BinaryIO, file: str, *, finished: bool) -> Iterator[bytes]:
+    """Cut a stream behind line ends; ``finished`` takes a last line without an end, too."""
+    rest = b""
+    while piece := source.read(PIECE):
+        cut = piece.rfind(b"\n") + 1
+        if not cut:
+            raise PayloadError(f"{file}: no line end in {PIECE} bytes: this is no text table")
+        yield rest + piece[:cut]
+        rest = piece[cut:]
+    if rest and finished:
+        yield rest + b"\n"
+
+
+def _check_clock(records: Records, newest: int | None, file: str, report: Report) -> None:
+    starts = records.starts
+    back = starts[1:] < starts[:-1]
+    if newest is not None and starts[0] < newest:
+        place, before = 0, newest
+    elif back.any():
+        place = int(back.argmax()) + 1
+        before = int(starts[place - 1])
+    else:
+        return
+    report(
+        f"{file}: line {records.lines[place]}: the clock runs backwards, from {from_ns(before):%Y-%m-%d %H:%M:%S}Z to "
+        f"{from_ns(int(starts[place])):%Y-%m-%d %H:%M:%S}Z; where two different records claim the same time neither is "
+        "used: correct the stamps, or cut the file there"
+    )
+
+
+def _ends_before(text: bytes, line: int, layout: Layout, start_ns: int) -> bool:
+    """Tell whether a piece is over before a time, by its last line."""
+    if not layout.time_fields:
+        return layout.first_ns + (line - layout.first_line) * layout.dt_ns <= start_ns
+    starts = _starts_within(text[text.rfind(b"\n", 0, -1) :], layout)
+    return bool(starts) and max(starts) + layout.dt_ns <= start_ns
+
+
+def _starts_within(text: bytes, layout: Layout) -> list[int]:
+    whole = text[text.find(b"\n") + 1 : text.rfind(b"\n") + 1] or text[: text.rfind(b"\n") + 1]
+    starts = parse_lines(whole, layout.first_line, layout, "", lambda _: None).starts
+    return [int(starts.min()), int(starts.max())] if len(starts) else []
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, bool]]:
+    """Open a file, and tell whether it is a gzip; whatever goes wrong in reading it is a PayloadError."""
+    try:
+        with path.open("rb") as plain:
+            if plain.peek(2)[:2] == b"\x1f\x8b":
+                with gzip.open(plain) as unpacked:
+                    yield cast(BinaryIO, unpacked), True
+            else:
+                yield plain, False
+    except (OSError, EOFError, zlib.error) as error:
+        raise PayloadError(f"{path.name}: it cannot be read: {error}: fetch it anew") from None
