@@ -267,13 +267,7 @@ FAULTS = {
     ),
     "record twice": Fault(lambda body: [*body[:100], body[99], *body[100:]], count="1 records that repeat others"),
     "clock running backwards": Fault(
-        lambda body: (
-            body[: 3 * N]
-            + [
-                old[: old.index(",")] + new[new.index(",") :]
-                for old, new in zip(body[2 * N :], body[3 * N :], strict=False)
-            ]
-        ),
+        lambda body: body[: 3 * N] + restamped(body[3 * N : 4 * N], body[2 * N : 3 * N]),
         (
             f"bad.dat: line {5 + 3 * N}: the clock runs backwards, from 2024-06-20 12:02:59Z to 2024-06-20 12:02:00Z",
             "correct the stamps, or cut the file there",
