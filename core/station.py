@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -159,6 +160,24 @@ class Methods(_Part):
     footprint: str = "kljun_2004"
 
 
+class LagLimits(_Part):
+    """Where the lag of a gas lies, where the station knows better than the geometry of its sensors. Seconds."""
+
+    nominal: float | None = Field(default=None, ge=-60, le=300)
+    earliest: float | None = Field(default=None, ge=-60, le=300)
+    latest: float | None = Field(default=None, ge=-60, le=300)
+
+    @model_validator(mode="after")
+    def _make_a_window(self) -> LagLimits:
+        if (self.earliest is None) != (self.latest is None):
+            missing = "earliest" if self.earliest is None else "latest"
+            raise _mistake(missing, "a value: earliest and latest come together")
+        given = [lag for lag in (self.earliest, self.nominal, self.latest) if lag is not None]
+        if given != sorted(given):
+            raise _mistake("nominal", "earliest <= nominal <= latest", ", ".join(f"{lag:g}" for lag in given))
+        return self
+
+
 class Options(_Part):
     """Numbers that a method of the half-hour needs; unset ones take the method's own default."""
 
@@ -167,6 +186,7 @@ class Options(_Part):
         default="inverse_e", description="where the sum of the correlation ends that gives the integral time scale"
     )
     random_error_reach: float | None = Field(default=None, gt=0, le=600, description="longest lag looked at, seconds")
+    lag_windows: Mapping[Literal["CO2", "H2O", "CH4"], LagLimits] = Field(default_factory=dict)
 
 
 class Flux(_Part):

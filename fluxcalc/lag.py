@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from core.station import Analyzer, Station
+from core.station import Analyzer, LagLimits, Station
+from fluxcalc.air import choose_sensors, describe_air
+from fluxcalc.fits import LagWindow
 from fluxcalc.interval import GASES, HalfHour, Step, flux_of
 from fluxcalc.kernels.lag import lagged_covariances, shift
 
@@ -25,29 +28,85 @@ def keep_lags(half: HalfHour, _: Station) -> HalfHour:
     return half.noting(**{f"lag_{gas}_s": 0.0 for gas in GASES if half.has(gas)})
 
 
-def maximise_covariance(half: HalfHour, station: Station) -> HalfHour:
-    """Shift each gas by the lag at which it covaries most with vertical wind.
-
-    A maximum at either end of the window is no maximum: the nominal lag is taken, and ``lag_<gas>_nominal`` is 1.
-    """
+def shift_by_nominal(half: HalfHour, station: Station) -> HalfHour:
+    """Shift each gas by its nominal lag: the station's, else the one that geometry gives."""
     for gas in GASES:
-        analyzer = station.analyzer_of(gas.upper())
-        if not half.has("w", gas):
-            continue
-        nominal, earliest, latest = (round(lag / half.dt) for lag in lag_window(gas, analyzer))
-        limit = half.n - 1
-        first, last = max(earliest, -limit), min(latest, limit)
-        strength = np.abs(lagged_covariances(half.series["w"], half.series[gas], first, last))
-        best = nominal if np.isnan(strength).all() else first + int(np.nanargmax(strength))
-        at_edge = best in (first, last)
-        lag = nominal if at_edge else best
-        half = replace(half, series={**half.series, gas: shift(half.series[gas], lag)})
-        half = half.noting(**{f"lag_{gas}_s": lag * half.dt, f"lag_{gas}_nominal": float(at_edge)})
+        if half.has(gas):
+            half = _shifted(half, gas, round(lag_window(gas, station).nominal / half.dt))
     return half
 
 
-def lag_window(gas: str, analyzer: Analyzer | None) -> tuple[float, float, float]:
-    """Return the nominal, earliest and latest lag of a gas.
+def maximise_covariance(half: HalfHour, station: Station, *, default: bool) -> HalfHour:
+    """Shift each gas by the lag at which it covaries most with vertical wind, within its window.
+
+    A maximum at either end of the window may be no maximum, which ``lag_<gas>_at_edge`` says.
+
+    Parameters
+    ----------
+    half : HalfHour
+        With rotated wind.
+    station : Station
+        Gives the windows.
+    default : bool
+        Whether the nominal lag is taken in place of a maximum at the window's end; ``lag_<gas>_nominal`` is then 1.
+    """
+    for gas in GASES:
+        if half.has("w", gas):
+            half = _search(half, gas, lag_window(gas, station), default=default)
+    return half
+
+
+def maximise_in_fitted_window(half: HalfHour, station: Station) -> HalfHour:
+    """Shift as ``maximise_covariance`` with the nominal lag as default, in windows fitted to the station's own lags.
+
+    The window of a gas may depend on relative humidity. A gas without a fit has the window of its geometry.
+    Notes ``lag_<gas>_fitted``: whether there was a fit.
+
+    References
+    ----------
+    Fratini et al. (2012), doi:10.1016/j.agrformet.2012.03.010
+    """
+    air = describe_air(choose_sensors(half, station), station).air
+    humidity = math.nan if air is None else air.relative_humidity
+    for gas in GASES:
+        if not half.has("w", gas):
+            continue
+        fitted = fitted_window(half.fits.lags.get(gas, ()), humidity)
+        half = _search(half, gas, fitted or lag_window(gas, station), default=True)
+        half = half.noting(**{f"lag_{gas}_fitted": float(fitted is not None)})
+    return half
+
+
+def fitted_window(windows: tuple[LagWindow, ...], humidity: float) -> LagWindow | None:
+    """Return the window for a relative humidity [1] out of windows in rising order; None if none can be chosen.
+
+    Air above the last class belongs to it. A single window serves even where humidity is not known.
+    """
+    if len(windows) == 1:
+        return windows[0]
+    if not windows or math.isnan(humidity):
+        return None
+    return next((window for window in windows if humidity < window.humidity[1]), windows[-1])
+
+
+def lag_window(gas: str, station: Station) -> LagWindow:
+    """Return the nominal, earliest and latest lag of a gas: the station's own words, the rest from geometry.
+
+    Where the station names a nominal lag alone, the window moves with it; where it names a window alone, the nominal
+    lag is the one in it that is nearest to the geometry's.
+    """
+    geometry = geometric_window(gas, station.analyzer_of(gas.upper()))
+    said = flux_of(station).options.lag_windows
+    mine = next((limits for name, limits in said.items() if name.lower() == gas), LagLimits())
+    nominal = geometry.nominal if mine.nominal is None else mine.nominal
+    if mine.earliest is None or mine.latest is None:
+        moved = nominal - geometry.nominal
+        return LagWindow(nominal, geometry.earliest + moved, geometry.latest + moved)
+    return LagWindow(min(max(nominal, mine.earliest), mine.latest), mine.earliest, mine.latest)
+
+
+def geometric_window(gas: str, analyzer: Analyzer | None) -> LagWindow:
+    """Return the nominal, earliest and latest lag of a gas as geometry gives them.
 
     Parameters
     ----------
@@ -55,11 +114,6 @@ def lag_window(gas: str, analyzer: Analyzer | None) -> tuple[float, float, float
         ``co2`` or ``h2o``: water sticks to tube walls, so its window is longer.
     analyzer : Analyzer or None
         Gives separation (open path) or tube and flow (closed path); none is an open path in the sonic's centre.
-
-    Returns
-    -------
-    nominal, earliest, latest : float
-        [s]
     """
     if analyzer is None or analyzer.path == "open":
         separation = (
@@ -68,12 +122,38 @@ def lag_window(gas: str, analyzer: Analyzer | None) -> tuple[float, float, float
             else math.hypot(analyzer.northward_separation, analyzer.eastward_separation, analyzer.vertical_separation)
         )
         reach = 2.0 * separation + 0.3
-        return 0.0, -reach, reach
+        return LagWindow(0.0, -reach, reach)
     if analyzer.tube_length is None or analyzer.tube_diameter is None or analyzer.flow_rate is None:
         raise ValueError(f"analyser {analyzer.model}: closed path without tube_length, tube_diameter and flow_rate")
     tube = math.pi * (analyzer.tube_diameter / 2) ** 2 * analyzer.tube_length
     nominal = (tube + CELL_VOLUME) / (analyzer.flow_rate * 1e-3 / 60)
-    return nominal, max(0.0, nominal - 2.0), (11.0 if gas == "h2o" else 3.0) * nominal + 0.3
+    return LagWindow(nominal, max(0.0, nominal - 2.0), (11.0 if gas == "h2o" else 3.0) * nominal + 0.3)
 
 
-LAGS: Mapping[str, Step] = {"none": keep_lags, "covariance_maximum": maximise_covariance}
+def _search(half: HalfHour, gas: str, window: LagWindow, *, default: bool) -> HalfHour:
+    nominal, earliest, latest = (round(lag / half.dt) for lag in (window.nominal, window.earliest, window.latest))
+    limit = half.n - 1
+    first, last = max(earliest, -limit), min(latest, limit)
+    if first > last:
+        return _shifted(half, gas, nominal).noting(**{f"lag_{gas}_nominal": 1.0, f"lag_{gas}_at_edge": 0.0})
+    strength = np.abs(lagged_covariances(half.series["w"], half.series[gas], first, last))
+    unknown = bool(np.isnan(strength).all())
+    best = nominal if unknown else first + int(np.nanargmax(strength))
+    at_edge = best in (first, last)
+    take_nominal = unknown or (default and at_edge)
+    half = _shifted(half, gas, nominal if take_nominal else best)
+    return half.noting(**{f"lag_{gas}_nominal": float(take_nominal), f"lag_{gas}_at_edge": float(at_edge)})
+
+
+def _shifted(half: HalfHour, gas: str, lag: int) -> HalfHour:
+    half = replace(half, series={**half.series, gas: shift(half.series[gas], lag)})
+    return half.noting(**{f"lag_{gas}_s": lag * half.dt})
+
+
+LAGS: Mapping[str, Step] = {
+    "none": keep_lags,
+    "constant": shift_by_nominal,
+    "covariance_maximum": partial(maximise_covariance, default=True),
+    "covariance_maximum_only": partial(maximise_covariance, default=False),
+    "optimised": maximise_in_fitted_window,
+}

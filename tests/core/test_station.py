@@ -13,6 +13,7 @@ from core.station import (
     Files,
     Flux,
     Identity,
+    LagLimits,
     Methods,
     Options,
     Site,
@@ -111,7 +112,7 @@ def test_the_example_stations_are_valid(path: Path) -> None:
 
 def test_every_key_and_every_method_is_documented() -> None:
     text = (ROOT / "docs" / "guide" / "station.md").read_text(encoding="utf-8")
-    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods, Options, Files)
+    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods, Options, LagLimits, Files)
     keys = {key for part in parts for key in part.model_fields}
     assert [
         key for key in sorted(keys) if f"`{key}`" not in text and f".{key}`" not in text and f"{key} =" not in text

@@ -69,6 +69,16 @@ def assert_same_lags_and_flags(record: FluxRecord, reference: Mapping[str, float
 
 
 @pytest.mark.parametrize("number", SYNTHETIC)
+@pytest.mark.parametrize(("variant", "lag"), [("nolag", "none"), ("maxcov", "covariance_maximum_only")])
+def test_synthetic_lags(variant, lag, number):
+    record, _ = synthetic(number, {"lag": lag})
+    reference = results("synth20hz", variant)[number - VARIANTS_FROM]
+    worst = differences(record, reference, EVERYTHING)
+    assert max(worst.values()) < 1e-5
+    assert_same_lags_and_flags(record, reference)
+
+
+@pytest.mark.parametrize("number", SYNTHETIC)
 @pytest.mark.parametrize(
     ("variant", "detrend", "options"),
     [
