@@ -102,6 +102,8 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("CH4_DENSITY", "mmol m-3", 0, 2, "CH4 molar density", "CH4 摩尔密度", M_CH4),
     Variable("DIAG_SONIC", "1", 0, 65535, "diagnostic word of the sonic", "超声风速计诊断码"),
     Variable("DIAG_IRGA", "1", 0, 65535, "diagnostic word of the gas analyser", "气体分析仪诊断码"),
+    Variable("T_CELL", "deg C", -40, 70, "temperature in the cell of a closed-path analyser", "闭路分析仪样品室温度"),
+    Variable("PA_CELL", "kPa", 20, 110, "pressure in the cell of a closed-path analyser", "闭路分析仪样品室气压"),
     # gases
     Variable("CO2", "umol mol-1", 150, 1200, "CO2 mole fraction in moist air", "湿空气 CO2 摩尔分数"),
     Variable("CO2_MIXING_RATIO", "umol mol-1", 150, 1200, "CO2 mole fraction in dry air", "干空气 CO2 摩尔分数"),

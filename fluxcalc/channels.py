@@ -19,6 +19,8 @@ SERIES: dict[str, str] = {
     "T_SONIC": "ts",
     "TA": "ta",
     "PA": "pa",
+    "T_CELL": "t_cell",
+    "PA_CELL": "pa_cell",
     "CO2_DENSITY": "co2",
     "CO2": "co2",
     "CO2_MIXING_RATIO": "co2",

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from core.constants import M_H2O, MU, SONIC_HUMIDITY
 from core.station import Station
+from fluxcalc.heating import instrument_heat
 from fluxcalc.interval import Air, Fluxes, HalfHour, Step, flux_of
+from fluxcalc.sun import is_daytime
 
 
 def correct_density(half: HalfHour, station: Station) -> HalfHour:
@@ -64,10 +66,31 @@ def webb_pearman_leuning(half: HalfHour, _: Station) -> HalfHour:
     ----------
     Webb et al. (1980), eqs 24 and 25, doi:10.1002/qj.49710644707
     """
+    return _correct_expansion(half, 0.0)
+
+
+def webb_with_instrument_heat(half: HalfHour, station: Station) -> HalfHour:
+    """Correct as ``wpl`` does, with the heat that the analyser itself gives to the air in its open path.
+
+    For cold sites with an LI-7500 of the first series. H stays what it is; what is added to it for the gases is noted
+    as ``instrument_heat``, in W m-2. By day and by night the instrument is warmed differently.
+
+    References
+    ----------
+    Burba et al. (2008), doi:10.1111/j.1365-2486.2008.01606.x
+    """
+    if half.air is None:
+        return half
+    daytime = is_daytime(half.start, half.end, station)
+    heat = instrument_heat(half.air.temperature, half.diagnostics.get("wind_speed", math.nan), daytime=daytime)
+    return _correct_expansion(half, heat).noting(instrument_heat=heat, daytime=float(daytime))
+
+
+def _correct_expansion(half: HalfHour, added_heat: float) -> HalfHour:
     if half.air is None:
         return half
     air, fluxes = half.air, half.fluxes
-    expansion = fluxes.h / (air.heat_capacity * air.temperature)  # per unit of density [m s-1]
+    expansion = (fluxes.h + added_heat) / (air.heat_capacity * air.temperature)  # per unit of density [m s-1]
     dilution = 1.0 + MU * air.vapour_density / air.dry_density
     water, carbon = fluxes.h2o, fluxes.co2
     if half.kinds.get("h2o") == "density":
@@ -78,4 +101,8 @@ def webb_pearman_leuning(half: HalfHour, _: Station) -> HalfHour:
     return replace(half, fluxes=replace(fluxes, h2o=water, co2=carbon))
 
 
-DENSITY: Mapping[str, Step] = {"none": keep_densities, "wpl": webb_pearman_leuning}
+DENSITY: Mapping[str, Step] = {
+    "none": keep_densities,
+    "wpl": webb_pearman_leuning,
+    "burba_2008": webb_with_instrument_heat,
+}

@@ -112,7 +112,8 @@ class HalfHour:
     dt : float
         Time between samples. [s]
     series : mapping of str to ndarray, shape (n,), float64
-        ``u v w`` [m s-1], ``ts ta`` [K], ``pa`` [Pa], ``co2 h2o`` [mol m-3 or mol mol-1]; those that can be used.
+        ``u v w`` [m s-1], ``ts ta t_cell`` [K], ``pa pa_cell`` [Pa], ``co2 h2o`` [mol m-3 or mol mol-1]; those that
+        can be used.
     kinds : mapping of str to str
         What each gas series is: molar density, fraction of moist air, or ratio to dry air.
     absent : mapping of str to str

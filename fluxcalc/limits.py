@@ -17,6 +17,8 @@ IMPOSSIBLE: dict[str, tuple[float, float]] = {
     "ts": (200.0, 350.0),
     "ta": (200.0, 350.0),
     "pa": (4e4, 1.2e5),
+    "t_cell": (200.0, 350.0),
+    "pa_cell": (2e4, 1.2e5),
 }
 """Outside these a sample is missing from the start. [m s-1], [K], [Pa]"""
 

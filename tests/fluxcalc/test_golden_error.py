@@ -14,10 +14,13 @@ from tests.fluxcalc.reference import HALFHOUR, STATIONS, needs_halfhour, read_cs
 from tests.fluxcalc.test_golden_halfhour import (
     CORRECTED,
     DT,
+    FACTORS,
     LOST_RECORDS,
+    RAW,
     VARIANTS_FROM,
     close_up,
     differences,
+    flags,
     synthetic_results,
     synthetic_samples,
 )
@@ -103,3 +106,48 @@ def test_forest_random_errors_with_the_whole_integral():
     (reference,) = results("dehoh20hz", "icos_dr_like")
     worst = differences(process(samples, station, start), reference, ERRORS)
     assert max(worst.values()) < 3e-5
+
+
+@pytest.mark.parametrize("number", SIXTEEN)
+def test_synthetic_fluxes_with_instrument_heat(number):
+    """That run took the logger's clock for true solar time, in which its third half-hour is the first of the day."""
+    station = configured("synthetic", ("longitude = 10.0", "longitude = 0.0"), density="burba_2008")
+    record, reference = synthetic(number, station), synthetic_results("burba")[number]
+    worst = differences(record, reference, RAW | FACTORS | CORRECTED)
+    assert record.diagnostics["daytime"] == reference["daytime"]
+    assert max(worst.values()) < 1e-5
+
+
+@pytest.mark.parametrize("period", [0, 1])
+def test_orchard_fluxes_with_instrument_heat(period):
+    """Without a thermometer its surfaces follow the sonic's temperature, ours that of the air: 1 % of the heat."""
+    record = orchard(period, configured("orchard", density="burba_2008"), hours=8)
+    worst = differences(record, results("fluxpart20hz", "adv_burba")[period], RAW | FACTORS | CORRECTED)
+    assert record.diagnostics["daytime"] == 1
+    assert worst.pop("co2_flux") < 5e-4
+    assert max(worst.values()) < 5e-5
+
+
+@pytest.mark.parametrize("number", SIXTEEN)
+def test_synthetic_fluxes_without_density_correction(number):
+    record = synthetic(number, configured("synthetic", density="none"))
+    worst = differences(record, synthetic_results("nowpl")[number], RAW | FACTORS | CORRECTED)
+    assert max(worst.values()) < 1e-5
+
+
+@pytest.mark.parametrize("period", [0, 1])
+def test_orchard_fluxes_without_density_correction(period):
+    record = orchard(period, configured("orchard", density="none"))
+    worst = differences(record, results("fluxpart20hz", "adv_nowpl")[period], RAW | FACTORS | CORRECTED)
+    assert max(worst.values()) < 5e-6
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_closed_path_mole_fractions(number):
+    """Fractions of moist air without the cell's temperature and pressure become dry ratios sample by sample."""
+    moist = [(f"{gas}_MIXING_RATIO", gas) for gas in ("CO2", "H2O")]
+    record, reference = alpine(number, configured("finse", *moist)), results("finse10hz", "molefrac")[number]
+    worst = differences(record, reference, RAW | FACTORS | CORRECTED)
+    assert max(worst.values()) < 3e-5
+    ours, theirs = flags(record, reference)
+    assert ours == theirs
