@@ -52,11 +52,15 @@ class Fits:
     cutoffs : mapping of str to tuple of (float, float, float)
         Gas -> (lowest RH [1], highest RH [1], cut-off frequency [Hz]) of the low-pass filter that an analyser and its
         tube are, for the in-situ spectral methods.
+    attenuation : mapping of str to (float, float)
+        ``unstable`` and ``stable`` -> (a1 [m-1], a2 [Hz]) of the factor 1 + a1 U/(a2 + cut-off frequency), for
+        ``spectral = "ibrom_2007"``.
     """
 
     planes: tuple[PlaneSector, ...] = ()
     lags: Mapping[str, tuple[LagWindow, ...]] = field(default_factory=dict)
     cutoffs: Mapping[str, tuple[tuple[float, float, float], ...]] = field(default_factory=dict)
+    attenuation: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 NOTHING_FITTED = Fits()

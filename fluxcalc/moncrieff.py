@@ -114,18 +114,54 @@ def gas_response(gas: str, sensor: Sensor, analyzer: Analyzer | None, half: Half
     """
     wind = half.diagnostics["wind_speed"]
     kept = pass_first_order(FREQUENCIES, sensor.tau) * pass_line(FREQUENCIES * (sensor.path / wind))
+    kept = kept * separation_response(analyzer, wind)
     if analyzer is None:
         return kept
-    across = math.hypot(analyzer.northward_separation, analyzer.eastward_separation)
-    for distance in (across, abs(analyzer.vertical_separation)):
-        if distance > 0:
-            kept = kept * pass_separation(FREQUENCIES * (distance / wind))
     if analyzer.tube_length is None or analyzer.tube_diameter is None or analyzer.flow_rate is None:
         return kept
     flow = analyzer.flow_rate * 1e-3 / 60
     return kept * pass_tube(
         FREQUENCIES, gas, analyzer.tube_length, analyzer.tube_diameter, flow, half.temperature, half.pressure
     )
+
+
+def separation_response(analyzer: Analyzer | None, wind: float) -> FloatArray:
+    """Return what a sonic and an analyser see together; the horizontal distance counts whole.
+
+    Parameters
+    ----------
+    analyzer : Analyzer or None
+        None stands in the sonic's centre.
+    wind : float
+        Mean wind speed, positive. [m s-1]
+
+    Returns
+    -------
+    ndarray, shape of ``FREQUENCIES``
+    """
+    kept = np.ones_like(FREQUENCIES)
+    if analyzer is None:
+        return kept
+    across = math.hypot(analyzer.northward_separation, analyzer.eastward_separation)
+    for distance in (across, abs(analyzer.vertical_separation)):
+        if distance > 0:
+            kept = kept * pass_separation(FREQUENCIES * (distance / wind))
+    return kept
+
+
+def factor_around_analyzer(half: HalfHour, station: Station, gas: str) -> float:
+    """Return the factor for what a gas loses outside of its analyser and tube.
+
+    That is what the mean of the interval takes, the averaging and response of vertical wind, and the distance between
+    the sensors; ``half`` and ``station`` as for ``correct_analytically``.
+    """
+    wind = half.diagnostics["wind_speed"]
+    n = FREQUENCIES * (station.measurement_height / wind)
+    heat = scalar_cospectrum(n, half.diagnostics.get("raw_stability", math.nan)) * WIDTHS
+    averaging = pass_block_average(FREQUENCIES, (half.end - half.start).total_seconds()) ** 2
+    known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
+    kept = averaging * sonic_response(known or DEFAULT_SONIC, wind)
+    return make_up(heat, kept * separation_response(station.analyzer_of(gas.upper()), wind))
 
 
 def make_up(cospectrum: FloatArray, response: FloatArray) -> float:

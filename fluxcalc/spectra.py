@@ -107,7 +107,7 @@ class _Tapered:
         window = TAPERS[taper](len(series))
         self.fluctuations = _fluctuations(series)
         self.transform = rfft(self.fluctuations * window)
-        self.power = float(window @ window)
+        self.power = float((window * window).sum())
 
 
 def _cospectrum(x: _Tapered, y: _Tapered, dt: float) -> Spectrum:
@@ -118,7 +118,7 @@ def _cospectrum(x: _Tapered, y: _Tapered, dt: float) -> Spectrum:
     if n % 2 == 0:
         density[-1:] /= 2.0  # the highest frequency of an even number of samples has no mirror image
     frequency = np.arange(1, len(density) + 1) / (n * dt)
-    return Spectrum(frequency, density, float(x.fluctuations @ y.fluctuations) / n)
+    return Spectrum(frequency, density, float((x.fluctuations * y.fluctuations).mean()))
 
 
 def _fluctuations(series: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from core.station import Station
+from fluxcalc.insitu import correct_in_situ, factor_by_heat, factor_by_peak, factor_by_wind
 from fluxcalc.interval import HalfHour, Step, flux_of
 from fluxcalc.massman import correct_by_peaks
 from fluxcalc.moncrieff import correct_analytically
@@ -29,4 +30,7 @@ SPECTRAL: Mapping[str, Step] = {
     "moncrieff_1997_fast": partial(correct_analytically, sensors=True, averaging=False),
     "moncrieff_1997_slow": partial(correct_analytically, sensors=False, averaging=True),
     "massman_2000": correct_by_peaks,
+    "horst_1997": partial(correct_in_situ, fast=factor_by_peak),
+    "ibrom_2007": partial(correct_in_situ, fast=factor_by_wind),
+    "fratini_2012": partial(correct_in_situ, fast=factor_by_heat),
 }
