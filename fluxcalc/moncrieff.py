@@ -158,7 +158,7 @@ def factor_around_analyzer(half: HalfHour, station: Station, gas: str) -> float:
     wind = half.diagnostics["wind_speed"]
     n = FREQUENCIES * (station.measurement_height / wind)
     heat = scalar_cospectrum(n, half.diagnostics.get("raw_stability", math.nan)) * WIDTHS
-    averaging = pass_block_average(FREQUENCIES, (half.end - half.start).total_seconds()) ** 2
+    averaging = pass_detrending(FREQUENCIES, half, station) ** 2
     known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
     kept = averaging * sonic_response(known or DEFAULT_SONIC, wind)
     return make_up(heat, kept * separation_response(station.analyzer_of(gas.upper()), wind))

@@ -190,13 +190,11 @@ def fit_cutoff(frequency: FloatArray, ratio: FloatArray, *, band: tuple[float, f
     counts = (frequency >= band[0]) & (frequency <= band[1]) & np.isfinite(ratio)
     if counts.sum() < 5:
         return math.nan
-    f, y = frequency[counts], ratio[counts]
-    cutoff, _ = _fit_shape(y, lambda fc: 1.0 / (1.0 + (f / fc) ** 2), (f[0], 20.0 * f[-1]))
-    return cutoff
+    return _fit_filter(frequency[counts], ratio[counts])
 
 
 def smooth_cutoffs(classes: Sequence[tuple[float, float, float]]) -> tuple[tuple[float, float, float], ...]:
-    """Return cut-off frequencies by exp(a + b RH + c RH^2) instead of each class's own; as they are with less than four.
+    """Return cut-off frequencies by exp(a + b RH + c RH^2) instead of each class's own; of less than four, as they are.
 
     References
     ----------
@@ -238,36 +236,42 @@ def fit_attenuation(assessed: Sequence[Assessed], *, least: int = LEAST_INTERVAL
         lost, wind = np.array([one.lost for one in members]), np.array([[one.wind] for one in members])
         counts = np.isfinite(lost)
         speed, cutoff = np.broadcast_to(wind, lost.shape)[counts], np.broadcast_to(TRIED, lost.shape)[counts]
-        # in logarithms: what small losses say would otherwise drown in the large ones
-        a2, a1 = _fit_log_shape(lost[counts], lambda a2, u=speed, fc=cutoff: u / (a2 + fc), (1e-4, 10.0))
-        found[stability] = (a1, a2)
+        a1, a2 = _fit_wind(lost[counts], speed, cutoff)
+        if math.isfinite(a1 + a2):
+            found[stability] = (a1, a2)
     return found
 
 
-def _fit_shape(y: FloatArray, shape: Callable[[float], FloatArray], bounds: tuple[float, float]) -> tuple[float, float]:
-    """Return the parameter within bounds, and the scale, that bring scale x shape nearest to y; NaN at the upper bound."""
+def _fit_wind(lost: FloatArray, wind: FloatArray, cutoff: FloatArray) -> tuple[float, float]:
+    """Return (a1, a2) that bring a1 wind/(a2 + cutoff) nearest to ``lost``, all positive.
 
-    def scale(parameter: float) -> float:
-        values = shape(parameter)
-        return float((values * y).sum() / (values * values).sum())
+    Nearest in logarithms: what small losses say would otherwise drown in the large ones.
+    """
 
-    def miss(logarithm: float) -> float:
-        parameter = math.exp(logarithm)
-        return float(((y - scale(parameter) * shape(parameter)) ** 2).sum())
+    def ratio(a2: float) -> FloatArray:
+        return np.log(lost * (a2 + cutoff) / wind)
 
-    parameter = _minimise(miss, bounds)
-    return parameter, scale(parameter)
+    a2 = _minimise(lambda a2: float(np.var(ratio(a2))), (1e-4, 10.0))
+    return float(np.exp(np.mean(ratio(a2)))), a2
 
 
-def _fit_log_shape(
-    y: FloatArray, shape: Callable[[float], FloatArray], bounds: tuple[float, float]
-) -> tuple[float, float]:
-    """Return as ``_fit_shape`` what is nearest in logarithms; y and shape are positive."""
-    parameter = _minimise(lambda logarithm: float(np.var(np.log(y) - np.log(shape(math.exp(logarithm))))), bounds)
-    return parameter, float(np.exp(np.mean(np.log(y) - np.log(shape(parameter)))))
+def _fit_filter(frequency: FloatArray, ratio: FloatArray) -> float:
+    """Return the cut-off that brings a free multiple of its filter nearest to a ratio of spectra."""
+
+    def miss(cutoff: float) -> float:
+        kept = 1.0 / (1.0 + (frequency / cutoff) ** 2)
+        scale = (kept * ratio).sum() / (kept * kept).sum()
+        return float(((ratio - scale * kept) ** 2).sum())
+
+    return _minimise(miss, (frequency[0], 20.0 * frequency[-1]))
 
 
 def _minimise(miss: Callable[[float], float], bounds: tuple[float, float]) -> float:
+    """Return the positive number within bounds for which there is least to miss; NaN at the upper bound."""
     low, high = math.log(bounds[0]), math.log(bounds[1])
-    found = float(minimize_scalar(miss, bounds=(low, high), method="bounded", options={"xatol": 1e-8}).x)
+
+    def miss_of_logarithm(logarithm: float) -> float:
+        return miss(math.exp(logarithm))
+
+    found = float(minimize_scalar(miss_of_logarithm, bounds=(low, high), method="bounded", options={"xatol": 1e-8}).x)
     return math.nan if found > high - 1e-3 else math.exp(found)

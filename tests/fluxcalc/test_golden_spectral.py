@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.records import FluxRecord
+from fluxcalc.fits import Fits
 from fluxcalc.halfhour import process
-from tests.fluxcalc.reference import HALFHOUR, needs_halfhour, read_results, read_toa5, station
+from tests.fluxcalc.reference import HALFHOUR, needs_halfhour, read_csv, read_results, read_toa5, station
 from tests.fluxcalc.test_golden_halfhour import (
     CORRECTED,
     DT,
@@ -57,3 +58,15 @@ def test_closed_path_massman(number):
     worst = differences(record, reference, FACTORS | CORRECTED)
     assert max(worst["Tau_scf"], worst["H_scf"], worst["u*"], worst["H"]) < 1e-5
     assert max(worst.values()) < 1e-3
+
+
+def test_forest_momentum_and_heat_of_the_in_situ_method():
+    """Only these two are compared: the cut-off frequencies of that run are not recorded, ours come near its factors."""
+    start = datetime(2019, 7, 30, 11, 30, tzinfo=UTC)
+    path = HALFHOUR / "dehoh20hz" / "raw" / "DE-HoH_EC_201907301200_v01.csv.gz"
+    fits = Fits(cutoffs={"co2": ((0.0, 1.0, 5.0),), "h2o": ((0.0, 1.0, 0.5),)})
+    samples = read_csv(path, start, 50_000_000)
+    record = process(samples, station("forest", spectral="fratini_2012"), start, fits=fits)
+    (reference,) = read_results(HALFHOUR / "dehoh20hz" / "icos_fratini_fcc.csv")
+    worst = differences(record, reference, FACTORS)
+    assert max(worst["Tau_scf"], worst["H_scf"]) < 1e-7
