@@ -70,6 +70,7 @@ class Sonic(_Part):
     model: str
     height: float = Field(gt=0, le=500, description="metres above ground")
     north_offset: float = Field(0.0, ge=-360, le=360, description="degrees clockwise from north")
+    magnetic_declination: float = Field(0.0, ge=-180, le=180, description="degrees east, if north is the compass's")
 
 
 class Analyzer(_Part):
@@ -150,6 +151,8 @@ class Methods(_Part):
     """Which method each step of the half-hour uses; names out of ``fluxcalc``'s registries."""
 
     despike: str = "vickers_mahrt_1997"
+    cross_wind: str = "none"
+    angle_of_attack: str = "none"
     rotation: str = "double"
     lag: str = "covariance_maximum"
     detrend: str = "block"
@@ -187,6 +190,22 @@ class Options(_Part):
     )
     random_error_reach: float | None = Field(default=None, gt=0, le=600, description="longest lag looked at, seconds")
     lag_windows: Mapping[Literal["CO2", "H2O", "CH4"], LagLimits] = Field(default_factory=dict)
+    sonic_path_elevation: float | None = Field(
+        default=None, gt=0, lt=90, description="degrees above horizontal; for cross_wind"
+    )
+    planar_fit_sectors: tuple[float, ...] = Field(
+        default=(0.0,), min_length=1, description="where the sectors begin, degrees"
+    )
+    planar_fit_least_periods: int = Field(default=30, ge=3, description="half-hours that a sector needs")
+    planar_fit_least_u: float = Field(default=0.5, ge=0, le=10, description="slowest mean horizontal wind, m s-1")
+    planar_fit_largest_w: float = Field(default=1.0, gt=0, le=5, description="largest mean vertical wind, m s-1")
+
+    @field_validator("planar_fit_sectors")
+    @classmethod
+    def _go_round_once(cls, starts: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 <= start < 360 for start in starts) or list(starts) != sorted(set(starts)):
+            raise PydanticCustomError("sectors", "ascending degrees from 0 to less than 360")
+        return starts
 
 
 class Flux(_Part):

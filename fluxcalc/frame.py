@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from core.station import Station
 from fluxcalc.interval import HalfHour
 from fluxcalc.kernels.rotation import mean_wind, rotate
 
-OPPOSITE_X = ("csat3", "irgason")
-"""Models whose u is positive for wind INTO the array: their x axis points the other way than the wind it counts."""
+X_BEHIND: Mapping[str, float] = {"csat3": 0.0, "irgason": 0.0, "81000": 90.0, "young 81000": 90.0}
+"""Where wind along +u comes from, in degrees clockwise from the sonic's north; a model is known by how its name begins.
+
+A CSAT3 counts wind INTO the array as positive, and points its array to north; a Young 81000 counts wind from its east.
+"""
+
+OTHERS = 180.0
+"""The same for all other sonics, whose x axis points to their north and counts wind that blows along it."""
 
 
 def complete_wind(half: HalfHour, station: Station) -> HalfHour:
@@ -23,28 +30,50 @@ def complete_wind(half: HalfHour, station: Station) -> HalfHour:
     u, v, w = rotate(half.series["u"], half.series["v"], half.series["w"], 0.0, 0.0)
     count, mean_u, mean_v, mean_w, largest = mean_wind(u, v, w)
     half = replace(half, series={**half.series, "u": u, "v": v, "w": w})
-    calm = mean_u == mean_v == 0
     return half.noting(
         valid_wind=count,
         sonic_u=mean_u,
         sonic_v=mean_v,
         sonic_w=mean_w,
         largest_wind=largest,
-        wind_direction_deg=math.nan if calm else wind_direction(mean_u, mean_v, station),
+        wind_direction_deg=wind_direction(mean_u, mean_v, station),
     )
 
 
-def wind_direction(u: float, v: float, station: Station) -> float:
-    """Return where the wind comes from, in degrees clockwise from north.
+def sonic_direction(u: float, v: float, station: Station) -> float:
+    """Return where the wind comes from, in degrees clockwise from the sonic's own north.
 
     Parameters
     ----------
     u, v : float
         Mean wind in the sonic's frame. [m s-1]
     station : Station
-        Gives the sonic's model and north offset.
+        Gives the sonic's model.
+
+    Returns
+    -------
+    float
+        In [0, 360); NaN for calm or missing wind. [deg]
     """
     if station.sonic is None:
         raise ValueError(f"station {station.id} has no [sonic]")
-    turn = 0.0 if station.sonic.model.lower().startswith(OPPOSITE_X) else 180.0
-    return (turn - math.degrees(math.atan2(v, u)) + station.sonic.north_offset) % 360.0
+    if not math.hypot(u, v) > 0:
+        return math.nan
+    model = station.sonic.model.lower()
+    turn = next((degrees for name, degrees in X_BEHIND.items() if model.startswith(name)), OTHERS)
+    return (turn - math.degrees(math.atan2(v, u))) % 360.0
+
+
+def wind_direction(u: float, v: float, station: Station) -> float:
+    """Return where the wind comes from, in degrees clockwise from true north; NaN for calm or missing wind.
+
+    Parameters
+    ----------
+    u, v : float
+        Mean wind in the sonic's frame. [m s-1]
+    station : Station
+        Gives the sonic's model, where its north points, and the declination of the compass that said so.
+    """
+    direction = sonic_direction(u, v, station)
+    sonic = station.sonic
+    return direction if sonic is None else (direction + sonic.north_offset + sonic.magnetic_declination) % 360.0

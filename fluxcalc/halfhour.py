@@ -13,8 +13,10 @@ from core.errors import ConfigError, ProcessingError
 from core.records import FluxRecord, Samples
 from core.station import Station
 from fluxcalc.air import choose_sensors, describe_air
+from fluxcalc.attack import ANGLE_OF_ATTACK, correct_attack
 from fluxcalc.channels import import_channels
 from fluxcalc.covariance import compute_covariances
+from fluxcalc.crosswind import CROSS_WIND, correct_cross_wind
 from fluxcalc.density import DENSITY, correct_density
 from fluxcalc.despike import DESPIKING, despike
 from fluxcalc.detrend import DETRENDING, detrend
@@ -38,6 +40,8 @@ HALF_HOUR_STEPS: tuple[Step, ...] = (
     remove_impossible,
     despike,
     remove_implausible,
+    correct_cross_wind,
+    correct_attack,
     dry_ratios,
     complete_wind,
     rotate_wind,
@@ -59,6 +63,8 @@ HALF_HOUR_STEPS: tuple[Step, ...] = (
 
 REGISTRIES: Mapping[str, Mapping[str, Step]] = {
     "despike": DESPIKING,
+    "cross_wind": CROSS_WIND,
+    "angle_of_attack": ANGLE_OF_ATTACK,
     "rotation": ROTATIONS,
     "lag": LAGS,
     "detrend": DETRENDING,

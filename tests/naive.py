@@ -83,6 +83,17 @@ def rotate(u: Series, v: Series, w: Series, yaw: float, pitch: float) -> list[tu
     return rotated
 
 
+def transform(u: Series, v: Series, w: Series, axes: Sequence[Series], bias: float) -> list[tuple[float, float, float]]:
+    turned = []
+    for wind in zip(u, v, w, strict=True):
+        if any(math.isnan(component) for component in wind):
+            turned.append((math.nan,) * 3)
+            continue
+        x, y, z = (math.fsum(a * b for a, b in zip(axis, wind, strict=True)) for axis in axes)
+        turned.append((x, y, z - bias))
+    return turned
+
+
 def window_of(i: int, n: int, window: int, step: int) -> int:
     """Number of the window whose middle step holds sample i, counting samples from one as the definition does."""
     positions = (n - window) // step + 1

@@ -81,3 +81,36 @@ def rotate(
         across[i] = v[i] * cos_yaw - u[i] * sin_yaw + 0.0 * w[i]
         upward[i] = w[i] * cos_pitch - level * sin_pitch
     return along, across, upward
+
+
+@kernel
+def transform(
+    u: FloatArray, v: FloatArray, w: FloatArray, matrix: FloatArray, bias: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Express the wind in other axes, and take a bias from its new vertical component.
+
+    Parameters
+    ----------
+    u, v, w : ndarray, shape (n,), float64
+        Wind; a sample missing in one is missing in all of the result. [m s-1]
+    matrix : ndarray, shape (3, 3), float64
+        Its rows are the new axes in the old frame. [1]
+    bias : float
+        Taken from the new ``w``. [m s-1]
+
+    Returns
+    -------
+    u, v, w : ndarray, shape (n,)
+        matrix (u, v, w), less (0, 0, bias). [m s-1]
+    """
+    n = u.size
+    first = np.empty(n)
+    second = np.empty(n)
+    third = np.empty(n)
+    for i in range(n):
+        a, b, c = u[i], v[i], w[i]
+        # a zero coefficient times a gap is a gap, too
+        first[i] = matrix[0, 0] * a + matrix[0, 1] * b + matrix[0, 2] * c
+        second[i] = matrix[1, 0] * a + matrix[1, 1] * b + matrix[1, 2] * c
+        third[i] = matrix[2, 0] * a + matrix[2, 1] * b + matrix[2, 2] * c - bias
+    return first, second, third
