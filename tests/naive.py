@@ -207,3 +207,14 @@ def cross_covariances(x: Series, y: Series, reach: int) -> list[float]:
         products = [(a - mean_x) * (b - mean_y) for a, b in pairs if not math.isnan(a) and not math.isnan(b)]
         result.append(mean(products))
     return result
+
+
+def kljun_2015(east: float, north: float, direction: float, length: float, width: float) -> float:
+    """Share of the flux per area at one place, before the integral is made 1."""
+    x = (east * math.sin(direction) + north * math.cos(direction)) / length
+    y = north * math.sin(direction) - east * math.cos(direction)
+    if x <= 0.1359:
+        return 0.0
+    along = 1.4524 * (x - 0.1359) ** -1.9914 * math.exp(-1.4622 / (x - 0.1359)) / length
+    sigma = 2.17 * math.sqrt(1.66 * x**2 / (1 + 20.0 * x)) * width
+    return along / (math.sqrt(2 * math.pi) * sigma) * math.exp(-(y**2) / (2 * sigma**2))
