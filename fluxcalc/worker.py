@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,12 +21,15 @@ from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Status
 from procrastinate.tasks import Task
 
-from core.errors import FluxTowerError, StoreUnavailable
+from core.errors import FluxTowerError, ProcessingError, StoreUnavailable
+from core.records import FluxRecord
 from core.settings import Settings
+from core.station import Station
 from core.store import Store
-from fluxcalc.fits import read_fits
+from fluxcalc.fits import Fits, read_fits, write_fits
 from fluxcalc.halfhour import process
 from fluxcalc.interval import Meteorology
+from fluxcalc.lag_fit import fit_lags
 from fluxcalc.season import METHODS, provisional_season
 from fluxcalc.weather import mean_meteorology, weather
 from qc.limits import flag_limits
@@ -37,6 +41,11 @@ READINGS_AT_ONCE = 20_000
 HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 10.0
 """A worker that has not been heard of for so long is dead, and its job is free again. [s]"""
+
+FITTERS: Mapping[str, Callable[[Sequence[FluxRecord], Station], Fits]] = {
+    "lags": lambda records, _: Fits(lags=fit_lags(records)),
+}
+"""What can be fitted to stored half-hours."""
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +104,33 @@ def fill_season(store: Store, station_id: str) -> int | None:
         methods=METHODS,
         started=started,
         product=product,
+    )
+
+
+def fit_station(store: Store, station_id: str, kind: str, start: datetime, end: datetime) -> int:
+    """Fit planes or lags to the stored half-hours of [start, end); from now on they are applied live. Return the fit's id.
+
+    Raises
+    ------
+    UnknownStation
+        It is not registered.
+    ProcessingError
+        There are too few half-hours.
+    """
+    row = store.station(station_id)
+    fitted = write_fits(FITTERS[kind](store.flux_records(station_id, start, end), row.station))
+    if kind not in fitted:
+        period = f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
+        raise ProcessingError(
+            f"fit {kind}", station_id, period, "too few half-hours that can be used: choose a longer period"
+        )
+    return store.put_fit(
+        station_id,
+        kind,
+        fitted[kind],
+        period=(start, end),
+        config_sha256=row.config_sha256,
+        code_version=CODE_VERSION,
     )
 
 

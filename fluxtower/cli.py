@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from core.errors import FluxTowerError
+from core.errors import ConfigError, FluxTowerError
 from core.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -184,6 +184,23 @@ def season(station: Annotated[str, typer.Argument(help="Station id.")]) -> None:
     with _open_store(read_settings()) as store:
         run = fill_season(store, station)
     typer.echo(f"{station}: there are no fluxes yet" if run is None else f"{station}: provisional run {run}")
+
+
+@app.command()
+def fit(
+    station: Annotated[str, typer.Argument(help="Station id.")],
+    kind: Annotated[str, typer.Option(help="What to fit: lags or planes.")],
+    begin: Annotated[datetime, typer.Option("--from", formats=TIMES, help="Begin of the period (UTC).")],
+    end: Annotated[datetime, typer.Option("--to", formats=TIMES, help="End of the period (UTC).")],
+) -> None:
+    """Fit planes or lags to the stored half-hours of a period; from now on they are applied live."""
+    from fluxcalc.worker import FITTERS, fit_station
+
+    if kind not in FITTERS:
+        raise ConfigError("command line", "--kind", f"one of {', '.join(FITTERS)}", kind)
+    with _open_store(read_settings()) as store:
+        number = fit_station(store, station, kind, begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+    typer.echo(f"{station}: fit {number} of {kind} is in force")
 
 
 @app.command()

@@ -86,6 +86,22 @@ def read_fluxes(database: Database, station: str, start: datetime, end: datetime
     return pl.DataFrame([_flux(row) for row in rows], schema=schema, orient="row")
 
 
+def read_records(database: Database, station: str, start: datetime, end: datetime) -> list[FluxRecord]:
+    """Read results of [start, end) as the records they were; a value that is missing is NaN, a diagnostic is left out."""
+    rows = database.rows("fluxes", station=get_station(database, station).key, start=start, end=end)
+    return [
+        FluxRecord(
+            station,
+            row["time"],
+            row["ends"],
+            {name: math.nan if row[name.lower()] is None else row[name.lower()] for name in FLUX_COLUMNS},
+            row["reasons"],
+            {name: value for name, value in row["diagnostics"].items() if value is not None},
+        )
+        for row in rows
+    ]
+
+
 def flux_span(database: Database, station: str) -> tuple[datetime, datetime] | None:
     """Return start of the first and end of the last half-hour of a station, None without one."""
     row = database.row("flux_span", station=get_station(database, station).key)

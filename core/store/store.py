@@ -174,6 +174,10 @@ class Store:
         """Read results of [start, end)."""
         return fluxes.read_fluxes(self._database, station, start, end)
 
+    def flux_records(self, station: str, start: datetime, end: datetime) -> list[FluxRecord]:
+        """Read results of [start, end) as the records they were."""
+        return fluxes.read_records(self._database, station, start, end)
+
     def flux_span(self, station: str) -> tuple[datetime, datetime] | None:
         """Return start of the first and end of the last half-hour, None without one."""
         return fluxes.flux_span(self._database, station)

@@ -17,11 +17,14 @@ import psycopg
 import pytest
 
 from core.clock import to_ns
+from core.errors import ProcessingError
 from core.records import Reading, SampleBlock
 from core.settings import Settings
 from core.station import Station
 from core.store import Store
 from fluxcalc import worker
+from fluxcalc.fits import read_fits
+from fluxcalc.lag_fit import FEWEST
 from ingest.placing import conform
 from ingest.simulator import Tower, records
 
@@ -91,6 +94,22 @@ def test_a_half_hour_that_cannot_be_computed_is_marked_with_the_reason(store: St
         )
     assert "correct_spectra" in failure
     assert "unheard_of" in failure
+
+
+def test_lags_are_fitted_to_stored_half_hours_and_applied_live(store: Store, forest: Station) -> None:
+    half_hours = FEWEST + 1
+    blocks, readings = forest_records(forest, half_hours)
+    store.commit(blocks, readings)
+    for i in range(FEWEST):
+        worker.compute_half_hour(store, ID, START + i * HALF)
+    with pytest.raises(ProcessingError, match="too few half-hours"):
+        worker.fit_station(store, ID, "lags", START, START + HALF)
+    number = worker.fit_station(store, ID, "lags", START, START + half_hours * HALF)
+    assert read_fits({"lags": store.fits(ID)["lags"].data}).lags["co2"][0].nominal == pytest.approx(0.0, abs=0.11)
+    worker.compute_half_hour(store, ID, START + FEWEST * HALF)
+    *_, last = store.flux_records(ID, START, START + half_hours * HALF)
+    assert last.diagnostics["fit_lags"] == number
+    assert last.values["FC"] == pytest.approx(store.fluxes(ID, last.start, last.end)["FC"].item())
 
 
 def test_the_season_has_no_hole(store: Store, forest: Station) -> None:
