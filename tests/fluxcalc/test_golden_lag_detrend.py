@@ -100,6 +100,19 @@ def test_synthetic_detrending(variant, detrend, options, number):
     assert_same_lags_and_flags(record, reference)
 
 
+@pytest.mark.parametrize("number", SYNTHETIC)
+def test_lines_through_parts_are_not_lines_through_the_whole(number):
+    """That program sets a time constant of 300 s back to the whole interval; ours is kept, and the fluxes differ."""
+    reference, whole = (results("synth20hz", variant)[number - VARIANTS_FROM] for variant in ("ld300", "ld1800"))
+    assert reference == pytest.approx(whole, rel=1e-12, nan_ok=True)
+    same, _ = synthetic(number, {"detrend": "linear"}, {"detrend_seconds": 1800.0})
+    assert max(differences(same, reference, CORRECTED).values()) < 5e-5
+    parts, _ = synthetic(number, {"detrend": "linear"}, {"detrend_seconds": 300.0})
+    worst = differences(parts, reference, {name: CORRECTED[name] for name in ("Tau", "H", "LE", "co2_flux")})
+    assert 0.005 < max(worst.values()) < 0.15
+    assert parts.diagnostics["factor_h"] > 1.01 * reference["H_scf"]
+
+
 def has_gap(record: FluxRecord) -> bool:
     """Tell whether more samples are missing than a lag costs."""
     due = (record.end - record.start) / DT
