@@ -8,7 +8,8 @@ import pytest
 
 from core.records import FluxRecord
 from fluxcalc.fits import Fits
-from fluxcalc.halfhour import process
+from fluxcalc.halfhour import process, run_steps
+from fluxcalc.spectra import compute_cospectrum, compute_spectrum
 from tests.fluxcalc.reference import HALFHOUR, needs_halfhour, read_csv, read_results, read_toa5, station
 from tests.fluxcalc.test_golden_halfhour import (
     CORRECTED,
@@ -21,6 +22,7 @@ from tests.fluxcalc.test_golden_halfhour import (
     flags,
     synthetic,
     synthetic_results,
+    synthetic_samples,
 )
 
 pytestmark = needs_halfhour
@@ -70,3 +72,23 @@ def test_forest_momentum_and_heat_of_the_in_situ_method():
     (reference,) = read_results(HALFHOUR / "dehoh20hz" / "icos_fratini_fcc.csv")
     worst = differences(record, reference, FACTORS)
     assert max(worst["Tau_scf"], worst["H_scf"]) < 1e-7
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_asking_for_spectra_changes_no_flux(number):
+    """The run that also wrote spectra: its table is that of the default corrections."""
+    reference = read_results(HALFHOUR / "synth20hz" / "spectra.csv")[number]
+    worst = differences(synthetic(number), reference, FACTORS | CORRECTED)
+    assert max(worst.values()) < 1e-5
+
+
+@pytest.mark.parametrize("number", [10, 20])
+def test_spectra_of_synthetic_turbulence_hold_the_covariances_of_the_reference(number):
+    """Parseval against another program's numbers: what the densities add up to are its covariance and variance."""
+    start, samples = synthetic_samples(number)
+    half = run_steps(samples, station("synthetic"), start)
+    reference = synthetic_results("express")[number]
+    heat = compute_cospectrum(half.series["w"], half.series["ts"], half.dt, taper="none")
+    wind = compute_spectrum(half.series["u"], half.dt, taper="none")
+    assert heat.density.sum() * heat.frequency[0] == pytest.approx(reference["w/ts_cov"], rel=1e-5)
+    assert wind.density.sum() * wind.frequency[0] == pytest.approx(reference["u_var"], rel=1e-5)
