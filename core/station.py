@@ -71,6 +71,7 @@ class Sonic(_Part):
     height: float = Field(gt=0, le=500, description="metres above ground")
     north_offset: float = Field(0.0, ge=-360, le=360, description="degrees clockwise from north")
     magnetic_declination: float = Field(0.0, ge=-180, le=180, description="degrees east, if north is the compass's")
+    left_handed: bool = Field(default=False, description="v points to the right of u, seen from above")
 
 
 class Analyzer(_Part):

@@ -10,11 +10,14 @@ from core.station import Station
 from fluxcalc.interval import HalfHour
 from fluxcalc.kernels.rotation import mean_wind, rotate
 
-X_BEHIND: Mapping[str, float] = {"csat3": 0.0, "irgason": 0.0, "81000": 90.0, "young 81000": 90.0}
+X_BEHIND: Mapping[str, float] = {"csat3": 0.0, "irgason": 0.0, "81000": 90.0, "young 81000": 90.0, "r2": 330.0}
 """Where wind along +u comes from, in degrees clockwise from the sonic's north; a model is known by how its name begins.
 
 A CSAT3 counts wind INTO the array as positive, and points its array to north; a Young 81000 counts wind from its east.
 """
+
+LEFT_HANDED = ("r2",)
+"""Models whose v points to the right of u; with v turned round they are as the others."""
 
 OTHERS = 180.0
 """The same for all other sonics, whose x axis points to their north and counts wind that blows along it."""
@@ -23,11 +26,13 @@ OTHERS = 180.0
 def complete_wind(half: HalfHour, station: Station) -> HalfHour:
     """Remove wind samples that lack a component, and note the mean wind in the sonic's frame and its direction.
 
+    The frame is right-handed from here on: a left-handed sonic's v is turned round.
     ``wind_direction_deg`` is where the wind comes from, clockwise from north, of the vector mean; calm air has none.
     """
     if not half.has("u", "v", "w"):
         return half
     u, v, w = rotate(half.series["u"], half.series["v"], half.series["w"], 0.0, 0.0)
+    v = -v if is_left_handed(station) else v
     count, mean_u, mean_v, mean_w, largest = mean_wind(u, v, w)
     half = replace(half, series={**half.series, "u": u, "v": v, "w": w})
     return half.noting(
@@ -40,13 +45,19 @@ def complete_wind(half: HalfHour, station: Station) -> HalfHour:
     )
 
 
+def is_left_handed(station: Station) -> bool:
+    """Tell whether the sonic's v points to the right of its u, by its model or because the station says so."""
+    sonic = station.sonic
+    return sonic is not None and (sonic.left_handed or sonic.model.lower().startswith(LEFT_HANDED))
+
+
 def sonic_direction(u: float, v: float, station: Station) -> float:
     """Return where the wind comes from, in degrees clockwise from the sonic's own north.
 
     Parameters
     ----------
     u, v : float
-        Mean wind in the sonic's frame. [m s-1]
+        Mean wind in the sonic's frame, made right-handed. [m s-1]
     station : Station
         Gives the sonic's model.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from core.errors import ConfigError, ProcessingError
 from core.records import FluxRecord
 from core.station import Station, parse_station
 from fluxcalc.crosswind import PATH_ELEVATION, path_factor
-from fluxcalc.fits import Fits, PlaneSector
+from fluxcalc.fits import Fits, PlaneSector, read_fits, write_fits
 from fluxcalc.frame import sonic_direction, wind_direction
 from fluxcalc.halfhour import process
 from fluxcalc.kernels.rotation import transform
@@ -258,6 +259,25 @@ def test_planes_with_a_bias_are_not_taken_for_planes_without():
 )
 def test_the_sonic_knows_where_the_wind_comes_from(model, u, v, direction):
     assert sonic_direction(u, v, variant(model=model)) == pytest.approx(direction)
+
+
+def test_a_left_handed_sonic_gives_what_a_right_handed_one_gives():
+    channels = turbulence(11)
+    mirrored = channels | {"Uy": -channels["Uy"]}
+    truth = run(channels, variant(model="Other"))
+    record = run(mirrored, variant("left_handed = true", model="Other"))
+    for name in ("TAU", "H", "LE", "FC", "WD", "WS"):
+        assert record.values[name] == pytest.approx(truth.values[name], rel=1e-12)
+    assert record.values["WD"] != pytest.approx(run(mirrored, variant(model="Other")).values["WD"], abs=1)
+    # v of a Gill R2, once turned round, points 60 degrees clockwise of its north arrow (NCAR/EOL, wind direction
+    # quick reference)
+    towards_v = run(channels | {"Ux": channels["Uz"], "Uy": -3 + 0.1 * channels["Uz"]}, variant(model="R2"))
+    assert towards_v.values["WD"] == pytest.approx(240, abs=1)  # blows to 60 degrees
+
+
+def test_planes_are_stored_and_read_back():
+    fits = Fits(planes=(WHOLE, PlaneSector(315.0, 45.0, 0.0, -0.1, 0.2)))
+    assert read_fits(json.loads(json.dumps(write_fits(fits)))).planes == fits.planes
 
 
 def test_declination_and_offset_turn_the_direction_and_not_the_sectors():
