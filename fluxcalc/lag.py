@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,7 +40,8 @@ def shift_by_nominal(half: HalfHour, station: Station) -> HalfHour:
 def maximise_covariance(half: HalfHour, station: Station, *, default: bool) -> HalfHour:
     """Shift each gas by the lag at which it covaries most with vertical wind, within its window.
 
-    A maximum at either end of the window may be no maximum, which ``lag_<gas>_at_edge`` says.
+    A maximum at either end of the window may be no maximum, which ``lag_<gas>_at_edge`` says. The lag of a true maximum
+    is ``lag_<gas>_maximum_s``, else NaN.
 
     Parameters
     ----------
@@ -52,7 +54,9 @@ def maximise_covariance(half: HalfHour, station: Station, *, default: bool) -> H
     """
     for gas in GASES:
         if half.has("w", gas):
-            half = _search(half, gas, lag_window(gas, station), default=default)
+            window = lag_window(gas, station)
+            found = _find(half, gas, window)
+            half = _note_maximum(_align(half, gas, window, found, default=default), gas, found)
     return half
 
 
@@ -60,7 +64,8 @@ def maximise_in_fitted_window(half: HalfHour, station: Station) -> HalfHour:
     """Shift as ``maximise_covariance`` with the nominal lag as default, in windows fitted to the station's own lags.
 
     The window of a gas may depend on relative humidity. A gas without a fit has the window of its geometry.
-    Notes ``lag_<gas>_fitted``: whether there was a fit.
+    Notes ``lag_<gas>_fitted``: whether there was a fit. ``lag_<gas>_maximum_s`` is still sought in the window of the
+    geometry: a fit made of lags out of fitted windows would only ever narrow them.
 
     References
     ----------
@@ -71,8 +76,10 @@ def maximise_in_fitted_window(half: HalfHour, station: Station) -> HalfHour:
     for gas in GASES:
         if not half.has("w", gas):
             continue
-        fitted = fitted_window(half.fits.lags.get(gas, ()), humidity)
-        half = _search(half, gas, fitted or lag_window(gas, station), default=True)
+        free, fitted = lag_window(gas, station), fitted_window(half.fits.lags.get(gas, ()), humidity)
+        half = _note_maximum(half, gas, _find(half, gas, free))
+        window = fitted or free
+        half = _align(half, gas, window, _find(half, gas, window), default=True)
         half = half.noting(**{f"lag_{gas}_fitted": float(fitted is not None)})
     return half
 
@@ -130,19 +137,37 @@ def geometric_window(gas: str, analyzer: Analyzer | None) -> LagWindow:
     return LagWindow(nominal, max(0.0, nominal - 2.0), (11.0 if gas == "h2o" else 3.0) * nominal + 0.3)
 
 
-def _search(half: HalfHour, gas: str, window: LagWindow, *, default: bool) -> HalfHour:
-    nominal, earliest, latest = (round(lag / half.dt) for lag in (window.nominal, window.earliest, window.latest))
+class _Found(NamedTuple):
+    """Lag of the largest |covariance| in a window, None if there is none; whether it lies at the window's end."""
+
+    lag: int | None
+    at_edge: bool
+
+
+def _find(half: HalfHour, gas: str, window: LagWindow) -> _Found:
     limit = half.n - 1
-    first, last = max(earliest, -limit), min(latest, limit)
+    first, last = max(round(window.earliest / half.dt), -limit), min(round(window.latest / half.dt), limit)
     if first > last:
-        return _shifted(half, gas, nominal).noting(**{f"lag_{gas}_nominal": 1.0, f"lag_{gas}_at_edge": 0.0})
+        return _Found(None, at_edge=False)
     strength = np.abs(lagged_covariances(half.series["w"], half.series[gas], first, last))
-    unknown = bool(np.isnan(strength).all())
-    best = nominal if unknown else first + int(np.nanargmax(strength))
-    at_edge = best in (first, last)
-    take_nominal = unknown or (default and at_edge)
-    half = _shifted(half, gas, nominal if take_nominal else best)
-    return half.noting(**{f"lag_{gas}_nominal": float(take_nominal), f"lag_{gas}_at_edge": float(at_edge)})
+    if np.isnan(strength).all():
+        return _Found(None, at_edge=False)
+    best = first + int(np.nanargmax(strength))
+    return _Found(best, at_edge=best in (first, last))
+
+
+def _align(half: HalfHour, gas: str, window: LagWindow, found: _Found, *, default: bool) -> HalfHour:
+    """Shift a gas by what was found, or by the nominal lag."""
+    at_edge = float(found.at_edge)
+    if found.lag is None or (default and found.at_edge):
+        half = _shifted(half, gas, round(window.nominal / half.dt))
+        return half.noting(**{f"lag_{gas}_nominal": 1.0, f"lag_{gas}_at_edge": at_edge})
+    return _shifted(half, gas, found.lag).noting(**{f"lag_{gas}_nominal": 0.0, f"lag_{gas}_at_edge": at_edge})
+
+
+def _note_maximum(half: HalfHour, gas: str, found: _Found) -> HalfHour:
+    maximum = math.nan if found.lag is None or found.at_edge else found.lag * half.dt
+    return half.noting(**{f"lag_{gas}_maximum_s": maximum})
 
 
 def _shifted(half: HalfHour, gas: str, lag: int) -> HalfHour:

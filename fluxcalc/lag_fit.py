@@ -24,7 +24,7 @@ STRONG: Mapping[str, tuple[str, float]] = {"co2": ("raw_co2", 2e-6), "h2o": ("ra
 
 
 def fit_lags(records: Iterable[FluxRecord], *, fewest: int = FEWEST) -> dict[str, tuple[LagWindow, ...]]:
-    """Fit windows of lags to half-hours that were made with ``lag = "covariance_maximum"``.
+    """Fit windows of lags to half-hours whose method seeks maxima of the covariance.
 
     Nominal is the median lag, the window reaches 1.5 median absolute deviations to both sides. Only lags count that are
     a true maximum of a strong covariance. The lag of water vapour is fitted in ten classes of relative humidity; a
@@ -75,10 +75,9 @@ def _true_lags(gas: str, records: list[FluxRecord]) -> tuple[FloatArray, FloatAr
     """Return lags that were found [s] and the relative humidity [1] with each."""
     flux, least = STRONG[gas]
     found = [
-        (record.diagnostics[f"lag_{gas}_s"], record.values["RH"] / 100.0)
+        (record.diagnostics[f"lag_{gas}_maximum_s"], record.values["RH"] / 100.0)
         for record in records
-        if record.diagnostics.get(f"lag_{gas}_nominal") == 0
-        and record.diagnostics.get(f"lag_{gas}_at_edge") == 0
+        if not math.isnan(record.diagnostics.get(f"lag_{gas}_maximum_s", math.nan))
         and abs(record.diagnostics.get(flux, math.nan)) >= least
     ]
     lags = np.array(found, dtype=np.float64).reshape(-1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -63,6 +64,8 @@ def test_at_the_end_of_the_window_only_the_default_gives_way():
     default, without = (run(channels, lagging(name)) for name in ("covariance_maximum", "covariance_maximum_only"))
     assert (lags(default)[0], lags(without)[0]) == (0.0, 0.7)
     assert (default.diagnostics["lag_co2_nominal"], without.diagnostics["lag_co2_nominal"]) == (1, 0)
+    assert math.isnan(without.diagnostics["lag_co2_maximum_s"])
+    assert without.diagnostics["lag_h2o_maximum_s"] == pytest.approx(0.0)
     assert default.diagnostics["lag_co2_at_edge"] == without.diagnostics["lag_co2_at_edge"] == 1
     assert abs(without.diagnostics["cov_w_co2"]) > 10 * abs(default.diagnostics["cov_w_co2"])
 
@@ -179,7 +182,7 @@ def found(lag: float, humidity: float = 50.0, **noted: float) -> FluxRecord:
     values = dict.fromkeys(FLUX_COLUMNS, math.nan) | {"RH": humidity}
     diagnostics = {"raw_co2": -8e-6, "raw_le": 150.0}
     for gas in ("co2", "h2o"):
-        diagnostics |= {f"lag_{gas}_s": lag, f"lag_{gas}_nominal": 0.0, f"lag_{gas}_at_edge": 0.0}
+        diagnostics[f"lag_{gas}_maximum_s"] = lag
     return FluxRecord("x", START, START + timedelta(minutes=30), values, {}, diagnostics | noted)
 
 
@@ -192,8 +195,7 @@ def test_a_window_is_the_median_and_one_and_a_half_deviations():
 def test_only_true_maxima_of_strong_fluxes_count():
     good = [found(lag) for lag in (0.9, 1.0, 1.0, 1.1) * 5]
     bad = [
-        found(9.0, lag_co2_nominal=1.0, lag_h2o_nominal=1.0),
-        found(9.0, lag_co2_at_edge=1.0, lag_h2o_at_edge=1.0),
+        found(math.nan),
         found(9.0, raw_co2=1.9e-6, raw_le=-19.0),
         found(9.0, raw_co2=math.nan, raw_le=math.nan),
     ] * 50
@@ -206,7 +208,7 @@ def test_too_few_lags_make_no_fit():
     assert fit_lags([found(1.0)] * 9) == {}
     assert set(fit_lags([found(1.0)] * 10)) == {"co2", "h2o"}
     constant = found(1.0)
-    del constant.diagnostics["lag_co2_nominal"]  # as ``constant`` and ``none`` leave it
+    del constant.diagnostics["lag_co2_maximum_s"]  # as ``constant`` and ``none`` leave it
     assert "co2" not in fit_lags([constant] * 20)
 
 
@@ -233,3 +235,15 @@ def test_a_fit_of_half_hours_finds_what_was_built_in():
     assert carbon.latest - carbon.earliest == pytest.approx(0.15)
     again = run(late({"co2": 0.3, "h2o": 0.2}, 99), lagging("optimised"), Fits(lags=fitted))
     assert lags(again) == [0.3, 0.2]
+
+
+def test_a_fit_of_half_hours_made_in_fitted_windows_does_not_narrow_them():
+    wrong = Fits(lags={"co2": (LagWindow(0.5, 0.45, 0.55),), "h2o": (LagWindow(0.0, 0.0, 0.0),)})
+    records = [run(late({"co2": 0.3, "h2o": 0.2}, seed), lagging("optimised"), wrong) for seed in range(10)]
+    assert {tuple(lags(record)) for record in records} == {(0.5, 0.0)}
+    # white turbulence has no flux at any lag but its own; that of air fades slowly
+    strong = [
+        replace(record, diagnostics=record.diagnostics | {"raw_co2": -8e-6, "raw_le": 150.0}) for record in records
+    ]
+    again = fit_lags(strong)
+    assert (again["co2"][0].nominal, again["h2o"][0].nominal) == pytest.approx((0.3, 0.2))
