@@ -108,7 +108,7 @@ def fill_season(store: Store, station_id: str) -> int | None:
 
 
 def fit_station(store: Store, station_id: str, kind: str, start: datetime, end: datetime) -> int:
-    """Fit planes or lags to the stored half-hours of [start, end); from now on they are applied live. Return the fit's id.
+    """Fit planes or lags to the stored half-hours of [start, end), apply them live from now on; return the fit's id.
 
     Raises
     ------

@@ -87,7 +87,7 @@ def read_fluxes(database: Database, station: str, start: datetime, end: datetime
 
 
 def read_records(database: Database, station: str, start: datetime, end: datetime) -> list[FluxRecord]:
-    """Read results of [start, end) as the records they were; a value that is missing is NaN, a diagnostic is left out."""
+    """Read results of [start, end) as the records they were; a missing value is NaN, a missing diagnostic left out."""
     rows = database.rows("fluxes", station=get_station(database, station).key, start=start, end=end)
     return [
         FluxRecord(
