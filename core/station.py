@@ -152,6 +152,7 @@ class Methods(_Part):
     """Which method each step of the half-hour uses; names out of ``fluxcalc``'s registries."""
 
     despike: str = "vickers_mahrt_1997"
+    screening: str = "vickers_mahrt_1997"
     cross_wind: str = "none"
     angle_of_attack: str = "none"
     rotation: str = "double"
@@ -182,6 +183,46 @@ class LagLimits(_Part):
         return self
 
 
+Percent = Annotated[float, Field(ge=0, le=100)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Screening(_Part):
+    """Limits of the raw-data tests of Vickers & Mahrt (1997); samples outside the absolute limits are removed, too."""
+
+    spikes: Percent = Field(default=1.0, description="spikes, percent of the samples")
+    resolution_range: Positive = Field(default=7.0, description="width of the bins together, standard deviations")
+    resolution_bins: int = Field(default=100, ge=2, le=10_000)
+    resolution_empty: Percent = Field(default=70.0, description="empty bins, percent")
+    dropout_tail: float = Field(default=10.0, gt=0, lt=50, description="percentile beyond which values are extremes")
+    dropout_central: Percent = Field(default=10.0, description="longest stay between the extremes, percent of a window")
+    dropout_extreme: Percent = Field(default=6.0, description="longest stay among the extremes, percent of a window")
+    limit_wind: Positive = Field(default=30.0, description="horizontal wind speed, m s-1")
+    limit_w: Positive = Field(default=5.0, description="m s-1")
+    limits_ts: tuple[float, float] = Field(default=(-60.0, 60.0), description="deg C")
+    limits_co2: tuple[float, float] = Field(default=(150.0, 1200.0), description="umol mol-1")
+    limits_h2o: tuple[float, float] = Field(default=(0.0, 100.0), description="mmol mol-1")
+    skewness_hard: Positive = Field(default=2.0, description="either sign")
+    skewness_soft: Positive = Field(default=1.0, description="either sign")
+    kurtosis_hard: tuple[float, float] = (1.0, 8.0)
+    kurtosis_soft: tuple[float, float] = (2.0, 5.0)
+    step_window: Positive = Field(default=300.0, description="seconds")
+    step_u: tuple[Positive, Positive] = Field(default=(4.0, 2.7), description="m s-1, of u and v: hard, soft")
+    step_w: tuple[Positive, Positive] = Field(default=(2.0, 1.3), description="m s-1: hard, soft")
+    step_ts: tuple[Positive, Positive] = Field(default=(4.0, 2.7), description="K: hard, soft")
+    step_co2: tuple[Positive, Positive] = Field(default=(40.0, 27.0), description="umol mol-1: hard, soft")
+    step_h2o: tuple[Positive, Positive] = Field(default=(3.26, 2.2), description="mmol mol-1: hard, soft")
+    step_variance: tuple[Positive, Positive] = Field(
+        default=(3.0, 2.0), description="variances of the whole: hard, soft"
+    )
+    lag_gain: tuple[Positive, Positive] = Field(
+        default=(20.0, 10.0), description="percent of the covariance: hard, soft"
+    )
+    attack_angles: tuple[Annotated[float, Field(gt=-90, lt=0)], Annotated[float, Field(gt=0, lt=90)]] = (-30.0, 30.0)
+    attack_share: Percent = Field(default=10.0, description="samples outside these angles, percent")
+    steadiness: Positive = Field(default=0.5, description="trend of the horizontal wind over its mean")
+
+
 class Options(_Part):
     """Numbers that a method of the half-hour needs; unset ones take the method's own default."""
 
@@ -191,6 +232,7 @@ class Options(_Part):
     )
     random_error_reach: float | None = Field(default=None, gt=0, le=600, description="longest lag looked at, seconds")
     lag_windows: Mapping[Literal["CO2", "H2O", "CH4"], LagLimits] = Field(default_factory=dict)
+    screening: Screening = Screening()
     sonic_path_elevation: float | None = Field(
         default=None, gt=0, lt=90, description="degrees above horizontal; for cross_wind"
     )

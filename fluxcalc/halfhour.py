@@ -32,6 +32,7 @@ from fluxcalc.quality import QUALITY, flag_quality
 from fluxcalc.random_error import RANDOM_ERRORS, estimate_random_error
 from fluxcalc.record import build_record
 from fluxcalc.rotation import ROTATIONS, rotate_wind
+from fluxcalc.screening import SCREENING, screen_lags, screen_series
 from fluxcalc.spectral import SPECTRAL, correct_spectra
 from fluxcalc.stationarity import check_stationarity
 
@@ -39,6 +40,7 @@ HALF_HOUR_STEPS: tuple[Step, ...] = (
     import_channels,
     remove_impossible,
     despike,
+    screen_series,
     remove_implausible,
     correct_cross_wind,
     correct_attack,
@@ -46,6 +48,7 @@ HALF_HOUR_STEPS: tuple[Step, ...] = (
     complete_wind,
     rotate_wind,
     align_gases,
+    screen_lags,
     choose_sensors,
     remove_implausible_gas,
     check_stationarity,
@@ -63,6 +66,7 @@ HALF_HOUR_STEPS: tuple[Step, ...] = (
 
 REGISTRIES: Mapping[str, Mapping[str, Step]] = {
     "despike": DESPIKING,
+    "screening": SCREENING,
     "cross_wind": CROSS_WIND,
     "angle_of_attack": ANGLE_OF_ATTACK,
     "rotation": ROTATIONS,

@@ -8,9 +8,10 @@ import numpy as np
 
 from core.records import FloatArray
 from core.station import Station
-from core.variables import VARIABLES, si_scale
 from fluxcalc.interval import GASES, HalfHour, flux_of
+from fluxcalc.kernels.checks import count_faster, count_outside
 from fluxcalc.kernels.statistics import moments
+from fluxcalc.screening import absolute_limits
 
 IMPOSSIBLE: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("u", "v", "w"), (-50.0, 50.0)),
@@ -26,14 +27,6 @@ IMPOSSIBLE: dict[str, tuple[float, float]] = {
 LEAST_VAPOUR = {"density": -0.3, "fraction": -0.007, "ratio": -0.007}
 """Below this a vapour sample is missing from the start. [mol m-3], [mol mol-1]"""
 
-IMPLAUSIBLE: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("u", "v"), (-30.0, 30.0)),
-    "w": (-5.0, 5.0),
-}
-"""Outside these a sample is missing after despiking; temperature and gases: see the variables table. [m s-1]"""
-
-TABLE_NAMES = {"ts": "T_SONIC", "co2": "CO2", "h2o": "H2O"}
-
 
 def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
     """Make samples missing that cannot be meant: wind above 50 m s-1, sonic outside 200-350 K, gas below zero."""
@@ -45,22 +38,33 @@ def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
 
 
 def remove_implausible(half: HalfHour, station: Station) -> HalfHour:
-    """Make wind and sonic temperature missing outside their absolute limits, then set aside what cannot be used."""
-    limits = {**IMPLAUSIBLE, "ts": table_limits("ts")}
-    bounded = {name: _within(half.series[name], *limits[name]) for name in limits if half.has(name)}
+    """Make wind and sonic temperature missing outside their absolute limits, then set aside what cannot be used.
+
+    u and v go together, by the speed of the horizontal wind, so that nothing depends on how the sonic stands.
+    """
+    options = flux_of(station).options.screening
+    bounded = {
+        name: _within(half.series[name], *absolute_limits(name, options)) for name in ("w", "ts") if half.has(name)
+    }
+    if half.has("u", "v"):
+        u, v = half.series["u"], half.series["v"]
+        if count_faster(u, v, options.limit_wind):
+            too_fast = np.hypot(u, v) > options.limit_wind
+            bounded |= {"u": np.where(too_fast, np.nan, u), "v": np.where(too_fast, np.nan, v)}
     half = replace(half, series={**half.series, **bounded})
     return set_aside(half, station, ("u", "v", "w", "ts"))
 
 
 def remove_implausible_gas(half: HalfHour, station: Station) -> HalfHour:
-    """Make gas samples missing outside the limits of the variables table, then set aside what cannot be used.
+    """Make gas samples missing outside their absolute limits, then set aside what cannot be used.
 
     The limits are mole fractions; a density is compared with their densities in the mean air.
     """
+    options = flux_of(station).options.screening
     bounded = {}
     for gas in GASES:
         if half.has(gas):
-            low, high = table_limits(gas)
+            low, high = absolute_limits(gas, options)
             per_unit = half.diagnostics["molar_volume"] if half.kinds[gas] == "density" else 1.0
             bounded[gas] = _within(half.series[gas], low / per_unit, high / per_unit)
     half = replace(half, series={**half.series, **bounded})
@@ -94,13 +98,7 @@ def set_aside(half: HalfHour, station: Station, names: tuple[str, ...]) -> HalfH
     return half.noting(**counts).without(absent)
 
 
-def table_limits(name: str) -> tuple[float, float]:
-    """Return the limits of a series out of the variables table, in SI."""
-    variable = VARIABLES[TABLE_NAMES[name]]
-    factor, offset = si_scale(variable.name, variable.unit)
-    return variable.low * factor + offset, variable.high * factor + offset
-
-
 def _within(values: FloatArray, low: float, high: float) -> FloatArray:
-    outside = (values < low) | (values > high)
-    return np.where(outside, np.nan, values) if outside.any() else values
+    if not count_outside(values, low, high):
+        return values
+    return np.where((values < low) | (values > high), np.nan, values)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import groupby
 
 Series = Sequence[float]
 
@@ -218,3 +220,86 @@ def kljun_2015(east: float, north: float, direction: float, length: float, width
     along = 1.4524 * (x - 0.1359) ** -1.9914 * math.exp(-1.4622 / (x - 0.1359)) / length
     sigma = 2.17 * math.sqrt(1.66 * x**2 / (1 + 20.0 * x)) * width
     return along / (math.sqrt(2 * math.pi) * sigma) * math.exp(-(y**2) / (2 * sigma**2))
+
+
+def bridge_outliers(x: Series, low: float, high: float) -> tuple[list[float], int]:
+    good = [i for i, value in enumerate(x) if low <= value <= high]
+    bad = [i for i, value in enumerate(x) if value < low or value > high]
+    result = list(x)
+    for i in bad if good else []:
+        before = max((k for k in good if k < i), default=None)
+        after = min((k for k in good if k > i), default=None)
+        if before is None or after is None:
+            result[i] = x[after if before is None else before]
+        else:
+            result[i] = x[before] + (x[after] - x[before]) * (i - before) / (after - before)
+    runs = sum(not any(k in bad for k in range(max([0, *(k + 1 for k in good if k < i)]), i)) for i in bad)
+    return result, runs
+
+
+def bin_windows(x: Series, window: int, bins: int, reach: float, tail: float) -> tuple[float, float, float]:
+    half = min(window, len(x)) // 2
+    empty = central = extreme = 0.0
+    for start in range(0, len(x) - 2 * half + 1, half) if half else ():
+        part = x[start : start + 2 * half]
+        valid = present(part)
+        if len(valid) < 2:
+            continue
+        if min(valid) == max(valid):
+            central = max(central, len(valid) / len(part))
+            continue
+        wide = reach * math.sqrt(variance(valid)) / 2
+        low, high = min(valid), max(valid)
+        if high - low > 2 * wide:
+            low, high = mean(valid) - wide, mean(valid) + wide
+        places = [
+            min(int((value - low) * (bins / (high - low))), bins - 1) if low <= value <= high else None
+            for value in part
+        ]
+        inside = sorted(place for place in places if place is not None)
+        empty = max(empty, 1 - len(set(inside)) / bins)
+        for place in set(inside):
+            stays = [len(list(run)) for value, run in groupby(places) if value == place]
+            longest = max(stays) / len(part) if max(stays) > len(part) // 100 else 0.0
+            middle = (bisect_left(inside, place) + bisect_right(inside, place)) / 2 / len(inside)
+            if tail <= middle <= 1 - tail:
+                central = max(central, longest)
+            else:
+                extreme = max(extreme, longest)
+    return empty, central, extreme
+
+
+def trend_line(x: Series) -> tuple[int, float, float, float]:
+    places = [i for i, value in enumerate(x) if not math.isnan(value)]
+    if not places:
+        return 0, math.nan, 0.0, 0.0
+    values, middle = present(x), mean(places)
+    squares = math.fsum((i - middle) ** 2 for i in places)
+    products = math.fsum((i - middle) * value for i, value in zip(places, values, strict=True))
+    return len(places), mean(values), products / squares if squares else 0.0, middle
+
+
+def shape(x: Series) -> tuple[float, float]:
+    _, average, slope, middle = trend_line(x)
+    away = [value - average - slope * (i - middle) for i, value in enumerate(x) if not math.isnan(value)]
+    second, third, fourth = (mean([value**power for value in away]) for power in (2, 3, 4))
+    return third / second**1.5, fourth / second**2
+
+
+def largest_steps(x: Series, stride: int, reach: int) -> tuple[float, float, float]:
+    x = x[: len(x) // stride * stride]
+    half = stride * reach
+    means, variances = [0.0], [0.0]
+    for middle in range(half, len(x) - half + 1, stride):
+        before, after = present(x[middle - half : middle]), present(x[middle : middle + half])
+        if 2 * min(len(before), len(after)) >= half:
+            means.append(abs(mean(after) - mean(before)))
+            variances.append(abs(variance(after) - variance(before)))
+    valid = present(x)
+    return max(means), max(variances), variance(valid) if valid else math.nan
+
+
+def steep_share(u: Series, v: Series, w: Series, low: float, high: float) -> float:
+    angles = [math.atan2(c, math.hypot(a, b)) for a, b, c in zip(u, v, w, strict=True) if not math.isnan(a + b + c)]
+    steep = [angle for angle in angles if not math.atan(low) <= angle <= math.atan(high)]
+    return len(steep) / len(angles) if angles else math.nan

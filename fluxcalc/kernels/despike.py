@@ -1,4 +1,4 @@
-"""Spikes after Vickers & Mahrt (1997): runs of one to three samples far from their neighbourhood."""
+"""Spikes: runs of samples far from their neighbourhood (Vickers & Mahrt 1997) or from the median (Mauder 2013)."""
 
 from __future__ import annotations
 
@@ -125,3 +125,44 @@ def despike_pass(x: FloatArray, window: int, step: int, limit: float, longest: i
             kept += run
         run = 0
     return spikes, kept + run
+
+
+@kernel
+def bridge_outliers(x: FloatArray, low: float, high: float) -> int:
+    """Replace all outliers by straight lines between the values around them, once, in place.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n,), float64
+        Series, changed; NaN is missing and stays so. [any]
+    low, high : float
+        A sample outside is an outlier. [any]
+
+    Returns
+    -------
+    int
+        Runs of outliers replaced. A run without a valid sample on one side takes the value of the other side.
+    """
+    n = x.size
+    runs = 0
+    before = -1  # the last sample that is valid and no outlier
+    first = -1  # the first outlier since
+    for i in range(n):
+        if np.isnan(x[i]):
+            continue
+        if x[i] < low or x[i] > high:
+            if first < 0:
+                first = i
+                runs += 1
+            continue
+        if first >= 0:
+            for j in range(first, i):
+                if not np.isnan(x[j]):
+                    x[j] = x[i] if before < 0 else x[before] + (x[i] - x[before]) * (j - before) / (i - before)
+            first = -1
+        before = i
+    if first >= 0 and before >= 0:
+        for j in range(first, n):
+            if not np.isnan(x[j]):
+                x[j] = x[before]
+    return runs

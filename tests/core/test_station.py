@@ -16,6 +16,7 @@ from core.station import (
     LagLimits,
     Methods,
     Options,
+    Screening,
     Site,
     Sonic,
     Stream,
@@ -112,7 +113,7 @@ def test_the_example_stations_are_valid(path: Path) -> None:
 
 def test_every_key_and_every_method_is_documented() -> None:
     text = (ROOT / "docs" / "guide" / "station.md").read_text(encoding="utf-8")
-    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods, Options, LagLimits, Files)
+    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods, Options, LagLimits, Screening, Files)
     keys = {key for part in parts for key in part.model_fields}
     assert [
         key for key in sorted(keys) if f"`{key}`" not in text and f".{key}`" not in text and f"{key} =" not in text
