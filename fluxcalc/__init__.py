@@ -20,6 +20,7 @@ def process(
     *,
     meteorology: Meteorology | None = None,
     fits: Fits | None = None,
+    previous: FluxRecord | None = None,
 ) -> FluxRecord:
     """Compute the fluxes of one averaging interval: ``fluxcalc.halfhour.process`` for a notebook.
 
@@ -35,6 +36,8 @@ def process(
         Means of slow sensors over the interval.
     fits : Fits, optional
         What was fitted over a longer period.
+    previous : FluxRecord, optional
+        The interval before, for the storage terms.
 
     Returns
     -------
@@ -55,7 +58,9 @@ def process(
 
     halfhour.check_methods(station, station.id)
     begin = start or from_ns(samples.start_ns)
-    return halfhour.process(samples, station, begin, meteorology=meteorology, fits=fits or NOTHING_FITTED)
+    return halfhour.process(
+        samples, station, begin, meteorology=meteorology, fits=fits or NOTHING_FITTED, previous=previous
+    )
 
 
 __all__ = ["process"]

@@ -52,7 +52,7 @@ def describe_air(half: HalfHour, _: Station) -> HalfHour:
     if not math.isfinite(water):
         # dry air stands in where density and heat capacity are needed; what is humidity itself stays unknown
         air = replace(air, vapour_pressure=math.nan, relative_humidity=math.nan)
-    return replace(half, air=air)
+    return replace(half, air=air).noting(heat_capacity=air.heat_capacity, vaporisation=air.vaporisation)
 
 
 def water_fraction(half: HalfHour) -> float:

@@ -35,6 +35,7 @@ from fluxcalc.rotation import ROTATIONS, rotate_wind
 from fluxcalc.screening import SCREENING, screen_lags, screen_series
 from fluxcalc.spectral import SPECTRAL, correct_spectra
 from fluxcalc.stationarity import check_stationarity
+from fluxcalc.storage import add_storage
 
 HALF_HOUR_STEPS: tuple[Step, ...] = (
     import_channels,
@@ -88,6 +89,7 @@ def process(
     *,
     meteorology: Meteorology | None = None,
     fits: Fits = NOTHING_FITTED,
+    previous: FluxRecord | None = None,
 ) -> FluxRecord:
     """Compute the fluxes of one averaging interval.
 
@@ -103,6 +105,8 @@ def process(
         Means of slow sensors over the interval.
     fits : Fits, optional
         What was fitted over a longer period, for the methods that need it.
+    previous : FluxRecord, optional
+        The interval before, for the storage terms.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def process(
     """
     half = run_steps(samples, station, start, meteorology=meteorology, fits=fits)
     try:
-        return build_record(half, station)
+        return add_storage(build_record(half, station), previous, station)
     except Exception as error:
         raise _failure(build_record.__name__, station, start, error) from error
 

@@ -71,7 +71,9 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
             meteorology = mean_meteorology(weather(readings, row.station.streams[flux.meteorology]))
         fits = store.fits(station_id)
         in_force = read_fits({kind: fit.data for kind, fit in fits.items()})
-        record = process(samples, row.station, start, meteorology=meteorology, fits=in_force)
+        before = store.flux_records(station_id, start - (end - start), start)
+        previous = before[-1] if before else None
+        record = process(samples, row.station, start, meteorology=meteorology, fits=in_force, previous=previous)
         named = {f"fit_{kind}": float(fit.id) for kind, fit in fits.items()}
         record = replace(record, diagnostics={**record.diagnostics, **named})
         store.put_flux(record, config_sha256=row.config_sha256, code_version=CODE_VERSION, revision=revision)

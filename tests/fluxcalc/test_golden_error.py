@@ -10,6 +10,7 @@ import pytest
 from core.records import FluxRecord
 from core.station import Station, parse_station
 from fluxcalc.halfhour import process
+from fluxcalc.storage import add_storage
 from tests.fluxcalc.reference import HALFHOUR, STATIONS, needs_halfhour, read_csv, read_results, read_toa5
 from tests.fluxcalc.test_golden_halfhour import (
     CORRECTED,
@@ -151,3 +152,42 @@ def test_closed_path_mole_fractions(number):
     assert max(worst.values()) < 3e-5
     ours, theirs = flags(record, reference)
     assert ours == theirs
+
+
+STORAGE = {
+    "H_strg": lambda r: r.values["SH"],
+    "LE_strg": lambda r: r.values["SLE"],
+    "co2_strg": lambda r: r.values["SC"],
+}
+
+
+@cache
+def quick(name: str) -> Station:
+    """Storage hangs on means alone: what takes time and leaves them as they are is left out."""
+    return configured(name, spectral="none", random_error="none")
+
+
+def assert_storage(before: FluxRecord, after: FluxRecord, station: Station, reference: dict[str, float]) -> None:
+    """Small differences of means that agree to 1e-7: what counts is watts and micromoles."""
+    record = add_storage(after, before, station)
+    for name, ours in STORAGE.items():
+        print(f"{record.start:%H:%M}  {name:20s} {ours(record):16.8g} {reference[name]:16.8g}")
+        assert ours(record) == pytest.approx(reference[name], abs=2e-4, rel=1e-6)
+
+
+@pytest.mark.parametrize("number", range(1, 24))
+def test_synthetic_storage(number):
+    before, after = (synthetic(n, quick("synthetic")) for n in (number - 1, number))
+    assert_storage(before, after, quick("synthetic"), synthetic_results("express")[number])
+
+
+@pytest.mark.parametrize("number", range(1, 63))
+def test_alpine_storage(number):
+    first = datetime(2018, 7, 20, 8, 30, tzinfo=UTC)
+    before, after = (alpine(n, quick("finse"), first=first) for n in (number - 1, number))
+    assert_storage(before, after, quick("finse"), results("finse10hz", "express")[number])
+
+
+def test_orchard_storage():
+    before, after = (orchard(period, quick("orchard")) for period in (0, 1))
+    assert_storage(before, after, quick("orchard"), results("fluxpart20hz", "express")[1])

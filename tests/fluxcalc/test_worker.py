@@ -80,6 +80,21 @@ def test_slow_sensors_give_temperature_and_pressure(store: Store, forest: Statio
     assert row["PA"].item() == pytest.approx(np.mean([v["PA_1_1_1"] for v in measured]), abs=1e-4)
 
 
+def test_storage_is_the_change_since_the_half_hour_before(store: Store, forest: Station) -> None:
+    store.commit(*forest_records(forest, 3))
+    for i in range(3):
+        worker.compute_half_hour(store, ID, START + i * HALF)
+    rows = store.fluxes(ID, START, START + 3 * HALF)
+    assert rows["SH"].is_null().to_list() == [True, False, False]
+    assert "the interval before is not known" in rows["reasons"][0]
+    assert forest.sonic is not None
+    warming = rows["TA"].diff()[1:]
+    heat = 1.0 / 1800 * forest.sonic.height  # per J m-3 K-1, of which a cubic metre of air has 900 to 1300
+    assert all(900 < stored / (heat * change) < 1300 for stored, change in zip(rows["SH"][1:], warming, strict=True))
+    assert rows["SC"][1:].is_not_null().all()
+    assert rows["SLE"][1:].is_not_null().all()
+
+
 def test_a_half_hour_that_cannot_be_computed_is_marked_with_the_reason(store: Store, forest: Station) -> None:
     blocks, _ = forest_records(forest, 1)
     store.commit(blocks, [])
