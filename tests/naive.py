@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 Series = Sequence[float]
 
@@ -303,3 +303,12 @@ def steep_share(u: Series, v: Series, w: Series, low: float, high: float) -> flo
     angles = [math.atan2(c, math.hypot(a, b)) for a, b, c in zip(u, v, w, strict=True) if not math.isnan(a + b + c)]
     steep = [angle for angle in angles if not math.atan(low) <= angle <= math.atan(high)]
     return len(steep) / len(angles) if angles else math.nan
+
+
+def is_inside(point, ring) -> bool:
+    """Tell whether a point lies within a ring: a ray from it crosses the ring an odd number of times."""
+    px, py = point
+    crossed = (
+        (y0 > py) != (y1 > py) and px < x0 + (py - y0) / (y1 - y0) * (x1 - x0) for (x0, y0), (x1, y1) in pairwise(ring)
+    )
+    return sum(crossed) % 2 == 1

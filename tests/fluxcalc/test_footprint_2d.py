@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from fluxcalc.contours import is_inside
 from fluxcalc.footprint_2d import (
     INTEGRAL,
     SHARES,
@@ -33,6 +32,7 @@ from fluxcalc.kernels.footprint import lay_footprint
 from tests import naive
 from tests.fluxcalc.reference import station
 from tests.fluxcalc.samples import START, samples, turbulence
+from tests.naive import is_inside
 
 SITE = station("synthetic")
 ZM = 4.0 - 0.67 * 0.6
