@@ -26,6 +26,7 @@ from core.records import FluxRecord
 from core.settings import Settings
 from core.station import Station
 from core.store import Store
+from fluxcalc import planar_fit
 from fluxcalc.fits import Fits, read_fits, write_fits
 from fluxcalc.halfhour import process
 from fluxcalc.interval import Meteorology
@@ -44,6 +45,7 @@ STALLED_SECONDS = 10.0
 
 FITTERS: Mapping[str, Callable[[Sequence[FluxRecord], Station], Fits]] = {
     "lags": lambda records, _: Fits(lags=fit_lags(records)),
+    "planes": lambda records, station: Fits(planes=planar_fit.fit_station(records, station)),
 }
 """What can be fitted to stored half-hours."""
 

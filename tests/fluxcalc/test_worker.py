@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 
 from core.clock import to_ns
 from core.errors import ProcessingError
-from core.records import Reading, SampleBlock
+from core.records import FluxRecord, Reading, SampleBlock
 from core.settings import Settings
 from core.station import Station
 from core.store import Store
@@ -125,6 +126,18 @@ def test_lags_are_fitted_to_stored_half_hours_and_applied_live(store: Store, for
     *_, last = store.flux_records(ID, START, START + half_hours * HALF)
     assert last.diagnostics["fit_lags"] == number
     assert last.values["FC"] == pytest.approx(store.fluxes(ID, last.start, last.end)["FC"].item())
+
+
+def test_planes_are_fitted_to_stored_winds(store: Store, forest: Station) -> None:
+    tilt_u, tilt_v = 0.02, -0.03
+    for i in range(40):
+        u, v = 3.0 * math.cos(i), 3.0 * math.sin(i)
+        wind = {"sonic_u": u, "sonic_v": v, "sonic_w": 0.01 + tilt_u * u + tilt_v * v}
+        record = FluxRecord(ID, START + i * HALF, START + (i + 1) * HALF, {}, {}, wind)
+        store.put_flux(record, config_sha256="x", code_version="1", revision=1)
+    worker.fit_station(store, ID, "planes", START, START + 40 * HALF)
+    (plane,) = read_fits({"planes": store.fits(ID)["planes"].data}).planes
+    assert (plane.b0, plane.b1, plane.b2) == pytest.approx((0.01, tilt_u, tilt_v))
 
 
 def test_the_season_has_no_hole(store: Store, forest: Station) -> None:
