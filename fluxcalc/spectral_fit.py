@@ -172,7 +172,7 @@ def fit_cutoff(frequency: FloatArray, ratio: FloatArray, *, band: tuple[float, f
     Parameters
     ----------
     frequency : ndarray, shape (m,)
-        [Hz]
+        Of logarithmic bins. [Hz]
     ratio : ndarray, shape (m,)
         Spectrum of the gas over that of temperature; their scale, F, is free. [1]
     band : (float, float), optional
@@ -257,11 +257,13 @@ def _fit_wind(lost: FloatArray, wind: FloatArray, cutoff: FloatArray) -> tuple[f
 
 def _fit_filter(frequency: FloatArray, ratio: FloatArray) -> float:
     """Return the cut-off that brings a free multiple of its filter nearest to a ratio of spectra."""
+    # a logarithmic bin at ten times the frequency is the mean of ten times the values, and so much surer
+    weight = frequency
 
     def miss(cutoff: float) -> float:
         kept = 1.0 / (1.0 + (frequency / cutoff) ** 2)
-        scale = (kept * ratio).sum() / (kept * kept).sum()
-        return float(((ratio - scale * kept) ** 2).sum())
+        scale = (weight * kept * ratio).sum() / (weight * kept * kept).sum()
+        return float((weight * (ratio - scale * kept) ** 2).sum())
 
     return _minimise(miss, (frequency[0], 20.0 * frequency[-1]))
 

@@ -28,10 +28,11 @@ from core.station import Station
 from core.store import Store
 from fluxcalc import planar_fit
 from fluxcalc.fits import Fits, read_fits, write_fits
-from fluxcalc.halfhour import process
-from fluxcalc.interval import Meteorology
+from fluxcalc.halfhour import process, run_steps
+from fluxcalc.interval import Meteorology, flux_of
 from fluxcalc.lag_fit import fit_lags
 from fluxcalc.season import METHODS, provisional_season
+from fluxcalc.spectral_fit import assess, fit_spectra
 from fluxcalc.weather import mean_meteorology, weather
 from qc.limits import flag_limits
 
@@ -67,10 +68,7 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
             raise FluxTowerError(f"{station_id}: its present configuration has no [flux]")
         end = start + timedelta(minutes=flux.averaging_minutes)
         samples = store.samples(station_id, flux.stream, start, end)
-        meteorology = Meteorology()
-        if flux.meteorology is not None:
-            readings = store.readings(station_id, flux.meteorology, start, end)
-            meteorology = mean_meteorology(weather(readings, row.station.streams[flux.meteorology]))
+        meteorology = _read_meteorology(store, row.station, start, end)
         fits = store.fits(station_id)
         in_force = read_fits({kind: fit.data for kind, fit in fits.items()})
         before = store.flux_records(station_id, start - (end - start), start)
@@ -84,6 +82,13 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
     except FluxTowerError as error:
         log.error("%s %s: %s", station_id, start, error)
         store.fail_interval(station_id, start, revision, str(error))
+
+
+def _read_meteorology(store: Store, station: Station, start: datetime, end: datetime) -> Meteorology:
+    stream = flux_of(station).meteorology
+    if stream is None:
+        return Meteorology()
+    return mean_meteorology(weather(store.readings(station.id, stream, start, end), station.streams[stream]))
 
 
 def fill_season(store: Store, station_id: str) -> int | None:
@@ -136,6 +141,56 @@ def fit_station(store: Store, station_id: str, kind: str, start: datetime, end: 
         config_sha256=row.config_sha256,
         code_version=CODE_VERSION,
     )
+
+
+def assess_station(store: Store, station_id: str, start: datetime, end: datetime) -> dict[str, int]:
+    """Fit cut-off frequencies to the spectra of the stored samples of [start, end); from now on they are applied live.
+
+    Every half-hour is computed once more, for its spectra are not stored.
+
+    Returns
+    -------
+    dict of str to int
+        Kind -> the fit's id, of ``cutoffs`` and ``attenuation``; at least one.
+
+    Raises
+    ------
+    UnknownStation
+        It is not registered.
+    ProcessingError
+        There are too few half-hours with large fluxes, or no gas falls behind temperature.
+    """
+    row = store.station(station_id)
+    flux = flux_of(row.station)
+    length = timedelta(minutes=flux.averaging_minutes)
+    in_force = read_fits({kind: fit.data for kind, fit in store.fits(station_id).items()})
+    assessed = []
+    for i in range((end - start) // length):
+        begin = start + i * length
+        samples = store.samples(station_id, flux.stream, begin, begin + length)
+        meteorology = _read_meteorology(store, row.station, begin, begin + length)
+        try:
+            half = run_steps(samples, row.station, begin, meteorology=meteorology, fits=in_force)
+        except ProcessingError as error:
+            log.warning("%s %s: not assessed: %s", station_id, begin, error)
+            continue
+        one = assess(half)
+        if one is not None:
+            assessed.append(one)
+    fitted = write_fits(fit_spectra(assessed, Fits()))
+    if not fitted:
+        raise ProcessingError(
+            "fit spectra",
+            station_id,
+            f"{start:%Y-%m-%d} to {end:%Y-%m-%d}",
+            f"{len(assessed)} half-hours with large fluxes show nothing to correct: choose a longer period",
+        )
+    return {
+        kind: store.put_fit(
+            station_id, kind, data, period=(start, end), config_sha256=row.config_sha256, code_version=CODE_VERSION
+        )
+        for kind, data in fitted.items()
+    }
 
 
 def flag_readings(store: Store) -> int:

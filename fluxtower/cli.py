@@ -189,18 +189,24 @@ def season(station: Annotated[str, typer.Argument(help="Station id.")]) -> None:
 @app.command()
 def fit(
     station: Annotated[str, typer.Argument(help="Station id.")],
-    kind: Annotated[str, typer.Option(help="What to fit: lags or planes.")],
+    kind: Annotated[str, typer.Option(help="What to fit: lags, planes or spectra.")],
     begin: Annotated[datetime, typer.Option("--from", formats=TIMES, help="Begin of the period (UTC).")],
     end: Annotated[datetime, typer.Option("--to", formats=TIMES, help="End of the period (UTC).")],
 ) -> None:
-    """Fit planes or lags to the stored half-hours of a period; from now on they are applied live."""
-    from fluxcalc.worker import FITTERS, fit_station
+    """Fit planes, lags or cut-off frequencies to a stored period; from now on they are applied live."""
+    from fluxcalc.worker import FITTERS, assess_station, fit_station
 
-    if kind not in FITTERS:
-        raise ConfigError("command line", "--kind", f"one of {', '.join(FITTERS)}", kind)
+    kinds = (*FITTERS, "spectra")
+    if kind not in kinds:
+        raise ConfigError("command line", "--kind", f"one of {', '.join(kinds)}", kind)
+    first, last = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
     with _open_store(read_settings()) as store:
-        number = fit_station(store, station, kind, begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
-    typer.echo(f"{station}: fit {number} of {kind} is in force")
+        if kind == "spectra":
+            numbers = assess_station(store, station, first, last)
+        else:
+            numbers = {kind: fit_station(store, station, kind, first, last)}
+    for name, number in numbers.items():
+        typer.echo(f"{station}: fit {number} of {name} is in force")
 
 
 @app.command()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 import polars as pl
 import psycopg
 import pytest
+from scipy.signal import lfilter
 
 from core.clock import to_ns
 from core.errors import ProcessingError
@@ -26,6 +28,7 @@ from core.store import Store
 from fluxcalc import worker
 from fluxcalc.fits import read_fits
 from fluxcalc.lag_fit import FEWEST
+from fluxcalc.spectral_fit import LEAST_INTERVALS
 from ingest.placing import conform
 from ingest.simulator import Tower, records
 
@@ -41,6 +44,20 @@ def forest_records(station: Station, half_hours: int) -> tuple[list[SampleBlock]
     made = [conform(record, station, to_ns(START) * 2) for record in records(Tower(station), START, half_hours / 48)]
     blocks = [record for record in made if isinstance(record, SampleBlock)]
     return blocks, [record for record in made if isinstance(record, Reading)]
+
+
+def damp_gases(blocks: list[SampleBlock], cutoff: float) -> list[SampleBlock]:
+    """Lay a recursive first-order filter on the gases of consecutive blocks, from one to the next."""
+    keep = math.exp(-2 * math.pi * cutoff * blocks[0].dt_ns * 1e-9)
+    damped, state = [], None
+    for block in blocks:
+        gases = [block.channels.index(name) for name in ("co2", "h2o")]
+        samples = block.samples.copy()
+        if state is None:
+            state = keep * samples[gases, :1].astype(float)
+        samples[gases], state = lfilter([1 - keep], [1, -keep], samples[gases].astype(float), zi=state)
+        damped.append(replace(block, samples=samples))
+    return damped
 
 
 @pytest.fixture
@@ -138,6 +155,23 @@ def test_planes_are_fitted_to_stored_winds(store: Store, forest: Station) -> Non
     worker.fit_station(store, ID, "planes", START, START + 40 * HALF)
     (plane,) = read_fits({"planes": store.fits(ID)["planes"].data}).planes
     assert (plane.b0, plane.b1, plane.b2) == pytest.approx((0.01, tilt_u, tilt_v))
+
+
+def test_spectra_are_assessed_from_stored_samples_and_applied_live(store: Store, forest: Station) -> None:
+    """Gases of the simulated forest are damped on their way into the store, by a filter of 0.3 Hz."""
+    text = FOREST.read_text(encoding="utf-8").replace('spectral = "none"', 'spectral = "horst_1997"')
+    store.put_station(text, FOREST.name)
+    half_hours = LEAST_INTERVALS + 1
+    blocks, readings = forest_records(forest, half_hours)
+    store.commit(damp_gases(blocks, 0.3), readings)
+    with pytest.raises(ProcessingError, match="longer period"):
+        worker.assess_station(store, ID, START, START + HALF)
+    numbers = worker.assess_station(store, ID, START, START + half_hours * HALF)
+    worker.compute_half_hour(store, ID, START)
+    (record,) = store.flux_records(ID, START, START + HALF)
+    assert record.diagnostics["fit_cutoffs"] == numbers["cutoffs"]
+    assert record.diagnostics["cutoff_co2_hz"] == pytest.approx(0.3, rel=0.2)
+    assert record.diagnostics["factor_co2"] > record.diagnostics["factor_h"]
 
 
 def test_the_season_has_no_hole(store: Store, forest: Station) -> None:
