@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from itertools import pairwise
 
 import polars as pl
 import procrastinate
@@ -33,6 +35,8 @@ from fluxcalc.interval import Meteorology, flux_of
 from fluxcalc.lag_fit import fit_lags
 from fluxcalc.season import METHODS, provisional_season
 from fluxcalc.spectral_fit import assess, fit_spectra
+from fluxcalc.storage import TERMS as STORAGE_TERMS
+from fluxcalc.storage import add_storage
 from fluxcalc.weather import mean_meteorology, weather
 from qc.limits import flag_limits
 
@@ -77,6 +81,9 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
         named = {f"fit_{kind}": float(fit.id) for kind, fit in fits.items()}
         record = replace(record, diagnostics={**record.diagnostics, **named})
         store.put_flux(record, config_sha256=row.config_sha256, code_version=CODE_VERSION, revision=revision)
+        # another worker may have stored a neighbour meanwhile, and late data may have changed what the next one needs
+        for later in (start, end):
+            join_storage(store, row.station, later, end - start)
     except StoreUnavailable:
         raise
     except FluxTowerError as error:
@@ -89,6 +96,18 @@ def _read_meteorology(store: Store, station: Station, start: datetime, end: date
     if stream is None:
         return Meteorology()
     return mean_meteorology(weather(store.readings(station.id, stream, start, end), station.streams[stream]))
+def join_storage(store: Store, station: Station, start: datetime, length: timedelta) -> None:
+    """Bring the storage terms of an interval up to date with the one before, if both are stored."""
+    records = store.flux_records(station.id, start - length, start + length)
+    for before, after in pairwise(records):
+        joined = add_storage(after, before, station)
+        changed = any(not _same(joined.values[name], after.values[name]) for name in STORAGE_TERMS)
+        if changed and before.end == after.start and "heat_capacity" in after.diagnostics:
+            store.put_storage(joined)
+
+
+def _same(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=1e-9) or (math.isnan(a) and math.isnan(b))
 
 
 def fill_season(store: Store, station_id: str) -> int | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import orjson
 import polars as pl
+from psycopg.types.json import Json
 
 from core.records import UTC_TIME, FluxRecord
 from core.store.database import Database, Row, sql
@@ -62,6 +63,14 @@ def put_flux(database: Database, record: FluxRecord, *, config_sha256: str, code
         connection.execute(sql("delete_old_flux"), key)
         connection.execute(sql("insert_flux"), {"row": orjson.dumps(row).decode()})
         connection.execute(sql("interval_done"), {**key, "failure": None})
+
+
+def put_storage(database: Database, record: FluxRecord) -> None:
+    """Store the storage terms of a result that is there: they hang on the interval before, which may come later."""
+    row = {name: _number(record.values[name.upper()]) for name in ("sc", "sh", "sle")}
+    key = {"station": get_station(database, record.station).key, "time": record.start}
+    with database.transaction() as connection:
+        connection.execute(sql("put_storage"), {**row, **key, "reasons": Json(dict(record.reasons))})
 
 
 def fail_interval(database: Database, station: str, start: datetime, revision: int, failure: str) -> None:

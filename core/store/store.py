@@ -141,6 +141,10 @@ class Store:
             self._database, record, config_sha256=config_sha256, code_version=code_version, revision=revision
         )
 
+    def put_storage(self, record: FluxRecord) -> None:
+        """Store the storage terms SC, SH, SLE and the reasons of a result that is there."""
+        fluxes.put_storage(self._database, record)
+
     def fail_interval(self, station: str, start: datetime, revision: int, failure: str) -> None:
         """Mark an interval as failed, with the reason."""
         fluxes.fail_interval(self._database, station, start, revision, failure)

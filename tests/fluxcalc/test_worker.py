@@ -25,10 +25,11 @@ from core.records import FluxRecord, Reading, SampleBlock
 from core.settings import Settings
 from core.station import Station
 from core.store import Store
-from fluxcalc import worker
+from fluxcalc import halfhour, worker
 from fluxcalc.fits import read_fits
 from fluxcalc.lag_fit import FEWEST
 from fluxcalc.spectral_fit import LEAST_INTERVALS
+from fluxcalc.weather import mean_meteorology, weather
 from ingest.placing import conform
 from ingest.simulator import Tower, records
 
@@ -111,6 +112,21 @@ def test_storage_is_the_change_since_the_half_hour_before(store: Store, forest: 
     assert all(900 < stored / (heat * change) < 1300 for stored, change in zip(rows["SH"][1:], warming, strict=True))
     assert rows["SC"][1:].is_not_null().all()
     assert rows["SLE"][1:].is_not_null().all()
+
+
+def test_storage_does_not_hang_on_the_order_of_computing(store: Store, forest: Station) -> None:
+    blocks, readings = forest_records(forest, 2)
+    store.commit(blocks, readings)
+    for i in (1, 0):
+        worker.compute_half_hour(store, ID, START + i * HALF)
+    first, second = store.flux_records(ID, START, START + 2 * HALF)
+    samples = store.samples(ID, "ec", START + HALF, START + 2 * HALF)
+    met = weather(store.readings(ID, "met", START + HALF, START + 2 * HALF), forest.streams["met"])
+    expected = halfhour.process(samples, forest, START + HALF, meteorology=mean_meteorology(met), previous=first)
+    for name in ("SC", "SH", "SLE"):
+        assert second.values[name] == pytest.approx(expected.values[name], rel=1e-9)
+        assert name not in second.reasons
+    assert history(store) == []
 
 
 def test_a_half_hour_that_cannot_be_computed_is_marked_with_the_reason(store: Store, forest: Station) -> None:

@@ -189,6 +189,10 @@ DELETE FROM flux WHERE station = %(station)s AND time = %(time)s AND revision <=
 INSERT INTO flux SELECT * FROM jsonb_populate_record(NULL::flux, %(row)s::jsonb)
 ON CONFLICT (station, time) DO NOTHING;
 
+-- name: put_storage
+UPDATE flux SET sc = %(sc)s, sh = %(sh)s, sle = %(sle)s, reasons = %(reasons)s
+WHERE station = %(station)s AND time = %(time)s;
+
 -- name: fluxes
 SELECT * FROM flux WHERE station = %(station)s AND time >= %(start)s AND time < %(end)s ORDER BY time;
 
