@@ -96,6 +96,8 @@ def _read_meteorology(store: Store, station: Station, start: datetime, end: date
     if stream is None:
         return Meteorology()
     return mean_meteorology(weather(store.readings(station.id, stream, start, end), station.streams[stream]))
+
+
 def join_storage(store: Store, station: Station, start: datetime, length: timedelta) -> None:
     """Bring the storage terms of an interval up to date with the one before, if both are stored."""
     records = store.flux_records(station.id, start - length, start + length)
