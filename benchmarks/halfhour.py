@@ -1,0 +1,342 @@
+"""How fast a half-hour is: `python benchmarks/halfhour.py [--half-hours 200]`.
+
+The full default chain at 20 Hz: 36 000 samples of u, v, w, sonic temperature, CO2 and H2O. Prints tables and, last, one line
+of JSON. Everything is made up on the spot; raw files go to a temporary directory (3 MB a half-hour). The machine should be
+idle: times are wall-clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+YEAR = 17_520
+"""Half-hours of a year."""
+N = 36_000
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FEW = 24
+"""Half-hours of the short runs, whose time is taken off the long ones' to leave out the start of processes."""
+BARS = {
+    "ms_arrays": 15.0,
+    "ms_toa5": 30.0,
+    "year_s": 300.0,
+    "speedup_2_cores": 1.8,
+    "cold_start_s": 30.0,
+    "warm_start_s": 2.0,
+    "peak_mb": 500.0,
+}
+STATION = """
+[station]
+id = "benchmark"
+name = "Made-up meadow"
+latitude = 48.0
+longitude = 10.0
+altitude = 400.0
+utc_offset = 0.0
+
+[site]
+canopy_height = 0.5
+
+[sonic]
+model = "CSAT3"
+height = 4.0
+
+[[analyzer]]
+model = "LI-7500"
+gases = ["CO2", "H2O"]
+eastward_separation = 0.15
+
+[[stream]]
+name = "ec"
+kind = "block"
+rate = 20.0
+channels = [
+    { name = "Ux", variable = "U", unit = "m s-1" },
+    { name = "Uy", variable = "V", unit = "m s-1" },
+    { name = "Uz", variable = "W", unit = "m s-1" },
+    { name = "Ts", variable = "T_SONIC", unit = "deg C" },
+    { name = "co2", variable = "CO2_DENSITY", unit = "mmol m-3" },
+    { name = "h2o", variable = "H2O_DENSITY", unit = "mmol m-3" },
+]
+
+[flux]
+stream = "ec"
+"""
+
+
+def make_channels(seed: int):
+    """Half an hour of turbulence: eddies of some seconds, gases four samples late, a spike every few minutes."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+
+    def eddies(samples: int):
+        total = np.cumsum(random.standard_normal(N + samples))
+        return (total[samples:] - total[:-samples]) / samples**0.5 + 0.3 * random.standard_normal(N)
+
+    w = 0.35 * eddies(15)
+    gas = np.roll(w, 4)
+    channels = {
+        "Ux": 3.0 - 0.5 * w + 0.7 * eddies(60),
+        "Uy": 1.0 + 0.6 * eddies(60),
+        "Uz": 0.05 + w,
+        "Ts": 18.0 + 0.35 * w + 0.25 * eddies(30),
+        "co2": 15.5 - 0.05 * gas + 0.08 * eddies(40),
+        "h2o": 520.0 + 12.0 * gas + 12.0 * eddies(40),
+    }
+    for values in channels.values():
+        values[random.integers(0, N, 8)] += 9.0 * values.std()
+    return channels
+
+
+def make_samples(seed: int, start: datetime):
+    """The same as arrays in memory."""
+    from core.clock import to_ns
+    from core.records import Samples
+
+    return Samples(to_ns(start), 50_000_000, make_channels(seed))
+
+
+def compute_first() -> None:
+    """The first half-hour of a process: what a cold and a warm start do."""
+    import fluxcalc
+    from core.station import parse_station
+
+    record = fluxcalc.process(make_samples(0, START), parse_station(STATION, "benchmark"))
+    assert record.values["FC"] < 0, record.reasons
+
+
+def write_toa5(folder: Path, count: int) -> list[Path]:
+    """TOA5 files of half an hour each, eleven columns as loggers write them."""
+    import polars as pl
+
+    units = {"Ux": "m/s", "Uy": "m/s", "Uz": "m/s", "Ts": "C", "co2": "mmol/m^3", "h2o": "mmol/m^3"}
+    names = [*units, "Ta", "press", "diag_csat"]
+    header = [
+        ["TOA5", "meadow", "CR3000", "0", "CR3000.Std.31", "CPU:meadow.CR3", "0", "ts_data"],
+        ["TIMESTAMP", "RECORD", *names],
+        ["TS", "RN", *units.values(), "C", "kPa", "unitless"],
+        ["", "", *["Smp"] * len(names)],
+    ]
+    head = "".join(",".join(f'"{field}"' for field in line) + "\n" for line in header)
+    bodies = []
+    for seed in range(min(count, 6)):
+        columns = {name: pl.Series(values).round(5) for name, values in make_channels(seed).items()}
+        bodies.append(pl.DataFrame(columns | {"Ta": [17.5] * N, "press": [96.5] * N, "diag_csat": [0] * N}))
+    files = []
+    for i in range(count):
+        start = START + i * timedelta(minutes=30)
+        dt = timedelta(milliseconds=50)
+        stamps = pl.datetime_range(start + dt, start + N * dt, dt, time_unit="ms", eager=True)
+        text = '"' + stamps.dt.strftime("%Y-%m-%d %H:%M:%S%.3f").str.head(22) + '"'
+        record = pl.Series("RECORD", range(i * N, (i + 1) * N))
+        whole = bodies[i % len(bodies)].select(text.alias("TIMESTAMP"), record, pl.all())
+        files.append(folder / f"TOA5_meadow_{start:%Y_%m_%d_%H%M}.dat")
+        files[-1].write_text(head + whole.write_csv(include_header=False, quote_style="never"))
+    return files
+
+
+def time_calls(call: Callable[[], object], times: int) -> float:
+    """Median time of a call. [ms]"""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return 1e3 * median(taken)
+
+
+def time_steps(times: int) -> dict[str, float]:
+    """Median time of each step of the default chain, arrays in memory. [ms]"""
+    from core.station import parse_station
+    from fluxcalc.halfhour import HALF_HOUR_STEPS
+    from fluxcalc.interval import HalfHour, Meteorology
+    from fluxcalc.record import build_record
+
+    station = parse_station(STATION, "benchmark")
+    samples = make_samples(0, START)
+    taken: dict[str, list[float]] = {}
+    for _ in range(times):
+        half = HalfHour(START, START + timedelta(minutes=30), samples, Meteorology())
+        for step in (*HALF_HOUR_STEPS, build_record):
+            began = time.perf_counter()
+            half = step(half, station)
+            taken.setdefault(step.__name__, []).append(time.perf_counter() - began)
+    return {name: 1e3 * median(values) for name, values in taken.items()}
+
+
+def time_files(files: list[Path]) -> dict[str, float]:
+    """Median time of a half-hour from its TOA5 file, and of its parts, on one core. [ms]"""
+    from core.station import parse_station
+    from fluxcalc.batch import compute
+    from ingest.files.gathering import gather
+    from ingest.files.raw import find_span
+
+    station = parse_station(STATION, "benchmark")
+    taken: dict[str, list[float]] = {
+        "find the file's span": [],
+        "read and place by stamp": [],
+        "compute": [],
+        "in all": [],
+    }
+    for i, file in enumerate(files):
+        began = time.perf_counter()
+        span = find_span(file, station, "ec")
+        found = time.perf_counter()
+        (half,) = gather([span], station, "ec", [START + i * timedelta(minutes=30)], 30, print)
+        read = time.perf_counter()
+        record = compute(half.samples, station, half.start)
+        done = time.perf_counter()
+        assert record.values["FC"] < 0, record.reasons
+        for name, value in zip(taken, (found - began, read - found, done - read, done - began), strict=True):
+            taken[name].append(value)
+    return {name: 1e3 * median(values[1:]) for name, values in taken.items()}
+
+
+def run_command(files: list[Path], folder: Path, workers: int) -> float:
+    """Time of a whole `fluxtower process`. [s]"""
+    (folder / "station.toml").write_text(STATION)
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "fluxtower", "process", *map(str, files)]
+    options = [
+        "--station",
+        str(folder / "station.toml"),
+        "--output",
+        str(folder / "out.csv"),
+        "--workers",
+        str(workers),
+    ]
+    subprocess.run([*command, *options], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    taken = time.perf_counter() - began
+    rows = (folder / "out.csv").read_text().splitlines()
+    assert len(rows) == len(files) + 1, f"{len(rows)} lines for {len(files)} half-hours"
+    return taken
+
+
+def time_start(cache: str) -> float:
+    """Time from nothing to the first half-hour's result in a process of its own. [s]"""
+    began = time.perf_counter()
+    command = [sys.executable, str(Path(__file__)), "--first"]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"NUMBA_CACHE_DIR": cache}, check=True)
+    return time.perf_counter() - began
+
+
+@contextmanager
+def watch_memory() -> Iterator[list[float]]:
+    """Collect the memory of all processes started from here, pages that several share counted once. [MB]"""
+    seen: list[float] = [0.0]
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            seen[0] = max(seen[0], sum(map(_proportional_mb, _descendants(os.getpid()))))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _descendants(process: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return []
+    return [one for child in map(int, children) for one in (child, *_descendants(child))]
+
+
+def _proportional_mb(process: int) -> float:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def show(title: str, rows: dict[str, float], unit: str) -> None:
+    """Print a table."""
+    print(f"\n{title}")
+    for name, value in rows.items():
+        print(f"  {name:32s} {value:10.2f} {unit}")
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--half-hours", type=int, default=200, help="how many of the year are really run (default 200)")
+    parser.add_argument("--first", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.first:
+        compute_first()
+        return
+    count = max(2 * FEW, arguments.half_hours)
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
+    )
+
+    result: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as cache:
+        result["cold_start_s"] = time_start(cache)
+        result["warm_start_s"] = median(time_start(cache) for _ in range(3))
+
+    import fluxcalc
+    from core.station import parse_station
+
+    compute_first()
+    call = partial(fluxcalc.process, make_samples(0, START), parse_station(STATION, "benchmark"))
+    result["ms_arrays"] = time_calls(call, 40)
+    show("The default chain, arrays in memory, one core", time_steps(40) | {"in all": result["ms_arrays"]}, "ms")
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = write_toa5(folder, count)
+        parts = time_files(files[:FEW])
+        result["ms_toa5"] = parts["in all"]
+        show("From a TOA5 file of half an hour, one core", parts, "ms")
+        few = {workers: run_command(files[:FEW], folder, workers) for workers in (1, 2)}
+        many = {1: run_command(files, folder, 1)}
+        with watch_memory() as peak:
+            many[2] = run_command(files, folder, 2)
+    each = {workers: (many[workers] - few[workers]) / (count - FEW) for workers in (1, 2)}
+    result["year_s"] = few[2] + each[2] * (YEAR - FEW)
+    result["speedup_2_cores"] = each[1] / each[2]
+    result["peak_mb"] = peak[0]
+    show(
+        f"`fluxtower process` on TOA5 files, {count} half-hours really run",
+        {
+            "1 process": many[1],
+            "2 processes": many[2],
+            f"1 process, {FEW} half-hours": few[1],
+            f"2 processes, {FEW} half-hours": few[2],
+            f"a year ({YEAR}), 2 processes": result["year_s"],
+        },
+        "s (the year is extrapolated)" if count < YEAR else "s",
+    )
+    print("\nAgainst the bars")
+    for name, bar in BARS.items():
+        met = result[name] >= bar if name == "speedup_2_cores" else result[name] <= bar
+        print(f"  {name:20s} {result[name]:10.2f}   bar {bar:6g}   {'met' if met else 'NOT MET'}")
+    print(json.dumps({name: round(result[name], 3) for name in BARS}))
+
+
+if __name__ == "__main__":
+    main()
