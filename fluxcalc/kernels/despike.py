@@ -41,29 +41,43 @@ def window_bounds(x: FloatArray, window: int, step: int, limit: float) -> tuple[
             count += 1
     centre = total / count if count else 0.0  # running sums of deviations keep their digits, those of values do not
 
-    sums = np.empty(n + 1)
-    squares = np.empty(n + 1)
-    counts = np.empty(n + 1, dtype=np.int64)
-    sums[0] = 0.0
-    squares[0] = 0.0
-    counts[0] = 0
-    for i in range(n):
-        deviation = 0.0 if np.isnan(x[i]) else x[i] - centre
-        sums[i + 1] = sums[i] + deviation
-        squares[i + 1] = squares[i] + deviation * deviation
-        counts[i + 1] = counts[i] + (0 if np.isnan(x[i]) else 1)
+    # running sums are kept only where a window begins or ends: rows are sum, sum of squares, count
+    begun = np.empty((3, positions))
+    ended = np.empty((3, positions))
+    deviations = 0.0
+    squares = 0.0
+    valid = 0.0
+    done = 0
+    begins = 0
+    ends = 0
+    while done < n or ends < positions:
+        place = ends * step + window if ends < positions else n
+        if begins < positions:
+            place = min(place, begins * step)
+        for i in range(done, place):
+            missing = np.isnan(x[i])
+            deviation = 0.0 if missing else x[i] - centre
+            deviations += deviation
+            squares += deviation * deviation
+            valid += 0.0 if missing else 1.0
+        done = place
+        if begins < positions and begins * step == place:
+            begun[0, begins], begun[1, begins], begun[2, begins] = deviations, squares, valid
+            begins += 1
+        if ends < positions and ends * step + window == place:
+            ended[0, ends], ended[1, ends], ended[2, ends] = deviations, squares, valid
+            ends += 1
 
     # a window in which nothing moves has sd 0: rounding of its mean must not make outliers
-    slack = 1e-9 * np.sqrt(squares[n] / count) if count else 0.0
+    slack = 1e-9 * np.sqrt(squares / count) if count else 0.0
     for k in range(positions):
-        first, last = k * step, k * step + window
-        valid = counts[last] - counts[first]
+        valid = ended[2, k] - begun[2, k]
         if valid < 2:
             low[k] = np.nan
             high[k] = np.nan
             continue
-        mean = (sums[last] - sums[first]) / valid
-        variance = (squares[last] - squares[first] - valid * mean * mean) / (valid - 1)
+        mean = (ended[0, k] - begun[0, k]) / valid
+        variance = (ended[1, k] - begun[1, k] - valid * mean * mean) / (valid - 1)
         reach = limit * np.sqrt(max(variance, 0.0)) + slack
         low[k] = centre + mean - reach
         high[k] = centre + mean + reach
@@ -104,26 +118,35 @@ def despike_pass(x: FloatArray, window: int, step: int, limit: float, longest: i
     spikes = 0
     kept = 0
     run = 0
-    for i in range(n):
-        k = min((i - margin) // step, last_position) if i > margin else 0
-        if (run > 0 and np.isnan(x[i])) or x[i] < low[k] or x[i] > high[k]:
-            run += 1
-            continue
-        if 0 < run <= longest:
-            first = i - run
-            spikes += 1
-            if first == 0:
-                # nothing stands before the first sample: it is brought to the edge of what is no outlier
-                for j in range(run):
-                    if not np.isnan(x[j]):
-                        x[j] = min(max(x[j], low[0]), high[0])
-            else:
-                before = x[first - 1]
-                for j in range(run):
-                    x[first + j] = before + (x[i] - before) * (j + 1) / (run + 1)
-        elif run > longest:
-            kept += run
-        run = 0
+    for k in range(low.size):
+        start = margin + k * step if k else 0
+        stop = min(margin + (k + 1) * step, n) if k < last_position else n
+        lowest, highest = low[k], high[k]
+        if run == 0:
+            outliers = 0
+            for i in range(start, stop):
+                outliers += (x[i] < lowest) | (x[i] > highest)
+            if outliers == 0:
+                continue
+        for i in range(start, stop):
+            if (run > 0 and np.isnan(x[i])) or x[i] < lowest or x[i] > highest:
+                run += 1
+                continue
+            if 0 < run <= longest:
+                first = i - run
+                spikes += 1
+                if first == 0:
+                    # nothing stands before the first sample: it is brought to the edge of what is no outlier
+                    for j in range(run):
+                        if not np.isnan(x[j]):
+                            x[j] = min(max(x[j], low[0]), high[0])
+                else:
+                    before = x[first - 1]
+                    for j in range(run):
+                        x[first + j] = before + (x[i] - before) * (j + 1) / (run + 1)
+            elif run > longest:
+                kept += run
+            run = 0
     return spikes, kept + run
 
 
