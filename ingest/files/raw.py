@@ -17,11 +17,12 @@ from core.clock import from_ns
 from core.errors import PayloadError
 from core.station import Station
 from ingest.files.layouts import Layout, read_layout
-from ingest.files.records import Records, Report, parse_lines
+from ingest.files.records import Records, Report, count_bytes, parse_lines
 
 PIECE = 1 << 22
 """Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
 TAIL = 1 << 16
+"""Bytes that are looked at for the first and the last stamp, if a sixteenth of them does not have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ def find_span(path: Path, station: Station, stream: str) -> Span:
             raise PayloadError(f"{path.name}: line {layout.first_line}: no record after the header: remove the file")
         tail, lines = head, 0
         if not layout.time_fields:
-            lines = head.count(b"\n")
+            lines = count_bytes(head, "\n")
             while piece := source.read(PIECE):
-                lines += piece.count(b"\n")
+                lines += count_bytes(piece, "\n")
                 tail = piece
             lines += not tail.endswith(b"\n")
             return Span(path, layout.first_ns, layout.first_ns + lines * layout.dt_ns)
@@ -69,7 +70,9 @@ def find_span(path: Path, station: Station, stream: str) -> Span:
         elif path.stat().st_size > source.tell():
             source.seek(max(source.tell() - TAIL, path.stat().st_size - TAIL))
             tail = source.read()
-    starts = [start for text in (head, tail) for start in _starts_within(text, layout)]
+    few = TAIL // 16
+    first = _starts_within(b"\n" + head[:few], layout) or _starts_within(b"\n" + head, layout)
+    starts = first + (_starts_within(tail[-few:], layout) or _starts_within(tail, layout))
     if not starts:
         raise PayloadError(
             f"{path.name}: line {layout.first_line}: expected {layout.fields} fields with a stamp and numbers, got "
@@ -98,7 +101,7 @@ def read_records(
         line = layout.first_line
         newest: int | None = None
         for text in _whole_lines(source, file, finished=layout.files.format != "toa5"):
-            lines = text.count(b"\n")
+            lines = count_bytes(text, "\n")
             if start_ns > span.start_ns and _ends_before(text, line + lines, layout, start_ns):
                 line += lines
                 continue
@@ -149,7 +152,8 @@ def _ends_before(text: bytes, line: int, layout: Layout, start_ns: int) -> bool:
 
 
 def _starts_within(text: bytes, layout: Layout) -> list[int]:
-    whole = text[text.find(b"\n") + 1 : text.rfind(b"\n") + 1] or text[: text.rfind(b"\n") + 1]
+    """Return the first and the last time of the lines between a text's first and last line end."""
+    whole = text[text.find(b"\n") + 1 : text.rfind(b"\n") + 1]
     starts = parse_lines(whole, layout.first_line, layout, "", lambda _: None).starts
     return [int(starts.min()), int(starts.max())] if len(starts) else []
 
