@@ -10,8 +10,8 @@ from core.records import FluxRecord, Samples
 from core.station import Station
 from core.variables import FLUX_COLUMNS
 from fluxcalc.fits import NOTHING_FITTED, Fits
-from fluxcalc.halfhour import process
-from fluxcalc.interval import Meteorology, flux_of
+from fluxcalc.halfhour import compute_half
+from fluxcalc.interval import HalfHour, Meteorology, flux_of
 
 NO_RECORDS = "no file has a record of this interval"
 
@@ -23,6 +23,7 @@ def compute(
     *,
     meteorology: Meteorology | None = None,
     fits: Fits = NOTHING_FITTED,
+    previous: FluxRecord | None = None,
 ) -> FluxRecord:
     """Compute one interval of many: a record comes out whatever goes in.
 
@@ -30,7 +31,7 @@ def compute(
     ----------
     samples : Samples or None
         None where nothing was recorded.
-    station, start, meteorology, fits
+    station, start, meteorology, fits, previous
         As for ``fluxcalc.halfhour.process``.
 
     Returns
@@ -38,12 +39,25 @@ def compute(
     FluxRecord
         Where there are no samples, or a step failed, every value is NaN and has that reason.
     """
+    return compute_half_of_many(samples, station, start, meteorology=meteorology, fits=fits, previous=previous)[1]
+
+
+def compute_half_of_many(
+    samples: Samples | None,
+    station: Station,
+    start: datetime,
+    *,
+    meteorology: Meteorology | None = None,
+    fits: Fits = NOTHING_FITTED,
+    previous: FluxRecord | None = None,
+) -> tuple[HalfHour | None, FluxRecord]:
+    """Compute one interval of many, and return its series beside its record; None where there are none."""
     if samples is None:
-        return without_values(station, start, NO_RECORDS)
+        return None, without_values(station, start, NO_RECORDS)
     try:
-        return process(samples, station, start, meteorology=meteorology, fits=fits)
+        return compute_half(samples, station, start, meteorology=meteorology, fits=fits, previous=previous)
     except ProcessingError as error:
-        return without_values(station, start, str(error))
+        return None, without_values(station, start, str(error))
 
 
 def without_values(station: Station, start: datetime, reason: str) -> FluxRecord:

@@ -119,9 +119,22 @@ def process(
     ProcessingError
         A step failed in a way that it should not.
     """
+    return compute_half(samples, station, start, meteorology=meteorology, fits=fits, previous=previous)[1]
+
+
+def compute_half(
+    samples: Samples,
+    station: Station,
+    start: datetime,
+    *,
+    meteorology: Meteorology | None = None,
+    fits: Fits = NOTHING_FITTED,
+    previous: FluxRecord | None = None,
+) -> tuple[HalfHour, FluxRecord]:
+    """Compute an interval and return its series, after the last step, beside its record; else as ``process``."""
     half = run_steps(samples, station, start, meteorology=meteorology, fits=fits)
     try:
-        return add_storage(build_record(half, station), previous, station)
+        return half, add_storage(build_record(half, station), previous, station)
     except Exception as error:
         raise _failure(build_record.__name__, station, start, error) from error
 

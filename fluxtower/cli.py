@@ -150,6 +150,10 @@ def process(
     workers: Annotated[int, typer.Option(help="Processes; 0 = one for each core.", min=0)] = 0,
     full: Annotated[bool, typer.Option("--full", help="Write every intermediate value and the reasons, too.")] = False,
     pattern: Annotated[str, typer.Option(help="Names of raw files in directories.")] = "*",
+    spectra: Annotated[
+        Path | None, typer.Option(help="Directory for spectra, cospectra and ogives, a CSV a half-hour.")
+    ] = None,
+    spectra_bins: Annotated[int, typer.Option(help="Bins of a spectrum; 0 = every frequency.", min=0)] = 50,
 ) -> None:
     """Compute half-hours from raw files (TOA5, ICOS CSV, other CSV, gzip of each) into one FLUXNET table.
 
@@ -158,7 +162,10 @@ def process(
     """
     from fluxtower.commands import process_raw
 
-    if not process_raw(files, station, output, begin, end, workers, full=full, pattern=pattern):
+    clean = process_raw(
+        files, station, output, begin, end, workers, full=full, pattern=pattern, spectra=spectra, bins=spectra_bins
+    )
+    if not clean:
         raise typer.Exit(1)
 
 

@@ -30,6 +30,8 @@ def process_raw(
     *,
     full: bool,
     pattern: str,
+    spectra: Path | None,
+    bins: int,
 ) -> bool:
     """Compute the half-hours of raw files with a progress bar and a summary; return whether no file had a problem."""
     station = read_station(station_file)
@@ -38,6 +40,8 @@ def process_raw(
         raise ConfigError(station_file.name, "flux", "a part [flux]", "nothing")
     if not output.resolve().parent.is_dir():
         raise ConfigError(str(output), "--output", "a file in a directory that is there", "no such directory")
+    if spectra is not None:
+        _make_folder(spectra)
     files = find_files(places, pattern)
     job = Job(
         station,
@@ -47,6 +51,8 @@ def process_raw(
         local_to_utc(end, station),
         workers or _choose_workers(files),
         full,
+        spectra,
+        bins,
     )
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -69,3 +75,10 @@ def _choose_workers(files: list[Path]) -> int:
     """One process a core, but fewer where there is too little to do for starting them."""
     size = sum(file.stat().st_size * (PACKED if file.suffix == ".gz" else 1) for file in files)
     return max(1, min(len(os.sched_getaffinity(0)), size // WORTH_A_PROCESS))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(str(folder), "--spectra", "a directory", str(error)) from None

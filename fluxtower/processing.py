@@ -18,10 +18,11 @@ from core.clock import to_ns
 from core.errors import ConfigError, PayloadError, SetupError
 from core.records import FluxRecord
 from core.station import Station
-from fluxcalc.batch import compute
+from fluxcalc.batch import compute_half_of_many
 from fluxcalc.interval import flux_of
+from fluxcalc.spectra import tabulate_spectra
 from fluxtower.outcome import Outcome
-from fluxtower.table import tabulate, write_table
+from fluxtower.table import tabulate, write_spectra, write_table
 from ingest.files.gathering import Gathered, gather, grid_starts
 from ingest.files.raw import Span, find_span
 
@@ -50,6 +51,10 @@ class Job:
         Processes.
     full : bool
         Whether every diagnostic and the reasons are written too.
+    spectra : Path or None
+        Directory for a table of spectra an interval.
+    bins : int
+        Logarithmic bins of a spectrum; 0 writes every frequency.
     """
 
     station: Station
@@ -59,6 +64,8 @@ class Job:
     end: datetime | None = None
     workers: int = 1
     full: bool = False
+    spectra: Path | None = None
+    bins: int = 50
 
 
 def find_files(places: Sequence[Path], pattern: str) -> list[Path]:
@@ -197,7 +204,7 @@ def _compute_runs(
     progress(0, len(starts))
 
     def touching(run: Sequence[datetime]) -> list[Span]:
-        first, last = to_ns(run[0]), to_ns(run[-1] + timedelta(minutes=minutes))
+        first, last = to_ns(run[0] - timedelta(minutes=minutes)), to_ns(run[-1] + timedelta(minutes=minutes))
         reach = job.station.streams[flux_of(job.station).stream].dt_ns
         return [span for span in spans if span.start_ns - reach < last and span.end_ns + reach > first]
 
@@ -212,29 +219,36 @@ def _results(
 ) -> Iterator[Outcome]:
     if executor is None:
         for (run, spans), part in zip(runs, parts, strict=True):
-            yield _compute_run(job.station, spans, run, part, full=job.full)
+            yield _compute_run(job, spans, run, part)
         return
+    bare = replace(job, files=())
     waiting: list[Future[Outcome]] = [
-        executor.submit(_compute_run, job.station, spans, run, part, full=job.full)
-        for (run, spans), part in zip(runs, parts, strict=True)
+        executor.submit(_compute_run, bare, spans, run, part) for (run, spans), part in zip(runs, parts, strict=True)
     ]
     for future in as_completed(waiting):
         yield future.result()
 
 
-def _compute_run(
-    station: Station, spans: Sequence[Span], starts: Sequence[datetime], part: Path, *, full: bool
-) -> Outcome:
+def _compute_run(job: Job, spans: Sequence[Span], starts: Sequence[datetime], part: Path) -> Outcome:
     """Compute consecutive intervals and leave their table on disk."""
+    station = job.station
     flux = flux_of(station)
     outcome = Outcome(averaging_minutes=flux.averaging_minutes)
     records = []
     report = outcome.add_problem
-    for gathered in gather(spans, station, flux.stream, starts, flux.averaging_minutes, report):
-        record = compute(gathered.samples, station, gathered.start)
+    # the interval before is computed again, because the first one's storage terms need it
+    before = starts[0] - timedelta(minutes=flux.averaging_minutes)
+    previous: FluxRecord | None = None
+    for gathered in gather(spans, station, flux.stream, [before, *starts], flux.averaging_minutes, report):
+        half, record = compute_half_of_many(gathered.samples, station, gathered.start, previous=previous)
+        previous = record
+        if gathered.start == before:
+            continue
+        if half is not None and job.spectra is not None:
+            write_spectra(tabulate_spectra(half, bins=job.bins or None), job.spectra, station, record)
         records.append(_with_counts(record, gathered))
         outcome.count(record, gathered.duplicates, gathered.contested, empty=gathered.samples is None)
-    tabulate(records, full=full).write_ipc(part)
+    tabulate(records, full=job.full).write_ipc(part)
     return outcome
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
 import polars as pl
 
-from api.exports.fluxnet import write_fluxnet
-from core.records import FluxRecord
+from api.exports.fluxnet import MISSING, write_fluxnet
+from core.clock import fluxnet_stamp
+from core.records import FloatArray, FluxRecord
 from core.station import Station
 from core.variables import FLUX_COLUMNS
 
@@ -35,6 +36,20 @@ def tabulate(records: Sequence[FluxRecord], *, full: bool) -> pl.DataFrame:
         texts = [orjson.dumps(record.reasons).decode() if record.reasons else "" for record in records]
         columns[REASONS] = pl.Series(texts, dtype=pl.String)
     return pl.DataFrame(columns)
+
+
+def write_spectra(columns: Mapping[str, FloatArray], folder: Path, station: Station, record: FluxRecord) -> None:
+    """Write the spectra of an interval as ``<station>_<start>.csv``, the start in local standard time.
+
+    An interval without a series that can be used has no file; what is missing is -9999.
+    """
+    if not columns:
+        return
+    path = folder / f"{station.id}_{fluxnet_stamp(record.start, station.station.utc_offset)}.csv"
+    unfinished = path.with_suffix(".part")
+    table = pl.DataFrame(dict(columns)).fill_nan(None).with_columns(pl.all().round_sig_figs(7))
+    table.write_csv(unfinished, null_value=MISSING)
+    unfinished.replace(path)
 
 
 def write_table(
