@@ -190,6 +190,24 @@ def test_spectra_are_assessed_from_stored_samples_and_applied_live(store: Store,
     assert record.diagnostics["factor_co2"] > record.diagnostics["factor_h"]
 
 
+def test_planes_are_fitted_to_stored_half_hours_and_applied_live(store: Store) -> None:
+    plane = '[flux.options]\nplanar_fit_least_periods = 5\n[flux.methods]\nrotation = "planar_fit"'
+    text = FOREST.read_text(encoding="utf-8").replace("[flux.methods]", plane)
+    station = store.put_station(text, FOREST.name).station
+    store.commit(*forest_records(station, 6))
+    for i in range(5):
+        worker.compute_half_hour(store, ID, START + i * HALF)
+    with pytest.raises(ProcessingError, match=r"2 of 2 half-hours .* no sector has the 5"):
+        worker.fit_station(store, ID, "planes", START, START + 2 * HALF)
+    number = worker.fit_station(store, ID, "planes", START, START + 5 * HALF)
+    worker.compute_half_hour(store, ID, START + 5 * HALF)
+    before, *_, last = store.flux_records(ID, START, START + 6 * HALF)
+    assert math.isnan(before.values["FC"])
+    assert last.diagnostics["fit_planes"] == number
+    assert math.isfinite(last.values["FC"])
+    assert last.diagnostics["plane_w"] == pytest.approx(0, abs=0.02)
+
+
 def test_the_season_has_no_hole(store: Store, forest: Station) -> None:
     blocks, readings = forest_records(forest, 8)
     hole = START + 3 * HALF
