@@ -104,7 +104,7 @@ def pass_low(frequency: FloatArray, cutoff: float) -> FloatArray:
 
     References
     ----------
-    Peltola et al. (2021), doi:10.5194/amt-14-5089-2021
+    Peltola et al. (2021), doi:10.5194/amt-14-5071-2021
     """
     return 1.0 / np.sqrt(1.0 + (frequency / cutoff) ** 2)
 

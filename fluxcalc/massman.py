@@ -23,7 +23,7 @@ def correct_by_peaks(half: HalfHour, station: Station) -> HalfHour:
 
     References
     ----------
-    Massman (2000), doi:10.1016/S0168-1923(00)00164-7; Massman (2001), doi:10.1016/S0168-1923(00)00237-9
+    Massman (2000), doi:10.1016/S0168-1923(00)00164-7; Massman (2001), Agric. For. Meteorol. 107, 247-251
     """
     wind = half.diagnostics.get("wind_speed", math.nan)
     if not wind > 0:

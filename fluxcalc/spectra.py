@@ -61,8 +61,8 @@ class Spectrum:
     def ogive(self) -> FloatArray:
         """Part of the whole sum that lies at each frequency or above; 1 at the lowest; NaN where the sum is 0. [1]
 
-        Where it levels off towards low frequencies the interval was long enough: Oncley et al. (1996),
-        doi:10.1007/BF00119424.
+        Where it levels off towards low frequencies the interval was long enough: Foken et al. (2006),
+        doi:10.5194/acp-6-4395-2006.
         """
         sums = np.cumsum(self.density[::-1])[::-1]
         return sums / sums[0] if len(sums) and sums[0] != 0 else np.full_like(sums, math.nan)
