@@ -233,6 +233,8 @@ class Options(_Part):
     random_error_reach: float | None = Field(default=None, gt=0, le=600, description="longest lag looked at, seconds")
     lag_windows: Mapping[Literal["CO2", "H2O", "CH4"], LagLimits] = Field(default_factory=dict)
     screening: Screening = Screening()
+    least_signal: Percent | None = Field(default=None, description="weaker samples of an analyser are removed")
+    most_agc: Percent | None = Field(default=None, description="samples of an analyser with more gain are removed")
     sonic_path_elevation: float | None = Field(
         default=None, gt=0, lt=90, description="degrees above horizontal; for cross_wind"
     )

@@ -51,7 +51,7 @@ def import_channels(half: HalfHour, station: Station) -> HalfHour:
             absent[name] = f"channel {channel.name} has no samples"
             continue
         absent.pop(name, None)
-        series[name] = _on_grid(_in_si(values, channel), half.samples, half)
+        series[name] = on_grid(to_si(values, channel), half.samples, half)
         if name in GASES:
             kinds[name] = gas_kind(variable)
     return replace(half, series=series, kinds=kinds, absent=absent)
@@ -64,12 +64,13 @@ def gas_kind(variable: str) -> GasKind:
     return "ratio" if variable.endswith("_MIXING_RATIO") else "fraction"
 
 
-def _in_si(values: FloatArray, channel: Channel) -> FloatArray:
+def to_si(values: FloatArray, channel: Channel) -> FloatArray:
+    """Bring samples from a channel's unit to SI."""
     factor, offset = si_scale(channel.variable, channel.unit)
     return np.asarray(values, dtype=np.float64) * factor + offset
 
 
-def _on_grid(values: FloatArray, samples: Samples, half: HalfHour) -> FloatArray:
+def on_grid(values: FloatArray, samples: Samples, half: HalfHour) -> FloatArray:
     """Place samples on the interval's grid: what lies outside is cut off, what is not there is NaN."""
     offset = round((samples.start_ns - to_ns(half.start)) / samples.dt_ns)
     if offset == 0 and len(values) == half.n:

@@ -20,6 +20,7 @@ from fluxcalc.crosswind import CROSS_WIND, correct_cross_wind
 from fluxcalc.density import DENSITY, correct_density
 from fluxcalc.despike import DESPIKING, despike
 from fluxcalc.detrend import DETRENDING, detrend
+from fluxcalc.diagnostics import trust_instruments
 from fluxcalc.fits import NOTHING_FITTED, Fits
 from fluxcalc.fluxes import compute_raw_fluxes, judge_stability
 from fluxcalc.footprint import FOOTPRINT, estimate_footprint
@@ -39,6 +40,7 @@ from fluxcalc.storage import add_storage
 
 HALF_HOUR_STEPS: tuple[Step, ...] = (
     import_channels,
+    trust_instruments,
     remove_impossible,
     despike,
     screen_series,

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.records import FloatArray
 from core.station import Station
+from fluxcalc.diagnostics import explain_losses
 from fluxcalc.interval import GASES, HalfHour, flux_of
 from fluxcalc.kernels.checks import count_faster, count_outside
 from fluxcalc.kernels.statistics import moments
@@ -86,9 +87,10 @@ def set_aside(half: HalfHour, station: Station, names: tuple[str, ...]) -> HalfH
         missing = 100.0 * (1.0 - count / half.n)
         counts[f"valid_{name}"] = count
         if count == 0:
-            absent[name] = "no usable sample"
+            absent[name] = _join("no usable sample", explain_losses(half, name, station))
         elif missing > allowed:
-            absent[name] = f"{missing:.1f} % of the samples are missing, {allowed:g} % may be"
+            gaps = f"{missing:.1f} % of the samples are missing, {allowed:g} % may be"
+            absent[name] = _join(gaps, explain_losses(half, name, station))
         elif low == high:
             absent[name] = "the signal does not move: the sensor is frozen or not connected"
     wind = ("u", "v", "w")
@@ -102,3 +104,7 @@ def _within(values: FloatArray, low: float, high: float) -> FloatArray:
     if not count_outside(values, low, high):
         return values
     return np.where((values < low) | (values > high), np.nan, values)
+
+
+def _join(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
