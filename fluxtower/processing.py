@@ -26,7 +26,7 @@ from fluxtower.table import tabulate, write_spectra, write_table
 from ingest.files.gathering import Gathered, gather, grid_starts
 from ingest.files.raw import Span, find_span
 
-RUN = 24
+RUN = 48
 """Most intervals that a process takes at once."""
 MOST_INTERVALS = 2_000_000
 Progress = Callable[[int, int], None]
