@@ -1,0 +1,118 @@
+"""Half-hours, seasons and readings: from the store, through the steps, back to the store."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from itertools import pairwise
+
+import polars as pl
+
+from core.errors import FluxTowerError, StoreUnavailable
+from core.station import Station
+from core.store import Store
+from fluxcalc.fits import read_fits
+from fluxcalc.halfhour import process
+from fluxcalc.interval import Meteorology, flux_of
+from fluxcalc.season import METHODS, provisional_season
+from fluxcalc.storage import TERMS as STORAGE_TERMS
+from fluxcalc.storage import add_storage
+from fluxcalc.weather import mean_meteorology, weather
+from qc.limits import flag_limits
+
+CODE_VERSION = f"fluxtower {version('fluxtower')}"
+READINGS_AT_ONCE = 20_000
+
+log = logging.getLogger(__name__)
+
+
+def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
+    """Compute one interval from what is stored, and store the result; nothing to do if no data are new.
+
+    Data that cannot be computed mark the interval with the reason, and the work goes on.
+    """
+    revision = store.pending_revision(station_id, start)
+    if revision is None:
+        return
+    try:
+        row = store.station(station_id)
+        flux = row.station.flux
+        if flux is None:
+            raise FluxTowerError(f"{station_id}: its present configuration has no [flux]")
+        end = start + timedelta(minutes=flux.averaging_minutes)
+        samples = store.samples(station_id, flux.stream, start, end)
+        meteorology = read_meteorology(store, row.station, start, end)
+        fits = store.fits(station_id)
+        in_force = read_fits({kind: fit.data for kind, fit in fits.items()})
+        before = store.flux_records(station_id, start - (end - start), start)
+        previous = before[-1] if before else None
+        record = process(samples, row.station, start, meteorology=meteorology, fits=in_force, previous=previous)
+        named = {f"fit_{kind}": float(fit.id) for kind, fit in fits.items()}
+        record = replace(record, diagnostics={**record.diagnostics, **named})
+        store.put_flux(record, config_sha256=row.config_sha256, code_version=CODE_VERSION, revision=revision)
+        # another worker may have stored a neighbour meanwhile, and late data may have changed what the next one needs
+        for later in (start, end):
+            join_storage(store, row.station, later, end - start)
+    except StoreUnavailable:
+        raise
+    except FluxTowerError as error:
+        log.error("%s %s: %s", station_id, start, error)
+        store.fail_interval(station_id, start, revision, str(error))
+
+
+def read_meteorology(store: Store, station: Station, start: datetime, end: datetime) -> Meteorology:
+    """Average the station's slow sensors over [start, end); without a stream of meteorology there is none."""
+    stream = flux_of(station).meteorology
+    if stream is None:
+        return Meteorology()
+    return mean_meteorology(weather(store.readings(station.id, stream, start, end), station.streams[stream]))
+
+
+def join_storage(store: Store, station: Station, start: datetime, length: timedelta) -> None:
+    """Bring the storage terms of an interval up to date with the one before, if both are stored."""
+    records = store.flux_records(station.id, start - length, start + length)
+    for before, after in pairwise(records):
+        joined = add_storage(after, before, station)
+        changed = any(not _same(joined.values[name], after.values[name]) for name in STORAGE_TERMS)
+        if changed and before.end == after.start and "heat_capacity" in after.diagnostics:
+            store.put_storage(joined)
+
+
+def _same(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=1e-9) or (math.isnan(a) and math.isnan(b))
+
+
+def fill_season(store: Store, station_id: str) -> int | None:
+    """Fill the running season's NEE and store it as a provisional run; return its id, None without fluxes."""
+    started = datetime.now(UTC)
+    row = store.station(station_id)
+    span = store.flux_span(station_id)
+    flux = row.station.flux
+    if span is None or flux is None:
+        return None
+    start = max(span[0], span[1] - timedelta(days=366))
+    drivers: pl.DataFrame | None = None
+    if flux.meteorology is not None:
+        readings = store.readings(station_id, flux.meteorology, start, span[1])
+        drivers = weather(readings, row.station.streams[flux.meteorology])
+    fluxes = store.fluxes(station_id, start, span[1])
+    product = provisional_season(fluxes, drivers, averaging_minutes=flux.averaging_minutes)
+    return store.put_run(
+        station_id,
+        config_sha256=row.config_sha256,
+        code_version=CODE_VERSION,
+        methods=METHODS,
+        started=started,
+        product=product,
+    )
+
+
+def flag_readings(store: Store) -> int:
+    """Flag readings that no check has seen; return how many."""
+    groups = store.unflagged_readings(READINGS_AT_ONCE)
+    for group in groups:
+        store.put_flags(group, flag_limits(group.values, group.stream.variables, group.stream.units))
+    return sum(len(group.times) for group in groups)
