@@ -1,0 +1,106 @@
+"""Reading station files: every mistake is a ``ConfigError`` that names file, key, expected and got."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from core.errors import ConfigError
+from core.station.whole import Station
+
+
+def parse_station(text: str, file: str) -> Station:
+    """Read and validate the text of a station file.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    file : str
+        What to call it in errors.
+
+    Raises
+    ------
+    ConfigError
+        Unknown keys, wrong types or units, impossible geometry: names file, key, expected and got.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(file, "(syntax)", "TOML", str(error)) from None
+    try:
+        return Station.model_validate_json(_json(raw))
+    except ValidationError as error:
+        raise _config_error(file, error) from None
+
+
+def read_station(path: Path) -> Station:
+    """Read and validate a station file.
+
+    Raises
+    ------
+    ConfigError
+        As ``parse_station``, and for a file that cannot be read.
+    """
+    return parse_station(read_station_text(path), path.name)
+
+
+def read_station_text(path: Path) -> str:
+    """Return a station file's text; a file that cannot be read is a ``ConfigError``."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), "(file)", "a readable UTF-8 text file", str(error)) from None
+
+
+def config_sha256(text: str) -> str:
+    """Return the SHA-256 by which a result names the configuration that made it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _json(raw: dict[str, Any]) -> bytes:
+    # TOML dates have no place in a station file: they come out as strings and fail where a number is expected
+    return orjson.dumps(raw, default=str)
+
+
+def _config_error(file: str, error: ValidationError) -> ConfigError:
+    """Turn pydantic's complaints into ours: the first is told, the others are counted.
+
+    A list of which no item is valid is called too short, too: that says nothing new. An unknown key comes first: it is
+    mostly the misspelt form of one that is then missing.
+    """
+    complaints = error.errors()
+    inner = [one for one in complaints if not any(_is_inside(other["loc"], one["loc"]) for other in complaints)]
+    first, *others = sorted(inner, key=lambda one: one["type"] != "extra_forbidden")
+    key, expected, got = _explain(first)
+    return ConfigError(file, key, expected, f"{got} (and {len(others)} more)" if others else got)
+
+
+def _is_inside(place: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(place) > len(outer) and place[: len(outer)] == outer
+
+
+def _explain(complaint: ErrorDetails) -> tuple[str, str, str]:
+    """Return (key, expected, got) of one complaint."""
+    key = ".".join(str(part) if isinstance(part, str) else f"[{part}]" for part in complaint["loc"]).replace(".[", "[")
+    match complaint["type"]:
+        case "mistake":
+            context = complaint["ctx"]
+            return ".".join(part for part in (key, context["key"]) if part), context["expected"], context["got"]
+        case "extra_forbidden":
+            return key, "no such key", _shown(complaint["input"])
+        case "missing":
+            return key, "a value", "nothing"
+        case _:
+            return key, complaint["msg"].removeprefix("Input should be "), _shown(complaint["input"])
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,130 @@
+"""Who and where the station is, what stands there, and what it sends."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from core.errors import UnknownVariable
+from core.station.part import Name, Part, mistake, require_different
+from core.variables import units_for
+
+MAX_CHANNELS = 32
+
+
+class Identity(Part):
+    """Who and where the station is."""
+
+    id: Name
+    name: str
+    name_zh: str = ""
+    latitude: float = Field(ge=-90, le=90, description="degrees north")
+    longitude: float = Field(ge=-180, le=180, description="degrees east")
+    altitude: float = Field(ge=-430, le=8850, description="metres above sea level")
+    utc_offset: float = Field(ge=-12, le=14, description="local STANDARD time minus UTC, hours")
+    description: str = ""
+    source: str = Field("", description="where the data come from; a simulated station says so here")
+
+
+class Site(Part):
+    """The surface around the tower. Lengths in metres."""
+
+    canopy_height: float = Field(ge=0, le=120)
+    displacement_height: float | None = Field(None, ge=0, le=120, description="default 0.67 canopy heights")
+    roughness_length: float | None = Field(None, gt=0, le=20, description="default 0.15 canopy heights")
+
+    @property
+    def displacement(self) -> float:
+        """Zero-plane displacement. [m]"""
+        return 0.67 * self.canopy_height if self.displacement_height is None else self.displacement_height
+
+    @property
+    def roughness(self) -> float:
+        """Roughness length, at least 1 mm. [m]"""
+        return max(0.15 * self.canopy_height, 1e-3) if self.roughness_length is None else self.roughness_length
+
+
+class Sonic(Part):
+    """The sonic anemometer."""
+
+    model: str
+    height: float = Field(gt=0, le=500, description="metres above ground")
+    north_offset: float = Field(0.0, ge=-360, le=360, description="degrees clockwise from north")
+    magnetic_declination: float = Field(0.0, ge=-180, le=180, description="degrees east, if north is the compass's")
+    left_handed: bool = Field(default=False, description="v points to the right of u, seen from above")
+
+
+class Analyzer(Part):
+    """A gas analyser; separations from the sonic's centre in metres, tube in metres, flow in L min-1."""
+
+    model: str
+    gases: tuple[Literal["CO2", "H2O", "CH4"], ...] = Field(min_length=1)
+    path: Literal["open", "closed"] = "open"
+    northward_separation: float = Field(0.0, ge=-20, le=20)
+    eastward_separation: float = Field(0.0, ge=-20, le=20)
+    vertical_separation: float = Field(0.0, ge=-20, le=20)
+    tube_length: float | None = Field(None, gt=0, le=200)
+    tube_diameter: float | None = Field(None, gt=0, le=0.1)
+    flow_rate: float | None = Field(None, gt=0, le=200)
+
+    @model_validator(mode="after")
+    def _closed_path_has_a_tube(self) -> Analyzer:
+        for key in ("tube_length", "tube_diameter", "flow_rate"):
+            if self.path == "closed" and getattr(self, key) is None:
+                raise mistake(key, "a value, for a closed path")
+        return self
+
+
+class Channel(Part):
+    """One channel of a stream: the sender's name, and what it measures in which unit."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    variable: str
+    unit: str
+
+    @model_validator(mode="after")
+    def _unit_measures_variable(self) -> Channel:
+        try:
+            units = units_for(self.variable)
+        except UnknownVariable:
+            raise mistake(
+                "variable", "a known variable (`fluxtower variables` lists them)", repr(self.variable)
+            ) from None
+        if self.unit not in units:
+            raise mistake("unit", f"one of {', '.join(units)}", repr(self.unit))
+        return self
+
+
+class Stream(Part):
+    """What a station sends under one name: high-rate blocks or slow readings."""
+
+    name: Name
+    kind: Literal["block", "reading"]
+    rate: float | None = Field(None, gt=0, le=1000, description="samples a second, for blocks")
+    interval: float | None = Field(None, gt=0, le=86400, description="seconds between readings")
+    channels: tuple[Channel, ...] = Field(min_length=1, max_length=MAX_CHANNELS)
+
+    @model_validator(mode="after")
+    def _step_is_given(self) -> Stream:
+        if self.kind == "block" and self.rate is None:
+            raise mistake("rate", "samples a second for a stream of blocks")
+        if self.kind == "reading" and self.interval is None:
+            raise mistake("interval", "seconds between readings")
+        require_different("channels", [channel.name for channel in self.channels])
+        return self
+
+    @property
+    def dt_ns(self) -> int:
+        """Time between samples or readings. [ns]"""
+        return round(1e9 / self.rate) if self.rate else round(1e9 * (self.interval or 0))
+
+    @cached_property
+    def channel_index(self) -> dict[str, int]:
+        """Channel name -> its place in the stream's vectors."""
+        return {channel.name: i for i, channel in enumerate(self.channels)}
+
+    def channel_of(self, variable: str) -> Channel | None:
+        """Return the first channel that measures a variable."""
+        return next((channel for channel in self.channels if channel.variable == variable), None)

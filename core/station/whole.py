@@ -1,0 +1,70 @@
+"""A whole station file: the parts, and whether they fit together."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from pydantic import Field, model_validator
+
+from core.station.files import Files
+from core.station.flux import Flux
+from core.station.part import Part, mistake, require_different
+from core.station.site import Analyzer, Identity, Site, Sonic, Stream
+
+
+class Station(Part):
+    """A whole station file, validated."""
+
+    station: Identity
+    site: Site | None = None
+    sonic: Sonic | None = None
+    analyzer: tuple[Analyzer, ...] = ()
+    stream: tuple[Stream, ...] = Field(min_length=1)
+    flux: Flux | None = None
+    files: Files = Files()
+
+    @property
+    def id(self) -> str:
+        """Station id."""
+        return self.station.id
+
+    @cached_property
+    def streams(self) -> dict[str, Stream]:
+        """Streams by name."""
+        return {stream.name: stream for stream in self.stream}
+
+    def analyzer_of(self, gas: str) -> Analyzer | None:
+        """Return the analyser that measures a gas."""
+        return next((analyzer for analyzer in self.analyzer if gas in analyzer.gases), None)
+
+    @property
+    def measurement_height(self) -> float:
+        """Height of the sonic above the displacement height, z - d. [m]"""
+        if self.sonic is None or self.site is None:
+            raise ValueError(f"{self.id} has no [sonic] or no [site]")
+        return self.sonic.height - self.site.displacement
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Station:
+        require_different("stream", [stream.name for stream in self.stream])
+        if self.flux is None:
+            return self
+        for key in ("sonic", "site"):
+            if getattr(self, key) is None:
+                raise mistake(key, f"a part [{key}] beside [flux]")
+        samples = self._require_stream("flux.stream", self.flux.stream, "block")
+        for variable in ("U", "V", "W", "T_SONIC"):
+            if samples.channel_of(variable) is None:
+                raise mistake("flux.stream", f"a channel that measures {variable}", f"none in stream {samples.name!r}")
+        if self.flux.meteorology is not None:
+            self._require_stream("flux.meteorology", self.flux.meteorology, "reading")
+        if self.sonic is not None and self.site is not None and self.measurement_height <= 0:
+            expected = f"more than the displacement height {self.site.displacement:g} m"
+            raise mistake("sonic.height", expected, f"{self.sonic.height:g}")
+        return self
+
+    def _require_stream(self, key: str, name: str, kind: str) -> Stream:
+        stream = self.streams.get(name)
+        if stream is None or stream.kind != kind:
+            raise mistake(key, f"a stream of kind {kind}", repr(name))
+        return stream
