@@ -289,6 +289,7 @@ def main() -> None:
     if arguments.first:
         compute_first()
         return
+    os.environ["POLARS_MAX_THREADS"] = "1"  # one core means one: no helper threads beside it, here or in the command
     count = max(2 * FEW, arguments.half_hours)
     load = f"load {os.getloadavg()[0]:.1f}"
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {load}")
