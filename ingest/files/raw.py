@@ -70,9 +70,10 @@ def find_span(path: Path, station: Station, stream: str) -> Span:
         elif path.stat().st_size > source.tell():
             source.seek(max(source.tell() - TAIL, path.stat().st_size - TAIL))
             tail = source.read()
+    head = b"\n" + head
     few = TAIL // 16
-    first = _starts_within(b"\n" + head[:few], layout) or _starts_within(b"\n" + head, layout)
-    starts = first + (_starts_within(tail[-few:], layout) or _starts_within(tail, layout))
+    starts = _starts_of_both(head[:few], tail[-few:], layout)
+    starts = starts or _starts_within(head, layout) + _starts_within(tail, layout)
     if not starts:
         raise PayloadError(
             f"{path.name}: line {layout.first_line}: expected {layout.fields} fields with a stamp and numbers, got "
@@ -151,11 +152,25 @@ def _ends_before(text: bytes, line: int, layout: Layout, start_ns: int) -> bool:
     return bool(starts) and max(starts) + layout.dt_ns <= start_ns
 
 
+def _starts_of_both(head: bytes, tail: bytes, layout: Layout) -> list[int]:
+    """Return the first and the last time of a head and a tail, read at one go; none unless both have a record."""
+    first, last = _between_ends(head), _between_ends(tail)
+    records = parse_lines(first + last, layout.first_line, layout, "", lambda _: None)
+    from_head = records.lines < layout.first_line + first.count(b"\n")
+    if not from_head.any() or from_head.all():
+        return []
+    return [int(records.starts.min()), int(records.starts.max())]
+
+
 def _starts_within(text: bytes, layout: Layout) -> list[int]:
-    """Return the first and the last time of the lines between a text's first and last line end."""
-    whole = text[text.find(b"\n") + 1 : text.rfind(b"\n") + 1]
-    starts = parse_lines(whole, layout.first_line, layout, "", lambda _: None).starts
+    """Return the first and the last time of a text."""
+    starts = parse_lines(_between_ends(text), layout.first_line, layout, "", lambda _: None).starts
     return [int(starts.min()), int(starts.max())] if len(starts) else []
+
+
+def _between_ends(text: bytes) -> bytes:
+    """Return the lines between a text's first and last line end."""
+    return text[text.find(b"\n") + 1 : text.rfind(b"\n") + 1]
 
 
 @contextmanager
