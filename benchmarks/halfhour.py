@@ -201,7 +201,7 @@ def time_files(files: list[Path]) -> dict[str, float]:
         found = time.perf_counter()
         (half,) = gather([span], station, "ec", [START + i * timedelta(minutes=30)], 30, print)
         read = time.perf_counter()
-        record = compute(half.samples, station, half.start)
+        _, record = compute(half.samples, station, half.start)
         done = time.perf_counter()
         assert record.values["FC"] < 0, record.reasons
         for name, value in zip(taken, (found - began, read - found, done - read, done - began), strict=True):

@@ -9,53 +9,36 @@ from core.errors import ProcessingError
 from core.records import FluxRecord, Samples
 from core.station import Station
 from core.variables import FLUX_COLUMNS
-from fluxcalc.fits import NOTHING_FITTED, Fits
-from fluxcalc.halfhour import compute_half
-from fluxcalc.interval import HalfHour, Meteorology, flux_of
+from fluxcalc.halfhour import make_record, run_steps
+from fluxcalc.interval import HalfHour, flux_of
 
 NO_RECORDS = "no file has a record of this interval"
 
 
 def compute(
-    samples: Samples | None,
-    station: Station,
-    start: datetime,
-    *,
-    meteorology: Meteorology | None = None,
-    fits: Fits = NOTHING_FITTED,
-    previous: FluxRecord | None = None,
-) -> FluxRecord:
+    samples: Samples | None, station: Station, start: datetime, previous: FluxRecord | None = None
+) -> tuple[HalfHour | None, FluxRecord]:
     """Compute one interval of many: a record comes out whatever goes in.
 
     Parameters
     ----------
     samples : Samples or None
         None where nothing was recorded.
-    station, start, meteorology, fits, previous
+    station, start, previous
         As for ``fluxcalc.halfhour.process``.
 
     Returns
     -------
-    FluxRecord
-        Where there are no samples, or a step failed, every value is NaN and has that reason.
+    half : HalfHour or None
+        The interval after the last step, with its series; None where there are no samples, or a step failed.
+    record : FluxRecord
+        Without samples, or where a step failed, every value is NaN and has that reason.
     """
-    return compute_half_of_many(samples, station, start, meteorology=meteorology, fits=fits, previous=previous)[1]
-
-
-def compute_half_of_many(
-    samples: Samples | None,
-    station: Station,
-    start: datetime,
-    *,
-    meteorology: Meteorology | None = None,
-    fits: Fits = NOTHING_FITTED,
-    previous: FluxRecord | None = None,
-) -> tuple[HalfHour | None, FluxRecord]:
-    """Compute one interval of many, and return its series beside its record; None where there are none."""
     if samples is None:
         return None, without_values(station, start, NO_RECORDS)
     try:
-        return compute_half(samples, station, start, meteorology=meteorology, fits=fits, previous=previous)
+        half = run_steps(samples, station, start)
+        return half, make_record(half, station, previous)
     except ProcessingError as error:
         return None, without_values(station, start, str(error))
 

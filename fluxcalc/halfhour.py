@@ -121,24 +121,8 @@ def process(
     ProcessingError
         A step failed in a way that it should not.
     """
-    return compute_half(samples, station, start, meteorology=meteorology, fits=fits, previous=previous)[1]
-
-
-def compute_half(
-    samples: Samples,
-    station: Station,
-    start: datetime,
-    *,
-    meteorology: Meteorology | None = None,
-    fits: Fits = NOTHING_FITTED,
-    previous: FluxRecord | None = None,
-) -> tuple[HalfHour, FluxRecord]:
-    """Compute an interval and return its series, after the last step, beside its record; else as ``process``."""
     half = run_steps(samples, station, start, meteorology=meteorology, fits=fits)
-    try:
-        return half, add_storage(build_record(half, station), previous, station)
-    except Exception as error:
-        raise _failure(build_record.__name__, station, start, error) from error
+    return make_record(half, station, previous)
 
 
 def run_steps(
@@ -149,7 +133,7 @@ def run_steps(
     meteorology: Meteorology | None = None,
     fits: Fits = NOTHING_FITTED,
 ) -> HalfHour:
-    """Take an interval through all steps, for those who want its series; as ``process``, which makes a record of it."""
+    """Take an interval through all steps, for those who want its series; parameters and errors as for ``process``."""
     end = start + timedelta(minutes=flux_of(station).averaging_minutes)
     half = HalfHour(start, end, samples, meteorology or Meteorology(), fits)
     for step in HALF_HOUR_STEPS:
@@ -158,6 +142,14 @@ def run_steps(
         except Exception as error:
             raise _failure(step.__name__, station, start, error) from error
     return half
+
+
+def make_record(half: HalfHour, station: Station, previous: FluxRecord | None = None) -> FluxRecord:
+    """Make the record of an interval that has been through all steps; ``previous`` and errors as for ``process``."""
+    try:
+        return add_storage(build_record(half, station), previous, station)
+    except Exception as error:
+        raise _failure(build_record.__name__, station, half.start, error) from error
 
 
 def check_methods(station: Station, file: str) -> None:

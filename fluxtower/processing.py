@@ -18,7 +18,7 @@ from core.clock import to_ns
 from core.errors import ConfigError, PayloadError, SetupError
 from core.records import FluxRecord
 from core.station import Station
-from fluxcalc.batch import compute_half_of_many
+from fluxcalc.batch import compute
 from fluxcalc.interval import flux_of
 from fluxcalc.spectra import tabulate_spectra
 from fluxtower.outcome import Outcome
@@ -240,7 +240,7 @@ def _compute_run(job: Job, spans: Sequence[Span], starts: Sequence[datetime], pa
     before = starts[0] - timedelta(minutes=flux.averaging_minutes)
     previous: FluxRecord | None = None
     for gathered in gather(spans, station, flux.stream, [before, *starts], flux.averaging_minutes, report):
-        half, record = compute_half_of_many(gathered.samples, station, gathered.start, previous=previous)
+        half, record = compute(gathered.samples, station, gathered.start, previous)
         previous = record
         if gathered.start == before:
             continue

@@ -38,7 +38,6 @@ class Counts:
     """What was done since the start."""
 
     messages: int = 0
-    batches: int = 0
     blocks: int = 0
     samples: int = 0
     readings: int = 0
@@ -48,7 +47,6 @@ class Counts:
 
     def add(self, done: Committed, seconds: float) -> None:
         """Count one commit."""
-        self.batches += 1
         self.blocks += done.blocks
         self.samples += done.samples
         self.readings += done.readings

@@ -58,7 +58,6 @@ def put_flux(database: Database, record: FluxRecord, *, config_sha256: str, code
         "revision": revision,
     }
     with database.transaction() as connection:
-        row["computed"] = connection.execute("SELECT now() AS now").fetchone()["now"]  # type: ignore[index]
         connection.execute(sql("keep_old_flux"), key)
         connection.execute(sql("delete_old_flux"), key)
         connection.execute(sql("insert_flux"), {"row": orjson.dumps(row).decode()})

@@ -186,7 +186,8 @@ DELETE FROM flux WHERE station = %(station)s AND time = %(time)s AND revision <=
 
 -- name: insert_flux
 -- a newer result that is already there stays
-INSERT INTO flux SELECT * FROM jsonb_populate_record(NULL::flux, %(row)s::jsonb)
+INSERT INTO flux
+SELECT * FROM jsonb_populate_record(NULL::flux, %(row)s::jsonb || jsonb_build_object('computed', now()))
 ON CONFLICT (station, time) DO NOTHING;
 
 -- name: put_storage
