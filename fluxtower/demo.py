@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -65,7 +66,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
     ):
         stations = {id: _register(store, id) for id in (ORCHARD, FOREST)}
         now = floor_to_grid(datetime.now(UTC), 30)
-        tower, start = _forest(stations[FOREST], now)
+        tower, start = forest(stations[FOREST], now)
         with Publisher(settings.broker_url, settings.topic_root) as publisher:
             publisher.wait_connected(30)
             sent = _send_all(publisher, stations[ORCHARD], tower, start)
@@ -87,11 +88,17 @@ def _register(store: Store, id: str) -> Station:
     return store.put_station(path.read_text(encoding="utf-8"), path.name).station
 
 
-def _forest(station: Station, now: datetime) -> tuple[Tower, datetime]:
+def forest(station: Station, now: datetime) -> tuple[Tower, datetime]:
+    """Return the simulated tower of a demonstration at ``now``, and when its past begins."""
     start = now - timedelta(days=FOREST_DAYS)
     hours = np.arange(*OUTAGE_HOURS, 0.5)
     outages = frozenset(start + timedelta(hours=float(hour)) for hour in hours)
     return Tower(station, block_seconds=BLOCK_SECONDS, outages=outages, spikes=3), start
+
+
+def live_tower(tower: Tower) -> Tower:
+    """Return the tower as it goes on after its past: what it sends now is what a later demonstration sends again."""
+    return replace(tower, outages=frozenset())
 
 
 def _send_all(publisher: Publisher, orchard: Station, tower: Tower, start: datetime) -> Sent:
@@ -203,11 +210,11 @@ def _stay_live(settings: Settings, publisher: Publisher, tower: Tower, now: date
         console.print(f"  [bold]http://{settings.api_host}:{settings.api_port}/station/{id}[/]")
     console.print("Ctrl-C stops everything; the data stay")
     with suppress(KeyboardInterrupt):
-        publisher.play(_as_time_passes(Tower(tower.station, block_seconds=BLOCK_SECONDS), now))
+        publisher.play(_as_time_passes(records(live_tower(tower), now, 365)))
 
 
-def _as_time_passes(tower: Tower, start: datetime) -> Iterator[SampleBlock | Reading]:
-    for record in records(tower, start, 365):
+def _as_time_passes(made: Iterable[SampleBlock | Reading]) -> Iterator[SampleBlock | Reading]:
+    for record in made:
         if isinstance(record, SampleBlock):
             ends = (record.start_ns + record.dt_ns * record.samples.shape[1]) / NS
         else:

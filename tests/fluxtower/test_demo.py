@@ -9,18 +9,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from core.records import Reading, SampleBlock
 from core.settings import Settings, read_settings
+from core.station import read_station
 from deploy import group
 from deploy.native.place import find_place
+from fluxtower.demo import DEMO, FOREST, forest, live_tower
+from ingest.simulator import records
 from tests.conftest import free_port
-
-pytestmark = pytest.mark.integration
 
 VICTIMS = ("collector", "worker", "api", "database")
 
@@ -52,6 +55,7 @@ def pids(settings: Settings) -> dict[str, int]:
     return {}
 
 
+@pytest.mark.integration
 @pytest.mark.figures
 def test_the_demo_recovers_from_kills_and_stores_exactly_what_was_sent(own: Settings) -> None:
     demo = start_demo(own)
@@ -85,3 +89,19 @@ def test_the_demo_recovers_from_kills_and_stores_exactly_what_was_sent(own: Sett
     assert "bit for bit" in text
     assert "all as it should be" in text
     assert pids(own) == {}
+
+
+def test_a_later_demonstration_sends_again_what_an_earlier_one_sent_live() -> None:
+    station = read_station(DEMO / "stations" / f"{FOREST}.toml")
+    now = datetime(2026, 7, 3, 6, tzinfo=UTC)
+    earlier, _ = forest(station, now)
+    later, start = forest(station, now + timedelta(hours=1))
+    assert start < now
+    sent_live = samples_of(records(live_tower(earlier), now, 1 / 48))
+    sent_again = samples_of(records(later, now, 1 / 48))
+    assert len(sent_live) == 360
+    assert sent_live == sent_again
+
+
+def samples_of(made: Iterable[SampleBlock | Reading]) -> dict[int, bytes]:
+    return {record.start_ns: record.samples.tobytes() for record in made if isinstance(record, SampleBlock)}
