@@ -1,0 +1,81 @@
+"""Commands that compute: half-hours from raw files, fits and seasons from what is stored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.errors import ConfigError
+from core.settings import read_settings
+from fluxtower.cli.common import TIMES, StationFile, open_store
+
+app = typer.Typer()
+
+
+@app.command()
+def process(
+    files: Annotated[list[Path], typer.Argument(help="Raw files, or directories of them.", show_default=False)],
+    station: StationFile,
+    output: Annotated[Path, typer.Option(help="CSV to write.", show_default=False)],
+    begin: Annotated[
+        datetime | None, typer.Option("--from", formats=TIMES, help="First half-hour, local standard time.")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option("--to", formats=TIMES, help="End of the last one, local standard time.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0 = one for each core.", min=0)] = 0,
+    full: Annotated[bool, typer.Option("--full", help="Write every intermediate value and the reasons, too.")] = False,
+    pattern: Annotated[str, typer.Option(help="Names of raw files in directories.")] = "*",
+    spectra: Annotated[
+        Path | None, typer.Option(help="Directory for spectra, cospectra and ogives, a CSV a half-hour.")
+    ] = None,
+    spectra_bins: Annotated[int, typer.Option(help="Bins of a spectrum; 0 = every frequency.", min=0)] = 50,
+) -> None:
+    """Compute half-hours from raw files (TOA5, ICOS CSV, other CSV, gzip of each) into one FLUXNET table.
+
+    What is wrong with a file is told on stderr and makes the exit status 1; the other half-hours are computed all the
+    same.
+    """
+    from fluxtower.commands import process_raw
+
+    clean = process_raw(
+        files, station, output, begin, end, workers, full=full, pattern=pattern, spectra=spectra, bins=spectra_bins
+    )
+    if not clean:
+        raise typer.Exit(1)
+
+
+@app.command()
+def fit(
+    station: Annotated[str, typer.Argument(help="Station id.")],
+    kind: Annotated[str, typer.Option(help="What to fit: lags, planes or spectra.")],
+    begin: Annotated[datetime, typer.Option("--from", formats=TIMES, help="Begin of the period (UTC).")],
+    end: Annotated[datetime, typer.Option("--to", formats=TIMES, help="End of the period (UTC).")],
+) -> None:
+    """Fit planes, lags or cut-off frequencies to a stored period; from now on they are applied live."""
+    from fluxcalc.worker import FITTERS, assess_station, fit_station
+
+    kinds = (*FITTERS, "spectra")
+    if kind not in kinds:
+        raise ConfigError("command line", "--kind", f"one of {', '.join(kinds)}", kind)
+    first, last = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
+    with open_store(read_settings()) as store:
+        if kind == "spectra":
+            numbers = assess_station(store, station, first, last)
+        else:
+            numbers = {kind: fit_station(store, station, kind, first, last)}
+    for name, number in numbers.items():
+        typer.echo(f"{station}: fit {number} of {name} is in force")
+
+
+@app.command()
+def season(station: Annotated[str, typer.Argument(help="Station id.")]) -> None:
+    """Fill the running season's NEE now, instead of at the next daily run."""
+    from fluxcalc.worker import fill_season
+
+    with open_store(read_settings()) as store:
+        run = fill_season(store, station)
+    typer.echo(f"{station}: there are no fluxes yet" if run is None else f"{station}: provisional run {run}")

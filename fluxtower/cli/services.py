@@ -1,0 +1,109 @@
+"""Commands that set the platform up and keep it running."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from core.settings import Settings, read_settings
+from fluxtower.cli.common import open_store, prepare_service, print_table, start_log, stop_on_signals
+
+app = typer.Typer()
+
+
+@app.command()
+def setup() -> None:
+    """Install the private PostgreSQL, TimescaleDB and Mosquitto under var/ (scripts/setup does this too)."""
+    from deploy.native import prefix
+
+    prefix.install(read_settings(), typer.echo)
+
+
+@app.command()
+def up(
+    detach: Annotated[bool, typer.Option(help="Return when all is ready and leave it running.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Start only this program; may be repeated.")] = None,
+) -> None:
+    """Start broker, database, collector, worker and API; Ctrl-C stops them."""
+    from deploy import group
+    from fluxtower.services import prepare
+
+    settings = read_settings()
+    group.up(settings, only, detach=detach, report=typer.echo, prepare=lambda: prepare(settings))
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` started."""
+    from deploy import group
+
+    typer.echo("stopped" if group.down(read_settings()) else "nothing was running")
+
+
+@app.command()
+def status() -> None:
+    """Show what is running, since when, where and with which log."""
+    from deploy import group
+
+    group.show_status(read_settings())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    with open_store(read_settings()) as store:
+        applied = store.migrate()
+    typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
+
+
+@app.command()
+def collector() -> None:
+    """Take messages from the broker, commit them, then acknowledge them."""
+    from ingest import collector
+
+    settings = prepare_service()
+    collector.run(settings, stop_on_signals())
+
+
+@app.command()
+def worker() -> None:
+    """Compute half-hours and running seasons as they become due."""
+    from fluxcalc import worker
+
+    worker.run(prepare_service(), stop_on_signals())
+
+
+@app.command()
+def api() -> None:
+    """Serve the API, the pages and the live stream."""
+    from api.app import serve
+
+    settings = read_settings()
+    start_log()
+    serve(settings)
+
+
+@app.command()
+def demo(once: Annotated[bool, typer.Option(help="End after checking what is shown.")] = False) -> None:
+    """Show everything: two stations through real MQTT to fluxes and a live page."""
+    from fluxtower.demo import run_demo
+
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a database that is away is waited for in silence
+
+    run_demo(read_settings(), once=once)
+
+
+@app.command()
+def settings() -> None:
+    """List the settings with their values and environment variables."""
+    from rich.table import Table
+
+    values = read_settings()
+    table = Table("variable", "value", "description")
+    for name, field in Settings.model_fields.items():
+        value = getattr(values, name)
+        secret = name in ("dsn", "broker", "grafana_token") and value is not None
+        table.add_row(f"FLUXTOWER_{name.upper()}", "(set)" if secret else str(value), field.description)
+    print_table(table)

@@ -1,0 +1,90 @@
+"""Commands about stations, and about what they send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.settings import read_settings
+from fluxtower.cli.common import open_store, print_table
+
+app = typer.Typer()
+station_app = typer.Typer(no_args_is_help=True, help="Register, check and list stations.")
+reject_app = typer.Typer(no_args_is_help=True, help="Messages that could not be decoded or placed.")
+app.add_typer(station_app, name="station")
+app.add_typer(reject_app, name="reject")
+
+StationFiles = Annotated[list[Path], typer.Argument(help="Station files (TOML).", show_default=False)]
+
+
+@app.command()
+def variables() -> None:
+    """List the known variables with unit, limits and words."""
+    from rich.table import Table
+
+    from core.variables import VARIABLES, units_for
+
+    table = Table("name", "unit", "also declared in", "limits", "description", "说明")
+    for one in VARIABLES.values():
+        others = ", ".join(unit for unit in units_for(one.name) if unit != one.unit)
+        table.add_row(one.name, one.unit, others, f"{one.low:g} .. {one.high:g}", one.en, one.zh)
+    print_table(table)
+
+
+@station_app.command()
+def check(files: StationFiles) -> None:
+    """Check station files without registering them."""
+    for file in files:
+        _checked_text(file)
+        typer.echo(f"{file}: valid")
+
+
+@station_app.command()
+def add(files: StationFiles) -> None:
+    """Register station files, or append them as new configurations of their stations."""
+    with open_store(read_settings()) as store:
+        for file in files:
+            row = store.put_station(_checked_text(file), str(file))
+            typer.echo(
+                f"{row.station.id}: configuration {row.config_sha256[:12]} since {row.valid_from:%Y-%m-%d %H:%M}Z"
+            )
+
+
+@station_app.command("list")
+def list_stations() -> None:
+    """List the registered stations."""
+    from rich.table import Table
+
+    table = Table("id", "name", "latitude", "longitude", "streams", "configuration", "since (UTC)")
+    with open_store(read_settings()) as store:
+        for row in store.stations():
+            who = row.station.station
+            streams = ", ".join(row.station.streams)
+            since = f"{row.valid_from:%Y-%m-%d %H:%M}"
+            table.add_row(
+                who.id, who.name, f"{who.latitude:g}", f"{who.longitude:g}", streams, row.config_sha256[:12], since
+            )
+    print_table(table)
+
+
+@reject_app.command("list")
+def list_rejects(limit: Annotated[int, typer.Option(help="How many of the newest.", min=1)] = 20) -> None:
+    """List the newest messages that were refused, with the reason."""
+    from rich.table import Table
+
+    table = Table("id", "received (UTC)", "topic", "bytes", "reason")
+    with open_store(read_settings()) as store:
+        for row in store.rejects(limit):
+            table.add_row(str(row.id), f"{row.received:%Y-%m-%d %H:%M:%S}", row.topic, str(row.size), row.reason)
+    print_table(table)
+
+
+def _checked_text(file: Path) -> str:
+    from core.station import parse_station, read_station_text
+    from fluxcalc.halfhour import check_methods
+
+    text = read_station_text(file)
+    check_methods(parse_station(text, str(file)), str(file))
+    return text
