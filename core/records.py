@@ -7,24 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
-UTC_TIME = pl.Datetime("us", "UTC")
-
-PRODUCT_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
-    "start": UTC_TIME,
-    "NEE": pl.Float64,
-    "NEE_F": pl.Float64,
-    "NEE_F_QC": pl.Int64,
-    "NEE_F_SD": pl.Float64,
-    "NEE_F_N": pl.Int64,
-    "NEE_F_METHOD": pl.Int64,
-    "NEE_F_WINDOW": pl.Int64,
-}
-"""A season's half-hours: measured NEE, filled NEE, and how it was filled (quality 0 = measured)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from core.records import PRODUCT_COLUMNS, UTC_TIME
+from core.frames import PRODUCT_COLUMNS, UTC_TIME
 from fluxcalc.gapfill import UNFILLED, fill_mds
 
 SeasonStep = Callable[[pl.DataFrame], pl.DataFrame]

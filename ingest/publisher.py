@@ -17,7 +17,7 @@ from core.clock import NS
 from core.errors import FluxTowerError, SetupError
 from core.records import Reading, SampleBlock
 from ingest.broker import KEEPALIVE, connect_properties, make_client, parse_address
-from ingest.payloads import encode_block, encode_reading
+from ingest.encoding import encode_block, encode_reading
 from ingest.topics import block_topic, reading_topic
 
 SESSION_EXPIRY = 3600

@@ -12,7 +12,8 @@ from core.clock import NS
 from core.errors import PayloadError
 from core.records import FloatArray, Reading, SampleBlock
 from core.station import Station, Stream
-from ingest.files.toa5 import TIMESTAMP, Table
+from ingest.files.header import TIMESTAMP
+from ingest.files.toa5 import Table
 
 Int64Array = NDArray[np.int64]
 

@@ -11,7 +11,8 @@ import orjson
 import polars as pl
 from psycopg.types.json import Json
 
-from core.records import UTC_TIME, FluxRecord
+from core.frames import UTC_TIME
+from core.records import FluxRecord
 from core.store.database import Database, Row, sql
 from core.store.stations import get_station
 from core.variables import FLUX_COLUMNS

@@ -11,7 +11,8 @@ import polars as pl
 
 from core.clock import to_ns
 from core.errors import StoreError
-from core.records import UTC_TIME, FloatArray, Samples
+from core.frames import UTC_TIME
+from core.records import FloatArray, Samples
 from core.store.database import Database, Row, sql
 from core.store.stations import StreamRow, get_station, get_streams
 

@@ -9,7 +9,7 @@ import polars as pl
 from psycopg.types.json import Json
 
 from core.errors import StoreError
-from core.records import PRODUCT_COLUMNS
+from core.frames import PRODUCT_COLUMNS
 from core.store.database import Database, sql
 from core.store.stations import get_station
 

@@ -13,7 +13,7 @@ from core.clock import to_ns
 from core.errors import PayloadError
 from core.station import Files, Station, Stream
 from core.variables import UNITS
-from ingest.files import toa5
+from ingest.files.header import HEADER_LINES, TIMESTAMP, parse_header
 
 LONGEST_LINE = 1 << 16
 """A line longer than this is no line of a table. [bytes]"""
@@ -80,11 +80,11 @@ def read_layout(stream: BinaryIO, file: str, station: Station, declared: Stream)
         It is not what the station file says; names file, line and remedy.
     """
     files = station.files
-    rows = toa5.HEADER_LINES if files.format == "toa5" else files.header_rows
+    rows = HEADER_LINES if files.format == "toa5" else files.header_rows
     lines = _header_lines(stream, rows, file)
     if files.format == "toa5":
-        _origin, names, units, _process = toa5.parse_header(lines, file)
-        time_columns: tuple[str, ...] = (toa5.TIMESTAMP,)
+        _origin, names, units, _process = parse_header(lines, file)
+        time_columns: tuple[str, ...] = (TIMESTAMP,)
         names_row = 2
         _check_units(names, units, declared, file, check=files.check_units)
     else:

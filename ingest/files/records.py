@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.records import FloatArray
+from ingest.files.header import MISSING_WORDS
 from ingest.files.layouts import Layout
-from ingest.files.toa5 import MISSING_WORDS
 
 Int64Array = NDArray[np.int64]
 Report = Callable[[str], None]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +12,10 @@ import numpy as np
 import polars as pl
 
 from core.errors import ConfigError, PayloadError
+from ingest.files.header import HEADER_LINES, MISSING_WORDS, TIMESTAMP, parse_header
 
-HEADER_LINES = 4
-TIMESTAMP = "TIMESTAMP"
 MAX_BYTES = 1 << 30
 """Largest file content, unpacked. [bytes]"""
-
-MISSING_WORDS = ["", "NAN", "NaN", "nan", "INF", "-INF"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,36 +85,6 @@ def parse(content: bytes, file: str) -> Table:
     return Table(origin[1], origin[2], origin[7], tuple(names), tuple(units), tuple(process), frame)
 
 
-def parse_header(lines: Sequence[bytes], file: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Read the four header lines.
-
-    Returns
-    -------
-    origin, names, units, process : list of str
-        The fields of each line; names, units and process have a field a column.
-
-    Raises
-    ------
-    PayloadError
-        It is no TOA5; names file and line.
-    """
-    first = _header_line(lines[0], 1, file) if lines else []
-    if first[:1] != ["TOA5"] or len(first) < 8:
-        raise PayloadError(f'{file}: line 1: expected "TOA5" and seven more fields: this is no TOA5 file')
-    header = [first, *(_header_line(line, number, file) for number, line in enumerate(lines[1:], start=2))]
-    if len(header) < HEADER_LINES:
-        raise PayloadError(f"{file}: line {len(header)}: the header ends before its fourth line")
-    origin, names, units, process = header
-    if names[:1] != [TIMESTAMP]:
-        raise PayloadError(f"{file}: line 2: the first column must be {TIMESTAMP}, not {''.join(names[:1])!a}")
-    if len(set(names)) < len(names):
-        raise PayloadError(f"{file}: line 2: two columns have the same name")
-    for number, line in ((3, units), (4, process)):
-        if len(line) != len(names):
-            raise PayloadError(f"{file}: line {number}: expected {len(names)} fields as in line 2, got {len(line)}")
-    return origin, names, units, process
-
-
 def _unzip(content: bytes, file: str) -> bytes:
     try:
         with gzip.open(io.BytesIO(content)) as stream:
@@ -129,13 +94,6 @@ def _unzip(content: bytes, file: str) -> bytes:
     if len(unpacked) > MAX_BYTES:
         raise PayloadError(f"{file}: more than {MAX_BYTES} bytes unpacked: split it")
     return unpacked
-
-
-def _header_line(line: bytes, number: int, file: str) -> list[str]:
-    try:
-        return next(csv.reader([line.decode("utf-8").rstrip("\r")], strict=True), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise PayloadError(f"{file}: line {number}: this is no TOA5 file: {error}") from None
 
 
 def _whole_lines(body: bytes, fields: int, file: str) -> bytes:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from core.errors import PayloadError
 from core.records import Reading, SampleBlock
+from ingest.encoding import encode_block, encode_reading
 from ingest.payloads import block_cbor, block_json, reading_json
-from ingest.payloads.block_cbor import encode_block
-from ingest.payloads.reading_json import encode_reading
 from ingest.topics import Kind, Topic
 
 __all__ = ["FORMATS", "Format", "decode", "encode_block", "encode_reading"]

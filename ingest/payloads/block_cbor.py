@@ -8,11 +8,10 @@ import zstandard
 
 from core.errors import PayloadError
 from core.records import Float32Array, SampleBlock
+from ingest.encoding import FLOAT32_LE
 from ingest.payloads.checks import MAX_DECOMPRESSED, block, check_size, shown
 from ingest.topics import Topic
 
-FLOAT32_LE = 85
-"""RFC 8746 tag of an array of little-endian IEEE 754 binary32."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -60,27 +59,6 @@ def decode(topic: Topic, payload: bytes) -> list[SampleBlock]:
     except cbor2.CBORDecodeError as error:
         raise PayloadError(f"no valid CBOR: {shown(str(error))}") from None
     return [block(topic, fields, _float32_array)]
-
-
-def encode_block(block: SampleBlock, *, compress: bool = False) -> bytes:
-    """Encode a block as it is published.
-
-    Parameters
-    ----------
-    block : SampleBlock
-        Samples of shape (channels, n).
-    compress : bool
-        Put a zstd frame around it.
-    """
-    fields: dict[str, object] = {"v": 1, "t": block.start_ns, "dt": block.dt_ns, "n": block.samples.shape[1]}
-    if block.seq is not None:
-        fields["seq"] = block.seq
-    fields["c"] = {
-        name: cbor2.CBORTag(FLOAT32_LE, row.astype("<f4").tobytes())
-        for name, row in zip(block.channels, block.samples, strict=True)
-    }
-    content = cbor2.dumps(fields)
-    return zstandard.ZstdCompressor().compress(content) if compress else content
 
 
 def _float32_array(value: object, name: str) -> Float32Array:

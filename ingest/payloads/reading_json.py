@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from datetime import UTC
-
 import orjson
 
-from core.clock import from_ns
 from core.errors import PayloadError
 from core.records import Reading
 from ingest.payloads.checks import channel_names, check_size, number, require, shown, time_ns
@@ -37,13 +32,6 @@ def decode(topic: Topic, payload: bytes) -> list[Reading]:
     return [_reading(topic, item) for item in items]
 
 
-def encode_reading(readings: Reading | Sequence[Reading]) -> bytes:
-    """Encode a reading, or several of one stream, as they are published; NaN becomes null."""
-    if isinstance(readings, Reading):
-        return orjson.dumps(_fields(readings))
-    return orjson.dumps([_fields(reading) for reading in readings])
-
-
 def _reading(topic: Topic, item: object) -> Reading:
     if not isinstance(item, dict):
         raise PayloadError(f"expected a map with t and v, got {shown(item)}")
@@ -51,11 +39,3 @@ def _reading(topic: Topic, item: object) -> Reading:
     channels = channel_names(require(item, "v"), "v")
     values = {name: number(value, f"v.{name!a}") for name, value in channels.items()}
     return Reading(topic.station, topic.stream, time, values)
-
-
-def _fields(reading: Reading) -> dict[str, object]:
-    time = from_ns(reading.time_ns).astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return {
-        "t": time if reading.time_ns % 1000 == 0 else reading.time_ns,
-        "v": {name: None if math.isnan(value) else value for name, value in reading.values.items()},
-    }

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from core.records import PRODUCT_COLUMNS
+from core.frames import PRODUCT_COLUMNS
 from fluxcalc.season import provisional_season
 from tests.fluxcalc.test_gapfill import weather
 
