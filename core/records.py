@@ -30,7 +30,9 @@ class SampleBlock:
     samples : ndarray, shape (len(channels), n), float32
         Values; NaN is a missing sample.
     seq : int or None
-        Block number since the logger started.
+        Block number, ascending by one within a run; None from a sender that does not count.
+    run : int
+        The numbering that ``seq`` belongs to; 0 from a sender that does not name it.
     """
 
     station: str
@@ -40,6 +42,7 @@ class SampleBlock:
     channels: tuple[str, ...]
     samples: Float32Array
     seq: int | None = None
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)

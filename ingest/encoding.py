@@ -28,6 +28,8 @@ def encode_block(block: SampleBlock, *, compress: bool = False) -> bytes:
         Put a zstd frame around it.
     """
     fields: dict[str, object] = {"v": 1, "t": block.start_ns, "dt": block.dt_ns, "n": block.samples.shape[1]}
+    if block.run:
+        fields["run"] = block.run
     if block.seq is not None:
         fields["seq"] = block.seq
     fields["c"] = {

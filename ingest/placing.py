@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -61,7 +62,7 @@ def _ordered_block(block: SampleBlock, station: Station, stream: Stream) -> Samp
     _check_channels(block.channels, station, stream)
     samples = np.full((len(declared), block.samples.shape[1]), np.nan, np.float32)
     samples[[stream.channel_index[name] for name in block.channels]] = block.samples
-    return SampleBlock(block.station, block.stream, block.start_ns, block.dt_ns, declared, samples, block.seq)
+    return replace(block, channels=declared, samples=samples)
 
 
 def _stream(station: Station, name: str, kind: str) -> Stream:

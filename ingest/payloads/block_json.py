@@ -30,6 +30,8 @@ def decode(topic: Topic, payload: bytes) -> list[SampleBlock]:
 def encode_block(block: SampleBlock) -> bytes:
     """Encode a block as JSON: samples keep their float32 value, NaN becomes null."""
     fields: dict[str, object] = {"v": 1, "t": block.start_ns, "dt": block.dt_ns, "n": block.samples.shape[1]}
+    if block.run:
+        fields["run"] = block.run
     if block.seq is not None:
         fields["seq"] = block.seq
     fields["c"] = dict(zip(block.channels, block.samples.tolist(), strict=True))

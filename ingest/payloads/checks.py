@@ -27,6 +27,8 @@ EARLIEST_NS = 631_152_000 * NS  # 1990-01-01
 LATEST_NS = 4_102_444_800 * NS  # 2100-01-01
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 MAX_CHANNEL_NAME = 64
+MAX_NUMBER = 2**63 - 1
+"""Largest block number, and largest name of a numbering."""
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -113,7 +115,7 @@ def number(value: object, key: str) -> float:
 
 
 def block(topic: Topic, fields: object, values: Callable[[object, str], Float32Array]) -> SampleBlock:
-    """Build a sample block from the keys ``v t dt n seq c`` of a message; other keys are left alone.
+    """Build a sample block from the keys ``v t dt n run seq c`` of a message; other keys are left alone.
 
     Parameters
     ----------
@@ -139,7 +141,8 @@ def block(topic: Topic, fields: object, values: Callable[[object, str], Float32A
         raise PayloadError(f"n: {n} samples of {dt_ns} ns cover more than {MAX_BLOCK_NS // NS} s: send shorter blocks")
     seq = fields.get("seq")
     if seq is not None:
-        integer(seq, "seq", 0, 2**63 - 1)
+        integer(seq, "seq", 0, MAX_NUMBER)
+    run = integer(fields.get("run", 0), "run", 0, MAX_NUMBER)
     channels = channel_names(require(fields, "c"), "c")
     samples = np.empty((len(channels), n), np.float32)
     for row, (name, value) in zip(samples, channels.items(), strict=True):
@@ -149,4 +152,4 @@ def block(topic: Topic, fields: object, values: Callable[[object, str], Float32A
         row[:] = given
     if np.isinf(samples).any():
         raise PayloadError("c: infinite samples: a missing sample is NaN")
-    return SampleBlock(topic.station, topic.stream, start_ns, dt_ns, tuple(channels), samples, seq)
+    return SampleBlock(topic.station, topic.stream, start_ns, dt_ns, tuple(channels), samples, seq, run)

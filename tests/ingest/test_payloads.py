@@ -50,7 +50,7 @@ def same(a: SampleBlock | Reading, b: SampleBlock | Reading) -> bool:
     if isinstance(a, SampleBlock) and isinstance(b, SampleBlock):
         if (a.station, a.stream, a.channels) != (b.station, b.stream, b.channels):
             return False
-        head = (a.start_ns, a.dt_ns, a.seq) == (b.start_ns, b.dt_ns, b.seq)
+        head = (a.start_ns, a.dt_ns, a.seq, a.run) == (b.start_ns, b.dt_ns, b.seq, b.run)
         return head and a.samples.dtype == b.samples.dtype and np.array_equal(a.samples, b.samples, equal_nan=True)
     if isinstance(a, Reading) and isinstance(b, Reading):
         head = (a.station, a.stream, a.time_ns, list(a.values)) == (b.station, b.stream, b.time_ns, list(b.values))
@@ -66,7 +66,8 @@ def blocks(draw: st.DrawFn) -> SampleBlock:
     values = st.floats(width=32, allow_infinity=False)
     samples = draw(hnp.arrays(np.float32, (len(names), n), elements=values, fill=st.just(np.float32("nan"))))
     start = draw(st.integers(EARLIEST_NS, LATEST_NS - 1))
-    return SampleBlock("cn-bsh", "ec", start, dt, tuple(names), samples, draw(st.none() | st.integers(0, 2**63 - 1)))
+    numbers = st.integers(0, 2**63 - 1)
+    return SampleBlock("cn-bsh", "ec", start, dt, tuple(names), samples, draw(st.none() | numbers), draw(numbers))
 
 
 @st.composite
@@ -151,6 +152,9 @@ BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"dt": 3_600_000_000_000}, "send shorter blocks"),
     ({"seq": -1}, "seq: expected"),
     ({"seq": 2**63}, "seq: expected"),
+    ({"run": -1}, "run: expected"),
+    ({"run": 2**63}, "run: expected"),
+    ({"run": "today"}, "run: expected a whole number"),
     ({"c": ...}, "'c' is missing"),
     ({"c": {}}, "1 to 32 channels"),
     ({"c": []}, "a map of channels"),

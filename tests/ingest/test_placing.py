@@ -17,7 +17,7 @@ DAY = 86_400_000_000_000
 
 def block(*names: str, start: int = NOW - DAY, dt: int = DT, stream: str = "ec") -> SampleBlock:
     samples = np.arange(len(names) * 4, dtype=np.float32).reshape(len(names), 4)
-    return SampleBlock("cn-simulated-forest", stream, start, dt, names, samples, 5)
+    return SampleBlock("cn-simulated-forest", stream, start, dt, names, samples, 5, 9)
 
 
 def reading(stream: str = "met", time: int = NOW, **values: float) -> Reading:
@@ -33,7 +33,7 @@ def test_channels_come_in_the_declared_order(forest: Station) -> None:
     assert placed.samples[4].tolist() == [8, 9, 10, 11]
     assert np.isnan(placed.samples[[1, 3, 5]]).all()
     assert placed.samples.dtype == np.float32
-    assert (placed.start_ns, placed.dt_ns, placed.seq) == (NOW - DAY, DT, 5)
+    assert (placed.start_ns, placed.dt_ns, placed.seq, placed.run) == (NOW - DAY, DT, 5, 9)
 
 
 def test_a_block_in_order_is_left_alone(forest: Station) -> None:
