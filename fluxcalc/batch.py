@@ -9,14 +9,21 @@ from core.errors import ProcessingError
 from core.records import FluxRecord, Samples
 from core.station import Station
 from core.variables import FLUX_COLUMNS
+from fluxcalc.fits import NOTHING_FITTED, Fits
 from fluxcalc.halfhour import make_record, run_steps
-from fluxcalc.interval import HalfHour, flux_of
+from fluxcalc.interval import HalfHour, Meteorology, flux_of
 
 NO_RECORDS = "no file has a record of this interval"
 
 
 def compute(
-    samples: Samples | None, station: Station, start: datetime, previous: FluxRecord | None = None
+    samples: Samples | None,
+    station: Station,
+    start: datetime,
+    previous: FluxRecord | None = None,
+    *,
+    meteorology: Meteorology | None = None,
+    fits: Fits = NOTHING_FITTED,
 ) -> tuple[HalfHour | None, FluxRecord]:
     """Compute one interval of many: a record comes out whatever goes in.
 
@@ -24,7 +31,7 @@ def compute(
     ----------
     samples : Samples or None
         None where nothing was recorded.
-    station, start, previous
+    station, start, previous, meteorology, fits
         As for ``fluxcalc.halfhour.process``.
 
     Returns
@@ -37,7 +44,7 @@ def compute(
     if samples is None:
         return None, without_values(station, start, NO_RECORDS)
     try:
-        half = run_steps(samples, station, start)
+        half = run_steps(samples, station, start, meteorology=meteorology, fits=fits)
         return half, make_record(half, station, previous)
     except ProcessingError as error:
         return None, without_values(station, start, str(error))

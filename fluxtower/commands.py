@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core.errors import ConfigError
 from core.station import read_station
 from fluxcalc.halfhour import check_methods
+from fluxtower.fitting import read_fits_file
 from fluxtower.processing import Job, find_files, local_to_utc, process_files
 
 WORTH_A_PROCESS = 1 << 26
@@ -32,6 +33,9 @@ def process_raw(
     pattern: str,
     spectra: Path | None,
     bins: int,
+    fits: Path | None,
+    fit_begin: datetime | None,
+    fit_end: datetime | None,
 ) -> bool:
     """Compute the half-hours of raw files with a progress bar and a summary; return whether no file had a problem."""
     station = read_station(station_file)
@@ -53,12 +57,15 @@ def process_raw(
         full,
         spectra,
         bins,
+        read_fits_file(fits, station) if fits else None,
+        local_to_utc(fit_begin, station),
+        local_to_utc(fit_end, station),
     )
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("half-hours", total=None)
-        outcome = process_files(job, lambda done, total: bar.update(task, completed=done, total=total))
+        task = bar.add_task("looking at the files", total=None)
+        outcome = process_files(job, lambda what, *n: bar.update(task, description=what, completed=n[0], total=n[1]))
     for problem in outcome.problems:
         errors.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
     console = Console()
@@ -67,6 +74,8 @@ def process_raw(
     console.print(quality)
     if why.row_count:
         console.print(why)
+    for line in outcome.fits:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{outcome.sentence()}: {output}", markup=False, highlight=False, soft_wrap=True)
     return not outcome.problems
 

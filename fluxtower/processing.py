@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from core.clock import to_ns
 from core.errors import ConfigError, PayloadError, SetupError
 from core.records import FluxRecord
 from core.station import Station
 from fluxcalc.batch import compute
+from fluxcalc.fits import NOTHING_FITTED
+from fluxcalc.fitting import kinds_needed
 from fluxcalc.interval import flux_of
 from fluxcalc.spectra import tabulate_spectra
+from fluxtower.fitting import StoredFits, fit_files, write_fits_file
 from fluxtower.outcome import Outcome
+from fluxtower.runs import Progress, Run, call_each, cut_runs, open_executor
 from fluxtower.table import tabulate, write_spectra, write_table
 from ingest.files.gathering import Gathered, gather, grid_starts
 from ingest.files.raw import Span, find_span
 
-RUN = 48
-"""Most intervals that a process takes at once."""
 MOST_INTERVALS = 2_000_000
-Progress = Callable[[int, int], None]
-"""Takes half-hours done and half-hours in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +51,10 @@ class Job:
         Directory for a table of spectra an interval.
     bins : int
         Logarithmic bins of a spectrum; 0 writes every frequency.
+    fits : StoredFits or None
+        None makes what the methods need in a first pass, and writes it to ``fits_path``.
+    fit_begin, fit_end : datetime or None
+        Only intervals within [fit_begin, fit_end), UTC, count for that.
     """
 
     station: Station
@@ -66,6 +66,14 @@ class Job:
     full: bool = False
     spectra: Path | None = None
     bins: int = 50
+    fits: StoredFits | None = None
+    fit_begin: datetime | None = None
+    fit_end: datetime | None = None
+
+    @property
+    def fits_path(self) -> Path:
+        """Where fits of a first pass are kept."""
+        return self.output.with_suffix(".fits.json")
 
 
 def find_files(places: Sequence[Path], pattern: str) -> list[Path]:
@@ -118,12 +126,13 @@ def process_files(job: Job, progress: Progress) -> Outcome:
     try:
         with (
             tempfile.TemporaryDirectory(dir=job.output.resolve().parent, prefix=".fluxtower-") as folder,
-            _executor(job) as executor,
+            open_executor(job.workers) as executor,
         ):
             spans = _find_spans(job, executor, outcome)
             starts = grid_starts(spans, minutes, job.begin, job.end)
-            _check_extent(starts, spans, job)
-            parts = _compute_runs(job, spans, starts, Path(folder), executor, outcome, progress)
+            _check_extent(starts, spans, "--from, --to")
+            fitted = replace(job, fits=_choose_fits(job, spans, executor, outcome, progress))
+            parts = _compute_runs(fitted, spans, starts, Path(folder), executor, outcome, progress)
             write_table(parts, job.output, Path(folder), job.station, minutes, full=job.full)
     except BrokenProcessPool:
         raise SetupError(
@@ -173,18 +182,36 @@ def _spans_of(files: Sequence[Path], station: Station, stream: str) -> tuple[lis
     return spans, problems
 
 
-def _check_extent(starts: Sequence[datetime], spans: Sequence[Span], job: Job) -> None:
+def _check_extent(starts: Sequence[datetime], spans: Sequence[Span], options: str) -> None:
     first = min(spans, key=lambda span: span.start_ns)
     last = max(spans, key=lambda span: span.end_ns)
     if not starts:
-        raise ConfigError("--from, --to", "(time)", "a time that the files cover", "no interval within it")
+        raise ConfigError(options, "(time)", "a time that the files cover", "no interval within it")
     if len(starts) > MOST_INTERVALS:
         raise ConfigError(
             first.path.name,
             "(time)",
             f"files whose times are within {MOST_INTERVALS} intervals",
-            f"{len(starts)} from it to {last.path.name}: correct the clock's stamps or use --from and --to",
+            f"{len(starts)} from it to {last.path.name}: correct the clock's stamps or use {options}",
         )
+
+
+def _choose_fits(
+    job: Job, spans: Sequence[Span], executor: Executor | None, outcome: Outcome, progress: Progress
+) -> StoredFits | None:
+    """Return the fits that were given, or else make those that the methods need and write them."""
+    needed = kinds_needed(job.station)
+    stored, where = job.fits, "read"
+    if stored is None and needed:
+        starts = grid_starts(spans, outcome.averaging_minutes, job.fit_begin, job.fit_end)
+        _check_extent(starts, spans, "--fit-from, --fit-to")
+        stored = fit_files(job.station, spans, starts, job.workers, executor, outcome, progress)
+        where = f"stored in {job.fits_path}"
+        if stored.made_from:
+            write_fits_file(stored, job.fits_path)
+    if stored is not None:
+        outcome.fits += [stored.explain(kind, where) for kind in needed]
+    return stored
 
 
 def _compute_runs(
@@ -197,50 +224,30 @@ def _compute_runs(
     progress: Progress,
 ) -> list[Path]:
     """Compute runs of intervals, each in one process; return a table on disk for each, in order of time."""
-    minutes = outcome.averaging_minutes
-    length = max(1, min(RUN, -(-len(starts) // (4 * job.workers))))
-    runs = [starts[i : i + length] for i in range(0, len(starts), length)]
+    runs = cut_runs(spans, starts, job.station, job.workers)
     parts = [folder / f"{i:08d}.arrow" for i in range(len(runs))]
-    progress(0, len(starts))
-
-    def touching(run: Sequence[datetime]) -> list[Span]:
-        first, last = to_ns(run[0] - timedelta(minutes=minutes)), to_ns(run[-1] + timedelta(minutes=minutes))
-        reach = job.station.streams[flux_of(job.station).stream].dt_ns
-        return [span for span in spans if span.start_ns - reach < last and span.end_ns + reach > first]
-
-    for result in _results(executor, job, [(run, touching(run)) for run in runs], parts):
+    bare = replace(job, files=())
+    calls = [(bare, run, part) for run, part in zip(runs, parts, strict=True)]
+    progress("half-hours", 0, len(starts))
+    for _, result in call_each(executor, _compute_run, calls):
         outcome.merge(result)
-        progress(outcome.intervals, len(starts))
+        progress("half-hours", outcome.intervals, len(starts))
     return parts
 
 
-def _results(
-    executor: Executor | None, job: Job, runs: Sequence[tuple[Sequence[datetime], list[Span]]], parts: Sequence[Path]
-) -> Iterator[Outcome]:
-    if executor is None:
-        for (run, spans), part in zip(runs, parts, strict=True):
-            yield _compute_run(job, spans, run, part)
-        return
-    bare = replace(job, files=())
-    waiting: list[Future[Outcome]] = [
-        executor.submit(_compute_run, bare, spans, run, part) for (run, spans), part in zip(runs, parts, strict=True)
-    ]
-    for future in as_completed(waiting):
-        yield future.result()
-
-
-def _compute_run(job: Job, spans: Sequence[Span], starts: Sequence[datetime], part: Path) -> Outcome:
+def _compute_run(job: Job, run: Run, part: Path) -> Outcome:
     """Compute consecutive intervals and leave their table on disk."""
     station = job.station
     flux = flux_of(station)
+    fits = NOTHING_FITTED if job.fits is None else job.fits.fits
     outcome = Outcome(averaging_minutes=flux.averaging_minutes)
     records = []
     report = outcome.add_problem
     # the interval before is computed again, because the first one's storage terms need it
-    before = starts[0] - timedelta(minutes=flux.averaging_minutes)
+    before = run.starts[0] - timedelta(minutes=flux.averaging_minutes)
     previous: FluxRecord | None = None
-    for gathered in gather(spans, station, flux.stream, [before, *starts], flux.averaging_minutes, report):
-        half, record = compute(gathered.samples, station, gathered.start, previous)
+    for gathered in gather(run.spans, station, flux.stream, [before, *run.starts], flux.averaging_minutes, report):
+        half, record = compute(gathered.samples, station, gathered.start, previous, fits=fits)
         previous = record
         if gathered.start == before:
             continue
@@ -259,24 +266,3 @@ def _with_counts(record: FluxRecord, gathered: Gathered) -> FluxRecord:
         "records_contested": float(gathered.contested),
     }
     return replace(record, diagnostics=counts | dict(record.diagnostics))
-
-
-@contextmanager
-def _executor(job: Job) -> Iterator[Executor | None]:
-    """Yield a pool of fresh interpreters, for threads do not survive a fork; none for one worker."""
-    if job.workers == 1:
-        yield None
-        return
-    before = os.environ.get("POLARS_MAX_THREADS")
-    os.environ["POLARS_MAX_THREADS"] = "1"  # the processes share the cores already
-    try:
-        pool = ProcessPoolExecutor(job.workers, mp_context=multiprocessing.get_context("spawn"))
-        try:
-            yield pool
-        finally:
-            pool.shutdown(cancel_futures=True)
-    finally:
-        if before is None:
-            del os.environ["POLARS_MAX_THREADS"]
-        else:
-            os.environ["POLARS_MAX_THREADS"] = before

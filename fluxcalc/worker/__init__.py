@@ -1,11 +1,10 @@
 """The worker, fluxcalc's only input and output: finds half-hours that are due, computes them, stores the results."""
 
-from fluxcalc.worker.fitting import FITTERS, assess_station, fit_station
+from fluxcalc.worker.fitting import assess_station, fit_station
 from fluxcalc.worker.intervals import compute_half_hour, fill_season, flag_readings, join_storage
 from fluxcalc.worker.queue import run
 
 __all__ = [
-    "FITTERS",
     "assess_station",
     "compute_half_hour",
     "fill_season",

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from core.errors import ProcessingError
-from core.records import FluxRecord
-from core.station import Station
 from core.store import Store
-from fluxcalc import planar_fit
-from fluxcalc.fits import Fits, read_fits, write_fits
+from fluxcalc.fits import read_fits, write_fits
+from fluxcalc.fitting import fit_kind
 from fluxcalc.halfhour import run_steps
 from fluxcalc.interval import flux_of
-from fluxcalc.lag_fit import fit_lags
-from fluxcalc.spectral_fit import assess, fit_spectra
+from fluxcalc.spectral_fit import assess
 from fluxcalc.worker.intervals import CODE_VERSION, read_meteorology
-
-FITTERS: Mapping[str, Callable[[Sequence[FluxRecord], Station], Fits]] = {
-    "lags": lambda records, _: Fits(lags=fit_lags(records)),
-    "planes": lambda records, station: Fits(planes=planar_fit.fit_station(records, station)),
-}
-"""What can be fitted to stored half-hours."""
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +28,7 @@ def fit_station(store: Store, station_id: str, kind: str, start: datetime, end: 
         There are too few half-hours.
     """
     row = store.station(station_id)
-    fitted = write_fits(FITTERS[kind](store.flux_records(station_id, start, end), row.station))
-    if kind not in fitted:
-        period = f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
-        raise ProcessingError(
-            f"fit {kind}", station_id, period, "too few half-hours that can be used: choose a longer period"
-        )
+    fitted = write_fits(fit_kind(kind, store.flux_records(station_id, start, end), row.station, start, end))
     return store.put_fit(
         station_id,
         kind,
@@ -88,14 +73,7 @@ def assess_station(store: Store, station_id: str, start: datetime, end: datetime
         one = assess(half)
         if one is not None:
             assessed.append(one)
-    fitted = write_fits(fit_spectra(assessed, Fits()))
-    if not fitted:
-        raise ProcessingError(
-            "fit spectra",
-            station_id,
-            f"{start:%Y-%m-%d} to {end:%Y-%m-%d}",
-            f"{len(assessed)} half-hours with large fluxes show nothing to correct: choose a longer period",
-        )
+    fitted = write_fits(fit_kind("spectra", assessed, row.station, start, end))
     return {
         kind: store.put_fit(
             station_id, kind, data, period=(start, end), config_sha256=row.config_sha256, code_version=CODE_VERSION

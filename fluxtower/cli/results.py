@@ -33,6 +33,13 @@ def process(
         Path | None, typer.Option(help="Directory for spectra, cospectra and ogives, a CSV a half-hour.")
     ] = None,
     spectra_bins: Annotated[int, typer.Option(help="Bins of a spectrum; 0 = every frequency.", min=0)] = 50,
+    fits: Annotated[
+        Path | None, typer.Option(help="Fits of an earlier run; without it what the methods need is fitted first.")
+    ] = None,
+    fit_begin: Annotated[
+        datetime | None, typer.Option("--fit-from", formats=TIMES, help="Begin of the period that is fitted.")
+    ] = None,
+    fit_end: Annotated[datetime | None, typer.Option("--fit-to", formats=TIMES, help="End of that period.")] = None,
 ) -> None:
     """Compute half-hours from raw files (TOA5, ICOS CSV, other CSV, gzip of each) into one FLUXNET table.
 
@@ -42,7 +49,19 @@ def process(
     from fluxtower.commands import process_raw
 
     clean = process_raw(
-        files, station, output, begin, end, workers, full=full, pattern=pattern, spectra=spectra, bins=spectra_bins
+        files,
+        station,
+        output,
+        begin,
+        end,
+        workers,
+        full=full,
+        pattern=pattern,
+        spectra=spectra,
+        bins=spectra_bins,
+        fits=fits,
+        fit_begin=fit_begin,
+        fit_end=fit_end,
     )
     if not clean:
         raise typer.Exit(1)
@@ -56,11 +75,11 @@ def fit(
     end: Annotated[datetime, typer.Option("--to", formats=TIMES, help="End of the period (UTC).")],
 ) -> None:
     """Fit planes, lags or cut-off frequencies to a stored period; from now on they are applied live."""
-    from fluxcalc.worker import FITTERS, assess_station, fit_station
+    from fluxcalc.fitting import FITTERS
+    from fluxcalc.worker import assess_station, fit_station
 
-    kinds = (*FITTERS, "spectra")
-    if kind not in kinds:
-        raise ConfigError("command line", "--kind", f"one of {', '.join(kinds)}", kind)
+    if kind not in FITTERS:
+        raise ConfigError("command line", "--kind", f"one of {', '.join(FITTERS)}", kind)
     first, last = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
     with open_store(read_settings()) as store:
         if kind == "spectra":

@@ -5,88 +5,21 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 
-from fluxtower.cli import main
 from ingest.files import raw
-from tests.fluxcalc.reference import STATIONS
-from tests.fluxcalc.samples import turbulence
+from tests.fluxtower.raw import HEADER, MINUTES, NAMES, STATION, N, Run, lines, write
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "demo"
-MINUTES = 5
-N = 1200
-"""Samples of an interval: one minute at 20 Hz."""
-STATION = (STATIONS / "synthetic.toml").read_text().replace("averaging_minutes = 30", "averaging_minutes = 1")
-FIRST = datetime(2024, 6, 20, 13, 0)
-HEADER = (
-    '"TOA5","synth","CR3000","0","CR3000.Std.31","CPU:synth.CR3","0","ts_data"\n'
-    '"TIMESTAMP","RECORD","Ux","Uy","Uz","Ts","co2","h2o","Ta","press"\n'
-    '"TS","RN","m/s","m/s","m/s","C","mg/m^3","g/m^3","C","kPa"\n'
-    '"","","Smp","Smp","Smp","Smp","Smp","Smp","Smp","Smp"\n'
-)
-NAMES = ("Ux", "Uy", "Uz", "Ts", "co2", "h2o", "Ta", "press")
-
-
 STORAGE = ("SC", "SH", "SLE")
 """What depends on the interval before, too."""
-
-
-class Result(NamedTuple):
-    status: int
-    out: str
-    err: str
-    rows: list[dict[str, str]]
-
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command on files, with a station of one-minute intervals unless another text is given."""
-
-    def call(*places: Path, station: str = STATION, options: Sequence[str] = ()) -> Result:
-        station_file, output = tmp_path / "station.toml", tmp_path / "out.csv"
-        station_file.write_text(station)
-        output.unlink(missing_ok=True)
-        command = ["fluxtower", "process", *map(str, places), "--station", str(station_file), "--output", str(output)]
-        monkeypatch.setattr(sys, "argv", [*command, *options])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        rows = list(csv.DictReader(output.read_text().splitlines())) if output.exists() else []
-        assert not list(tmp_path.glob(".fluxtower-*"))
-        return Result(int(ended.value.code or 0), told.out, told.err, rows)
-
-    return call
-
-
-def lines(minutes: int = MINUTES, **changes: np.ndarray) -> list[str]:
-    """Records of the first minutes, a TOA5 line each, stamped at the end of their sample."""
-    n = minutes * N
-    columns = turbulence(3, MINUTES * N) | changes
-    table = np.column_stack([columns[name][:n] for name in NAMES])
-    stamps = [FIRST + timedelta(milliseconds=50 * (i + 1)) for i in range(n)]
-    return [
-        f'"{stamp:%Y-%m-%d %H:%M:%S}.{stamp.microsecond // 10000:02d}",{i},' + ",".join(f"{x:.6f}" for x in row) + "\n"
-        for i, (stamp, row) in enumerate(zip(stamps, table, strict=True))
-    ]
-
-
-def write(path: Path, body: Sequence[str], header: str = HEADER) -> Path:
-    text = (header + "".join(body)).encode()
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
-    return path
 
 
 @pytest.fixture
