@@ -47,12 +47,17 @@ class SampleBlock:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One slow message: values of several channels at one time, in the sender's units. [ns since 1970 UTC]"""
+    """One slow message: values of several channels at one time, in the sender's units. [ns since 1970 UTC]
+
+    ``seq`` and ``run`` number it as those of a ``SampleBlock`` do.
+    """
 
     station: str
     stream: str
     time_ns: int
     values: Mapping[str, float]
+    seq: int | None = None
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,10 @@ def encode_reading(readings: Reading | Sequence[Reading]) -> bytes:
 
 def _fields(reading: Reading) -> dict[str, object]:
     time = from_ns(reading.time_ns).astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return {
-        "t": time if reading.time_ns % 1000 == 0 else reading.time_ns,
-        "v": {name: None if math.isnan(value) else value for name, value in reading.values.items()},
-    }
+    fields: dict[str, object] = {"t": time if reading.time_ns % 1000 == 0 else reading.time_ns}
+    if reading.run:
+        fields["run"] = reading.run
+    if reading.seq is not None:
+        fields["seq"] = reading.seq
+    fields["v"] = {name: None if math.isnan(value) else value for name, value in reading.values.items()}
+    return fields

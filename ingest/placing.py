@@ -52,7 +52,7 @@ def conform(record: SampleBlock | Reading, station: Station, now_ns: int) -> Sam
     _check_not_future(record.time_ns, station, now_ns)
     _check_channels(record.values, station, stream)
     values = {channel.name: record.values.get(channel.name, math.nan) for channel in stream.channels}
-    return Reading(record.station, record.stream, record.time_ns, values)
+    return replace(record, values=values)
 
 
 def _ordered_block(block: SampleBlock, station: Station, stream: Stream) -> SampleBlock:

@@ -114,6 +114,13 @@ def number(value: object, key: str) -> float:
     return float(value)
 
 
+def numbers(fields: Mapping[object, object]) -> tuple[int | None, int]:
+    """Return a message's own number, None if it has none, and the run of numbers that it belongs to."""
+    seq = fields.get("seq")
+    run = integer(fields.get("run", 0), "run", 0, MAX_NUMBER)
+    return None if seq is None else integer(seq, "seq", 0, MAX_NUMBER), run
+
+
 def block(topic: Topic, fields: object, values: Callable[[object, str], Float32Array]) -> SampleBlock:
     """Build a sample block from the keys ``v t dt n run seq c`` of a message; other keys are left alone.
 
@@ -139,10 +146,7 @@ def block(topic: Topic, fields: object, values: Callable[[object, str], Float32A
     n = integer(require(fields, "n"), "n", 1, MAX_SAMPLES)
     if n * dt_ns > MAX_BLOCK_NS:
         raise PayloadError(f"n: {n} samples of {dt_ns} ns cover more than {MAX_BLOCK_NS // NS} s: send shorter blocks")
-    seq = fields.get("seq")
-    if seq is not None:
-        integer(seq, "seq", 0, MAX_NUMBER)
-    run = integer(fields.get("run", 0), "run", 0, MAX_NUMBER)
+    seq, run = numbers(fields)
     channels = channel_names(require(fields, "c"), "c")
     samples = np.empty((len(channels), n), np.float32)
     for row, (name, value) in zip(samples, channels.items(), strict=True):

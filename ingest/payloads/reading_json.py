@@ -6,7 +6,7 @@ import orjson
 
 from core.errors import PayloadError
 from core.records import Reading
-from ingest.payloads.checks import channel_names, check_size, number, require, shown, time_ns
+from ingest.payloads.checks import channel_names, check_size, number, numbers, require, shown, time_ns
 from ingest.topics import Topic
 
 MAX_READINGS = 10_000
@@ -38,4 +38,4 @@ def _reading(topic: Topic, item: object) -> Reading:
     time = time_ns(require(item, "t"), "t")
     channels = channel_names(require(item, "v"), "v")
     values = {name: number(value, f"v.{name!a}") for name, value in channels.items()}
-    return Reading(topic.station, topic.stream, time, values)
+    return Reading(topic.station, topic.stream, time, values, *numbers(item))

@@ -54,6 +54,7 @@ def same(a: SampleBlock | Reading, b: SampleBlock | Reading) -> bool:
         return head and a.samples.dtype == b.samples.dtype and np.array_equal(a.samples, b.samples, equal_nan=True)
     if isinstance(a, Reading) and isinstance(b, Reading):
         head = (a.station, a.stream, a.time_ns, list(a.values)) == (b.station, b.stream, b.time_ns, list(b.values))
+        head = head and (a.seq, a.run) == (b.seq, b.run)
         return head and np.array_equal(list(a.values.values()), list(b.values.values()), equal_nan=True)
     return False
 
@@ -74,7 +75,9 @@ def blocks(draw: st.DrawFn) -> SampleBlock:
 def readings(draw: st.DrawFn) -> Reading:
     values = st.floats(width=32, allow_infinity=False)
     given = draw(st.dictionaries(NAMES, values, min_size=1, max_size=32))
-    return Reading("cn-bsh", "met", draw(st.integers(EARLIEST_NS, LATEST_NS - 1)), given)
+    numbers = st.integers(0, 2**63 - 1)
+    time = draw(st.integers(EARLIEST_NS, LATEST_NS - 1))
+    return Reading("cn-bsh", "met", time, given, draw(st.none() | numbers), draw(numbers))
 
 
 def test_a_block_written_by_hand_from_the_rfcs() -> None:
