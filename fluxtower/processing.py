@@ -24,7 +24,8 @@ from fluxtower.outcome import Outcome
 from fluxtower.runs import Progress, Run, call_each, cut_runs, open_executor
 from fluxtower.table import tabulate, write_spectra, write_table
 from ingest.files.gathering import Gathered, gather, grid_starts
-from ingest.files.raw import Span, find_span
+from ingest.files.raw import find_span
+from ingest.files.records import Span
 
 MOST_INTERVALS = 2_000_000
 

@@ -12,7 +12,7 @@ from core.station.part import Part, mistake
 class Files(Part):
     """What the station's raw files look like, for `fluxtower process`."""
 
-    format: Literal["toa5", "icos_csv", "csv"] = "toa5"
+    format: Literal["toa5", "tob1", "tob3", "ghg", "icos_csv", "csv"] = "toa5"
     separator: Literal[",", ";", "\t"] = ","
     header_rows: int = Field(default=1, ge=0, le=100)
     names_row: int = Field(default=1, ge=1, le=100, description="which of the header rows has the columns' names")
@@ -27,8 +27,8 @@ class Files(Part):
 
     @property
     def stamps_end(self) -> bool:
-        """Whether stamps are interval ENDs: a TOA5's are, unless the file says otherwise."""
-        return (self.stamps or ("end" if self.format == "toa5" else "start")) == "end"
+        """Whether stamps are interval ENDs: those of Campbell's files are, unless the station file says otherwise."""
+        return (self.stamps or ("end" if self.format in ("toa5", "tob1", "tob3") else "start")) == "end"
 
     @property
     def start_pattern(self) -> str:
@@ -38,10 +38,12 @@ class Files(Part):
     @model_validator(mode="after")
     def _layout_fits_format(self) -> Files:
         csv_keys = ("separator", "header_rows", "names_row", "columns", "time_columns", "time_format", "start")
-        if self.format == "toa5":
+        if self.format not in ("icos_csv", "csv"):
             for key in csv_keys:
                 if key in self.model_fields_set:
-                    raise mistake(key, "nothing: a TOA5 file says it itself", repr(getattr(self, key)))
+                    raise mistake(
+                        key, f"nothing: a {self.format.upper()} file says it itself", repr(getattr(self, key))
+                    )
             return self
         if bool(self.time_columns) == bool(self.start_pattern):
             got = "both" if self.time_columns else "neither"

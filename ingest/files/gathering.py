@@ -12,8 +12,8 @@ from core.clock import from_ns, to_ns
 from core.errors import PayloadError
 from core.records import FloatArray, Samples
 from core.station import Station
-from ingest.files.raw import Span, read_records
-from ingest.files.records import Int64Array, Records, Report
+from ingest.files.raw import read_records
+from ingest.files.records import Int64Array, Records, Report, Span
 
 
 @dataclass(frozen=True, slots=True)

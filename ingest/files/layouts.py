@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
-from core.clock import to_ns
+from core.clock import NS, to_ns
 from core.errors import PayloadError
 from core.station import Files, Station, Stream
 from core.variables import UNITS
@@ -17,6 +17,11 @@ from ingest.files.header import HEADER_LINES, TIMESTAMP, parse_header
 
 LONGEST_LINE = 1 << 16
 """A line longer than this is no line of a table. [bytes]"""
+
+GHG_HEADER_LINES = 100
+"""The line of names in a LI-COR ``.data`` is the eighth or so."""
+EPOCH = "epoch"
+"""Time format of seconds and nanoseconds since 1970, a column each."""
 
 LOGGER_UNITS = {
     "c": "deg C",
@@ -80,13 +85,15 @@ def read_layout(stream: BinaryIO, file: str, station: Station, declared: Stream)
         It is not what the station file says; names file, line and remedy.
     """
     files = station.files
+    if files.format == "ghg":
+        return _ghg_layout(stream, file, station, declared)
     rows = HEADER_LINES if files.format == "toa5" else files.header_rows
     lines = _header_lines(stream, rows, file)
     if files.format == "toa5":
         _origin, names, units, _process = parse_header(lines, file)
         time_columns: tuple[str, ...] = (TIMESTAMP,)
         names_row = 2
-        _check_units(names, units, declared, file, check=files.check_units)
+        check_units(names, units, declared, file, 3, check=files.check_units)
     else:
         if len(lines) < rows:
             raise PayloadError(
@@ -97,9 +104,68 @@ def read_layout(stream: BinaryIO, file: str, station: Station, declared: Stream)
         names = list(files.columns) or _fields(lines[files.names_row - 1], files.separator, file, names_row)
         time_columns = files.time_columns
     where = f"line {names_row}" if names_row else "[files] columns"
-    for name in time_columns:
+    fields, notes = channel_fields(names, declared, file, where)
+    offset = station.station.utc_offset if files.utc_offset is None else files.utc_offset
+    zone_ns = to_ns(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=offset))
+    return Layout(
+        files,
+        len(names),
+        _time_fields(names, time_columns, file, where),
+        fields,
+        rows + 1,
+        0 if time_columns else start_of(file, files.start_pattern) - zone_ns,
+        declared.dt_ns,
+        -zone_ns - (declared.dt_ns if files.stamps_end else 0),
+        notes,
+    )
+
+
+def _ghg_layout(stream: BinaryIO, file: str, station: Station, declared: Stream) -> Layout:
+    """Read the header of LI-COR's ``.data``: some lines about the instrument, then the names; its clock is UTC."""
+    line, number = b"", 0
+    while number < GHG_HEADER_LINES and not line.startswith(b"DATAH\t") and (number == 0 or line):
+        line, number = stream.readline(LONGEST_LINE), number + 1
+    if not line.startswith(b"DATAH\t"):
+        raise PayloadError(
+            f"{file}: line {number}: no line of names that begins with DATAH: this is no .data file of LI-COR"
+        )
+    names = _fields(line, "\t", file, number)
+    units = [match[1] if (match := re.search(r"\(([^()]+)\)$", name)) else "" for name in names]
+    where = f"line {number}"
+    check_units(names, units, declared, file, number, check=station.files.check_units)
+    fields, notes = channel_fields(names, declared, file, where)
+    shift_ns = -round((station.files.utc_offset or 0.0) * 3600 * NS) - (
+        declared.dt_ns if station.files.stamps_end else 0
+    )
+    files = station.files.model_copy(update={"separator": "\t", "time_format": EPOCH})
+    times = _time_fields(names, ("Seconds", "Nanoseconds"), file, where)
+    return Layout(files, len(names), times, fields, number + 1, 0, declared.dt_ns, shift_ns, notes)
+
+
+def _time_fields(names: Sequence[str], columns: Sequence[str], file: str, where: str) -> tuple[int, ...]:
+    for name in columns:
         if name not in names:
             raise PayloadError(f"{file}: {where}: no column {name!a} for the time; it has {_shown(names)}")
+    return tuple(names.index(name) for name in columns)
+
+
+def channel_fields(
+    names: Sequence[str], declared: Stream, file: str, where: str
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Find the channels of a stream among a file's columns.
+
+    Returns
+    -------
+    fields : tuple of int
+        A column for each channel; -1 where the file has none.
+    notes : tuple of str
+        What to tell about those.
+
+    Raises
+    ------
+    PayloadError
+        None of the channels is there.
+    """
     fields = tuple(names.index(channel) if channel in names else -1 for channel in declared.channel_index)
     lacking = [name for name, field in zip(declared.channel_index, fields, strict=True) if field < 0]
     if len(lacking) == len(fields):
@@ -107,24 +173,23 @@ def read_layout(stream: BinaryIO, file: str, station: Station, declared: Stream)
             f"{file}: {where}: none of the channels of stream {declared.name!r} ({_shown(lacking)}) is a column; "
             f"it has {_shown(names)}: is it a file of this station, and does [files] describe it?"
         )
-    notes = [
+    notes = tuple(
         f"{file}: {where}: no column {name!a}, so that channel is missing; it has {_shown(names)}: name the channel in "
         "the station file as the file does, or remove it there"
         for name in lacking
-    ]
-    offset = station.station.utc_offset if files.utc_offset is None else files.utc_offset
-    zone_ns = to_ns(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=offset))
-    return Layout(
-        files,
-        len(names),
-        tuple(names.index(name) for name in time_columns),
-        fields,
-        rows + 1,
-        0 if time_columns else start_of(file, files.start_pattern) - zone_ns,
-        declared.dt_ns,
-        -zone_ns - (declared.dt_ns if files.stamps_end else 0),
-        tuple(notes),
     )
+    return fields, notes
+
+
+def missing_numbers(files: Files) -> list[float]:
+    """Marks that are numbers count however they are written: -9999 and -9999.0."""
+    numbers = []
+    for mark in files.missing:
+        try:
+            numbers.append(float(mark))
+        except ValueError:
+            continue
+    return numbers
 
 
 def start_of(file: str, pattern: str) -> int:
@@ -173,7 +238,9 @@ def _fields(line: bytes, separator: str, file: str, number: int) -> list[str]:
     return stripped
 
 
-def _check_units(names: Sequence[str], units: Sequence[str], declared: Stream, file: str, *, check: bool) -> None:
+def check_units(
+    names: Sequence[str], units: Sequence[str], declared: Stream, file: str, line: int, *, check: bool
+) -> None:
     """Refuse a file whose header names another unit than the station file; words that we do not know pass."""
     if not check:
         return
@@ -183,8 +250,8 @@ def _check_units(names: Sequence[str], units: Sequence[str], declared: Stream, f
         # a word of flags has no unit, whatever the header says
         if unit not in (None, channel.unit) and channel.unit != "1":
             raise PayloadError(
-                f"{file}: line 3: {channel.name} is in {stated[channel.name]!a} ({unit}), the station file declares "
-                f"{channel.unit}: correct one of them, or say `check_units = false` under [files]"
+                f"{file}: line {line}: {channel.name} is in {stated[channel.name]!a} ({unit}), the station file "
+                f"declares {channel.unit}: correct one of them, or say `check_units = false` under [files]"
             )
 
 

@@ -5,19 +5,16 @@ A piece is a few megabytes of lines, so memory does not grow with a file's lengt
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from core.clock import from_ns
 from core.errors import PayloadError
 from core.station import Station
+from ingest.files import binary
 from ingest.files.layouts import Layout, read_layout
-from ingest.files.records import Records, Report, count_bytes, parse_lines
+from ingest.files.opening import opened
+from ingest.files.records import Records, Report, Span, check_clock, count_bytes, parse_lines
 
 PIECE = 1 << 22
 """Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
@@ -25,22 +22,13 @@ TAIL = 1 << 16
 """Bytes that are looked at for the first and the last stamp, if a sixteenth of them does not have one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The stretch of time that a file covers: START of its first sample to END of its last. [ns since 1970 UTC]"""
-
-    path: Path
-    start_ns: int
-    end_ns: int
-
-
 def find_span(path: Path, station: Station, stream: str) -> Span:
-    """Look at the first and the last records of a file; only a gzip has to be unpacked for that.
+    """Look at the first and the last records of a file; only a packed one has to be unpacked for that.
 
     Parameters
     ----------
     path : Path
-        Raw file, plain or gzip.
+        Raw file, plain or packed.
     station : Station
         Says what its files look like.
     stream : str
@@ -51,7 +39,10 @@ def find_span(path: Path, station: Station, stream: str) -> Span:
     PayloadError
         It cannot be read or is not what the station file says; names file, line and remedy.
     """
-    with _opened(path) as (source, packed):
+    if station.files.format in binary.KINDS:
+        return binary.find_span(path, station, stream)
+    with opened(path) as one:
+        source = one.stream
         layout = read_layout(source, path.name, station, station.streams[stream])
         head = source.read(TAIL)
         if not head:
@@ -64,11 +55,11 @@ def find_span(path: Path, station: Station, stream: str) -> Span:
                 tail = piece
             lines += not tail.endswith(b"\n")
             return Span(path, layout.first_ns, layout.first_ns + lines * layout.dt_ns)
-        if packed:
+        if one.size is None:
             while piece := source.read(PIECE):
                 tail = (tail + piece)[-TAIL:]
-        elif path.stat().st_size > source.tell():
-            source.seek(max(source.tell() - TAIL, path.stat().st_size - TAIL))
+        elif one.size > source.tell():
+            source.seek(max(source.tell() - TAIL, one.size - TAIL))
             tail = source.read()
     head = b"\n" + head
     few = TAIL // 16
@@ -95,7 +86,11 @@ def read_records(
         As ``find_span``; what was yielded before is good.
     """
     file = span.path.name
-    with _opened(span.path) as (source, _):
+    if station.files.format in binary.KINDS:
+        yield from binary.read_records(span, station, stream, start_ns, report)
+        return
+    with opened(span.path) as one:
+        source = one.stream
         layout = read_layout(source, file, station, station.streams[stream])
         for note in layout.notes:
             report(note)
@@ -109,7 +104,7 @@ def read_records(
             records = parse_lines(text, line, layout, file, report)
             line += lines
             if len(records.starts):
-                _check_clock(records, newest, file, report)
+                check_clock(records, newest, file, report)
                 newest = int(records.starts[-1])
                 yield records
 
@@ -125,23 +120,6 @@ def _whole_lines(source: BinaryIO, file: str, *, finished: bool) -> Iterator[byt
         rest = piece[cut:]
     if rest and finished:
         yield rest + b"\n"
-
-
-def _check_clock(records: Records, newest: int | None, file: str, report: Report) -> None:
-    starts = records.starts
-    back = starts[1:] < starts[:-1]
-    if newest is not None and starts[0] < newest:
-        place, before = 0, newest
-    elif back.any():
-        place = int(back.argmax()) + 1
-        before = int(starts[place - 1])
-    else:
-        return
-    report(
-        f"{file}: line {records.lines[place]}: the clock runs backwards, from {from_ns(before):%Y-%m-%d %H:%M:%S}Z to "
-        f"{from_ns(int(starts[place])):%Y-%m-%d %H:%M:%S}Z; where two different records claim the same time neither is "
-        "used: correct the stamps, or cut the file there"
-    )
 
 
 def _ends_before(text: bytes, line: int, layout: Layout, start_ns: int) -> bool:
@@ -171,17 +149,3 @@ def _starts_within(text: bytes, layout: Layout) -> list[int]:
 def _between_ends(text: bytes) -> bytes:
     """Return the lines between a text's first and last line end."""
     return text[text.find(b"\n") + 1 : text.rfind(b"\n") + 1]
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, bool]]:
-    """Open a file, and tell whether it is a gzip; whatever goes wrong in reading it is a PayloadError."""
-    try:
-        with path.open("rb") as plain:
-            if plain.peek(2)[:2] == b"\x1f\x8b":
-                with gzip.open(plain) as unpacked:
-                    yield cast(BinaryIO, unpacked), True
-            else:
-                yield plain, False
-    except (OSError, EOFError, zlib.error) as error:
-        raise PayloadError(f"{path.name}: it cannot be read: {error}: fetch it anew") from None

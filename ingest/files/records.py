@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from core.clock import from_ns
 from core.records import FloatArray
 from ingest.files.header import MISSING_WORDS
-from ingest.files.layouts import Layout
+from ingest.files.layouts import EPOCH, Layout, missing_numbers
 
 Int64Array = NDArray[np.int64]
 Report = Callable[[str], None]
@@ -40,8 +42,35 @@ class Records:
     lines: Int64Array
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The stretch of time that a file covers: START of its first sample to END of its last. [ns since 1970 UTC]"""
+
+    path: Path
+    start_ns: int
+    end_ns: int
+
+
 class _NotWhole(Exception):
     """A line is not like the others: it needs the careful way."""
+
+
+def check_clock(records: Records, newest: int | None, file: str, report: Report, *, unit: str = "line") -> None:
+    """Report where stamps go back, within these records or against the newest before them. [ns since 1970 UTC]"""
+    starts = records.starts
+    back = starts[1:] < starts[:-1]
+    if newest is not None and starts[0] < newest:
+        place, before = 0, newest
+    elif back.any():
+        place = int(back.argmax()) + 1
+        before = int(starts[place - 1])
+    else:
+        return
+    report(
+        f"{file}: {unit} {records.lines[place]}: the clock runs backwards, from "
+        f"{from_ns(before):%Y-%m-%d %H:%M:%S}Z to {from_ns(int(starts[place])):%Y-%m-%d %H:%M:%S}Z; where two "
+        "different records claim the same time neither is used: correct the stamps, or cut the file there"
+    )
 
 
 def parse_lines(text: bytes, line: int, layout: Layout, file: str, report: Report) -> Records:
@@ -148,7 +177,7 @@ def _records(frame: pl.DataFrame, stamps: pl.Series | None, rows: Int64Array, li
         if field >= 0:
             row[:] = frame[f"column_{field + 1}"].to_numpy()
     values[~np.isfinite(values)] = np.nan
-    for mark in _missing_numbers(layout):
+    for mark in missing_numbers(layout.files):
         values[values == mark] = np.nan
     return Records(starts, values, rows + line)
 
@@ -158,6 +187,9 @@ def _stamps(frame: pl.DataFrame, layout: Layout) -> pl.Series | None:
     if not layout.time_fields:
         return None
     names = [f"column_{field + 1}" for field in layout.time_fields]
+    if layout.files.time_format == EPOCH:
+        seconds, nanoseconds = (frame[name].cast(pl.Int64, strict=False) for name in names)
+        return seconds * 1_000_000 + nanoseconds // 1000
     text = frame[names[0]] if len(names) == 1 else frame.select(pl.concat_str(names, separator=" ")).to_series()
     whole, dot, _ = layout.files.time_format.rpartition("%.f")
     if whole == ISO and dot:
@@ -173,17 +205,6 @@ def _stamps(frame: pl.DataFrame, layout: Layout) -> pl.Series | None:
 
 def _missing_words(layout: Layout) -> list[str]:
     return [*MISSING_WORDS, *layout.files.missing]
-
-
-def _missing_numbers(layout: Layout) -> list[float]:
-    """Marks that are numbers count however they are written: -9999 and -9999.0."""
-    numbers = []
-    for mark in layout.files.missing:
-        try:
-            numbers.append(float(mark))
-        except ValueError:
-            continue
-    return numbers
 
 
 def _count_fields(line: bytes, separator: str) -> int:
