@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -9,6 +10,7 @@ import math
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,9 +51,11 @@ def values(n: int = N, seed: int = 1) -> np.ndarray:
 
 def tob1(rows: np.ndarray) -> bytes:
     stamps = [divmod((i + 1) * 50_000_000, 10**9) for i in range(len(rows))]
-    return writer.tob1(
-        NAMES, UNITS, KINDS, [(FIRST_S + s, ns, i, *row) for i, ((s, ns), row) in enumerate(zip(stamps, rows.tolist()))]
-    )
+    numbered = [
+        (FIRST_S + second, nanos, i, *row)
+        for i, ((second, nanos), row) in enumerate(zip(stamps, rows.tolist(), strict=True))
+    ]
+    return writer.tob1(NAMES, UNITS, KINDS, numbered)
 
 
 def tob3(rows: np.ndarray) -> bytes:
@@ -150,12 +154,10 @@ def test_a_damaged_table_is_refused_or_read(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damaged") / "raw.dat"
     path.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)))]))
     declared = station(format)
-    try:
+    with contextlib.suppress(PayloadError):
         span = raw.find_span(path, declared, declared.flux.stream)
         for piece in raw.read_records(span, declared, declared.flux.stream, 0, lambda _: None):
             assert piece.values.shape == (len(NAMES), len(piece.starts))
-    except PayloadError as error:
-        assert "raw.dat" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -208,18 +210,18 @@ def ghg_station() -> Station:
     return parse_station(text + '\n[files]\nformat = "ghg"\n', "synthetic.toml")
 
 
-def zipped(**members: str) -> bytes:
+def zipped(members: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in members.items():
-            archive.writestr(name.replace("__", "-").replace("_", "."), text)
+            archive.writestr(name, text)
     return buffer.getvalue()
 
 
 def test_a_ghg_is_read(tmp_path):
     path = tmp_path / "2024-06-20T130000_AIU-0123.ghg"
-    content = {"t_metadata": "[Timing]\nacquisition_frequency=20\n", "t__biomet_data": "DATAH\tTa\nDATA\t1\n"}
-    path.write_bytes(zipped(t_data=ghg_table(values()), **content))
+    beside = {"t.metadata": "[Timing]\nacquisition_frequency=20\n", "t-biomet.data": "DATAH\tTa\nDATA\t1\n"}
+    path.write_bytes(zipped({"t.data": ghg_table(values()), **beside}))
     records, notes = read(path, ghg_station())
     np.testing.assert_array_equal(records.values, values().T)
     np.testing.assert_array_equal(records.starts, to_ns(FIRST) + np.arange(N) * 50_000_000)
@@ -229,10 +231,10 @@ def test_a_ghg_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (zipped(t_metadata="x"), "expected one table"),
-        (zipped(t_data="nothing here\n"), "no line of names that begins with DATAH"),
-        (zipped(t_data=ghg_table(values(3)))[:-30], "cannot be read"),
-        (zipped(t_data=ghg_table(values(3)).replace("Nanoseconds", "Nanos")), "no column 'Nanoseconds'"),
+        (zipped({"t.metadata": "x"}), "expected one table"),
+        (zipped({"t.data": "nothing here\n"}), "no line of names that begins with DATAH"),
+        (zipped({"t.data": ghg_table(values(3))})[:-30], "cannot be read"),
+        (zipped({"t.data": ghg_table(values(3)).replace("Nanoseconds", "Nanos")}), "no column 'Nanoseconds'"),
     ],
 )
 def test_a_broken_ghg_is_refused(tmp_path, content, message):
@@ -261,7 +263,7 @@ def test_icos_in_a_zip(tmp_path):
     table = io.StringIO()
     rows = values()
     csv.writer(table).writerows([[repr(value) for value in row] for row in rows.tolist()])
-    path.write_bytes(zipped(**{"XX__Syn_EC_csv": table.getvalue()}))
+    path.write_bytes(zipped({"XX-Syn_EC.csv": table.getvalue()}))
     columns = "[" + ", ".join(f'"{name}"' for name in NAMES) + "]"
     records, _ = read(path, station("icos_csv", header_rows="0", columns=columns))
     np.testing.assert_array_equal(records.values, rows.T)
