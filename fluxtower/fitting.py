@@ -19,7 +19,7 @@ from fluxcalc.interval import flux_of
 from fluxtower.outcome import Outcome
 from fluxtower.runs import Progress, Run, call_each, cut_runs
 from ingest.files.gathering import gather
-from ingest.files.raw import Span
+from ingest.files.records import Span
 
 
 class Origin(BaseModel):

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from core.clock import to_ns
 from core.station import Station
 from fluxcalc.interval import flux_of
-from ingest.files.raw import Span
+from ingest.files.records import Span
 
 LONGEST = 48
 """Most intervals that a process takes at once."""
