@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
 Series = Sequence[float]
@@ -312,3 +314,19 @@ def is_inside(point, ring) -> bool:
         (y0 > py) != (y1 > py) and px < x0 + (py - y0) / (y1 - y0) * (x1 - x0) for (x0, y0), (x1, y1) in pairwise(ring)
     )
     return sum(crossed) % 2 == 1
+
+
+def read_table(text: bytes, columns: Sequence[int], missing: Sequence[str]) -> tuple[list[int], list[list[float]]]:
+    """Stamps [ns since 1970] of the first column, and numbers of others; a mark is missing however written."""
+
+    def number(field: str) -> float:
+        value = math.nan if field in missing else float(field)
+        return math.nan if value in marks else value
+
+    marks = [float(word) for word in missing if word.strip("-").isdigit()]
+    times, values = [], []
+    for row in csv.reader(text.decode().splitlines()):
+        since = datetime.fromisoformat(row[0][:19]) - datetime(1970, 1, 1)
+        times.append((since // timedelta(seconds=1)) * 10**9 + int(row[0][20:].ljust(9, "0")))
+        values.append([number(row[i]) for i in columns])
+    return times, values

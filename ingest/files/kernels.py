@@ -1,0 +1,344 @@
+"""Compiled reading of regular tables of text: bytes in, times and numbers out. numba and numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SKIPPED, STAMP = -1, -2
+"""What a field may be other than the number of a row."""
+
+POWERS = 10.0 ** np.arange(23)
+"""The powers of ten that are exact."""
+EXACT = 1 << 53
+"""Whole numbers up to this are exact."""
+MOST_DIGITS = 18
+"""Numbers with no more digits fit into 64 bits."""
+SHORTEST_STAMP = 20
+"""Characters of a stamp and of what ends it."""
+ONE = np.uint64(1)
+"""An unsigned place in a text spares the check for places counted from its end."""
+DAY, MINUTE = 86_400 * 10**9, 60 * 10**9
+
+QUOTE, RETURN, NEWLINE = ord('"'), ord("\r"), ord("\n")
+ZERO, POINT, MINUS, PLUS, BLANK, COLON = ord("0"), ord("."), ord("-"), ord("+"), ord(" "), ord(":")
+SMALL_E, LARGE_E = ord("e"), ord("E")
+
+
+def kernel(function: F) -> F:
+    """Compile a function, cached on disk where a folder for that can be written."""
+    try:
+        return cast(F, njit(cache=True)(function))
+    except RuntimeError:
+        return cast(F, njit(function))
+
+
+@kernel
+def count(text: NDArray[np.uint8], character: int) -> int:
+    """Count a character."""
+    found = 0
+    for one in text:
+        found += one == character
+    return found
+
+
+@kernel
+def divide(digits: int, power: float) -> float:
+    """Divide a whole number by a power of ten, rounded once.
+
+    Parameters
+    ----------
+    digits : int
+        From 0 to 2**63 - 1.
+    power : float
+        One of ``POWERS``.
+
+    Returns
+    -------
+    float
+        The double nearest to the quotient; NaN if it lies too close to the middle between two to tell.
+
+    References
+    ----------
+    Dekker (1971), doi:10.1007/BF01397083: the error of a product
+    """
+    high = float(digits)
+    low = float(digits - int(high))
+    quotient = high / power
+    # what the rounded quotient leaves, exactly: its product with the power in two parts
+    split = 134217729.0 * quotient
+    quotient_head = split - (split - quotient)
+    quotient_tail = quotient - quotient_head
+    split = 134217729.0 * power
+    power_head = split - (split - power)
+    power_tail = power - power_head
+    product = quotient * power
+    lost = quotient_tail * power_tail - (
+        ((product - quotient_head * power_head) - quotient_tail * power_head) - quotient_head * power_tail
+    )
+    rest = (((high - product) - lost) + low) / power
+    slack = quotient * 2.0**-98
+    nearest = quotient + (rest - slack)
+    return nearest if nearest == quotient + (rest + slack) else np.nan
+
+
+@kernel
+def read_number(text: NDArray[np.uint8], at: int) -> tuple[float, int, bool]:
+    """Read a decimal number.
+
+    Parameters
+    ----------
+    text : ndarray, uint8
+        Ends with a character that no number has.
+    at : int
+        Where it should begin.
+
+    Returns
+    -------
+    value : float
+        Correctly rounded; NaN if that needs another method.
+    end : int
+        Place behind its last character.
+    found : bool
+        Whether it is a number so far.
+    """
+    i = np.uint64(at)
+    negative = text[i] == MINUS
+    if negative:
+        i += ONE
+    digits = 0
+    start = first = i
+    places = 0
+    digit = int(np.int64(text[i])) - ZERO
+    while 0 <= digit <= 9:
+        digits = digits * 10 + digit
+        i += ONE
+        digit = int(np.int64(text[i])) - ZERO
+    seen = int(np.int64(i - first))
+    if digit == POINT - ZERO:
+        i += ONE
+        first = i
+        digit = int(np.int64(text[i])) - ZERO
+        while 0 <= digit <= 9:
+            digits = digits * 10 + digit
+            i += ONE
+            digit = int(np.int64(text[i])) - ZERO
+        places = int(np.int64(i - first))
+        seen += places
+    at = int(np.int64(i))
+    if seen == 0:
+        return np.nan, at, False
+    if seen > MOST_DIGITS:
+        # zeros in front do not count
+        while text[start] == ZERO or text[start] == POINT:
+            seen -= text[start] == ZERO
+            start += ONE
+    fits = seen <= MOST_DIGITS
+    if text[at] == SMALL_E or text[at] == LARGE_E:
+        at += 1
+        less = text[at] == MINUS
+        if less or text[at] == PLUS:
+            at += 1
+        behind_sign = at
+        exponent = 0
+        digit = int(text[at]) - ZERO
+        while 0 <= digit <= 9:
+            exponent = min(exponent * 10 + digit, 1000)
+            at += 1
+            digit = int(text[at]) - ZERO
+        if at == behind_sign:
+            return np.nan, at, False
+        places -= -exponent if less else exponent
+    if not fits or abs(places) >= POWERS.size:
+        return np.nan, at, True
+    if digits <= EXACT:
+        value = digits / POWERS[places] if places >= 0 else digits * POWERS[-places]
+    elif places >= 0:
+        value = divide(digits, POWERS[places])
+    else:
+        value = np.nan
+    return -value if negative else value, at, True
+
+
+@kernel
+def read_digits(text: NDArray[np.uint8], first: int, last: int) -> int:
+    """Read a whole number of digits alone; -1 if there is anything else."""
+    value = 0
+    for i in range(first, last):
+        digit = int(text[i]) - ZERO
+        if digit < 0 or digit > 9:
+            return -1
+        value = value * 10 + digit
+    return value
+
+
+@kernel
+def read_minute(text: NDArray[np.uint8], at: int) -> int:
+    """Read ``YYYY-MM-DD HH:MM``, sixteen characters. [ns since 1970]; -1 if it is none, or before 1970."""
+    year, month, day = (
+        read_digits(text, at, at + 4),
+        read_digits(text, at + 5, at + 7),
+        read_digits(text, at + 8, at + 10),
+    )
+    hour, minute = read_digits(text, at + 11, at + 13), read_digits(text, at + 14, at + 16)
+    if text[at + 4] != MINUS or text[at + 7] != MINUS or text[at + 10] != BLANK or text[at + 13] != COLON:
+        return -1
+    if year < 1970 or year > 2200 or month < 1 or month > 12 or day < 1:
+        return -1
+    if hour < 0 or hour > 23 or minute < 0 or minute > 59:
+        return -1
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    if day > (29 if leap else 28) if month == 2 else day > 30 + (month + month // 8) % 2:
+        return -1
+    # days with March as the first month of the year, so that the leap day is the last of it
+    years = year if month > 2 else year - 1
+    days = 365 * years + years // 4 - years // 100 + years // 400 + (153 * ((month + 9) % 12) + 2) // 5 + day - 719_469
+    return days * DAY + (60 * hour + minute) * MINUTE
+
+
+@kernel
+def read_second(text: NDArray[np.uint8], at: int) -> tuple[int, int]:
+    """Read ``:SS`` and up to six digits of a fraction. [ns]; -1 if it is none, and the place behind it."""
+    second = read_digits(text, at + 1, at + 3)
+    if text[at] != COLON or second < 0 or second > 59:
+        return -1, at
+    at += 3
+    fraction = 0
+    if text[at] == POINT:
+        first = at + 1
+        at = first
+        while ZERO <= text[at] < ZERO + 10:
+            at += 1
+        if at == first or at > first + 6:
+            return -1, at
+        fraction = read_digits(text, first, at) * 10 ** (6 - (at - first))
+    return second * 10**9 + fraction * 1000, at
+
+
+@kernel
+def is_word(text: NDArray[np.uint8], first: int, last: int, words: NDArray[np.uint8], ends: NDArray[np.int64]) -> bool:
+    """Tell whether a stretch of text is one of several words, which stand one after the other."""
+    begin = 0
+    for end in ends:
+        if end - begin == last - first:
+            same = True
+            for i in range(end - begin):
+                same = same and words[begin + i] == text[first + i]
+            if same:
+                return True
+        begin = end
+    return False
+
+
+@kernel
+def skip(text: NDArray[np.uint8], at: int, ends: NDArray[np.bool_]) -> int:
+    """Return the place of the next character that ends a field."""
+    i = np.uint64(at)
+    while not ends[text[i]]:
+        i += ONE
+    return int(np.int64(i))
+
+
+@kernel
+def read_table(
+    text: NDArray[np.uint8],
+    separator: int,
+    fields: NDArray[np.int64],
+    words: NDArray[np.uint8],
+    word_ends: NDArray[np.int64],
+    stamps: NDArray[np.int64],
+    values: NDArray[np.float64],
+    hard: NDArray[np.int64],
+) -> int:
+    """Read lines that are all alike.
+
+    A field may stand in quotes, which hold neither quotes nor separators; CRLF ends a line as LF does.
+
+    Parameters
+    ----------
+    text : ndarray, uint8
+        Whole lines, at least one for each stamp.
+    separator : int
+        Character between fields.
+    fields : ndarray, shape (k,), int64
+        What each field is: a row of ``values``, ``STAMP`` (``YYYY-MM-DD HH:MM:SS[.ffffff]``), or ``SKIPPED``.
+    words, word_ends : ndarray, uint8 and int64
+        Words that stand for a missing number, one after the other, and where each ends.
+    stamps : ndarray, shape (n,), int64
+        Receives the stamps. [ns since 1970]
+    values : ndarray, shape (rows, n), float64
+        Receives the numbers; NaN is missing.
+    hard : ndarray, shape (m, 4), int64
+        Receives numbers that need another method: row, line, and where they begin and end in the text.
+
+    Returns
+    -------
+    int
+        Numbers left to another method; -1 if a line is not like the others, or if these are more than m.
+    """
+    ends = np.zeros(256, np.bool_)
+    for one in (separator, NEWLINE, RETURN, QUOTE):
+        ends[one] = True
+    at = 0
+    left = 0
+    minute_at = -1
+    minute = 0
+    for line in range(stamps.size):
+        for k in range(fields.size):
+            quoted = text[at] == QUOTE
+            if quoted:
+                at += 1
+            first = at
+            field = fields[k]
+            if field >= 0:
+                value, at, good = read_number(text, at)
+                values[field, line] = value
+                good = good and not quoted
+                end = text[at]
+                if good and ends[end]:
+                    if np.isnan(value):
+                        if left == hard.shape[0]:
+                            return -1
+                        hard[left, 0], hard[left, 1], hard[left, 2], hard[left, 3] = field, line, first, at
+                        left += 1
+                else:
+                    at = skip(text, at, ends)
+                    if not is_word(text, first, at, words, word_ends):
+                        return -1
+                    values[field, line] = np.nan
+            elif field == STAMP:
+                if at + SHORTEST_STAMP > text.size:
+                    return -1
+                same = minute_at >= 0
+                if same:
+                    for i in range(16):
+                        same = same and text[minute_at + i] == text[at + i]
+                if not same:
+                    minute = read_minute(text, at)
+                    minute_at = at
+                second, at = read_second(text, at + 16)
+                if minute < 0 or second < 0:
+                    return -1
+                stamps[line] = minute + second
+            else:
+                at = skip(text, at, ends)
+            if quoted:
+                if text[at] != QUOTE:
+                    return -1
+                at += 1
+            if k < fields.size - 1:
+                if text[at] != separator:
+                    return -1
+            else:
+                if text[at] == RETURN:
+                    at += 1
+                if text[at] != NEWLINE:
+                    return -1
+            at += 1
+    return left
