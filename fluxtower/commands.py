@@ -36,12 +36,15 @@ def process_raw(
     fits: Path | None,
     fit_begin: datetime | None,
     fit_end: datetime | None,
+    meteorology: list[Path],
 ) -> bool:
     """Compute the half-hours of raw files with a progress bar and a summary; return whether no file had a problem."""
     station = read_station(station_file)
     check_methods(station, station_file.name)
     if station.flux is None:
         raise ConfigError(station_file.name, "flux", "a part [flux]", "nothing")
+    if meteorology and station.flux.meteorology is None:
+        raise ConfigError(station_file.name, "flux.meteorology", "a stream of readings, for --meteorology", "nothing")
     if not output.resolve().parent.is_dir():
         raise ConfigError(str(output), "--output", "a file in a directory that is there", "no such directory")
     if spectra is not None:
@@ -60,6 +63,7 @@ def process_raw(
         read_fits_file(fits, station) if fits else None,
         local_to_utc(fit_begin, station),
         local_to_utc(fit_end, station),
+        find_files(meteorology, "*") if meteorology else (),
     )
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -74,7 +78,7 @@ def process_raw(
     console.print(quality)
     if why.row_count:
         console.print(why)
-    for line in outcome.fits:
+    for line in outcome.notes:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{outcome.sentence()}: {output}", markup=False, highlight=False, soft_wrap=True)
     return not outcome.problems

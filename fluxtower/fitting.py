@@ -17,9 +17,8 @@ from fluxcalc.fits import NOTHING_FITTED, Fits
 from fluxcalc.fitting import FITTERS, fit_kind, join_fits, kinds_needed
 from fluxcalc.interval import flux_of
 from fluxtower.outcome import Outcome
-from fluxtower.runs import Progress, Run, call_each, cut_runs
+from fluxtower.runs import Progress, Run, call_each
 from ingest.files.gathering import gather
-from ingest.files.records import Span
 
 
 class Origin(BaseModel):
@@ -79,38 +78,33 @@ def read_fits_file(path: Path, station: Station) -> StoredFits:
 
 
 def fit_files(
-    station: Station,
-    spans: Sequence[Span],
-    starts: Sequence[datetime],
-    workers: int,
-    executor: Executor | None,
-    outcome: Outcome,
-    progress: Progress,
+    station: Station, runs: Sequence[Run], executor: Executor | None, outcome: Outcome, progress: Progress
 ) -> StoredFits:
     """Make the fits that the station's methods need: a pass over the files for each kind, with those before applied.
 
     A fit for which the half-hours do not suffice is told as a problem; the half-hours then go without. Memory holds
     what a fit keeps of a half-hour: a few numbers, or for cut-off frequencies its binned spectra.
     """
-    runs = cut_runs(spans, starts, station, workers)
-    end = starts[-1] + timedelta(minutes=flux_of(station).averaging_minutes)
+    begin = runs[0].starts[0]
+    end = runs[-1].starts[-1] + timedelta(minutes=flux_of(station).averaging_minutes)
+    count = sum(len(run.starts) for run in runs)
     fits, made_from = NOTHING_FITTED, {}
     for kind in kinds_needed(station):
         kept: dict[int, list[Any]] = {}
         done = 0
-        progress(f"fitting {kind}", done, len(starts))
+        progress(f"fitting {kind}", done, count)
         for number, (some, problems) in call_each(executor, _keep_run, [(station, kind, fits, run) for run in runs]):
             kept[number] = some
             outcome.add_problems(problems)
             done += len(runs[number].starts)
-            progress(f"fitting {kind}", done, len(starts))
+            progress(f"fitting {kind}", done, count)
         in_order = [one for number in sorted(kept) for one in kept[number]]
         try:
-            fits = join_fits(fits, fit_kind(kind, in_order, station, starts[0], end))
+            fits = join_fits(fits, fit_kind(kind, in_order, station, begin, end))
         except ProcessingError as error:
             outcome.add_problem(str(error))
         else:
-            made_from[kind] = Origin(begin=starts[0], end=end, half_hours=len(in_order))
+            made_from[kind] = Origin(begin=begin, end=end, half_hours=len(in_order))
     return StoredFits(station=station.id, made_from=made_from, fits=fits)
 
 
@@ -120,7 +114,9 @@ def _keep_run(station: Station, kind: str, fits: Fits, run: Run) -> tuple[list[A
     kept: list[Any] = []
     problems: list[str] = []
     for gathered in gather(run.spans, station, flux.stream, run.starts, flux.averaging_minutes, problems.append):
-        half, record = compute(gathered.samples, station, gathered.start, fits=fits)
+        half, record = compute(
+            gathered.samples, station, gathered.start, meteorology=run.weather.get(gathered.start), fits=fits
+        )
         one = None if half is None else FITTERS[kind].keep(half, record)
         if one is not None:
             kept.append(one)

@@ -41,8 +41,8 @@ class Outcome:
         (flux, state, reason without its numbers) -> intervals.
     problems : dict of str to None
         What is wrong with files, each once, in order.
-    fits : list of str
-        What the fits that the methods need were made from, a line each.
+    notes : list of str
+        How much of the time has meteorology, and what the fits were made from, a line each.
     """
 
     averaging_minutes: int
@@ -56,7 +56,7 @@ class Outcome:
     states: Counter[tuple[str, str]] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     problems: dict[str, None] = field(default_factory=dict)
-    fits: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def count(self, record: FluxRecord, duplicates: int, contested: int, *, empty: bool) -> None:
         """Count one interval."""

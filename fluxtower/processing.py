@@ -20,6 +20,7 @@ from fluxcalc.fitting import kinds_needed
 from fluxcalc.interval import flux_of
 from fluxcalc.spectra import tabulate_spectra
 from fluxtower.fitting import StoredFits, fit_files, write_fits_file
+from fluxtower.meteorology import NO_WEATHER, Weather, read_weather
 from fluxtower.outcome import Outcome
 from fluxtower.runs import Progress, Run, call_each, cut_runs, open_executor
 from fluxtower.table import tabulate, write_spectra, write_table
@@ -56,6 +57,8 @@ class Job:
         None makes what the methods need in a first pass, and writes it to ``fits_path``.
     fit_begin, fit_end : datetime or None
         Only intervals within [fit_begin, fit_end), UTC, count for that.
+    meteorology : sequence of Path
+        Files of slow readings, in any order.
     """
 
     station: Station
@@ -70,6 +73,7 @@ class Job:
     fits: StoredFits | None = None
     fit_begin: datetime | None = None
     fit_end: datetime | None = None
+    meteorology: Sequence[Path] = ()
 
     @property
     def fits_path(self) -> Path:
@@ -132,8 +136,13 @@ def process_files(job: Job, progress: Progress) -> Outcome:
             spans = _find_spans(job, executor, outcome)
             starts = grid_starts(spans, minutes, job.begin, job.end)
             _check_extent(starts, spans, "--from, --to")
-            fitted = replace(job, fits=_choose_fits(job, spans, executor, outcome, progress))
-            parts = _compute_runs(fitted, spans, starts, Path(folder), executor, outcome, progress)
+            fitted_starts = _starts_to_fit(job, spans)
+            weather = _read_weather(job, starts, fitted_starts, outcome)
+            first_pass, runs = (
+                cut_runs(spans, some, weather.means, job.station, job.workers) for some in (fitted_starts, starts)
+            )
+            fitted = replace(job, fits=_choose_fits(job, first_pass, executor, outcome, progress))
+            parts = _compute_runs(fitted, runs, Path(folder), executor, outcome, progress)
             write_table(parts, job.output, Path(folder), job.station, minutes, full=job.full)
     except BrokenProcessPool:
         raise SetupError(
@@ -197,42 +206,52 @@ def _check_extent(starts: Sequence[datetime], spans: Sequence[Span], options: st
         )
 
 
+def _starts_to_fit(job: Job, spans: Sequence[Span]) -> list[datetime]:
+    """Return the intervals that a first pass has to see; none where fits are given or not needed."""
+    if job.fits is not None or not kinds_needed(job.station):
+        return []
+    starts = grid_starts(spans, flux_of(job.station).averaging_minutes, job.fit_begin, job.fit_end)
+    _check_extent(starts, spans, "--fit-from, --fit-to")
+    return starts
+
+
+def _read_weather(job: Job, starts: Sequence[datetime], fitted_starts: Sequence[datetime], outcome: Outcome) -> Weather:
+    if not job.meteorology:
+        return NO_WEATHER
+    length = timedelta(minutes=outcome.averaging_minutes)
+    asked = (*starts, *fitted_starts)
+    weather = read_weather(job.meteorology, job.station, min(asked) - length, max(asked) + length, outcome.add_problem)
+    outcome.notes.append(weather.explain(starts))
+    return weather
+
+
 def _choose_fits(
-    job: Job, spans: Sequence[Span], executor: Executor | None, outcome: Outcome, progress: Progress
+    job: Job, runs: Sequence[Run], executor: Executor | None, outcome: Outcome, progress: Progress
 ) -> StoredFits | None:
     """Return the fits that were given, or else make those that the methods need and write them."""
-    needed = kinds_needed(job.station)
     stored, where = job.fits, "read"
-    if stored is None and needed:
-        starts = grid_starts(spans, outcome.averaging_minutes, job.fit_begin, job.fit_end)
-        _check_extent(starts, spans, "--fit-from, --fit-to")
-        stored = fit_files(job.station, spans, starts, job.workers, executor, outcome, progress)
+    if runs:
+        stored = fit_files(job.station, runs, executor, outcome, progress)
         where = f"stored in {job.fits_path}"
         if stored.made_from:
             write_fits_file(stored, job.fits_path)
     if stored is not None:
-        outcome.fits += [stored.explain(kind, where) for kind in needed]
+        outcome.notes += [stored.explain(kind, where) for kind in kinds_needed(job.station)]
     return stored
 
 
 def _compute_runs(
-    job: Job,
-    spans: Sequence[Span],
-    starts: Sequence[datetime],
-    folder: Path,
-    executor: Executor | None,
-    outcome: Outcome,
-    progress: Progress,
+    job: Job, runs: Sequence[Run], folder: Path, executor: Executor | None, outcome: Outcome, progress: Progress
 ) -> list[Path]:
     """Compute runs of intervals, each in one process; return a table on disk for each, in order of time."""
-    runs = cut_runs(spans, starts, job.station, job.workers)
     parts = [folder / f"{i:08d}.arrow" for i in range(len(runs))]
-    bare = replace(job, files=())
+    count = sum(len(run.starts) for run in runs)
+    bare = replace(job, files=(), meteorology=())
     calls = [(bare, run, part) for run, part in zip(runs, parts, strict=True)]
-    progress("half-hours", 0, len(starts))
+    progress("half-hours", 0, count)
     for _, result in call_each(executor, _compute_run, calls):
         outcome.merge(result)
-        progress("half-hours", outcome.intervals, len(starts))
+        progress("half-hours", outcome.intervals, count)
     return parts
 
 
@@ -248,7 +267,8 @@ def _compute_run(job: Job, run: Run, part: Path) -> Outcome:
     before = run.starts[0] - timedelta(minutes=flux.averaging_minutes)
     previous: FluxRecord | None = None
     for gathered in gather(run.spans, station, flux.stream, [before, *run.starts], flux.averaging_minutes, report):
-        half, record = compute(gathered.samples, station, gathered.start, previous, fits=fits)
+        slow = run.weather.get(gathered.start)
+        half, record = compute(gathered.samples, station, gathered.start, previous, meteorology=slow, fits=fits)
         previous = record
         if gathered.start == before:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from core.clock import to_ns
 from core.station import Station
-from fluxcalc.interval import flux_of
+from fluxcalc.interval import Meteorology, flux_of
 from ingest.files.records import Span
 
 LONGEST = 48
@@ -25,13 +25,20 @@ T = TypeVar("T")
 
 
 class Run(NamedTuple):
-    """Consecutive intervals (their starts, UTC), and the files that touch them or the interval before."""
+    """Consecutive intervals (their starts, UTC), their weather, and the files that touch them or the one before."""
 
     starts: Sequence[datetime]
     spans: Sequence[Span]
+    weather: Mapping[datetime, Meteorology]
 
 
-def cut_runs(spans: Sequence[Span], starts: Sequence[datetime], station: Station, workers: int) -> list[Run]:
+def cut_runs(
+    spans: Sequence[Span],
+    starts: Sequence[datetime],
+    weather: Mapping[datetime, Meteorology],
+    station: Station,
+    workers: int,
+) -> list[Run]:
     """Cut intervals into runs, several for each process."""
     flux = flux_of(station)
     length = max(1, min(LONGEST, -(-len(starts) // (4 * workers))))
@@ -42,8 +49,11 @@ def cut_runs(spans: Sequence[Span], starts: Sequence[datetime], station: Station
         first, last = to_ns(run[0] - margin), to_ns(run[-1] + margin)
         return [span for span in spans if span.start_ns - reach < last and span.end_ns + reach > first]
 
+    def known(run: Sequence[datetime]) -> dict[datetime, Meteorology]:
+        return {start: weather[start] for start in (run[0] - margin, *run) if start in weather}
+
     runs = (starts[i : i + length] for i in range(0, len(starts), length))
-    return [Run(run, touching(run)) for run in runs]
+    return [Run(run, touching(run), known(run)) for run in runs]
 
 
 def call_each(

@@ -1,6 +1,6 @@
 """The station file (TOML): who the station is, what stands where, which channel is what, which methods are used."""
 
-from core.station.files import Files
+from core.station.files import FileLayout, Files
 from core.station.flux import Flux, LagLimits, Methods, Options, Screening
 from core.station.reading import config_sha256, parse_station, read_station, read_station_text
 from core.station.site import MAX_CHANNELS, Analyzer, Channel, Identity, Site, Sonic, Stream
@@ -10,6 +10,7 @@ __all__ = [
     "MAX_CHANNELS",
     "Analyzer",
     "Channel",
+    "FileLayout",
     "Files",
     "Flux",
     "Identity",

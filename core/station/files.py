@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from core.station.part import Part, mistake
 
 
-class Files(Part):
-    """What the station's raw files look like, for `fluxtower process`."""
+class FileLayout(Part):
+    """What one kind of file looks like."""
 
     format: Literal["toa5", "tob1", "tob3", "ghg", "icos_csv", "csv"] = "toa5"
     separator: Literal[",", ";", "\t"] = ","
@@ -36,7 +36,7 @@ class Files(Part):
         return self.start or ("_EC_%Y%m%d%H%M" if self.format == "icos_csv" and not self.time_columns else "")
 
     @model_validator(mode="after")
-    def _layout_fits_format(self) -> Files:
+    def _layout_fits_format(self) -> FileLayout:
         csv_keys = ("separator", "header_rows", "names_row", "columns", "time_columns", "time_format", "start")
         if self.format not in ("icos_csv", "csv"):
             for key in csv_keys:
@@ -51,3 +51,9 @@ class Files(Part):
         if not self.columns and self.names_row > self.header_rows:
             raise mistake("columns", f"names, for there is no header row {self.names_row}")
         return self
+
+
+class Files(FileLayout):
+    """What the station's raw files look like, for `fluxtower process`; those of slow meteorology apart."""
+
+    meteorology: FileLayout = FileLayout()

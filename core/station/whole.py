@@ -6,7 +6,7 @@ from functools import cached_property
 
 from pydantic import Field, model_validator
 
-from core.station.files import Files
+from core.station.files import FileLayout, Files
 from core.station.flux import Flux
 from core.station.part import Part, mistake, require_different
 from core.station.site import Analyzer, Identity, Site, Sonic, Stream
@@ -36,6 +36,10 @@ class Station(Part):
     def analyzer_of(self, gas: str) -> Analyzer | None:
         """Return the analyser that measures a gas."""
         return next((analyzer for analyzer in self.analyzer if gas in analyzer.gases), None)
+
+    def layout_of(self, stream: Stream) -> FileLayout:
+        """Return what the files of a stream look like."""
+        return self.files if stream.kind == "block" else self.files.meteorology
 
     @property
     def measurement_height(self) -> float:

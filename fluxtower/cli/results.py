@@ -33,6 +33,9 @@ def process(
         Path | None, typer.Option(help="Directory for spectra, cospectra and ogives, a CSV a half-hour.")
     ] = None,
     spectra_bins: Annotated[int, typer.Option(help="Bins of a spectrum; 0 = every frequency.", min=0)] = 50,
+    meteorology: Annotated[
+        list[Path] | None, typer.Option(help="Files of slow readings, or directories of them; may be repeated.")
+    ] = None,
     fits: Annotated[
         Path | None, typer.Option(help="Fits of an earlier run; without it what the methods need is fitted first.")
     ] = None,
@@ -62,6 +65,7 @@ def process(
         fits=fits,
         fit_begin=fit_begin,
         fit_end=fit_end,
+        meteorology=meteorology or [],
     )
     if not clean:
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.clock import to_ns
 from core.errors import PayloadError
 from core.records import FloatArray
-from core.station import Station, Stream
+from core.station import FileLayout, Station, Stream
 from ingest.files import tob1, tob3
 from ingest.files.campbell import Header, column, read_header
 from ingest.files.layouts import channel_fields, check_units, missing_numbers
@@ -33,12 +33,12 @@ def find_span(path: Path, station: Station, stream: str) -> Span:
     PayloadError
         It cannot be read or is not what the station file says; names file, line and remedy.
     """
-    with _table(path, station) as (source, size, header):
+    declared = station.streams[stream]
+    with _table(path, station.layout_of(declared)) as (source, size, header):
         stretches = tob3.index(source, header) if header.kind == "TOB3" else None
         ends = tob1.ends(source, header, size) if stretches is None else tob3.ends(stretches, header)
         if ends is None:
             raise PayloadError(f"{path.name}: no record after the header: remove the file")
-        declared = station.streams[stream]
         channel_fields(header.names, declared, path.name, f"line {_NAMES_LINE[header.kind]}")
         shift = _shift(station, declared)
         first, last = min(ends) + shift, max(ends) + shift
@@ -58,10 +58,10 @@ def read_records(
         As ``find_span``; what was yielded before is good.
     """
     declared = station.streams[stream]
-    shift = _shift(station, declared)
-    with _table(span.path, station) as (source, _, header):
+    files, shift = station.layout_of(declared), _shift(station, declared)
+    with _table(span.path, files) as (source, _, header):
         file, line = span.path.name, _NAMES_LINE[header.kind]
-        check_units(header.names, header.units, declared, file, line + 1, check=station.files.check_units)
+        check_units(header.names, header.units, declared, file, line + 1, check=files.check_units)
         fields, notes = channel_fields(header.names, declared, file, f"line {line}")
         for note in notes:
             report(note)
@@ -75,7 +75,7 @@ def read_records(
             starts = stamps + shift
             if starts.max() + declared.dt_ns <= start_ns:
                 continue
-            piece = Records(starts, _values(records, header, fields, station), np.arange(number, number + len(starts)))
+            piece = Records(starts, _values(records, header, fields, files), np.arange(number, number + len(starts)))
             check_clock(piece, newest, file, report, unit="record")
             newest = int(starts[-1])
             yield piece
@@ -84,26 +84,27 @@ def read_records(
 _NAMES_LINE = {"TOB1": 2, "TOB3": 3}
 
 
-def _values(records: NDArray[np.void], header: Header, fields: tuple[int, ...], station: Station) -> FloatArray:
+def _values(records: NDArray[np.void], header: Header, fields: tuple[int, ...], files: FileLayout) -> FloatArray:
     values = np.full((len(fields), len(records)), np.nan)
     for row, field in zip(values, fields, strict=True):
         if field >= 0:
             row[:] = column(records, header, field)
-    for mark in missing_numbers(station.files):
+    for mark in missing_numbers(files):
         values[values == mark] = np.nan
     return values
 
 
 def _shift(station: Station, declared: Stream) -> int:
     """Return what brings a stamp to the START of its sample, UTC. [ns]"""
-    offset = station.station.utc_offset if station.files.utc_offset is None else station.files.utc_offset
+    files = station.layout_of(declared)
+    offset = station.station.utc_offset if files.utc_offset is None else files.utc_offset
     zone_ns = to_ns(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=offset))
-    return -zone_ns - (declared.dt_ns if station.files.stamps_end else 0)
+    return -zone_ns - (declared.dt_ns if files.stamps_end else 0)
 
 
 @contextmanager
-def _table(path: Path, station: Station) -> Iterator[tuple[BinaryIO, int, Header]]:
-    kind = KINDS[station.files.format]
+def _table(path: Path, files: FileLayout) -> Iterator[tuple[BinaryIO, int, Header]]:
+    kind = KINDS[files.format]
     with opened(path) as one, seekable(one, path.name) as (source, size):
         header = read_header(source, path.name, kind)
         if kind == "TOB1":

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from core.clock import NS, to_ns
 from core.errors import PayloadError
-from core.station import Files, Station, Stream
+from core.station import FileLayout, Station, Stream
 from core.variables import UNITS
 from ingest.files.header import HEADER_LINES, TIMESTAMP, parse_header
 
@@ -45,7 +45,7 @@ class Layout:
 
     Attributes
     ----------
-    files : Files
+    files : FileLayout
         What the station file says.
     fields : int
         Fields of a record.
@@ -65,7 +65,7 @@ class Layout:
         What the reader of the file should be told.
     """
 
-    files: Files
+    files: FileLayout
     fields: int
     time_fields: tuple[int, ...]
     channel_fields: tuple[int, ...]
@@ -84,9 +84,9 @@ def read_layout(stream: BinaryIO, file: str, station: Station, declared: Stream)
     PayloadError
         It is not what the station file says; names file, line and remedy.
     """
-    files = station.files
+    files, part = station.layout_of(declared), part_of(declared)
     if files.format == "ghg":
-        return _ghg_layout(stream, file, station, declared)
+        return _ghg_layout(stream, file, declared, files)
     rows = HEADER_LINES if files.format == "toa5" else files.header_rows
     lines = _header_lines(stream, rows, file)
     if files.format == "toa5":
@@ -98,12 +98,12 @@ def read_layout(stream: BinaryIO, file: str, station: Station, declared: Stream)
         if len(lines) < rows:
             raise PayloadError(
                 f"{file}: line {len(lines)}: the header ends before its line {rows}: fetch the file anew, or correct "
-                "[files] header_rows in the station file"
+                f"{part} header_rows in the station file"
             )
         names_row = 0 if files.columns else files.names_row
         names = list(files.columns) or _fields(lines[files.names_row - 1], files.separator, file, names_row)
         time_columns = files.time_columns
-    where = f"line {names_row}" if names_row else "[files] columns"
+    where = f"line {names_row}" if names_row else f"{part} columns"
     fields, notes = channel_fields(names, declared, file, where)
     offset = station.station.utc_offset if files.utc_offset is None else files.utc_offset
     zone_ns = to_ns(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=offset))
@@ -120,7 +120,12 @@ def read_layout(stream: BinaryIO, file: str, station: Station, declared: Stream)
     )
 
 
-def _ghg_layout(stream: BinaryIO, file: str, station: Station, declared: Stream) -> Layout:
+def part_of(declared: Stream) -> str:
+    """Return the part of the station file that describes a stream's files."""
+    return "[files]" if declared.kind == "block" else "[files.meteorology]"
+
+
+def _ghg_layout(stream: BinaryIO, file: str, declared: Stream, files: FileLayout) -> Layout:
     """Read the header of LI-COR's ``.data``: some lines about the instrument, then the names; its clock is UTC."""
     line, number = b"", 0
     while number < GHG_HEADER_LINES and not line.startswith(b"DATAH\t") and (number == 0 or line):
@@ -132,14 +137,12 @@ def _ghg_layout(stream: BinaryIO, file: str, station: Station, declared: Stream)
     names = _fields(line, "\t", file, number)
     units = [match[1] if (match := re.search(r"\(([^()]+)\)$", name)) else "" for name in names]
     where = f"line {number}"
-    check_units(names, units, declared, file, number, check=station.files.check_units)
+    check_units(names, units, declared, file, number, check=files.check_units)
     fields, notes = channel_fields(names, declared, file, where)
-    shift_ns = -round((station.files.utc_offset or 0.0) * 3600 * NS) - (
-        declared.dt_ns if station.files.stamps_end else 0
-    )
-    files = station.files.model_copy(update={"separator": "\t", "time_format": EPOCH})
+    shift_ns = -round((files.utc_offset or 0.0) * 3600 * NS) - (declared.dt_ns if files.stamps_end else 0)
+    tabbed = files.model_copy(update={"separator": "\t", "time_format": EPOCH})
     times = _time_fields(names, ("Seconds", "Nanoseconds"), file, where)
-    return Layout(files, len(names), times, fields, number + 1, 0, declared.dt_ns, shift_ns, notes)
+    return Layout(tabbed, len(names), times, fields, number + 1, 0, declared.dt_ns, shift_ns, notes)
 
 
 def _time_fields(names: Sequence[str], columns: Sequence[str], file: str, where: str) -> tuple[int, ...]:
@@ -171,7 +174,7 @@ def channel_fields(
     if len(lacking) == len(fields):
         raise PayloadError(
             f"{file}: {where}: none of the channels of stream {declared.name!r} ({_shown(lacking)}) is a column; "
-            f"it has {_shown(names)}: is it a file of this station, and does [files] describe it?"
+            f"it has {_shown(names)}: is it a file of this station, and does {part_of(declared)} describe it?"
         )
     notes = tuple(
         f"{file}: {where}: no column {name!a}, so that channel is missing; it has {_shown(names)}: name the channel in "
@@ -181,7 +184,7 @@ def channel_fields(
     return fields, notes
 
 
-def missing_numbers(files: Files) -> list[float]:
+def missing_numbers(files: FileLayout) -> list[float]:
     """Marks that are numbers count however they are written: -9999 and -9999.0."""
     numbers = []
     for mark in files.missing:

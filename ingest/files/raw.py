@@ -32,14 +32,14 @@ def find_span(path: Path, station: Station, stream: str) -> Span:
     station : Station
         Says what its files look like.
     stream : str
-        Stream of kind block that the file holds.
+        Stream that the file holds.
 
     Raises
     ------
     PayloadError
         It cannot be read or is not what the station file says; names file, line and remedy.
     """
-    if station.files.format in binary.KINDS:
+    if station.layout_of(station.streams[stream]).format in binary.KINDS:
         return binary.find_span(path, station, stream)
     with opened(path) as one:
         source = one.stream
@@ -86,7 +86,7 @@ def read_records(
         As ``find_span``; what was yielded before is good.
     """
     file = span.path.name
-    if station.files.format in binary.KINDS:
+    if station.layout_of(station.streams[stream]).format in binary.KINDS:
         yield from binary.read_records(span, station, stream, start_ns, report)
         return
     with opened(span.path) as one:
