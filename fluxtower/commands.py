@@ -13,7 +13,8 @@ from core.errors import ConfigError
 from core.station import read_station
 from fluxcalc.halfhour import check_methods
 from fluxtower.fitting import read_fits_file
-from fluxtower.processing import Job, find_files, local_to_utc, process_files
+from fluxtower.places import find_files
+from fluxtower.processing import Job, local_to_utc, process_files
 
 WORTH_A_PROCESS = 1 << 26
 """Raw bytes for which starting a process pays."""

@@ -81,30 +81,6 @@ class Job:
         return self.output.with_suffix(".fits.json")
 
 
-def find_files(places: Sequence[Path], pattern: str) -> list[Path]:
-    """Return the files named, and those in the directories named that fit a pattern; hidden ones are left out.
-
-    Raises
-    ------
-    ConfigError
-        One is not there, or there is none at all.
-    """
-    found: dict[Path, None] = {}
-    for place in places:
-        if place.is_dir():
-            inside = (file for file in sorted(place.rglob(pattern)) if file.is_file())
-            found |= dict.fromkeys(
-                file for file in inside if not any(part.startswith(".") for part in file.relative_to(place).parts)
-            )
-        elif place.exists():
-            found[place] = None
-        else:
-            raise ConfigError(str(place), "(file)", "a raw file or a directory of raw files", "nothing there")
-    if not found:
-        raise ConfigError(", ".join(map(str, places)), "(files)", f"raw files named {pattern}", "none")
-    return list(found)
-
-
 def local_to_utc(time: datetime | None, station: Station) -> datetime | None:
     """Return a time of the command line, which is local standard time, in UTC."""
     return time and time.replace(tzinfo=UTC) - timedelta(hours=station.station.utc_offset)

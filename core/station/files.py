@@ -12,6 +12,7 @@ from core.station.part import Part, mistake
 class FileLayout(Part):
     """What one kind of file looks like."""
 
+    pattern: str = Field(default="", description="what such files are called, for `fluxtower ingest`: *_fast_*.dat")
     format: Literal["toa5", "tob1", "tob3", "ghg", "icos_csv", "csv"] = "toa5"
     separator: Literal[",", ";", "\t"] = ","
     header_rows: int = Field(default=1, ge=0, le=100)

@@ -1,6 +1,7 @@
 """The store: TimescaleDB through psycopg. All SQL of Fluxtower is in ``sql/``, by name."""
 
 from core.store.database import Health
+from core.store.files import FileRow
 from core.store.fits import FitRow
 from core.store.fluxes import DueInterval
 from core.store.ingest import Committed
@@ -8,4 +9,4 @@ from core.store.readback import Latest, RejectRow
 from core.store.stations import StationRow
 from core.store.store import Store
 
-__all__ = ["Committed", "DueInterval", "FitRow", "Health", "Latest", "RejectRow", "StationRow", "Store"]
+__all__ = ["Committed", "DueInterval", "FileRow", "FitRow", "Health", "Latest", "RejectRow", "StationRow", "Store"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.errors import StoreError, UnknownStation
 from core.records import FluxRecord, Reading, Reject, SampleBlock, Samples
-from core.store import flags, fluxes, ingest, readback, runs, stations
+from core.store import files, flags, fluxes, ingest, readback, runs, stations
 from core.store.database import Database, Health
 from core.store.fits import FitRow, newest_fits, put_fit
 from core.store.stations import StationRow
@@ -185,6 +185,14 @@ class Store:
     def flux_span(self, station: str) -> tuple[datetime, datetime] | None:
         """Return start of the first and end of the last half-hour, None without one."""
         return fluxes.flux_span(self._database, station)
+
+    def put_ingested_file(self, row: files.FileRow) -> None:
+        """Remember a raw file that was read wholly."""
+        files.put_ingested_file(self._database, row)
+
+    def ingested_files(self, station: str, stream: str) -> list[files.FileRow]:
+        """Return the raw files of a stream that were read wholly, in order of time."""
+        return files.ingested_files(self._database, station, stream)
 
     def put_run(
         self,

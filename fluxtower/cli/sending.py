@@ -28,6 +28,37 @@ def replay(
 
 
 @app.command()
+def ingest(
+    places: Annotated[list[Path], typer.Argument(help="Raw files, or directories of them.")],
+    station: Annotated[
+        str, typer.Option(help="Whose files these are; default: the one whose [files] pattern fits.")
+    ] = "",
+    stream: Annotated[str, typer.Option(help="Stream that the files hold; default: the one of the fluxes.")] = "",
+    pattern: Annotated[str, typer.Option(help="Names of raw files in directories.")] = "*",
+    block_seconds: Annotated[float, typer.Option(help="Length of a block.", min=0.1, max=3600)] = 10.0,
+    again: Annotated[bool, typer.Option(help="Read files again that were read wholly before.")] = False,
+    watch: Annotated[bool, typer.Option(help="Then go on with what comes into the directories.")] = False,
+) -> None:
+    """Store what raw files have and the database lacks; may be broken off and begun again."""
+    from fluxtower.backfilling import Request, ingest_files, watch_folders
+    from fluxtower.cli.common import open_store, start_log, stop_on_signals
+    from fluxtower.places import find_files
+
+    request = Request(station, stream, block_seconds, again)
+    folders = [place for place in places if place.is_dir()]
+    with open_store(read_settings()) as store:
+        outcome = ingest_files(store, request, find_files(places, pattern, required=not watch))
+        typer.echo(outcome.summary())
+        for what in outcome.failed:
+            typer.echo(what, err=True)
+        if watch:
+            start_log()
+            watch_folders(store, request, folders, pattern, stop_on_signals())
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def simulate(
     station: StationFile,
     start: Annotated[datetime | None, typer.Option(help="First half-hour (UTC); default: one day ago.")] = None,

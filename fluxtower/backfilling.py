@@ -1,0 +1,177 @@
+"""`fluxtower ingest`: raw files into the store, once or as they come into a watched folder."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import watchfiles
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from core.errors import ConfigError, StoreError
+from core.station import Station
+from core.store import Store
+from ingest.backfill import Outcome, backfill
+
+SETTLE_MS = 2000
+"""How long a folder must have been quiet before its new files are read. [ms]"""
+RETRY_SECONDS = 10.0
+"""Wait before a store that was away is tried again. [s]"""
+
+log = logging.getLogger(__name__)
+Target = tuple[str, str]
+"""Station and stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be ingested.
+
+    Attributes
+    ----------
+    station : str
+        Whose files these are; empty finds it by `[files] pattern` of the registered stations.
+    stream : str
+        What they hold; empty is the stream of the fluxes.
+    block_seconds : float
+        Length of a block. [s]
+    again : bool
+        Read files again that were read wholly before.
+    """
+
+    station: str = ""
+    stream: str = ""
+    block_seconds: float = 10.0
+    again: bool = False
+
+
+def ingest_files(store: Store, request: Request, files: Sequence[Path]) -> Outcome:
+    """Ingest files with a progress bar.
+
+    Raises
+    ------
+    ConfigError
+        A station, a stream or the owner of a file cannot be told.
+    StoreError
+        The store is away; what was stored stays, and the same command goes on.
+    """
+    total = Outcome()
+    stations = _stations(store, request)
+    owners, strangers = assign(files, stations, request)
+    total.failed += strangers
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        for (id, stream), paths in owners.items():
+            task = bar.add_task(f"{id}/{stream}, {len(paths)} files", total=1.0)
+
+            def show(part: float, task: TaskID = task) -> None:
+                bar.update(task, completed=part)
+
+            total.add(_ingest(store, stations[id], stream, paths, request, show))
+            show(1.0)
+    return total
+
+
+def watch_folders(store: Store, request: Request, folders: Sequence[Path], pattern: str, stop: threading.Event) -> None:
+    """Ingest what comes into folders until ``stop`` is set; of a file that grows the new records are stored.
+
+    Raises
+    ------
+    ConfigError
+        As ``ingest_files``, at the start.
+    """
+    _stations(store, request)
+    for changes in watchfiles.watch(*folders, debounce=SETTLE_MS, stop_event=stop, raise_interrupt=False):
+        changed = {Path(name) for change, name in changes if change is not watchfiles.Change.deleted}
+        files = sorted(file for file in changed if fnmatch.fnmatch(file.name, pattern) and is_raw(file))
+        if files:
+            _insist(partial(ingest_quietly, store, request, files), stop)
+
+
+def ingest_quietly(store: Store, request: Request, files: Sequence[Path]) -> None:
+    """Ingest files that are still there, and log what was done."""
+    total = Outcome()
+    stations = _stations(store, request)
+    owners, strangers = assign([file for file in files if file.exists()], stations, request)
+    total.failed += strangers
+    for (id, stream), paths in owners.items():
+        total.add(_ingest(store, stations[id], stream, paths, request, lambda _: None))
+    log.info("%s", total.summary())
+    for what in total.failed:
+        log.warning("%s", what)
+
+
+def assign(
+    files: Iterable[Path], stations: Mapping[str, Station], request: Request
+) -> tuple[dict[Target, list[Path]], list[str]]:
+    """Say which file belongs to which station and stream, and which to none or to several."""
+    owners: dict[Target, list[Path]] = defaultdict(list)
+    strangers = []
+    for file in files:
+        owning = (station for station in stations.values() if request.station or _is_of(file, station))
+        targets = [(station.station.id, _stream(station, request)) for station in owning]
+        if len(targets) == 1:
+            owners[targets[0]].append(file)
+        else:
+            whose = "no station" if not targets else f"several stations ({', '.join(id for id, _ in targets)})"
+            strangers.append(f"{file.name}: it fits [files] pattern of {whose}: name the station with --station")
+    return dict(owners), strangers
+
+
+def is_raw(file: Path) -> bool:
+    """Whether a file is one to look at: no directory, and not hidden, as files are while they are copied."""
+    return file.is_file() and not any(part.startswith(".") for part in file.parts if part not in (".", ".."))
+
+
+def _ingest(
+    store: Store, station: Station, stream: str, paths: Sequence[Path], request: Request,
+    progress: Callable[[float], None],
+) -> Outcome:  # fmt: skip
+    return backfill(
+        store, station, stream, paths,
+        block_seconds=request.block_seconds, again=request.again, progress=progress,
+    )  # fmt: skip
+
+
+def _stations(store: Store, request: Request) -> dict[str, Station]:
+    """Return the stations that files may belong to."""
+    if request.station:
+        station = store.station(request.station).station
+        _stream(station, request)
+        return {request.station: station}
+    rows = {row.station.id: row.station for row in store.stations() if row.station.files.pattern}
+    if not rows:
+        raise ConfigError(
+            "(stations)", "files.pattern", "a registered station that says what its files are called, or --station ID",
+            "none",
+        )  # fmt: skip
+    return rows
+
+
+def _is_of(file: Path, station: Station) -> bool:
+    return fnmatch.fnmatch(file.name, station.files.pattern)
+
+
+def _stream(station: Station, request: Request) -> str:
+    stream = request.stream or (station.flux.stream if station.flux else "")
+    if stream not in station.streams:
+        got = repr(stream) if stream else "nothing"
+        raise ConfigError(station.station.id, "--stream", f"one of {', '.join(station.streams)}", got)
+    return stream
+
+
+def _insist(work: Callable[[], None], stop: threading.Event) -> None:
+    """Do work that needs the store, again and again until the store is there."""
+    while not stop.is_set():
+        try:
+            work()
+            return
+        except StoreError as error:
+            log.warning("the store does not take data, trying again in %g s: %s", RETRY_SECONDS, error)
+            stop.wait(RETRY_SECONDS)

@@ -1,0 +1,292 @@
+"""Backfill: raw files into the store, where samples are missing there; it can be broken off and begun again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.clock import NS, from_ns, to_ns
+from core.errors import PayloadError
+from core.records import FloatArray, Reading, SampleBlock, Samples
+from core.station import Station
+from core.store import FileRow, Store
+from ingest.files.gathering import gather
+from ingest.files.raw import find_span, read_records
+from ingest.files.records import Span
+from ingest.payloads.checks import EARLIEST_NS
+from ingest.placing import FUTURE_NS
+
+PIECE_MINUTES = 30
+"""What is read, compared and committed together. [min]"""
+LONGEST_HOLE = NS
+"""A block is cut where no sample came for so long; shorter holes are missing samples of it. [ns]"""
+MAX_READINGS = 5000
+"""Readings of a commit."""
+
+Progress = Callable[[float], None]
+"""Takes what part of the work is done, 0 to 1."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a backfill did.
+
+    Attributes
+    ----------
+    files, known : int
+        Files read, and files that were read wholly before and have not changed since.
+    blocks, samples, readings : int
+        Newly stored.
+    present : int
+        Samples or readings that were there already.
+    contested : int
+        Places that different records of the files claim; none of these is stored.
+    refused : int
+        Samples that could not be stored because a block with the same start is there.
+    failed : list of str
+        What is wrong with a file, in words.
+    """
+
+    files: int = 0
+    known: int = 0
+    blocks: int = 0
+    samples: int = 0
+    readings: int = 0
+    present: int = 0
+    contested: int = 0
+    refused: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, other: Outcome) -> None:
+        """Add what another one did."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.failed += other.failed
+
+    def summary(self) -> str:
+        """Say it in one line."""
+        stored = [f"{self.samples:,} samples in {self.blocks:,} blocks"] if self.samples else []
+        stored += [f"{self.readings:,} readings"] if self.readings else []
+        words = [f"{self.files} files read: {' and '.join(stored) or 'nothing new'} stored"]
+        words += [f"{self.present:,} were there already"] if self.present else []
+        words += [f"{self.known} files had been read before"] if self.known else []
+        for count, why in (
+            (self.contested, "different records claim their time"),
+            (self.refused, "a block that begins with them is there"),
+        ):
+            words += [f"{count:,} samples left out, as {why}"] if count else []
+        return "; ".join(words)
+
+
+_COUNTS = ("files", "known", "blocks", "samples", "readings", "present", "contested", "refused")
+
+
+def backfill(
+    store: Store,
+    station: Station,
+    stream: str,
+    paths: Sequence[Path],
+    *,
+    block_seconds: float = 10.0,
+    again: bool = False,
+    progress: Progress = lambda _: None,
+) -> Outcome:
+    """Store what files have and the store lacks.
+
+    Files are put together by the time of their records; a file's border means nothing. A sample is stored if the store
+    has no sample of that time with any value; so nothing is doubled, whether it came by message or out of another
+    file, and breaking off and beginning again is harmless.
+
+    Parameters
+    ----------
+    store : Store
+        Knows the station.
+    station, stream
+        What the files hold.
+    paths : sequence of Path
+        Files, in any order.
+    block_seconds : float
+        Length of a block; blocks begin at whole multiples of it since 1970 UTC, and behind holes. [s]
+    again : bool
+        Read files again that were read wholly before.
+    progress : callable
+        Told what part is done.
+
+    Raises
+    ------
+    StoreError
+        The store is away or refuses; what was stored until then stays.
+    """
+    outcome = Outcome()
+    known = set() if again else {(row.name, row.size, row.modified) for row in store.ingested_files(station.id, stream)}
+    fresh = [path for path in paths if _identity(path) not in known]
+    outcome.known = len(paths) - len(fresh)
+    spans = []
+    for path in fresh:
+        try:
+            spans.append(_believable(find_span(path, station, stream)))
+        except PayloadError as error:
+            outcome.failed.append(str(error))
+    if spans and station.streams[stream].kind == "block":
+        _fill_blocks(store, station, stream, spans, block_seconds, progress, outcome)
+    elif spans:
+        _fill_readings(store, station, stream, spans, progress, outcome)
+    return outcome
+
+
+def _believable(span: Span) -> Span:
+    """Refuse a file whose stamps are far off: one in the year 2200 would make it reach over a million half-hours."""
+    latest = time.time_ns() + FUTURE_NS
+    if span.start_ns < EARLIEST_NS or span.end_ns > latest:
+        raise PayloadError(
+            f"{span.path.name}: it reaches from {from_ns(span.start_ns):%Y-%m-%d} to {from_ns(span.end_ns):%Y-%m-%d}, "
+            f"expected 1990 to {from_ns(latest):%Y-%m-%d}: correct its stamps"
+        )
+    return span
+
+
+def _identity(path: Path) -> tuple[str, int, datetime]:
+    about = path.stat()
+    return path.name, about.st_size, datetime.fromtimestamp(about.st_mtime_ns // 1000 / 1e6, UTC)
+
+
+def _fill_blocks(
+    store: Store, station: Station, stream: str, spans: Sequence[Span], seconds: float, progress: Progress,
+    outcome: Outcome,
+) -> None:  # fmt: skip
+    """Fill sample blocks, half-hour after half-hour."""
+    starts = _touched(spans)
+    waiting = sorted(spans, key=lambda span: span.end_ns)
+    before = {span.path: _identity(span.path) for span in spans}
+    troubled: set[str] = set()
+
+    def report(what: str) -> None:
+        outcome.failed.append(what)
+        troubled.add(what.split(":", 1)[0])
+
+    for i, gathered in enumerate(gather(spans, station, stream, starts, PIECE_MINUTES, report)):
+        outcome.contested += gathered.contested
+        if gathered.samples is not None:
+            end_ns = gathered.samples.start_ns + gathered.samples.n * gathered.samples.dt_ns
+            there = store.samples(station.id, stream, gathered.start, from_ns(end_ns))
+            blocks = list(lacking(gathered.samples, there, station.id, stream, round(seconds * NS), outcome))
+            done = store.commit(blocks, [])
+            outcome.blocks += done.blocks
+            outcome.samples += done.samples
+            outcome.refused += sum(block.samples.shape[1] for block in blocks) - done.samples
+        while waiting and i + 1 < len(starts) and waiting[0].end_ns <= to_ns(starts[i + 1]):
+            _note(store, station, stream, waiting.pop(0), before, troubled, outcome)
+        progress((i + 1) / len(starts))
+    for span in waiting:
+        _note(store, station, stream, span, before, troubled, outcome)
+
+
+def lacking(
+    samples: Samples, there: Samples, station: str, stream: str, length_ns: int, outcome: Outcome
+) -> Iterator[SampleBlock]:
+    """Cut what one stretch of samples has and the other lacks into blocks.
+
+    Parameters
+    ----------
+    samples : Samples
+        Out of files, in the order of the stream's channels; NaN is missing.
+    there : Samples
+        What the store has of the same stretch.
+    station, stream : str
+        What the blocks belong to.
+    length_ns : int
+        Blocks begin at multiples of it since 1970 UTC. [ns]
+    outcome : Outcome
+        Counts what is there already.
+    """
+    has, stored = _taken(samples), _taken(there)[: samples.n]
+    outcome.present += int(np.count_nonzero(has & stored))
+    places = np.flatnonzero(has & ~stored)
+    if not len(places):
+        return
+    times = samples.start_ns + places * samples.dt_ns
+    hole = max(2, round(LONGEST_HOLE / samples.dt_ns))
+    block = times // length_ns
+    # a stored sample between two places parts them, too: no block may reach over it
+    passed = np.cumsum(stored)[places]
+    cuts = np.flatnonzero((np.diff(block) > 0) | (np.diff(places) > hole) | (np.diff(passed) > 0)) + 1
+    values: FloatArray = _matrix(samples)
+    for some in np.split(places, cuts):
+        first, last = int(some[0]), int(some[-1])
+        yield SampleBlock(
+            station,
+            stream,
+            samples.start_ns + first * samples.dt_ns,
+            samples.dt_ns,
+            tuple(samples.channels),
+            values[:, first : last + 1].astype(np.float32),
+        )
+
+
+def _taken(samples: Samples) -> NDArray[np.bool_]:
+    """Whether any channel has a value."""
+    taken: NDArray[np.bool_] = np.any(~np.isnan(_matrix(samples)), axis=0)
+    return taken
+
+
+def _matrix(samples: Samples) -> FloatArray:
+    return np.array(list(samples.channels.values()))
+
+
+def _touched(spans: Sequence[Span]) -> list[datetime]:
+    """Return the starts of the pieces that files touch: years may lie between two files."""
+    length = PIECE_MINUTES * 60 * NS
+    touched: set[int] = set()
+    for span in spans:
+        touched.update(range(span.start_ns // length, -(-span.end_ns // length)))
+    return [from_ns(number * length) for number in sorted(touched)]
+
+
+def _fill_readings(
+    store: Store, station: Station, stream: str, spans: Sequence[Span], progress: Progress, outcome: Outcome
+) -> None:
+    """Fill slow readings, file after file; what is there already stays."""
+    names = tuple(station.streams[stream].channel_index)
+    before = {span.path: _identity(span.path) for span in spans}
+    for i, span in enumerate(sorted(spans, key=lambda one: one.start_ns)):
+        troubled: set[str] = set()
+
+        def report(what: str, troubled: set[str] = troubled) -> None:
+            outcome.failed.append(what)
+            troubled.add(what.split(":", 1)[0])
+
+        try:
+            for records in read_records(span, station, stream, span.start_ns, report):
+                for first in range(0, len(records.starts), MAX_READINGS):
+                    some = slice(first, first + MAX_READINGS)
+                    readings = [
+                        Reading(station.id, stream, int(start), dict(zip(names, row, strict=True)))
+                        for start, row in zip(records.starts[some], records.values[:, some].T.tolist(), strict=True)
+                    ]
+                    done = store.commit([], readings)
+                    outcome.readings += done.readings
+                    outcome.present += done.duplicate_readings
+        except PayloadError as error:
+            report(str(error))
+        _note(store, station, stream, span, before, troubled, outcome)
+        progress((i + 1) / len(spans))
+
+
+def _note(
+    store: Store, station: Station, stream: str, span: Span, before: dict[Path, tuple[str, int, datetime]],
+    troubled: set[str], outcome: Outcome,
+) -> None:  # fmt: skip
+    """Remember a file that was read to its end: as it was before, so that one that grew meanwhile is read again."""
+    outcome.files += 1
+    if span.path.name in troubled:
+        return
+    name, size, modified = before[span.path]
+    store.put_ingested_file(
+        FileRow(station.id, stream, name, size, modified, from_ns(span.start_ns), from_ns(span.end_ns))
+    )
