@@ -102,6 +102,9 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("H2O_DENSITY", "mmol m-3", 0, 2500, "water vapour molar density", "水汽摩尔密度", M_H2O),
     Variable("CH4_DENSITY", "mmol m-3", 0, 2, "CH4 molar density", "CH4 摩尔密度", M_CH4),
     Variable("DIAG_SONIC", "1", 0, 65535, "diagnostic word of the sonic", "超声风速计诊断码"),
+    Variable(
+        "DIAG_SONIC_ADDRESS", "1", 0, 255, "what the sonic's diagnostic word is about (Gill)", "超声风速计状态地址"
+    ),
     Variable("DIAG_IRGA", "1", 0, 16777215, "diagnostic word of the gas analyser", "气体分析仪诊断码"),
     Variable("SIGNAL_IRGA", "%", 0, 110, "signal strength of the gas analyser, much is good", "气体分析仪信号强度"),
     Variable("AGC_IRGA", "%", 0, 100, "automatic gain of the gas analyser, little is good", "气体分析仪自动增益"),

@@ -1,9 +1,11 @@
 """What instruments say about themselves: samples that they call bad become missing, are counted and named.
 
 A model is known by how its name begins; words of other models are not judged. Sources: Campbell Scientific, CSAT3
-manual (table B-7), CSAT3B manual (table 8-5), IRGASON manual (tables 10-2, 10-3); Gill Instruments, WindObserver
-manual 1390-PS-0009 (section 10.5: codes; those of three axes are their sums); LI-COR, LI-7500 manual (page 3-36),
-"Interpreting diagnostic values" (LI-7200), LI-7700 manual (header of diagnostics).
+manual (table B-7), CSAT3B manual (table 8-5), IRGASON manual (tables 10-2, 10-3); Gill Instruments, HS-50 manual
+1199-PS-0032 (section 7.1.3), R3-50 manual 1210-PS-0015 (section 14.2: a status is an address and data, and address 0
+takes the place of the others while there is an error), WindObserver manual 1390-PS-0009 (section 10.5: codes 1, 2, 4,
+8, 9; the WindMaster's others as a decoder of its messages at Arcetri observatory names them); LI-COR, LI-7500 manual
+(page 3-36), "Interpreting diagnostic values" (LI-7200), LI-7700 manual (header of diagnostics).
 """
 
 from __future__ import annotations
@@ -35,11 +37,14 @@ class Word:
         Value that such a bit has while all is well, 0 or 1.
     codes : bool
         The word is a number out of a list, not bits.
+    addressed : bool
+        The word is 256 times an address, and data; only those of address 0 speak of faults.
     """
 
     faults: Mapping[int, str]
     good: int = 0
     codes: bool = False
+    addressed: bool = False
 
 
 CAMPBELL_SONIC = {
@@ -71,6 +76,9 @@ CAMPBELL_GAS = {
     19: "h2o_signal_low",
     20: "calibration_memory",
 }
+GILL_PAIR = Word(
+    {0: "transducer_pair_1", 1: "transducer_pair_2", 2: "transducer_pair_3", 4: "settings_memory"}, addressed=True
+)
 SONIC_WORDS: Mapping[str, Word] = {
     "csat3b": Word({**CAMPBELL_SONIC, 6: "trigger_error", 8: "memory_error"}),
     "csat3a": Word({**CAMPBELL_SONIC, 5: "calibration_memory"}),
@@ -80,17 +88,18 @@ SONIC_WORDS: Mapping[str, Word] = {
         {
             1: "axis_1_failed",
             2: "axis_2_failed",
-            3: "axes_1_and_2_failed",
-            4: "axis_3_failed",
+            3: "axis_3_failed",
+            4: "axes_1_and_2_failed",
             5: "axes_1_and_3_failed",
             6: "axes_2_and_3_failed",
             7: "all_axes_failed",
             8: "settings_memory",
             9: "calibration_memory",
-            10: "gain_at_maximum",
         },
         codes=True,
     ),
+    "hs": GILL_PAIR,
+    "r3": GILL_PAIR,
 }
 """Beginning of the sonic's model, in lower case -> its word; of two that fit the first holds."""
 
@@ -185,7 +194,7 @@ def read_words(values: FloatArray, word: Word) -> tuple[NDArray[np.bool_], dict[
     faults : dict
         Fault -> samples with it.
     """
-    known = (values >= 0) & (values < 2**32)
+    known = (values >= 0) & (values < (256 if word.addressed else 2**32))
     words = np.where(known, values, 0).astype(np.int64)
     if word.codes:
         wrong = np.isin(words, list(word.faults)) & known
@@ -230,6 +239,8 @@ def _reports(half: HalfHour, station: Station) -> Iterator[tuple[Device, str, Fl
         else:
             continue
         values = _values(half, channel)
+        if values is not None and kind == "DIAG_SONIC":
+            values = values + 256.0 * _addresses(half, station)
         if values is not None:
             yield device, kind, values
 
@@ -237,6 +248,15 @@ def _reports(half: HalfHour, station: Station) -> Iterator[tuple[Device, str, Fl
 def _values(half: HalfHour, channel: Channel) -> FloatArray | None:
     values = half.samples.channels.get(channel.name)
     return None if values is None else on_grid(to_si(values, channel), half.samples, half)
+
+
+def _addresses(half: HalfHour, station: Station) -> FloatArray | float:
+    """Return the addresses of the sonic's status, 0 where they are no channel of their own."""
+    channel = station.streams[flux_of(station).stream].channel_of("DIAG_SONIC_ADDRESS")
+    if channel is None:
+        return 0.0
+    values = _values(half, channel)
+    return np.nan if values is None else values
 
 
 def _sonic(station: Station) -> Device:

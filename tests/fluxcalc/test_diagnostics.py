@@ -45,6 +45,14 @@ def faults(model: str, word: float) -> list[str]:
         ("WindMaster Pro", 0, []),
         ("WindMaster Pro", 50, []),  # marginal gain: results are good
         ("WindMaster Pro", 2, ["axis_2_failed"]),
+        ("WindMaster Pro", 4, ["axes_1_and_2_failed"]),
+        ("WindMaster Pro", 10, []),  # gain at its maximum: marginal, but results are good
+        ("HS-50", 0x0001, ["transducer_pair_1"]),  # the maker's example, 00,01: axis 1
+        ("R3-50", 0x0007, ["transducer_pair_1", "transducer_pair_2", "transducer_pair_3"]),  # 00,07: all three
+        ("R3-100", 0x0010, ["settings_memory"]),
+        ("R3-50", 0x0020, []),  # the PRT is nothing of ours
+        ("R3-50", 0x0232, []),  # the maker's example, 02,32: how the output is set
+        ("HS-50", 0x0407, []),  # the history of errors
         ("LI-7500", 125, ["chopper"]),  # the manual's example: chopper not ok, AGC 81 %
         ("LI-7500A", 254, []),  # the maker's example: AGC 93 %
         ("LI-7500", 240 - 16, ["sync"]),
@@ -64,7 +72,7 @@ def test_words_of_the_manuals(model, word, expected):
 def test_a_word_that_is_not_there_accuses_nobody():
     assert faults("LI-7500", math.nan) == []
     assert faults("LI-7500", -9999.0) == []
-    assert find_word("HS-50", SONIC_WORDS) is None
+    assert find_word("USA-1", SONIC_WORDS) is None
 
 
 def with_words(extra: str = "") -> Station:
@@ -113,6 +121,28 @@ def test_good_words_change_nothing():
     assert plain.values == pytest.approx(told.values, nan_ok=True, abs=0)
     assert (told.diagnostics["bad_sonic"], told.diagnostics["bad_irga_1"]) == (0, 0)
     assert "bad_sonic" not in plain.diagnostics
+
+
+def test_a_status_in_two_fields_is_one_word():
+    """A Gill sends settings, address 1 to 6, in turn; while a transducer fails, address 0 with its bit."""
+    n = 36000
+    address = 1.0 + np.arange(n) % 6
+    data = np.full(n, 7.0)
+    address[700:760] = 0.0
+    data[700:760] = 2.0
+    address[800], data[801] = np.nan, np.nan
+    text = TEXT.replace('model = "CSAT3"', 'model = "HS-50"')
+    place = text.rindex("]\n\n[flux]")
+    channels = """    { name = "a", variable = "DIAG_SONIC_ADDRESS", unit = "1" },
+    { name = "d", variable = "DIAG_SONIC", unit = "1" },
+"""
+    both = parse_station(text[:place] + channels + text[place:], "gill.toml")
+    noted = process(samples(turbulence() | {"a": address, "d": data}), both, START).diagnostics
+    assert (noted["bad_sonic"], noted["sonic_transducer_pair_2"]) == (60, 60)
+    assert "sonic_transducer_pair_1" not in noted
+    combined = parse_station(text[:place] + channels.splitlines(keepends=True)[1] + text[place:], "gill.toml")
+    one = process(samples(turbulence() | {"d": 256 * address + data}), combined, START).diagnostics
+    assert (one["bad_sonic"], one["valid_wind"]) == (60, noted["valid_wind"])
 
 
 def test_signal_strength_is_noted_and_counts_where_the_station_says_so():
