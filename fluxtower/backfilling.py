@@ -114,8 +114,7 @@ def assign(
     owners: dict[Target, list[Path]] = defaultdict(list)
     strangers = []
     for file in files:
-        owning = (station for station in stations.values() if request.station or _is_of(file, station))
-        targets = [(station.station.id, _stream(station, request)) for station in owning]
+        targets = [(id, stream) for id, station in stations.items() for stream in _streams_of(file, station, request)]
         if len(targets) == 1:
             owners[targets[0]].append(file)
         else:
@@ -145,7 +144,7 @@ def _stations(store: Store, request: Request) -> dict[str, Station]:
         station = store.station(request.station).station
         _stream(station, request)
         return {request.station: station}
-    rows = {row.station.id: row.station for row in store.stations() if row.station.files.pattern}
+    rows = {row.station.id: row.station for row in store.stations() if _patterns(row.station)}
     if not rows:
         raise ConfigError(
             "(stations)", "files.pattern", "a registered station that says what its files are called, or --station ID",
@@ -154,8 +153,23 @@ def _stations(store: Store, request: Request) -> dict[str, Station]:
     return rows
 
 
-def _is_of(file: Path, station: Station) -> bool:
-    return fnmatch.fnmatch(file.name, station.files.pattern)
+def _streams_of(file: Path, station: Station, request: Request) -> list[str]:
+    """Return the streams of a station that a file may hold."""
+    if request.station:
+        return [_stream(station, request)]
+    patterns = _patterns(station)
+    if request.stream:
+        patterns = {stream: pattern for stream, pattern in patterns.items() if stream == request.stream}
+    return [stream for stream, pattern in patterns.items() if fnmatch.fnmatch(file.name, pattern)]
+
+
+def _patterns(station: Station) -> dict[str, str]:
+    """Return what the files of the streams of ``[flux]`` are called, where the station file says it."""
+    flux = station.flux
+    if flux is None:
+        return {}
+    patterns = {flux.stream: station.files.pattern, flux.meteorology: station.files.meteorology.pattern}
+    return {stream: pattern for stream, pattern in patterns.items() if stream and pattern}
 
 
 def _stream(station: Station, request: Request) -> str:

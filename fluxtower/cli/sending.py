@@ -31,7 +31,7 @@ def replay(
 def ingest(
     places: Annotated[list[Path], typer.Argument(help="Raw files, or directories of them.")],
     station: Annotated[
-        str, typer.Option(help="Whose files these are; default: the one whose [files] pattern fits.")
+        str, typer.Option(help="Whose files these are; default: the one whose `pattern` under [files] fits.")
     ] = "",
     stream: Annotated[str, typer.Option(help="Stream that the files hold; default: the one of the fluxes.")] = "",
     pattern: Annotated[str, typer.Option(help="Names of raw files in directories.")] = "*",

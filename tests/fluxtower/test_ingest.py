@@ -25,7 +25,15 @@ from tests.ingest.test_binary_files import FIRST, NAMES, UNITS
 pytestmark = pytest.mark.integration
 
 TEXT = (STATIONS / "synthetic.toml").read_text()
-FILES = '\n[files]\npattern = "syn_*.dat*"\nutc_offset = 0.0\n'
+FILES = """
+[files]
+pattern = "syn_*.dat*"
+utc_offset = 0.0
+[files.meteorology]
+pattern = "met*.dat"
+utc_offset = 0.0
+"""
+
 DT = timedelta(milliseconds=50)
 N = 3000
 """Samples of all files: two and a half minutes, over a border of half-hours."""
@@ -226,13 +234,14 @@ def _wait_for(store: Store, station: Station, condition) -> None:
 
 
 def test_whose_file_it_is(store, station):
-    other = TEXT.replace('id = "', 'id = "other-', 1) + FILES.replace("syn_", "*_")
+    other = TEXT.replace('id = "', 'id = "other-', 1).replace("[flux]\n", MET + '[flux]\nmeteorology = "met"\n')
+    other += FILES.replace("syn_", "*_")
     store.put_station(other, "other.toml")
     stations = {row.station.id: row.station for row in store.stations()}
-    owners, strangers = assign([Path("syn_1.dat"), Path("x_1.dat"), Path("x.txt")], stations, Request())
-    assert [(id, [path.name for path in paths]) for (id, _), paths in owners.items()] == [
-        (next(id for id in stations if id.startswith("other-")), ["x_1.dat"])
-    ]
+    names = ("syn_1.dat", "x_1.dat", "x.txt", "met2.dat")
+    owners, strangers = assign([Path(name) for name in names], stations, Request())
+    (second,) = (id for id in stations if id.startswith("other-"))
+    assert owners == {(second, "ec"): [Path("x_1.dat")], (second, "met"): [Path("met2.dat")]}
     assert "several stations" in strangers[0]
     assert "no station" in strangers[1]
     with pytest.raises(ConfigError, match="--stream"):
