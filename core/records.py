@@ -61,6 +61,19 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggerState:
+    """Whether a logger is connected to the broker, by its own word or its last will.
+
+    ``logger`` is what it calls itself; one that does not say is nameless.
+    """
+
+    station: str
+    logger: str
+    online: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     """A message that could not be decoded or placed, with the reason and its bytes."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,15 @@ MAX_PACKET = 8 << 20
 MAX_INBOX_BYTES = 256 << 20
 """Payload bytes that wait at most; beyond it the network thread stops reading. [bytes]"""
 SESSION_TAKEN_OVER = 142
+SUBSCRIBE_AT_ONCE = 500
+"""Topics in one request, so that it stays far below any limit of a broker."""
 
 log = logging.getLogger(__name__)
+
+
+def _batched(items: Sequence[str], most: int) -> list[list[str]]:
+    """Return the items in lists of at most so many."""
+    return [list(items[i : i + most]) for i in range(0, len(items), most)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class Subscriber:
     def __init__(self, url: str, client_id: str, topic_filter: str, in_flight: int) -> None:
         self._address = parse_address(url)
         self._filter = topic_filter
+        self._foreign: set[str] = set()
+        self._asked: dict[int | None, list[str]] = {}
         self._in_flight = in_flight
         self._inbox: deque[Message] = deque()
         self._inbox_bytes = 0
@@ -98,6 +107,17 @@ class Subscriber:
             ),
         )
         self._client.loop_start()
+
+    def follow(self, filters: Collection[str]) -> None:
+        """Subscribe to these topics of other makers' messages, too, and leave those that are no longer among them."""
+        with self._changed:
+            new, gone = set(filters) - self._foreign, self._foreign - set(filters)
+            self._foreign = set(filters)
+            if not self._subscribed:
+                return  # the connection that is being made subscribes to all
+            self._subscribe(sorted(new))
+            for part in _batched(sorted(gone), SUBSCRIBE_AT_ONCE):
+                self._client.unsubscribe(part)
 
     def stop(self) -> None:
         """Send what is acknowledged, disconnect and keep the session at the broker."""
@@ -160,8 +180,14 @@ class Subscriber:
         self._renew()
         resumed = "resumed" if flags.session_present else "new"
         log.info("connected to the broker at %s, %s session", self._where, resumed)
+        with self._changed:
+            self._subscribe([self._filter, *sorted(self._foreign)])
+
+    def _subscribe(self, filters: list[str]) -> None:
         options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
-        client.subscribe(self._filter, options=options)
+        for part in _batched(filters, SUBSCRIBE_AT_ONCE):
+            _, mid = self._client.subscribe([(one, options) for one in part])
+            self._asked[mid] = part
 
     def _on_connect_fail(self, client: Client, _: Any) -> None:
         log.warning("no broker at %s: trying again (is it running? `fluxtower status`)", self._where)
@@ -178,12 +204,13 @@ class Subscriber:
     def _on_subscribe(
         self, client: Client, _: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
     ) -> None:
-        for reason in reasons:
+        with self._changed:
+            asked = self._asked.pop(mid, [self._filter])
+        for topic, reason in zip(asked, reasons, strict=False):
             if reason.is_failure:
-                log.error(
-                    "%s does not send %s: %s (check the broker's access rules)", self._where, self._filter, reason
-                )
-                return
+                log.error("%s does not send %s: %s (check the broker's access rules)", self._where, topic, reason)
+                if topic == self._filter:
+                    return
         with self._changed:
             self._subscribed = True
             self._changed.notify_all()

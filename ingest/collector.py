@@ -14,6 +14,8 @@ from ingest.writer import Counts, Stopped, Writer
 
 REPORT_SECONDS = 10.0
 """How often a line about the load is logged. [s]"""
+FOLLOW_SECONDS = 5.0
+"""How often the loop looks whether stations use other topics. [s]"""
 IDLE_SECONDS = 0.5
 """Longest wait for a message before the loop looks whether it must stop. [s]"""
 
@@ -32,9 +34,13 @@ def run(settings: Settings, stop: threading.Event) -> None:
     with Store(settings.store_dsn) as store:
         writer = Writer(store, settings.topic_root, stop)
         report = Report(writer.counts)
+        follow_at = time.monotonic()
         subscriber.start()
         try:
             while not stop.is_set():
+                if time.monotonic() >= follow_at:
+                    subscriber.follow(writer.topics())
+                    follow_at = time.monotonic() + FOLLOW_SECONDS
                 messages = subscriber.take(settings.batch_messages, IDLE_SECONDS, settings.batch_seconds)
                 if messages:
                     writer.write(messages)

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 
 import cbor2
+import numpy as np
 import orjson
 import zstandard
 
 from core.clock import from_ns
-from core.records import Reading, SampleBlock
+from core.records import Float32Array, Reading, SampleBlock
 
 FLOAT32_LE = 85
 """RFC 8746 tag of an array of little-endian IEEE 754 binary32."""
+INT16_LE = 77
+"""RFC 8746 tag of an array of little-endian signed 16-bit integers."""
+INT16_MISSING = -32_768
+"""The step that says: missing."""
+Steps = Mapping[str, tuple[float, float]]
+"""Channel -> its resolution and offset, as the station file declares them."""
 
 
-def encode_block(block: SampleBlock, *, compress: bool = False) -> bytes:
+def encode_block(block: SampleBlock, *, compress: bool = False, steps: Steps | None = None) -> bytes:
     """Encode a block as it is published.
+
+    The samples stay what they are, bit for bit: a channel goes as int16 only where all its samples are whole steps.
 
     Parameters
     ----------
@@ -26,6 +35,8 @@ def encode_block(block: SampleBlock, *, compress: bool = False) -> bytes:
         Samples of shape (channels, n).
     compress : bool
         Put a zstd frame around it.
+    steps : mapping of str to (float, float), optional
+        Channels that may go as int16: resolution and offset.
     """
     fields: dict[str, object] = {"v": 1, "t": block.start_ns, "dt": block.dt_ns, "n": block.samples.shape[1]}
     if block.run:
@@ -33,11 +44,25 @@ def encode_block(block: SampleBlock, *, compress: bool = False) -> bytes:
     if block.seq is not None:
         fields["seq"] = block.seq
     fields["c"] = {
-        name: cbor2.CBORTag(FLOAT32_LE, row.astype("<f4").tobytes())
+        name: _typed_array(row, (steps or {}).get(name))
         for name, row in zip(block.channels, block.samples, strict=True)
     }
     content = cbor2.dumps(fields)
     return zstandard.ZstdCompressor().compress(content) if compress else content
+
+
+def _typed_array(samples: Float32Array, step: tuple[float, float] | None) -> cbor2.CBORTag:
+    if step is not None:
+        resolution, offset = step
+        missing = np.isnan(samples)
+        with np.errstate(over="ignore", invalid="ignore"):
+            counts = np.rint((samples.astype(np.float64) - offset) / resolution)
+            values = (offset + counts * resolution).astype(np.float32)
+        same = values.view(np.int32) == samples.view(np.int32)  # as bits: -0.0 is no step
+        if np.all((np.abs(counts) < -INT16_MISSING) & same | missing):
+            counts[missing] = INT16_MISSING
+            return cbor2.CBORTag(INT16_LE, counts.astype("<i2").tobytes())
+    return cbor2.CBORTag(FLOAT32_LE, samples.astype("<f4").tobytes())
 
 
 def encode_reading(readings: Reading | Sequence[Reading]) -> bytes:

@@ -6,22 +6,25 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from core.errors import PayloadError, StoreError, StoreUnavailable, UnknownStation
-from core.records import Reading, Reject, SampleBlock
+from core.records import LoggerState, Reading, Reject, SampleBlock
 from core.station import Station
 from core.store import Committed, Store
-from ingest import topics
 from ingest.client import Message
 from ingest.payloads import decode
 from ingest.payloads.checks import MAX_PAYLOAD
 from ingest.placing import conform
+from ingest.sources import Sources
 
 REFRESH_SECONDS = 2.0
 """Shortest time between two looks at the stations. [s]"""
+REFRESH_COST = 20.0
+"""So many times as long as the last look took must pass before the next one: thousands of stations take seconds."""
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 """Waits before the store is tried again. [s]"""
 
@@ -61,16 +64,28 @@ class Prepared:
 
     message: Message
     records: list[SampleBlock | Reading] = field(default_factory=list)
+    states: list[LoggerState] = field(default_factory=list)
     reject: Reject | None = None
 
 
 class Directory:
-    """The registered stations, looked up again when a message does not fit, but not more often than every 2 s."""
+    """The registered stations, looked up again when a message does not fit, but not more often than every 2 s.
 
-    def __init__(self, store: Store) -> None:
+    Parameters
+    ----------
+    store : Store
+        Where stations are registered.
+    root : str
+        First levels of our own topics.
+    """
+
+    def __init__(self, store: Store, root: str) -> None:
         self._store = store
+        self._root = root
         self._stations: dict[str, Station] = {}
-        self._read_at = float("-inf")
+        self._newest: datetime | None = None
+        self._next_read = float("-inf")
+        self.sources = Sources({}, root)
 
     def station(self, id: str) -> Station:
         """Return a station.
@@ -78,12 +93,8 @@ class Directory:
         Raises
         ------
         UnknownStation
-            It is not registered.
-        StoreError
-            The stations cannot be read.
+            It was not registered at the last look.
         """
-        if id not in self._stations:
-            self.refresh()
         try:
             return self._stations[id]
         except KeyError:
@@ -91,15 +102,24 @@ class Directory:
 
     def refresh(self) -> bool:
         """Read the stations again unless that was done just now; say whether it was done."""
-        if time.monotonic() - self._read_at < REFRESH_SECONDS:
+        if time.monotonic() < self._next_read:
             return False
         self.read()
         return True
 
+    def follow(self) -> None:
+        """Read the stations again if one got another file since they were read, but not too often."""
+        if self._store.newest_config() != self._newest:
+            self.refresh()
+
     def read(self) -> None:
         """Read the stations again."""
+        began = time.monotonic()
+        self._newest = self._store.newest_config()
         self._stations = {row.station.id: row.station for row in self._store.stations()}
-        self._read_at = time.monotonic()
+        self.sources = Sources(self._stations, self._root)
+        done = time.monotonic()
+        self._next_read = done + max(REFRESH_SECONDS, REFRESH_COST * (done - began))
 
 
 class Writer:
@@ -117,9 +137,8 @@ class Writer:
 
     def __init__(self, store: Store, topic_root: str, stop: threading.Event) -> None:
         self._store = store
-        self._root = topic_root
         self._stop = stop
-        self._directory = Directory(store)
+        self._directory = Directory(store, topic_root)
         self.counts = Counts()
 
     def write(self, messages: Sequence[Message]) -> None:
@@ -141,6 +160,14 @@ class Writer:
             self._insist(self._directory.read)
             self._bisect(self._insist(lambda: [self._prepare(message) for message in messages]))
         self.counts.messages += len(messages)
+
+    def topics(self) -> Collection[str]:
+        """Return the foreign topics of the registered stations, as the store has them now if it answers."""
+        try:
+            self._directory.follow()
+        except StoreError as error:
+            log.debug("the stations cannot be read now: %s", error)
+        return self._directory.sources.filters
 
     def _bisect(self, batch: Sequence[Prepared]) -> None:
         """Commit a refused batch by halves until what the store refuses stands alone; that goes to ``reject``."""
@@ -168,26 +195,30 @@ class Writer:
     def _prepare(self, message: Message) -> Prepared:
         if not message.payload:  # how MQTT clears a retained message
             return Prepared(message)
-        station = ""
         try:
-            topic = topics.parse(message.topic, self._root)
-            station = topic.station
-            records = decode(topic, message.payload)
-            return Prepared(message, records=self._place(records, topic.station))
+            return self._read(message)
         except (PayloadError, UnknownStation) as error:
-            reason = error.reason if isinstance(error, PayloadError) else str(error)
-            return Prepared(message, reject=_reject(message, reason, station))
+            refusal = error
+        # a station may have been registered, or got another file, since the last look
+        if self._directory.refresh():
+            try:
+                return self._read(message)
+            except (PayloadError, UnknownStation) as error:
+                refusal = error
+        reason = refusal.reason if isinstance(refusal, PayloadError) else str(refusal)
+        return Prepared(message, reject=_reject(message, reason, refusal.station))
 
-    def _place(self, records: list[SampleBlock | Reading], station: str) -> list[SampleBlock | Reading]:
+    def _read(self, message: Message) -> Prepared:
         now_ns = time.time_ns()
-        try:
-            declared = self._directory.station(station)
-            return [conform(record, declared, now_ns) for record in records]
-        except PayloadError:
-            if not self._directory.refresh():
-                raise
-        declared = self._directory.station(station)
-        return [conform(record, declared, now_ns) for record in records]
+        source = self._directory.sources.resolve(message.topic)
+        station = self._directory.station(source.station)
+        prepared = Prepared(message)
+        for record in decode(source, message.payload, now_ns):
+            if isinstance(record, LoggerState):
+                prepared.states.append(record)
+            else:
+                prepared.records.append(conform(record, station, now_ns))
+        return prepared
 
     def _commit(self, batch: Sequence[Prepared]) -> None:
         began = time.monotonic()
@@ -197,6 +228,7 @@ class Writer:
             [record for record in records if isinstance(record, Reading)],
             [prepared.reject for prepared in batch if prepared.reject is not None],
         )
+        self._store.put_states([state for prepared in batch for state in prepared.states])
         self.counts.add(done, time.monotonic() - began)
 
     def _insist(self, work: Callable[[], T], *, only_unavailable: bool = False) -> T:

@@ -1,9 +1,10 @@
 """The station file (TOML): who the station is, what stands where, which channel is what, which methods are used."""
 
 from core.station.files import FileLayout, Files
+from core.station.filters import overlap
 from core.station.flux import Flux, LagLimits, Methods, Options, Screening
 from core.station.reading import config_sha256, parse_station, read_station, read_station_text
-from core.station.site import MAX_CHANNELS, Analyzer, Channel, Identity, Site, Sonic, Stream
+from core.station.site import MAX_CHANNELS, Analyzer, Channel, Format, Identity, Site, Sonic, Stream
 from core.station.whole import Station
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "FileLayout",
     "Files",
     "Flux",
+    "Format",
     "Identity",
     "LagLimits",
     "Methods",
@@ -23,6 +25,7 @@ __all__ = [
     "Station",
     "Stream",
     "config_sha256",
+    "overlap",
     "parse_station",
     "read_station",
     "read_station_text",

@@ -8,10 +8,20 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from core.errors import UnknownVariable
+from core.station.filters import fault
 from core.station.part import Name, Part, mistake, require_different
 from core.variables import units_for
 
 MAX_CHANNELS = 32
+
+Format = Literal[
+    "block", "reading", "senml-json", "senml-cbor", "campbell-geojson", "campbell-csijson", "toa5-line"
+]  # fmt: skip
+"""Formats of messages; the first two are ours."""
+TABLE_FORMATS = ("campbell-geojson", "campbell-csijson", "toa5-line")
+"""Rows of a logger's table, stamped at the interval's END unless the station file says otherwise."""
+LOCAL_FORMATS = ("campbell-csijson", "toa5-line")
+"""Formats whose stamps have no zone."""
 
 
 class Identity(Part):
@@ -26,6 +36,14 @@ class Identity(Part):
     utc_offset: float = Field(ge=-12, le=14, description="local STANDARD time minus UTC, hours")
     description: str = ""
     source: str = Field("", description="where the data come from; a simulated station says so here")
+    state_topics: tuple[str, ...] = Field((), description="MQTT topics that say whether a logger is online")
+
+    @model_validator(mode="after")
+    def _state_topics_are_filters(self) -> Identity:
+        for topic in self.state_topics:
+            if fault(topic):
+                raise mistake("state_topics", f"MQTT topics: {fault(topic)}", repr(topic))
+        return self
 
 
 class Site(Part):
@@ -83,6 +101,11 @@ class Channel(Part):
     name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     variable: str
     unit: str
+    field: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
+        None, description="what a message of another maker's format calls it; default: its name"
+    )
+    resolution: float | None = Field(None, gt=0, description="smallest step of its values, in its unit")
+    offset: float = Field(0.0, description="the value from which steps are counted, in its unit")
 
     @model_validator(mode="after")
     def _unit_measures_variable(self) -> Channel:
@@ -94,7 +117,14 @@ class Channel(Part):
             ) from None
         if self.unit not in units:
             raise mistake("unit", f"one of {', '.join(units)}", repr(self.unit))
+        if "offset" in self.model_fields_set and self.resolution is None:
+            raise mistake("resolution", "a step beside `offset`")
         return self
+
+    @property
+    def sent_as(self) -> str:
+        """What a message calls it."""
+        return self.field or self.name
 
 
 class Stream(Part):
@@ -105,6 +135,11 @@ class Stream(Part):
     rate: float | None = Field(None, gt=0, le=1000, description="samples a second, for blocks")
     interval: float | None = Field(None, gt=0, le=86400, description="seconds between readings")
     channels: tuple[Channel, ...] = Field(min_length=1, max_length=MAX_CHANNELS)
+    topic: str | None = Field(None, description="MQTT topic of another maker's messages, + and # allowed")
+    format: Format | None = Field(None, description="what those messages are")
+    stamps: Literal["start", "end"] | None = Field(None, description="which end of its interval a record's stamp is")
+    logger_utc_offset: float | None = Field(None, ge=-12, le=14, description="stamps minus UTC, hours")
+    columns: tuple[str, ...] = Field((), description="the fields of a line without a header")
 
     @model_validator(mode="after")
     def _step_is_given(self) -> Stream:
@@ -114,6 +149,41 @@ class Stream(Part):
             raise mistake("interval", "seconds between readings")
         require_different("channels", [channel.name for channel in self.channels])
         return self
+
+    @model_validator(mode="after")
+    def _mapping_is_whole(self) -> Stream:
+        if (self.topic is None) != (self.format is None):
+            missing = "topic" if self.topic is None else "format"
+            raise mistake(missing, "a value: topic and format come together")
+        if self.topic is not None and fault(self.topic):
+            raise mistake("topic", f"an MQTT topic: {fault(self.topic)}", repr(self.topic))
+        if self.format in ("block", "reading") and self.format != self.kind:
+            raise mistake("format", f"a format of a stream of kind {self.kind}", repr(self.format))
+        if self.format in ("senml-json", "senml-cbor") and self.kind == "block":
+            raise mistake("kind", "'reading', for SenML has no blocks", repr(self.kind))
+        foreign = self.format not in (None, "block", "reading")
+        self._allow("stamps", foreign, "nothing: our own formats stamp the START")
+        self._allow("logger_utc_offset", self.format in LOCAL_FORMATS, "nothing: the stamps have a zone")
+        self._allow("columns", self.format == "toa5-line", "nothing: the messages name their fields")
+        fields = [channel.sent_as for channel in self.channels]
+        if not foreign and fields != [channel.name for channel in self.channels]:
+            raise mistake("channels", "no `field`: our own formats use the channel's name", "a `field`")
+        require_different("channels", fields)
+        if self.columns:
+            require_different("columns", list(self.columns))
+            for name in ("TIMESTAMP", *fields):
+                if name not in self.columns:
+                    raise mistake("columns", f"a column {name!r}", ", ".join(self.columns))
+        return self
+
+    def _allow(self, key: str, allowed: bool, expected: str) -> None:
+        if key in self.model_fields_set and not allowed:
+            raise mistake(key, expected, repr(getattr(self, key)))
+
+    @property
+    def stamps_end(self) -> bool:
+        """Whether stamps are interval ENDs: a logger table's are, unless the station file says otherwise."""
+        return (self.stamps or ("end" if self.format in TABLE_FORMATS else "start")) == "end"
 
     @property
     def dt_ns(self) -> int:
@@ -125,6 +195,16 @@ class Stream(Part):
         """Channel name -> its place in the stream's vectors."""
         return {channel.name: i for i, channel in enumerate(self.channels)}
 
+    def channel_called(self, name: str) -> Channel | None:
+        """Return the channel of that name."""
+        index = self.channel_index.get(name)
+        return None if index is None else self.channels[index]
+
     def channel_of(self, variable: str) -> Channel | None:
         """Return the first channel that measures a variable."""
         return next((channel for channel in self.channels if channel.variable == variable), None)
+
+    @cached_property
+    def channel_fields(self) -> dict[str, Channel]:
+        """What messages call a channel -> the channel."""
+        return {channel.sent_as: channel for channel in self.channels}

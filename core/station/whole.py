@@ -7,6 +7,7 @@ from functools import cached_property
 from pydantic import Field, model_validator
 
 from core.station.files import FileLayout, Files
+from core.station.filters import overlap
 from core.station.flux import Flux
 from core.station.part import Part, mistake, require_different
 from core.station.site import Analyzer, Identity, Site, Sonic, Stream
@@ -51,6 +52,7 @@ class Station(Part):
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Station:
         require_different("stream", [stream.name for stream in self.stream])
+        self._require_one_meaning()
         if self.flux is None:
             return self
         for key in ("sonic", "site"):
@@ -66,6 +68,19 @@ class Station(Part):
             expected = f"more than the displacement height {self.site.displacement:g} m"
             raise mistake("sonic.height", expected, f"{self.sonic.height:g}")
         return self
+
+    @property
+    def topic_filters(self) -> list[tuple[str, str]]:
+        """Foreign topics that this station uses: (the key that says so, MQTT topic filter)."""
+        streams = [(f"stream[{i}].topic", one.topic) for i, one in enumerate(self.stream) if one.topic is not None]
+        return [*streams, *(("station.state_topics", topic) for topic in self.station.state_topics)]
+
+    def _require_one_meaning(self) -> None:
+        filters = self.topic_filters
+        for i, (key, topic) in enumerate(filters):
+            for _, earlier in filters[:i]:
+                if overlap(topic, earlier):
+                    raise mistake(key, f"topics that {earlier!r} has not", repr(topic))
 
     def _require_stream(self, key: str, name: str, kind: str) -> Stream:
         stream = self.streams.get(name)

@@ -12,8 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.errors import StoreError, UnknownStation
-from core.records import FluxRecord, Reading, Reject, SampleBlock, Samples
-from core.store import files, flags, fluxes, ingest, readback, runs, stations
+from core.records import FluxRecord, LoggerState, Reading, Reject, SampleBlock, Samples
+from core.store import files, flags, fluxes, ingest, loggers, readback, runs, stations
 from core.store.database import Database, Health
 from core.store.fits import FitRow, newest_fits, put_fit
 from core.store.stations import StationRow
@@ -72,6 +72,10 @@ class Store:
         """Return all stations by id."""
         return stations.get_stations(self._database)
 
+    def newest_config(self) -> datetime | None:
+        """Return when a station file was registered last, None if never."""
+        return stations.newest_config(self._database)
+
     def station(self, id: str) -> StationRow:
         """Return a station."""
         return stations.get_station(self._database, id)
@@ -94,6 +98,15 @@ class Store:
             if fresh or error.__cause__ is not None:
                 raise
         return self.commit(blocks, readings, rejects)
+
+    def put_states(self, states: Sequence[LoggerState]) -> None:
+        """Store whether loggers are online; a change becomes an event, the same again changes nothing."""
+        if states:
+            loggers.put_states(self._database, states)
+
+    def logger_states(self) -> list[loggers.LoggerRow]:
+        """Return whether loggers are online, by station."""
+        return loggers.get_states(self._database)
 
     def samples(self, station: str, stream: str, start: datetime, end: datetime) -> Samples:
         """Read samples of [start, end) on a regular grid: sender's channels and units, NaN where nothing came."""

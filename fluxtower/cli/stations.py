@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.settings import read_settings
 from fluxtower.cli.common import open_store, print_table
+
+if TYPE_CHECKING:
+    from core.station import Station
 
 app = typer.Typer()
 station_app = typer.Typer(no_args_is_help=True, help="Register, check and list stations.")
@@ -36,8 +39,9 @@ def variables() -> None:
 @station_app.command()
 def check(files: StationFiles) -> None:
     """Check station files without registering them."""
+    checked: list[Station] = []
     for file in files:
-        _checked_text(file)
+        _checked_text(file, checked)
         typer.echo(f"{file}: valid")
 
 
@@ -45,8 +49,9 @@ def check(files: StationFiles) -> None:
 def add(files: StationFiles) -> None:
     """Register station files, or append them as new configurations of their stations."""
     with open_store(read_settings()) as store:
+        registered = [row.station for row in store.stations()]
         for file in files:
-            row = store.put_station(_checked_text(file), str(file))
+            row = store.put_station(_checked_text(file, registered), str(file))
             typer.echo(
                 f"{row.station.id}: configuration {row.config_sha256[:12]} since {row.valid_from:%Y-%m-%d %H:%M}Z"
             )
@@ -57,14 +62,26 @@ def list_stations() -> None:
     """List the registered stations."""
     from rich.table import Table
 
-    table = Table("id", "name", "latitude", "longitude", "streams", "configuration", "since (UTC)")
+    table = Table("id", "name", "latitude", "longitude", "streams", "configuration", "since (UTC)", "loggers (UTC)")
     with open_store(read_settings()) as store:
+        loggers: dict[str, list[str]] = {}
+        for one in store.logger_states():
+            word = "online" if one.state.online else "offline"
+            said = f"{one.state.logger} {word} since {one.since:%Y-%m-%d %H:%M}".strip()
+            loggers.setdefault(one.state.station, []).append(said)
         for row in store.stations():
             who = row.station.station
             streams = ", ".join(row.station.streams)
             since = f"{row.valid_from:%Y-%m-%d %H:%M}"
             table.add_row(
-                who.id, who.name, f"{who.latitude:g}", f"{who.longitude:g}", streams, row.config_sha256[:12], since
+                who.id,
+                who.name,
+                f"{who.latitude:g}",
+                f"{who.longitude:g}",
+                streams,
+                row.config_sha256[:12],
+                since,
+                "\n".join(loggers.get(who.id, [])),
             )
     print_table(table)
 
@@ -81,10 +98,15 @@ def list_rejects(limit: Annotated[int, typer.Option(help="How many of the newest
     print_table(table)
 
 
-def _checked_text(file: Path) -> str:
+def _checked_text(file: Path, others: list[Station]) -> str:
+    """Return the text of a valid station file whose topics none of the others uses, and add the station to them."""
     from core.station import parse_station, read_station_text
     from fluxcalc.halfhour import check_methods
+    from ingest.sources import check_topics
 
     text = read_station_text(file)
-    check_methods(parse_station(text, str(file)), str(file))
+    station = parse_station(text, str(file))
+    check_methods(station, str(file))
+    check_topics(station, str(file), others, read_settings().topic_root)
+    others.append(station)
     return text

@@ -28,6 +28,7 @@ LOGGER_UNITS = {
     "degc": "deg C",
     "deg_c": "deg C",
     "celsius": "deg C",
+    "deg c": "deg C",
     "kelvin": "K",
     "mb": "hPa",
     "mbar": "hPa",

@@ -3,67 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from core.errors import PayloadError
-from core.records import Reading, SampleBlock
+from core.records import LoggerState, Reading, SampleBlock
 from ingest.encoding import encode_block, encode_reading
-from ingest.payloads import block_cbor, block_json, reading_json
-from ingest.topics import Kind, Topic
+from ingest.payloads import (
+    block_cbor,
+    block_json,
+    campbell_csijson,
+    campbell_geojson,
+    reading_json,
+    senml,
+    state,
+    toa5_line,
+)
+from ingest.sources import STATE, Source
 
-__all__ = ["FORMATS", "Format", "decode", "encode_block", "encode_reading"]
+__all__ = ["FORMATS", "Record", "decode", "encode_block", "encode_reading"]
 
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One payload format: how to tell it, how to decode it."""
-
-    name: str
-    matches: Callable[[bytes], bool]
-    decode: Callable[[Topic, bytes], Sequence[SampleBlock | Reading]]
-
-
-def _is_json_object(payload: bytes) -> bool:
-    return payload[:64].lstrip()[:1] == b"{"
-
-
-def _is_anything(_: bytes) -> bool:
-    return True
+Record = SampleBlock | Reading | LoggerState
+Decoder = Callable[[Source, bytes, int], Sequence[Record]]
 
 
-FORMATS: dict[Kind, tuple[Format, ...]] = {
-    "block": (
-        Format("block-json", _is_json_object, block_json.decode),
-        Format("block-cbor", _is_anything, block_cbor.decode),
-    ),
-    "reading": (Format("reading-json", _is_anything, reading_json.decode),),
+def _block(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock]:
+    if payload[:64].lstrip()[:1] == b"{":
+        return block_json.decode(source, payload, now_ns)
+    return block_cbor.decode(source, payload, now_ns)
+
+
+FORMATS: dict[str, Decoder] = {
+    "block": _block,
+    "reading": reading_json.decode,
+    "senml-json": senml.decode_json,
+    "senml-cbor": senml.decode_cbor,
+    "campbell-geojson": campbell_geojson.decode,
+    "campbell-csijson": campbell_csijson.decode,
+    "toa5-line": toa5_line.decode,
+    STATE: state.decode,
 }
-"""Formats by kind of topic; the first that matches decodes."""
+"""Decoders by the format of a source."""
 
 
-def decode(topic: Topic, payload: bytes) -> list[SampleBlock | Reading]:
+def decode(source: Source, payload: bytes, now_ns: int) -> Sequence[Record]:
     """Turn a message into records.
 
     Parameters
     ----------
-    topic : Topic
-        Where the bytes came from; says which station, stream and kind the records get.
+    source : Source
+        What the message's topic means: the format, and which station and stream the records get.
     payload : bytes
         Whatever the sender published.
+    now_ns : int
+        When it came; some formats give times relative to it. [ns since 1970 UTC]
 
     Returns
     -------
-    list of SampleBlock or Reading
+    sequence of SampleBlock, Reading or LoggerState
         At least one record, in the order sent.
 
     Raises
     ------
     PayloadError
-        The bytes are no such record; names topic and station. No other error leaves this function.
+        The bytes are no such record; names source and station. No other error leaves this function.
     """
-    wanted = next(format for format in FORMATS[topic.kind] if format.matches(payload))
     try:
-        return list(wanted.decode(topic, payload))
+        return FORMATS[source.format](source, payload, now_ns)
     except PayloadError as error:
-        where = f"{topic.station}/{topic.stream}/{topic.kind}"
-        raise PayloadError(error.reason, topic=where, station=topic.station, offset=error.offset) from None
+        raise PayloadError(error.reason, topic=str(source), station=source.station, offset=error.offset) from None

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import cbor2
 import numpy as np
 import zstandard
+from numpy.typing import NDArray
 
 from core.errors import PayloadError
 from core.records import Float32Array, SampleBlock
-from ingest.encoding import FLOAT32_LE
-from ingest.payloads.checks import MAX_DECOMPRESSED, block, check_size, shown
-from ingest.topics import Topic
+from core.station import Stream
+from ingest.encoding import FLOAT32_LE, INT16_LE, INT16_MISSING
+from ingest.payloads.checks import MAX_DECOMPRESSED, block, cbor_value, check_count, check_size, shown
+from ingest.sources import Source
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_TYPES: dict[int, np.dtype[np.float32] | np.dtype[np.int16]] = {FLOAT32_LE: np.dtype("<f4"), INT16_LE: np.dtype("<i2")}
 
 
-def _refuse_tag(*_: object) -> object:
-    raise ValueError("a tag that a block has no use for")
-
-
-# cbor2 turns these tags into regular expressions, big numbers, cyclic references...: a sender has no business with them
-_REFUSED_TAGS = dict.fromkeys(
-    (*range(6), 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799), _refuse_tag
-)
-
-
-def decode(topic: Topic, payload: bytes) -> list[SampleBlock]:
+def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock]:
     """Decode one block.
 
     Parameters
     ----------
-    topic : Topic
-        Where the bytes came from.
+    source : Source
+        Where the bytes came from; declares the steps that int16 samples count.
     payload : bytes
         CBOR, or a zstd frame of it.
 
@@ -47,26 +43,48 @@ def decode(topic: Topic, payload: bytes) -> list[SampleBlock]:
     """
     check_size(payload)
     content = _decompress(payload) if payload.startswith(ZSTD_MAGIC) else payload
-    try:
-        fields = cbor2.loads(
-            content,
-            semantic_decoders=_REFUSED_TAGS,
-            max_depth=8,
-            allow_indefinite=False,
-            allow_duplicate_keys=False,
-            strict_hashable_types=True,
+    fields = cbor_value(content, text_keys=True)
+    return [block(source, fields, lambda channels, n: _matrix(channels, n, source.declared))]
+
+
+def _matrix(channels: Mapping[str, object], n: int, declared: Stream | None) -> Float32Array:
+    parts = []
+    for value in channels.values():
+        content = value.value if type(value) is cbor2.CBORTag and value.tag == FLOAT32_LE else None
+        if type(content) is not bytes or len(content) != 4 * n:
+            return _mixed(channels, n, declared)
+        parts.append(content)
+    return np.frombuffer(b"".join(parts), "<f4").reshape(len(parts), n)
+
+
+def _mixed(channels: Mapping[str, object], n: int, declared: Stream | None) -> Float32Array:
+    """Read channels that are not all float32: some are int16, or not what they should be."""
+    samples = np.empty((len(channels), n), np.float32)
+    for row, (name, value) in zip(samples, channels.items(), strict=True):
+        if not isinstance(value, cbor2.CBORTag) or value.tag not in _TYPES or not isinstance(value.value, bytes):
+            raise PayloadError(
+                f"c.{name!a}: expected a typed array (tag {FLOAT32_LE} or {INT16_LE} on bytes), got {shown(value)}"
+            )
+        kind = _TYPES[value.tag]
+        if len(value.value) % kind.itemsize:
+            raise PayloadError(f"c.{name!a}: {len(value.value)} bytes are not whole {kind.name} values")
+        given = np.frombuffer(value.value, kind)
+        check_count(len(given), n, name)
+        row[:] = given if value.tag == FLOAT32_LE else _from_steps(given, name, declared)
+    return samples
+
+
+def _from_steps(given: NDArray[Any], name: str, declared: Stream | None) -> Float32Array:
+    channel = declared.channel_called(name) if declared is not None else None
+    if channel is None or channel.resolution is None:
+        raise PayloadError(
+            f"c.{name!a}: int16 samples count steps, and the station file declares no `resolution` of that channel: "
+            "add it and run `fluxtower station add FILE.toml` again, or send float32"
         )
-    except cbor2.CBORDecodeError as error:
-        raise PayloadError(f"no valid CBOR: {shown(str(error))}") from None
-    return [block(topic, fields, _float32_array)]
-
-
-def _float32_array(value: object, name: str) -> Float32Array:
-    if not isinstance(value, cbor2.CBORTag) or value.tag != FLOAT32_LE or not isinstance(value.value, bytes):
-        raise PayloadError(f"c.{name!a}: expected a float32 array (tag {FLOAT32_LE} on bytes), got {shown(value)}")
-    if len(value.value) % 4:
-        raise PayloadError(f"c.{name!a}: {len(value.value)} bytes are not whole float32 values")
-    return np.frombuffer(value.value, "<f4")
+    values = channel.offset + given * channel.resolution
+    values[given == INT16_MISSING] = np.nan
+    with np.errstate(over="ignore"):  # an infinite sample is refused later, with all others
+        return values.astype(np.float32)
 
 
 def _decompress(payload: bytes) -> bytes:

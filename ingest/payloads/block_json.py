@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import orjson
 
 from core.errors import PayloadError
 from core.records import Float32Array, SampleBlock
-from ingest.payloads.checks import block, check_size, number, shown
-from ingest.topics import Topic
+from ingest.payloads.checks import block, check_count, json_value, number, shown
+from ingest.sources import Source
 
 
-def decode(topic: Topic, payload: bytes) -> list[SampleBlock]:
+def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock]:
     """Decode one block; ``t`` is RFC 3339 or nanoseconds since 1970 UTC.
 
     Raises
@@ -19,12 +21,7 @@ def decode(topic: Topic, payload: bytes) -> list[SampleBlock]:
     PayloadError
         Anything that is no block, whatever the bytes are.
     """
-    check_size(payload)
-    try:
-        fields = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise PayloadError(f"no valid JSON: {shown(error.msg)}", offset=error.pos) from None
-    return [block(topic, fields, _float32_list)]
+    return [block(source, json_value(payload), _matrix)]
 
 
 def encode_block(block: SampleBlock) -> bytes:
@@ -38,7 +35,11 @@ def encode_block(block: SampleBlock) -> bytes:
     return orjson.dumps(fields)
 
 
-def _float32_list(value: object, name: str) -> Float32Array:
-    if not isinstance(value, list):
-        raise PayloadError(f"c.{name!a}: expected a list of numbers, got {shown(value)}")
-    return np.array([number(item, f"c.{name!a}") for item in value], np.float32)
+def _matrix(channels: Mapping[str, object], n: int) -> Float32Array:
+    samples = np.empty((len(channels), n), np.float32)
+    for row, (name, values) in zip(samples, channels.items(), strict=True):
+        if not isinstance(values, list):
+            raise PayloadError(f"c.{name!a}: expected a list of numbers, got {shown(values)}")
+        check_count(len(values), n, name)
+        row[:] = [number(value, f"c.{name!a}") for value in values]
+    return samples

@@ -6,14 +6,17 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
+import cbor2
 import numpy as np
+import orjson
 
 from core.clock import NS, to_ns
 from core.errors import PayloadError
 from core.records import Float32Array, SampleBlock
-from core.station import MAX_CHANNELS
-from ingest.topics import Topic
+from core.station import MAX_CHANNELS, Stream
+from ingest.sources import Source
 
 MAX_PAYLOAD = 1 << 20
 """Largest message that is decoded. [bytes]"""
@@ -30,7 +33,32 @@ MAX_CHANNEL_NAME = 64
 MAX_NUMBER = 2**63 - 1
 """Largest block number, and largest name of a numbering."""
 
+MAX_RECORDS = 10_000
+"""Most records in one message of slow values."""
+MISSING_WORDS = frozenset(("", "NAN", "NaN", "nan", "INF", "-INF"))
+"""What loggers write where a value is missing or no number."""
+
+T = TypeVar("T")
+
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _refuse_tag(value: object, immutable: bool) -> object:
+    raise ValueError("a tag that our formats have no use for")
+
+
+def _decimal_fraction(value: object, immutable: bool) -> object:
+    match value:
+        case [int(exponent), int(mantissa)] if abs(exponent) < 400:
+            return float(f"{mantissa}e{exponent}")
+    raise ValueError("no decimal fraction")
+
+
+# cbor2 turns these tags into regular expressions, big numbers, cyclic references...: a sender has no business with them
+_REFUSED = (*range(6), 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799)
+_TAGS: dict[int, Callable[[object, bool], object]] = dict.fromkeys(_REFUSED, _refuse_tag)
+_TAGS[4] = _decimal_fraction
 
 
 def shown(value: object) -> str:
@@ -39,18 +67,18 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def check_size(payload: bytes) -> None:
+def check_size(payload: bytes, most: int = MAX_PAYLOAD) -> None:
     """Refuse a message that is too large to be decoded.
 
     Raises
     ------
     PayloadError
-        It is empty, or larger than ``MAX_PAYLOAD``.
+        It is empty, or has more than ``most`` bytes.
     """
     if not payload:
         raise PayloadError("the message is empty")
-    if len(payload) > MAX_PAYLOAD:
-        raise PayloadError(f"the message has {len(payload)} bytes, more than {MAX_PAYLOAD}: send shorter blocks")
+    if len(payload) > most:
+        raise PayloadError(f"the message has {len(payload)} bytes, more than {most}: send shorter messages")
 
 
 def require(fields: Mapping[object, object], key: str) -> object:
@@ -83,16 +111,33 @@ def _rfc3339_ns(text: str, key: str) -> int:
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise PayloadError(f"{key}: expected RFC 3339 with zone, as 2026-07-01T00:00:00Z, got {shown(text)}")
-    fraction = match[1] or ""
+    return _iso_ns(text.upper().replace("Z", "+00:00"), match[1] or "", key)
+
+
+def local_ns(value: object, key: str, ahead_ns: int) -> int:
+    """Return a time given as text without a zone, by a clock that is ``ahead_ns`` ahead of UTC.
+
+    One that has a zone, against the format's habit, is taken at its word.
+    """
+    match = _LOCAL.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return time_ns(value if isinstance(value, str) else str(shown(value)), key)
+    return time_ns(_iso_ns(f"{match[0]}+00:00", match[1] or "", key) - ahead_ns, key)
+
+
+def _iso_ns(text: str, fraction: str, key: str) -> int:
     try:
-        whole = datetime.fromisoformat(text.replace(fraction, "", 1).upper().replace("Z", "+00:00"))
+        whole = datetime.fromisoformat(text.replace(fraction, "", 1))
         return to_ns(whole) + int(fraction[1:].ljust(9, "0") or 0)
     except (ValueError, OverflowError):
         raise PayloadError(f"{key}: no such time: {shown(text)}") from None
 
 
-def channel_names(value: object, key: str) -> Mapping[str, object]:
+def channel_names(value: object, key: str, declared: Stream | None) -> Mapping[str, object]:
     """Return a map of channels after a look at its size and names."""
+    # the usual case at once: this is done for every message
+    if type(value) is dict and declared is not None and list(value) == list(declared.channel_index):
+        return value
     if not isinstance(value, Mapping):
         raise PayloadError(f"{key}: expected a map of channels, got {shown(value)}")
     if not 1 <= len(value) <= MAX_CHANNELS:
@@ -121,17 +166,64 @@ def numbers(fields: Mapping[object, object]) -> tuple[int | None, int]:
     return None if seq is None else integer(seq, "seq", 0, MAX_NUMBER), run
 
 
-def block(topic: Topic, fields: object, values: Callable[[object, str], Float32Array]) -> SampleBlock:
+def json_value(payload: bytes) -> object:
+    """Return what a JSON message holds.
+
+    Raises
+    ------
+    PayloadError
+        It is no JSON, or too large.
+    """
+    check_size(payload)
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise PayloadError(f"no valid JSON: {shown(error.msg)}", offset=error.pos) from None
+
+
+def member(fields: object, key: str, kind: type[T], *others: str) -> T:
+    """Return the member of a JSON object that has one of these names and is of that kind."""
+    if not isinstance(fields, dict):
+        raise PayloadError(f"expected an object with {key!r}, got {shown(fields)}")
+    value = next((fields[name] for name in (key, *others) if name in fields), None)
+    if not isinstance(value, kind):
+        expected = "a text" if kind is str else "a list" if kind is list else "an object"
+        raise PayloadError(f"{key}: expected {expected}, got {shown(value)}")
+    return value
+
+
+def cbor_value(content: bytes, *, text_keys: bool) -> object:
+    """Return what a CBOR message holds; keys of maps that are no text are refused on demand.
+
+    Raises
+    ------
+    PayloadError
+        It is no CBOR, is nested deeper than any of our formats, or has a tag that none of them needs.
+    """
+    try:
+        return cbor2.loads(
+            content,
+            semantic_decoders=_TAGS,
+            max_depth=8,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            strict_hashable_types=text_keys,
+        )
+    except cbor2.CBORDecodeError as error:
+        raise PayloadError(f"no valid CBOR: {shown(str(error))}") from None
+
+
+def block(source: Source, fields: object, matrix: Callable[[Mapping[str, object], int], Float32Array]) -> SampleBlock:
     """Build a sample block from the keys ``v t dt n run seq c`` of a message; other keys are left alone.
 
     Parameters
     ----------
-    topic : Topic
+    source : Source
         Where the message came from.
     fields : object
         The decoded message.
-    values : callable
-        ``(value, name of the channel) -> float32 array`` of a format.
+    matrix : callable
+        ``(channels, n) -> samples of shape (channels, n), float32`` of a format.
 
     Raises
     ------
@@ -147,13 +239,14 @@ def block(topic: Topic, fields: object, values: Callable[[object, str], Float32A
     if n * dt_ns > MAX_BLOCK_NS:
         raise PayloadError(f"n: {n} samples of {dt_ns} ns cover more than {MAX_BLOCK_NS // NS} s: send shorter blocks")
     seq, run = numbers(fields)
-    channels = channel_names(require(fields, "c"), "c")
-    samples = np.empty((len(channels), n), np.float32)
-    for row, (name, value) in zip(samples, channels.items(), strict=True):
-        given = values(value, name)
-        if len(given) != n:
-            raise PayloadError(f"c.{name!a}: expected n = {n} samples, got {len(given)}")
-        row[:] = given
-    if np.isinf(samples).any():
+    channels = channel_names(require(fields, "c"), "c", source.declared)
+    samples = matrix(channels, n)
+    if np.count_nonzero(np.isinf(samples)):
         raise PayloadError("c: infinite samples: a missing sample is NaN")
-    return SampleBlock(topic.station, topic.stream, start_ns, dt_ns, tuple(channels), samples, seq, run)
+    return SampleBlock(source.station, source.stream, start_ns, dt_ns, tuple(channels), samples, seq, run)
+
+
+def check_count(given: int, n: int, name: str) -> None:
+    """Refuse a channel that has not ``n`` samples."""
+    if given != n:
+        raise PayloadError(f"c.{name!a}: expected n = {n} samples, got {given}")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import orjson
-
 from core.errors import PayloadError
 from core.records import Reading
-from ingest.payloads.checks import channel_names, check_size, number, numbers, require, shown, time_ns
-from ingest.topics import Topic
-
-MAX_READINGS = 10_000
-"""Most readings in one message."""
+from ingest.payloads.checks import MAX_RECORDS, channel_names, json_value, number, numbers, require, shown, time_ns
+from ingest.sources import Source
 
 
-def decode(topic: Topic, payload: bytes) -> list[Reading]:
+def decode(source: Source, payload: bytes, now_ns: int) -> list[Reading]:
     """Decode one reading or a list of them; null is a missing value, NaN.
 
     Raises
@@ -21,21 +16,17 @@ def decode(topic: Topic, payload: bytes) -> list[Reading]:
     PayloadError
         Anything that is no reading, whatever the bytes are; one bad reading refuses the whole message.
     """
-    check_size(payload)
-    try:
-        content = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise PayloadError(f"no valid JSON: {shown(error.msg)}", offset=error.pos) from None
+    content = json_value(payload)
     items = content if isinstance(content, list) else [content]
-    if not 1 <= len(items) <= MAX_READINGS:
-        raise PayloadError(f"expected 1 to {MAX_READINGS} readings, got {len(items)}")
-    return [_reading(topic, item) for item in items]
+    if not 1 <= len(items) <= MAX_RECORDS:
+        raise PayloadError(f"expected 1 to {MAX_RECORDS} readings, got {len(items)}")
+    return [_reading(source, item) for item in items]
 
 
-def _reading(topic: Topic, item: object) -> Reading:
+def _reading(source: Source, item: object) -> Reading:
     if not isinstance(item, dict):
         raise PayloadError(f"expected a map with t and v, got {shown(item)}")
     time = time_ns(require(item, "t"), "t")
-    channels = channel_names(require(item, "v"), "v")
+    channels = channel_names(require(item, "v"), "v", source.declared)
     values = {name: number(value, f"v.{name!a}") for name, value in channels.items()}
-    return Reading(topic.station, topic.stream, time, values, *numbers(item))
+    return Reading(source.station, source.stream, time, values, *numbers(item))

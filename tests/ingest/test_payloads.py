@@ -4,7 +4,8 @@ import json
 import math
 import time
 import tracemalloc
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import cbor2
 import numpy as np
@@ -14,16 +15,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from core.clock import NS
 from core.errors import PayloadError
 from core.records import Reading, SampleBlock
-from ingest.payloads import FORMATS, block_json, decode, encode_block, encode_reading
+from core.station import Channel, Format, Stream
+from ingest import payloads
+from ingest.payloads import FORMATS, block_json, encode_block, encode_reading
 from ingest.payloads.checks import EARLIEST_NS, LATEST_NS, MAX_PAYLOAD, MAX_SAMPLES
-from ingest.topics import Topic
+from ingest.sources import STATE, Source
+from tests.ingest.foreign import source
 
-BLOCK = Topic("cn-bsh", "ec", "block")
-READING = Topic("cn-bsh", "met", "reading")
+BLOCK = Source("cn-bsh", "ec", "block")
+READING = Source("cn-bsh", "met", "reading")
 START = 1_782_864_000_000_000_000  # 2026-07-01T00:00:00Z
+NOW = START + 60 * NS
 NAMES = st.text(min_size=1, max_size=8)
+
+
+def decode(source: Source, payload: bytes) -> Sequence[SampleBlock | Reading]:
+    return payloads.decode(source, payload, NOW)
 
 
 def fields(**changes: Any) -> dict[str, Any]:
@@ -97,6 +107,58 @@ def test_a_block_written_by_hand_from_the_rfcs() -> None:
 def test_the_json_twin_says_the_same(t: object) -> None:
     assert same(decode(BLOCK, json_block(t=t))[0], decode(BLOCK, cbor2.dumps(fields()))[0])
     assert same(decode(BLOCK, b" \n" + json_block(t=t) + b"\n")[0], decode(BLOCK, cbor2.dumps(fields()))[0])
+
+
+EC = source("ec")
+HALVES = fields(
+    n=3,
+    c={
+        "u": cbor2.CBORTag(77, np.array([123, -4, -32768], "<i2").tobytes()),
+        "w": floats(0.5, math.nan, -0.5),
+        "ts": cbor2.CBORTag(77, np.array([0, -32767, 32767], "<i2").tobytes()),
+    },
+)
+
+
+def test_int16_samples_count_steps_of_the_declared_resolution() -> None:
+    (block,) = decode(EC, cbor2.dumps(HALVES))
+    assert isinstance(block, SampleBlock)
+    assert block.channels == ("u", "w", "ts")
+    expected = [[1.23, -0.04, math.nan], [0.5, math.nan, -0.5], [20.0, 20 - 32767 * 0.005, 20 + 32767 * 0.005]]
+    np.testing.assert_array_equal(block.samples, np.array(expected, np.float32))
+
+
+def test_a_block_of_whole_steps_is_half_as_long_and_the_same() -> None:
+    steps = {"u": (0.01, 0.0), "ts": (0.005, 20.0)}
+    u = (np.arange(-100, 100) * 0.01).astype(np.float32)
+    u[7] = np.nan
+    ts = (20 + np.arange(200) * 0.005).astype(np.float32)
+    block = SampleBlock("cn-foreign", "ec", START, 50_000_000, ("u", "ts"), np.stack([u, ts]), 1, 2)
+    short = encode_block(block, steps=steps)
+    assert len(short) < 0.55 * len(encode_block(block))
+    (again,) = decode(EC, short)
+    assert same(again, block)
+    assert isinstance(again, SampleBlock)
+    np.testing.assert_array_equal(again.samples[:, 8:].view(np.int32), block.samples[:, 8:].view(np.int32))
+
+
+@pytest.mark.parametrize("value", [0.0123, -0.0, 327.68, 1e30, 5e-324])
+def test_a_sample_that_is_no_step_goes_as_float32(value: float) -> None:
+    block = SampleBlock("cn-foreign", "ec", START, 1, ("u",), np.array([[0.01, value]], np.float32))
+    (again,) = decode(EC, encode_block(block, steps={"u": (0.01, 0.0)}))
+    assert isinstance(again, SampleBlock)
+    assert again.samples.tobytes() == block.samples.tobytes()
+
+
+@given(blocks(), st.floats(1e-6, 1e3), st.floats(-1e3, 1e3))
+def test_steps_never_change_a_sample(block: SampleBlock, resolution: float, offset: float) -> None:
+    names = block.channels
+    channels = tuple(
+        Channel(name=name, variable="DIAG_IRGA", unit="1", resolution=resolution, offset=offset) for name in names
+    )
+    stream = Stream(name="ec", kind="block", rate=20, channels=channels)
+    sent = encode_block(block, steps=dict.fromkeys(names, (resolution, offset)))
+    assert same(decode(Source("cn-bsh", "ec", "block", stream), sent)[0], block)
 
 
 def test_fractions_of_a_second_are_exact() -> None:
@@ -177,10 +239,12 @@ def test_bad_fields_are_refused_with_a_reason(changes: dict[str, Any], part: str
 @pytest.mark.parametrize(
     ("channels", "part"),
     [
-        ({"u": [1.0, 2.0, 3.0]}, "expected a float32 array"),
-        ({"u": b"\0" * 12}, "expected a float32 array"),
-        ({"u": cbor2.CBORTag(77, b"\0" * 6)}, "expected a float32 array"),
-        ({"u": cbor2.CBORTag(85, "abc")}, "expected a float32 array"),
+        ({"u": [1.0, 2.0, 3.0]}, "expected a typed array"),
+        ({"u": b"\0" * 12}, "expected a typed array"),
+        ({"u": cbor2.CBORTag(77, b"\0" * 6)}, "declares no `resolution`"),
+        ({"u": cbor2.CBORTag(77, b"\0" * 5)}, "not whole int16"),
+        ({"u": cbor2.CBORTag(84, b"\0" * 6)}, "expected a typed array"),
+        ({"u": cbor2.CBORTag(85, "abc")}, "expected a typed array"),
         ({"u": cbor2.CBORTag(85, b"\0" * 11)}, "not whole float32"),
         ({"u": floats(1, math.inf, 3)}, "infinite"),
         ({"u": floats(1, -math.inf, 3)}, "infinite"),
@@ -282,21 +346,21 @@ def _refused_cheaply(payload: bytes) -> None:
     assert caught.value.reason.isprintable()
 
 
-def _record_or_refusal(topic: Topic, payload: bytes) -> None:
+def _record_or_refusal(source: Source, payload: bytes) -> None:
     try:
-        records = decode(topic, payload)
+        records = decode(source, payload)
     except PayloadError as error:
         refusal = error.reason
     else:
         refusal = ""
         assert records
-        _check_limits(topic, records)
+        _check_limits(source, records)
     assert refusal.isprintable()
 
 
-def _check_limits(topic: Topic, records: list[SampleBlock | Reading]) -> None:
+def _check_limits(source: Source, records: Sequence[SampleBlock | Reading]) -> None:
     for record in records:
-        assert (record.station, record.stream) == (topic.station, topic.stream)
+        assert (record.station, record.stream) == (source.station, source.stream)
         if isinstance(record, SampleBlock):
             channels, n = record.samples.shape
             assert channels == len(record.channels)
@@ -356,6 +420,5 @@ def test_well_formed_nonsense(value: object) -> None:
     _record_or_refusal(READING, json.dumps(value).encode())
 
 
-def test_every_format_has_a_name_of_its_own() -> None:
-    names = [format.name for formats in FORMATS.values() for format in formats]
-    assert len(set(names)) == len(names)
+def test_a_station_file_may_name_every_format() -> None:
+    assert set(FORMATS) == {*get_args(Format), STATE}

@@ -1,0 +1,80 @@
+"""TOA5 lines, as a logger's program or a serial line gives them: quoted CSV, with or without the header of the file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+
+from core.errors import PayloadError
+from core.records import Reading, SampleBlock
+from ingest.files.header import HEADER_LINES, TIMESTAMP, parse_header
+from ingest.payloads.checks import MAX_NUMBER, MISSING_WORDS, check_size, integer, local_ns, shown
+from ingest.payloads.rows import Row, columns_of, declared, to_records
+from ingest.sources import Source
+
+RECORD = "RECORD"
+
+
+def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock | Reading]:
+    """Decode one line or several; the fields are named by a header in the message, or by the station file.
+
+    A reading's ``seq`` is the record number, where there is a column ``RECORD``.
+
+    Raises
+    ------
+    PayloadError
+        Anything else, whatever the bytes are; one bad line refuses the whole message.
+    """
+    check_size(payload)
+    lines = payload.splitlines()
+    names: Sequence[str] = declared(source).columns
+    units: dict[str, str] = {}
+    first = 0
+    if payload.startswith((b'"TOA5"', b"TOA5")):
+        _, names, stated, _ = parse_header(lines[:HEADER_LINES], "header")
+        units = dict(zip(names, stated, strict=True))
+        first = HEADER_LINES
+    if not names:
+        raise PayloadError("a line without the TOA5 header: name its fields by `columns` in the station file")
+    columns = columns_of(source, names, units)
+    rows = _rows(source, lines[first:], list(names), columns, first + 1)
+    return to_records(source, columns, rows)
+
+
+def _rows(
+    source: Source, lines: Sequence[bytes], names: list[str], columns: Sequence[int], first: int
+) -> Iterator[Row]:
+    stamp = names.index(TIMESTAMP)
+    record = names.index(RECORD) if RECORD in names else None
+    wanted = {column for column in columns if column >= 0}
+    for number, line in enumerate(lines, start=first):
+        if not line.strip():
+            continue
+        fields = _fields(line, number)
+        if len(fields) != len(names):
+            raise PayloadError(f"line {number}: expected {len(names)} fields, got {len(fields)}")
+        values = [_number(field, names[i], number) if i in wanted else None for i, field in enumerate(fields)]
+        seq = None if record is None else _record_number(fields[record], number)
+        yield Row(local_ns(fields[stamp], f"line {number}: {TIMESTAMP}", source.ahead_ns), values, seq)
+
+
+def _fields(line: bytes, number: int) -> list[str]:
+    try:
+        return [field.strip() for field in next(csv.reader([line.decode("utf-8")], strict=True), [])]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PayloadError(f"line {number}: no line of quoted CSV: {shown(str(error))}") from None
+
+
+def _number(text: str, name: str, line: int) -> float | None:
+    if text in MISSING_WORDS:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise PayloadError(f"line {line}: {shown(name)}: expected a number, got {shown(text)}") from None
+
+
+def _record_number(text: str, line: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise PayloadError(f"line {line}: {RECORD}: expected a whole number, got {shown(text)}")
+    return integer(int(text), f"line {line}: {RECORD}", 0, MAX_NUMBER)

@@ -1,0 +1,140 @@
+"""What a topic means: whose message it is, how it is read, and what the station file declares about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from paho.mqtt.matcher import MQTTMatcher
+
+from core.errors import ConfigError, UnknownStation
+from core.station import Station, Stream, overlap
+from ingest import topics
+
+STATE = "state"
+"""Format of messages that say whether a logger is online; the others are ``core.station.Format``."""
+MOST_KNOWN = 200_000
+"""Topics that are remembered; wildcards match without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the messages of a topic belong.
+
+    Attributes
+    ----------
+    station, stream : str
+        Station id and stream name; a logger's state has no stream.
+    format : str
+        Which decoder reads them.
+    declared : Stream or None
+        The stream as the station file declares it; None where it does not.
+    ahead_ns : int
+        Stamps without a zone, minus UTC. [ns]
+    """
+
+    station: str
+    stream: str
+    format: str
+    declared: Stream | None = None
+    ahead_ns: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.station}/{self.stream}/{self.format}" if self.stream else f"{self.station}/{self.format}"
+
+
+class Sources:
+    """What every topic means, by the registered stations.
+
+    Parameters
+    ----------
+    stations : mapping of str to Station
+        By id.
+    root : str
+        First levels of our own topics, which no station file can give another meaning.
+    """
+
+    def __init__(self, stations: Mapping[str, Station], root: str) -> None:
+        self._stations = stations
+        self._root = root
+        self._known: dict[str, Source] = {}
+        self._foreign = MQTTMatcher()  # type: ignore[no-untyped-call]
+        self._filters: dict[str, None] = {}
+        for station in stations.values():
+            for topic, source in _mapped(station):
+                if topic not in self._filters:  # should two stations have got the same topic, the first keeps it
+                    self._filters[topic] = None
+                    self._foreign[topic] = source
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Topic filters of foreign messages, to subscribe to."""
+        return tuple(self._filters)
+
+    def resolve(self, topic: str) -> Source:
+        """Return what a topic means.
+
+        Raises
+        ------
+        PayloadError
+            No station uses that topic.
+        UnknownStation
+            It is one of our own topics, of a station that is not registered.
+        """
+        source = self._known.get(topic)
+        if source is None:
+            source = self._find(topic)
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[topic] = source
+        return source
+
+    def _find(self, topic: str) -> Source:
+        if not topic.startswith(self._root + "/"):
+            for source in self._foreign.iter_match(topic):  # type: ignore[no-untyped-call]
+                assert isinstance(source, Source)
+                return source
+        ours = topics.parse(topic, self._root)
+        station = self._stations.get(ours.station)
+        if station is None:
+            raise UnknownStation(ours.station)
+        return Source(ours.station, ours.stream, ours.kind, station.streams.get(ours.stream))
+
+
+def check_topics(station: Station, file: str, others: Iterable[Station], root: str) -> None:
+    """Check that a station's topics mean nothing else yet.
+
+    Parameters
+    ----------
+    station : Station
+        The one that is checked.
+    file : str
+        What to call it in errors.
+    others : iterable of Station
+        Stations that are registered; one of the same id is left out.
+    root : str
+        First levels of our own topics.
+
+    Raises
+    ------
+    ConfigError
+        A topic that another station, or Fluxtower itself, uses.
+    """
+    taken = [(f"{root}/#", "Fluxtower itself")]
+    for other in others:
+        if other.id != station.id:
+            taken += [(topic, f"station {other.id}") for _, topic in other.topic_filters]
+    for key, topic in station.topic_filters:
+        for used, by in taken:
+            if overlap(topic, used):
+                raise ConfigError(file, key, f"topics that are not used yet ({used!r} is, by {by})", repr(topic))
+
+
+def _mapped(station: Station) -> Iterator[tuple[str, Source]]:
+    for stream in station.stream:
+        if stream.topic is not None and stream.format is not None:
+            offset = stream.logger_utc_offset
+            hours = station.station.utc_offset if offset is None else offset
+            yield stream.topic, Source(station.id, stream.name, stream.format, stream, round(hours * 3600) * 10**9)
+    for topic in station.station.state_topics:
+        yield topic, Source(station.id, "", STATE)

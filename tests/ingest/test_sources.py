@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+
+from core.errors import ConfigError, PayloadError, UnknownStation
+from core.station import Station, parse_station
+from ingest.sources import MOST_KNOWN, Source, Sources, check_topics
+from tests.ingest.foreign import FILE, station
+
+ROOT = "flux/v1"
+HOUR = 3_600_000_000_000
+
+
+@pytest.fixture
+def sources() -> Sources:
+    return Sources({"cn-foreign": station()}, ROOT)
+
+
+def other(topic: str, id: str = "cn-other") -> Station:
+    """A station with one foreign topic."""
+    text = FILE.split("[[stream]]")[0].replace("cn-foreign", id).split("state_topics")[0]
+    stream = FILE.split("[[stream]]")[4].replace("cs/v2/data/QU8Q-9JTY-HVP8/Test/cj", topic)
+    return parse_station(f"{text}[[stream]]{stream}", "other.toml")
+
+
+def test_a_topic_of_a_station_file_names_stream_and_format(sources: Sources) -> None:
+    found = sources.resolve("cs/v2/data/QU8Q-9JTY-HVP8/Test/cj")
+    assert (found.station, found.stream, found.format) == ("cn-foreign", "csijson", "campbell-csijson")
+    assert found.declared is not None
+    assert found.declared.name == "csijson"
+    assert found.ahead_ns == -7 * HOUR  # the station's own, as nothing else is said
+    assert sources.resolve("cs/v1/data/cr6/123/Fast").ahead_ns == 0
+    assert sources.resolve("cs/v2/data/CR1000X/400/Hourly").stream == "geojson"
+    assert sources.resolve("cs/v2/data/CR1000X/400/Daily").stream == "geojson"
+
+
+@pytest.mark.parametrize("topic", ["cs/v2/state/QU8Q-9JTY-HVP8", "cs/v2/state/QU8Q-9JTY-HVP8/"])
+def test_a_logger_says_its_state_with_and_without_a_slash(sources: Sources, topic: str) -> None:
+    assert sources.resolve(topic) == Source("cn-foreign", "", "state")
+
+
+def test_our_own_topics(sources: Sources) -> None:
+    found = sources.resolve("flux/v1/cn-foreign/ec/block")
+    assert (found.station, found.stream, found.format) == ("cn-foreign", "ec", "block")
+    assert found.declared is station().streams["ec"] or found.declared == station().streams["ec"]
+    assert sources.resolve("flux/v1/cn-foreign/nothing/reading").declared is None
+    with pytest.raises(UnknownStation):
+        sources.resolve("flux/v1/nobody/ec/block")
+    for topic in ("cs/v2/data/CR1000X/400", "cs/v2/data/CR1000X/400/a/b", "serial", ""):
+        with pytest.raises(PayloadError, match="unknown topic"):
+            sources.resolve(topic)
+
+
+def test_what_is_remembered_is_bounded(sources: Sources) -> None:
+    for number in range(MOST_KNOWN + 10):
+        sources.resolve(f"cs/v2/data/CR1000X/400/{number}")
+    assert len(sources._known) <= MOST_KNOWN
+
+
+def test_the_filters_are_those_of_all_stations() -> None:
+    stations = {"cn-foreign": station(), "cn-other": other("x/+/y")}
+    assert set(Sources(stations, ROOT).filters) == {
+        "senml/json",
+        "senml/cbor",
+        "cs/v2/data/CR1000X/400/+",
+        "cs/v2/data/QU8Q-9JTY-HVP8/Test/cj",
+        "cs/v1/data/cr6/123/Fast",
+        "serial/toa5",
+        "cs/v2/state/QU8Q-9JTY-HVP8/#",
+        "x/+/y",
+    }
+
+
+def test_of_two_stations_with_one_topic_the_first_keeps_it() -> None:
+    stations = {"cn-foreign": station(), "cn-other": other("serial/toa5")}
+    assert Sources(stations, ROOT).resolve("serial/toa5").station == "cn-foreign"
+
+
+@pytest.mark.parametrize(
+    ("topic", "by"),
+    [
+        ("serial/toa5", "'serial/toa5' is, by station cn-foreign"),
+        ("serial/+", "'serial/toa5' is, by station cn-foreign"),
+        ("cs/v2/+/CR1000X/#", "'cs/v2/data/CR1000X/400/+' is, by station cn-foreign"),
+        ("cs/v2/state/QU8Q-9JTY-HVP8", "'cs/v2/state/QU8Q-9JTY-HVP8/#' is, by station cn-foreign"),
+        ("flux/v1/x", "'flux/v1/#' is, by Fluxtower itself"),
+        ("#", "'flux/v1/#' is, by Fluxtower itself"),
+    ],
+)
+def test_a_topic_that_is_used_already_is_named(topic: str, by: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_topics(other(topic), "other.toml", [station()], ROOT)
+    assert str(caught.value).startswith("other.toml: stream[0].topic: expected topics that are not used yet")
+    assert by in str(caught.value)
+
+
+def test_a_station_may_be_registered_again() -> None:
+    check_topics(station(), "foreign.toml", [station(), other("x")], ROOT)
