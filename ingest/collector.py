@@ -10,6 +10,7 @@ from core.errors import SetupError
 from core.settings import Settings
 from core.store import Store
 from ingest.client import Subscriber
+from ingest.folding import Folding
 from ingest.writer import Counts, Stopped, Writer
 
 REPORT_SECONDS = 10.0
@@ -31,7 +32,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         The broker's address cannot be read.
     """
     subscriber = _subscriber(settings)
-    with Store(settings.store_dsn) as store:
+    with Store(settings.store_dsn) as store, Folding(store):
         writer = Writer(store, settings.topic_root, stop)
         report = Report(writer.counts)
         follow_at = time.monotonic()

@@ -3,7 +3,14 @@
 from core.station.files import FileLayout, Files
 from core.station.filters import overlap
 from core.station.flux import Flux, LagLimits, Methods, Options, Screening
-from core.station.reading import config_sha256, parse_station, read_station, read_station_text
+from core.station.reading import (
+    config_sha256,
+    parse_station,
+    parse_station_json,
+    read_station,
+    read_station_text,
+    station_json,
+)
 from core.station.site import MAX_CHANNELS, Analyzer, Channel, Format, Identity, Site, Sonic, Stream
 from core.station.whole import Station
 
@@ -27,6 +34,8 @@ __all__ = [
     "config_sha256",
     "overlap",
     "parse_station",
+    "parse_station_json",
     "read_station",
     "read_station_text",
+    "station_json",
 ]

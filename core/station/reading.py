@@ -40,6 +40,25 @@ def parse_station(text: str, file: str) -> Station:
         raise _config_error(file, error) from None
 
 
+def station_json(station: Station) -> str:
+    """Return a station as JSON, which ``parse_station_json`` reads much faster than TOML is read."""
+    return station.model_dump_json(exclude_unset=True)
+
+
+def parse_station_json(text: str) -> Station:
+    """Read what ``station_json`` returned.
+
+    Raises
+    ------
+    ConfigError
+        It is not valid (any more).
+    """
+    try:
+        return Station.model_validate_json(text)
+    except ValidationError as error:
+        raise _config_error("(stored station)", error) from None
+
+
 def read_station(path: Path) -> Station:
     """Read and validate a station file.
 

@@ -1,12 +1,28 @@
 """The store: TimescaleDB through psycopg. All SQL of Fluxtower is in ``sql/``, by name."""
 
+from core.store.blocks import NO_SEQ, BlockArrays
+from core.store.catalogue import Catalogue
 from core.store.database import Health
 from core.store.files import FileRow
 from core.store.fits import FitRow
 from core.store.fluxes import DueInterval
 from core.store.ingest import Committed
 from core.store.readback import Latest, RejectRow
-from core.store.stations import StationRow
+from core.store.stations import StationRow, StreamRow
 from core.store.store import Store
 
-__all__ = ["Committed", "DueInterval", "FileRow", "FitRow", "Health", "Latest", "RejectRow", "StationRow", "Store"]
+__all__ = [
+    "NO_SEQ",
+    "BlockArrays",
+    "Catalogue",
+    "Committed",
+    "DueInterval",
+    "FileRow",
+    "FitRow",
+    "Health",
+    "Latest",
+    "RejectRow",
+    "StationRow",
+    "Store",
+    "StreamRow",
+]

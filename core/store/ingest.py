@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeVar, cast
+from datetime import datetime
+from typing import cast
 
 import numpy as np
 import orjson
 import psycopg
 
-from core.clock import NS, floor_to_grid, from_ns, intervals, to_ns
-from core.errors import StoreError, UnknownStation
+from core.clock import from_ns, to_ns
 from core.records import Reading, Reject, SampleBlock
-from core.station import Flux
+from core.store.blocks import NO_SEQ, BlockArrays, Key, first_of_each, keys_of, only
+from core.store.catalogue import Catalogue
 from core.store.copy import HEADER, TRAILER, block_columns, block_rows
 from core.store.database import Connection, Database, execute_each, sql
-from core.store.minutes import MinutePart, combine, minute_parts
-from core.store.stations import StationRow, StreamRow, get_stations, get_streams
+from core.store.derived import Newest, append_parts, put_minutes, touch_intervals
+from core.store.minutes import MinuteParts, join, merge, minute_parts
 
-T = TypeVar("T")
-Key = tuple[int, int, int]  # station key, stream key, time in microseconds
+MANY_STREAMS = 256
+"""A commit of so many streams only appends the parts of its minutes; ``derived.fold_minutes`` merges them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What one commit did."""
+    """What one commit did; what was stored already is in ``repeated``, of the blocks given as arrays the other one."""
 
     blocks: int = 0
     duplicate_blocks: int = 0
@@ -35,125 +35,147 @@ class Committed:
     readings: int = 0
     duplicate_readings: int = 0
     rejects: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """Stations and stream layouts, as last read: saves a look-up per message."""
-
-    stations: Mapping[str, StationRow]
-    streams: Mapping[tuple[str, str, str, tuple[str, ...]], StreamRow]
-
-    def stream(self, record: SampleBlock | Reading) -> StreamRow:
-        """Return the layout in which a record is stored.
-
-        Raises
-        ------
-        UnknownStation, StoreError
-            The station, or a stream with these channels, is not registered.
-        """
-        if record.station not in self.stations:
-            raise UnknownStation(record.station)
-        kind, channels = (
-            ("block", record.channels) if isinstance(record, SampleBlock) else ("reading", tuple(record.values))
-        )
-        try:
-            return self.streams[record.station, record.stream, kind, channels]
-        except KeyError:
-            raise StoreError(
-                f"{record.station} has no {kind} stream {record.stream!r} with channels {', '.join(channels)}"
-            ) from None
-
-
-def read_directory(database: Database) -> Directory:
-    """Read all stations and the layouts in force."""
-    stations = {row.station.id: row for row in get_stations(database)}
-    current = {
-        (
-            id,
-            stream.name,
-            stream.kind,
-            stream.dt_ns,
-            tuple(c.variable for c in stream.channels),
-            tuple(c.unit for c in stream.channels),
-        )
-        for id, row in stations.items()
-        for stream in row.station.stream
-    }
-    streams = {
-        (row.station, row.name, row.kind, row.channels): row
-        for row in get_streams(database, None)
-        if (row.station, row.name, row.kind, row.dt_ns, row.variables, row.units) in current
-    }
-    return Directory(stations, streams)
+    repeated: tuple[SampleBlock | Reading, ...] = ()
+    repeated_arrays: tuple[BlockArrays, ...] = ()
 
 
 def commit(
     database: Database,
-    directory: Directory,
+    catalogue: Catalogue,
+    newest: Newest,
     blocks: Sequence[SampleBlock],
     readings: Sequence[Reading],
     rejects: Sequence[Reject],
+    arrays: Sequence[BlockArrays],
 ) -> Committed:
     """Write a batch in one transaction; what is there already is left alone and counted as a duplicate."""
-    keyed_blocks = _by_key((_key(directory.stream(block), block.start_ns), block) for block in blocks)
-    keyed_readings = _by_key((_key(directory.stream(reading), reading.time_ns), reading) for reading in readings)
+    records = _by_shape(blocks)
+    given = [*arrays, *(_arrays(catalogue, some) for some in records)]
+    groups = first_of_each(given)
+    keyed_readings = _by_key(catalogue, readings)
     with database.transaction() as connection:
-        new_blocks = _insert_blocks(connection, keyed_blocks)
+        new_groups = _insert_blocks(connection, groups)
         new_readings = _insert_readings(connection, keyed_readings)
-        _merge_minutes(connection, new_blocks)
-        _put_latest(connection, new_blocks, new_readings)
-        _touch_intervals(connection, directory, new_blocks, new_readings)
+        parts = _minute_parts(new_groups)
+        many = (
+            len(np.unique(np.concatenate([one.stream for one in new_groups]))) >= MANY_STREAMS if new_groups else False
+        )
+        for one in parts:
+            if many:
+                append_parts(connection, one)
+            else:
+                put_minutes(connection, one)
+        gathered = Newest()
+        gathered.add(new_groups, [(station, stream, one) for (station, stream, _), one in new_readings.items()])
+        if not many:
+            gathered.write(connection)
+        touch_intervals(connection, catalogue, [] if many else parts, list(new_readings.values()))
         execute_each(
             connection,
             "insert_reject",
             [{"topic": r.topic, "station": r.station, "reason": r.reason, "payload": r.payload} for r in rejects],
         )
+    if many:
+        newest.take(gathered)
+    inserted = sum(map(len, new_groups))
+    repeated, repeated_arrays = _find_repeated(given, records, new_groups)
+    kept = set(map(id, new_readings.values()))
+    repeated_readings = [reading for reading in readings if id(reading) not in kept]
     return Committed(
-        blocks=len(new_blocks),
-        duplicate_blocks=len(blocks) - len(new_blocks),
-        samples=sum(block.samples.shape[1] for block in new_blocks.values()),
+        blocks=inserted,
+        duplicate_blocks=sum(map(len, given)) - inserted,
+        samples=sum(len(one) * one.samples.shape[2] for one in new_groups),
         readings=len(new_readings),
         duplicate_readings=len(readings) - len(new_readings),
         rejects=len(rejects),
+        repeated=(*repeated, *repeated_readings),
+        repeated_arrays=repeated_arrays,
     )
 
 
-def _key(stream: StreamRow, time_ns: int) -> Key:
-    return stream.station_key, stream.key, time_ns // 1000
+def _find_repeated(
+    given: Sequence[BlockArrays], records: Sequence[Sequence[SampleBlock]], new: Sequence[BlockArrays]
+) -> tuple[tuple[SampleBlock, ...], tuple[BlockArrays, ...]]:
+    """Return which blocks were stored already; the last of the given groups are those of the records."""
+    if sum(map(len, given)) == sum(map(len, new)):
+        return (), ()
+    fresh = {key for one in new for key in keys_of(one)}
+    again = []
+    for one in given:
+        seen = []
+        for key in keys_of(one):
+            seen.append(key not in fresh)
+            fresh.discard(key)
+        again.append(np.array(seen, bool))
+    first = len(given) - len(records)
+    arrays = (one.take(seen) for one, seen in zip(given[:first], again[:first], strict=True))
+    blocks = (
+        block
+        for some, seen in zip(records, again[first:], strict=True)
+        for block, old in zip(some, seen, strict=True)
+        if old
+    )
+    return tuple(blocks), tuple(one for one in arrays if len(one))
 
 
-def _by_key(pairs: Iterable[tuple[Key, T]]) -> dict[Key, T]:
-    """Keep the first record of each key, in key order: writers that lock rows in one order cannot deadlock."""
-    first: dict[Key, T] = {}
-    for key, record in pairs:
-        first.setdefault(key, record)
+def _by_shape(blocks: Sequence[SampleBlock]) -> list[list[SampleBlock]]:
+    shapes: dict[tuple[int, ...], list[SampleBlock]] = defaultdict(list)
+    for block in blocks:
+        shapes[block.samples.shape].append(block)
+    return list(shapes.values())
+
+
+def _arrays(catalogue: Catalogue, blocks: Sequence[SampleBlock]) -> BlockArrays:
+    """Put blocks of one shape into arrays."""
+    rows = [catalogue.stream(block) for block in blocks]
+    return BlockArrays(
+        np.array([row.station_key for row in rows], np.int32),
+        np.array([row.key for row in rows], np.int32),
+        np.array([block.start_ns for block in blocks], np.int64),
+        np.array([block.dt_ns for block in blocks], np.int64),
+        np.array([NO_SEQ if block.seq is None else block.seq for block in blocks], np.int64),
+        np.array([block.run for block in blocks], np.int64),
+        np.stack([block.samples for block in blocks]),
+    )
+
+
+def _by_key(catalogue: Catalogue, readings: Iterable[Reading]) -> dict[Key, Reading]:
+    """Keep the first reading of each key, in key order: writers that lock rows in one order cannot deadlock."""
+    first: dict[Key, Reading] = {}
+    for reading in readings:
+        row = catalogue.stream(reading)
+        first.setdefault((row.station_key, row.key, reading.time_ns // 1000), reading)
     return dict(sorted(first.items()))
 
 
-def _insert_blocks(connection: Connection, blocks: Mapping[Key, SampleBlock]) -> dict[Key, SampleBlock]:
-    if not blocks:
-        return {}
+def _insert_blocks(connection: Connection, groups: Sequence[BlockArrays]) -> list[BlockArrays]:
+    """Insert blocks; return those that were not there."""
+    if not groups:
+        return []
     try:
         with connection.transaction():  # a savepoint: a duplicate undoes this COPY only
-            _copy_blocks(connection, "sample_block", blocks)
-        return dict(blocks)
+            _copy_blocks(connection, "sample_block", groups)
+        return list(groups)
     except psycopg.errors.UniqueViolation:
         # the detour over a staging table costs half the speed, so it is taken only now
         connection.execute(sql("stage_blocks"))
-        _copy_blocks(connection, "staged_block", blocks)
-        inserted = connection.execute(sql("insert_staged_blocks")).fetchall()
-        return {key: blocks[key] for key in sorted(_row_key(row) for row in inserted)}
+        _copy_blocks(connection, "staged_block", groups)
+        return only(groups, {_row_key(row) for row in connection.execute(sql("insert_staged_blocks"))})
 
 
-def _copy_blocks(connection: Connection, table: str, blocks: Mapping[Key, SampleBlock]) -> None:
-    shapes: dict[tuple[int, ...], list[Key]] = defaultdict(list)
-    for key, block in blocks.items():
-        shapes[block.samples.shape].append(key)
-    for shape, keys in shapes.items():
-        statement = f"COPY {table} ({block_columns(shape[0])}) FROM STDIN (FORMAT BINARY)"
+def _copy_blocks(connection: Connection, table: str, groups: Sequence[BlockArrays]) -> None:
+    for one in groups:
+        statement = f"COPY {table} ({block_columns(one.samples.shape[1])}) FROM STDIN (FORMAT BINARY)"
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(HEADER + block_rows([blocks[key] for key in keys], [key[:2] for key in keys]) + TRAILER)
+            copy.write(HEADER + block_rows(one) + TRAILER)
+
+
+def _minute_parts(groups: Sequence[BlockArrays]) -> list[MinuteParts]:
+    """Return the minutes of blocks, each stream and minute once, by number of channels."""
+    parts: dict[int, list[MinuteParts]] = defaultdict(list)
+    for one in groups:
+        parts[one.samples.shape[1]].append(minute_parts(one))
+    return [merge(join(some)) for _, some in sorted(parts.items())]
 
 
 def _insert_readings(connection: Connection, readings: Mapping[Key, Reading]) -> dict[Key, Reading]:
@@ -179,84 +201,3 @@ def _json_floats(values: Iterable[float]) -> list[float | str]:
 def _row_key(row: Mapping[str, object]) -> Key:
     time = cast(datetime, row["time"])
     return cast(int, row["station"]), cast(int, row["stream"]), to_ns(time) // 1000
-
-
-def _merge_minutes(connection: Connection, blocks: Mapping[Key, SampleBlock]) -> None:
-    minutes: dict[Key, MinutePart] = {}
-    for (station, stream, _), block in blocks.items():
-        for start, part in minute_parts(block):
-            key = (station, stream, start)
-            minutes[key] = combine(minutes[key], part) if key in minutes else part
-    rows: list[Mapping[str, object]] = [
-        {
-            "time": from_ns(start), "station": station, "stream": stream,
-            "n": part.n.tolist(), "mean": part.mean.tolist(), "min": part.min.tolist(),
-            "max": part.max.tolist(), "sd": part.sd.tolist(),
-        }
-        for (station, stream, start), part in sorted(minutes.items())
-    ]  # fmt: skip
-    execute_each(connection, "merge_minute", rows)
-
-
-def _put_latest(connection: Connection, blocks: Mapping[Key, SampleBlock], readings: Mapping[Key, Reading]) -> None:
-    newest: dict[int, tuple[int, Mapping[str, object]]] = {}
-    for (station, stream, _), block in blocks.items():
-        last_ns = block.start_ns + block.dt_ns * (block.samples.shape[1] - 1)
-        if stream not in newest or newest[stream][0] < last_ns:
-            row = {
-                "station": station,
-                "stream": stream,
-                "time": from_ns(last_ns),
-                "values": block.samples[:, -1].tolist(),
-            }
-            newest[stream] = last_ns, row
-    for (station, stream, _), reading in readings.items():
-        if stream not in newest or newest[stream][0] < reading.time_ns:
-            values = list(reading.values.values())
-            row = {"station": station, "stream": stream, "time": from_ns(reading.time_ns), "values": values}
-            newest[stream] = reading.time_ns, row
-    execute_each(connection, "put_latest", [row for _, (_, row) in sorted(newest.items())])
-
-
-def _touch_intervals(
-    connection: Connection, directory: Directory, blocks: Mapping[Key, SampleBlock], readings: Mapping[Key, Reading]
-) -> None:
-    """Count new samples into their averaging intervals; new meteorology makes an interval due again."""
-    touched: dict[tuple[int, datetime], int] = defaultdict(int)
-    flux_of: dict[int, tuple[Flux, float]] = {}
-    for (station, _, _), block in blocks.items():
-        row = directory.stations[block.station]
-        flux = row.station.flux
-        if flux is None or block.stream != flux.stream:
-            continue
-        flux_of[station] = flux, row.station.streams[flux.stream].rate or 0.0
-        n = block.samples.shape[1]
-        end_ns = block.start_ns + block.dt_ns * n
-        for start in intervals(from_ns(block.start_ns), from_ns(end_ns), flux.averaging_minutes):
-            low = to_ns(start)
-            high = low + flux.averaging_minutes * 60 * NS
-            first = max(0, -((block.start_ns - low) // block.dt_ns))
-            last = min(n, -((block.start_ns - high) // block.dt_ns))
-            touched[station, start] += last - first
-    for (station, _, _), reading in readings.items():
-        row = directory.stations[reading.station]
-        flux = row.station.flux
-        if flux is not None and reading.stream == flux.meteorology:
-            flux_of[station] = flux, row.station.streams[flux.stream].rate or 0.0
-            touched[station, floor_to_grid(from_ns(reading.time_ns), flux.averaging_minutes)] += 0
-    rows: list[Mapping[str, object]] = []
-    for (station, start), samples in sorted(touched.items()):
-        flux, rate = flux_of[station]
-        ends = start + timedelta(minutes=flux.averaging_minutes)
-        expected = round(flux.averaging_minutes * 60 * rate)
-        rows.append(
-            {
-                "station": station,
-                "time": start,
-                "ends": ends,
-                "lateness": flux.lateness_seconds,
-                "expected": expected,
-                "samples": samples,
-            }
-        )
-    execute_each(connection, "touch_interval", rows)

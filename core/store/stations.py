@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from core.errors import StoreError, UnknownStation
-from core.station import Station, Stream, config_sha256, parse_station
+import orjson
+
+from core.errors import ConfigError, UnknownStation
+from core.station import Station, Stream, config_sha256, parse_station, station_json
 from core.store.database import Database, Row, sql
 
 
@@ -36,27 +39,52 @@ class StreamRow:
     units: tuple[str, ...]
 
 
-def put_station(database: Database, text: str, file: str) -> StationRow:
-    """Register a station, or append a configuration to one that is there; the same text again changes nothing.
+def put_stations(database: Database, files: Sequence[tuple[str, str]]) -> list[StationRow]:
+    """Register stations, or append configurations to those that are there; the same text again changes nothing.
+
+    Parameters
+    ----------
+    database : Database
+        The store's.
+    files : sequence of (str, str)
+        Text of each station file, and what to call it in errors. All of them are registered, or none.
 
     Raises
     ------
     ConfigError
-        The text is not a valid station file.
+        A text is not a valid station file, or two are of one station.
     """
-    station = parse_station(text, file)
-    sha256 = config_sha256(text)
+    stations = [parse_station(text, file) for text, file in files]
+    seen: dict[str, str] = {}
+    for station, (_, file) in zip(stations, files, strict=True):
+        if station.id in seen:
+            raise ConfigError(
+                file, "station.id", "another id in each file", f"{station.id!r}, as in {seen[station.id]}"
+            )
+        seen[station.id] = file
     with database.transaction() as connection:
-        row = connection.execute(sql("put_station"), {"id": station.id}).fetchone()
-        if row is None:
-            raise StoreError(f"station {station.id} could not be registered")
-        key = row["key"]
-        newest = connection.execute(sql("newest_config"), {"station": key}).fetchone()
-        if newest is None or newest["sha256"] != sha256:
-            connection.execute(sql("put_config"), {"station": key, "sha256": sha256, "toml": text})
-        for stream in station.stream:
-            connection.execute(sql("put_stream"), {"station": key, **layout(stream)})
-    return get_station(database, station.id)
+        rows = connection.execute(sql("put_stations"), {"ids": [station.id for station in stations]})
+        keys = {row["id"]: row["key"] for row in rows}
+        newest = connection.execute(sql("newest_configs"), {"stations": list(keys.values())}).fetchall()
+        held = {row["station"]: (row["sha256"], row["valid_from"]) for row in newest}
+        made = [
+            StationRow(keys[station.id], station, config_sha256(text), text, datetime.max)
+            for station, (text, _) in zip(stations, files, strict=True)
+        ]
+        fresh = [row for row in made if row.key not in held or held[row.key][0] != row.config_sha256]
+        config = {
+            "station": [row.key for row in fresh],
+            "sha256": [row.config_sha256 for row in fresh],
+            "toml": [row.text for row in fresh],
+            "parsed": [station_json(row.station) for row in fresh],
+        }
+        put = connection.execute(sql("put_configs"), config).fetchall()
+        valid_from = {key: since for key, (_, since) in held.items()} | {
+            row["station"]: row["valid_from"] for row in put
+        }
+        streams = [{"station": row.key, **layout(stream)} for row in made for stream in row.station.stream]
+        connection.execute(sql("put_streams"), {"rows": orjson.dumps(streams).decode()})
+    return [replace(row, valid_from=valid_from[row.key]) for row in made]
 
 
 def layout(stream: Stream) -> Row:
@@ -98,21 +126,22 @@ def newest_config(database: Database) -> datetime | None:
 
 def get_streams(database: Database, station: str | None) -> list[StreamRow]:
     """Return the stored stream layouts of one station or of all, oldest first."""
-    rows = database.rows("streams", station=station)
-    return [
-        StreamRow(
-            key=row["key"],
-            station=row["station"],
-            station_key=row["station_key"],
-            name=row["name"],
-            kind=row["kind"],
-            dt_ns=row["dt_ns"],
-            channels=tuple(row["channels"]),
-            variables=tuple(row["variables"]),
-            units=tuple(row["units"]),
-        )
-        for row in rows
-    ]
+    return [stream_row(row) for row in database.rows("streams", station=station)]
+
+
+def stream_row(row: Row) -> StreamRow:
+    """Return a row of the statement ``streams`` as an object."""
+    return StreamRow(
+        key=row["key"],
+        station=row["station"],
+        station_key=row["station_key"],
+        name=row["name"],
+        kind=row["kind"],
+        dt_ns=row["dt_ns"],
+        channels=tuple(row["channels"]),
+        variables=tuple(row["variables"]),
+        units=tuple(row["units"]),
+    )
 
 
 def _station_row(row: Row) -> StationRow:

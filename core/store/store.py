@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from core.errors import StoreError, UnknownStation
 from core.records import FluxRecord, LoggerState, Reading, Reject, SampleBlock, Samples
-from core.store import files, flags, fluxes, ingest, loggers, readback, runs, stations
+from core.store import derived, files, flags, fluxes, ingest, loggers, readback, runs, stations
+from core.store.blocks import BlockArrays
+from core.store.catalogue import Catalogue
 from core.store.database import Database, Health
+from core.store.derived import Newest
 from core.store.fits import FitRow, newest_fits, put_fit
 from core.store.stations import StationRow
 
@@ -38,7 +41,8 @@ class Store:
     def __init__(self, dsn: str, *, pool_size: int = 4) -> None:
         self.dsn = dsn
         self._database = Database(dsn, pool_size)
-        self._directory: ingest.Directory | None = None
+        self._newest = Newest()
+        self.catalogue = Catalogue(self._database)
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +70,11 @@ class Store:
 
     def put_station(self, text: str, file: str) -> StationRow:
         """Register a station file's text, or append it as a new configuration; ``ConfigError`` if it is not valid."""
-        return stations.put_station(self._database, text, file)
+        return stations.put_stations(self._database, [(text, file)])[0]
+
+    def put_stations(self, files: Sequence[tuple[str, str]]) -> list[StationRow]:
+        """Register many station files, each (text, what to call it in errors): all or none."""
+        return stations.put_stations(self._database, files)
 
     def stations(self) -> list[StationRow]:
         """Return all stations by id."""
@@ -81,23 +89,33 @@ class Store:
         return stations.get_station(self._database, id)
 
     def commit(
-        self, blocks: Sequence[SampleBlock], readings: Sequence[Reading], rejects: Sequence[Reject] = ()
+        self,
+        blocks: Sequence[SampleBlock],
+        readings: Sequence[Reading],
+        rejects: Sequence[Reject] = (),
+        arrays: Sequence[BlockArrays] = (),
     ) -> ingest.Committed:
         """Write a batch, all or nothing; what is there already is ignored and counted.
 
-        Records have their channels in the order that the station file declares.
+        Records have their channels in the order that the station file declares; ``arrays`` are blocks, too.
         """
-        fresh = self._directory is None
-        if self._directory is None:
-            self._directory = ingest.read_directory(self._database)
         try:
-            return ingest.commit(self._database, self._directory, blocks, readings, rejects)
+            return ingest.commit(self._database, self.catalogue, self._newest, blocks, readings, rejects, arrays)
         except (UnknownStation, StoreError) as error:
-            # a station or a layout may have been registered since the directory was read
-            self._directory = None
-            if fresh or error.__cause__ is not None:
+            # a station or a layout may have been registered since the catalogue was read
+            if not self.catalogue.refresh() or error.__cause__ is not None:
                 raise
-        return self.commit(blocks, readings, rejects)
+        return ingest.commit(self._database, self.catalogue, self._newest, blocks, readings, rejects, arrays)
+
+    def fold_minutes(self, before: datetime | None = None) -> int:
+        """Merge parts of minutes that many streams left, by default those of minutes that are over; return how many."""
+        return derived.fold_minutes(self._database, self.catalogue, before or derived.closed_minutes())
+
+    def write_latest(self, least_age: float = 0.0) -> None:
+        """Write newest values that have been waiting for ``least_age`` seconds since a commit of many streams."""
+        if self._newest.oldest_age > least_age:
+            with self._database.transaction() as connection:
+                self._newest.write(connection)
 
     def put_states(self, states: Sequence[LoggerState]) -> None:
         """Store whether loggers are online; a change becomes an event, the same again changes nothing."""

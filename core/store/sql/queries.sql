@@ -37,24 +37,37 @@ SELECT (SELECT count(*) FROM station) AS stations,
        (SELECT count(*) FROM interval_state WHERE failure IS NOT NULL) AS intervals_failed,
        (SELECT count(*) FROM reject) AS rejects;
 
--- name: put_station
-INSERT INTO station (id) VALUES (%(id)s)
+-- name: put_stations
+INSERT INTO station (id) SELECT id FROM unnest(%(ids)s::text[]) AS x (id) ORDER BY id
 ON CONFLICT (id) DO UPDATE SET id = excluded.id
-RETURNING key;
+RETURNING id, key;
 
--- name: newest_config
-SELECT sha256 FROM station_config WHERE station = %(station)s ORDER BY valid_from DESC LIMIT 1;
+-- name: newest_configs
+SELECT DISTINCT ON (station) station, sha256, valid_from FROM station_config
+WHERE station = ANY(%(stations)s) ORDER BY station, valid_from DESC;
 
 -- name: newest_config_of_all
 SELECT max(valid_from) AS newest FROM station_config;
 
--- name: put_config
-INSERT INTO station_config (station, sha256, toml) VALUES (%(station)s, %(sha256)s, %(toml)s);
+-- name: put_configs
+INSERT INTO station_config (station, sha256, toml, parsed)
+SELECT * FROM unnest(%(station)s::int[], %(sha256)s::text[], %(toml)s::text[], %(parsed)s::text[])
+RETURNING station, valid_from;
 
--- name: put_stream
+-- name: put_streams
 INSERT INTO stream (station, name, kind, dt_ns, channels, variables, units)
-VALUES (%(station)s, %(name)s, %(kind)s, %(dt_ns)s, %(channels)s, %(variables)s, %(units)s)
+SELECT station, name, kind, dt_ns, ARRAY(SELECT jsonb_array_elements_text(channels)),
+       ARRAY(SELECT jsonb_array_elements_text(variables)), ARRAY(SELECT jsonb_array_elements_text(units))
+FROM jsonb_to_recordset(%(rows)s::jsonb)
+     AS x (station int, name text, kind text, dt_ns bigint, channels jsonb, variables jsonb, units jsonb)
 ON CONFLICT DO NOTHING;
+
+-- name: configs_since
+-- oldest first: the last one of a station is in force
+SELECT s.key, s.id, c.sha256, c.valid_from, coalesce(c.parsed, c.toml) AS content, c.parsed IS NULL AS is_toml
+FROM station_config c JOIN station s ON s.key = c.station
+WHERE c.valid_from > %(since)s::timestamptz
+ORDER BY c.valid_from;
 
 -- name: stations
 SELECT key, station, valid_from, sha256, toml FROM v_station ORDER BY station;
@@ -87,10 +100,13 @@ RETURNING station, stream, time;
 -- name: insert_reject
 INSERT INTO reject (topic, station, reason, payload) VALUES (%(topic)s, %(station)s, %(reason)s, %(payload)s);
 
--- name: merge_minute
+-- name: merge_minutes
 -- the parts of a minute come in several messages: combine n, mean and sd exactly (Chan et al. 1979)
 INSERT INTO minute AS old (time, station, stream, n, mean, min, max, sd)
-VALUES (%(time)s, %(station)s, %(stream)s, %(n)s, %(mean)s, %(min)s, %(max)s, %(sd)s)
+SELECT k.time, k.station, k.stream,
+       (%(n)s)[low:high], (%(mean)s)[low:high], (%(min)s)[low:high], (%(max)s)[low:high], (%(sd)s)[low:high]
+FROM unnest(%(time)s, %(station)s, %(stream)s) WITH ORDINALITY AS k (time, station, stream, i),
+     LATERAL (SELECT ((i - 1) * %(channels)s + 1)::int AS low, (i * %(channels)s)::int AS high) AS b
 ON CONFLICT (station, stream, time) DO UPDATE SET (n, mean, min, max, sd) = (
     SELECT array_agg(n1 + n2 ORDER BY i),
            array_agg(CASE WHEN n1 = 0 THEN mean2 WHEN n2 = 0 THEN mean1
@@ -104,22 +120,32 @@ ON CONFLICT (station, stream, time) DO UPDATE SET (n, mean, min, max, sd) = (
                 excluded.n, excluded.mean, excluded.min, excluded.max, excluded.sd)
          WITH ORDINALITY AS x (n1, mean1, min1, max1, sd1, n2, mean2, min2, max2, sd2, i));
 
+-- name: take_minute_parts
+COPY (
+    DELETE FROM minute_part WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM minute_part WHERE time < %(before)s ORDER BY time, first LIMIT %(limit)s))
+    RETURNING time, first, last, channels, station, stream, slots, n, mean, min, max, sd
+) TO STDOUT (FORMAT BINARY);
+
 -- name: put_latest
 INSERT INTO latest AS old (stream, station, time, received, values)
-VALUES (%(stream)s, %(station)s, %(time)s, now(), %(values)s)
+SELECT k.stream, k.station, k.time, now() - make_interval(secs => %(age)s),
+       (%(values)s)[(i - 1) * %(channels)s + 1 : i * %(channels)s]
+FROM unnest(%(stream)s, %(station)s, %(time)s) WITH ORDINALITY AS k (stream, station, time, i)
 ON CONFLICT (stream) DO UPDATE SET
-    received = excluded.received,
+    received = greatest(old.received, excluded.received),
     time = greatest(old.time, excluded.time),
     values = CASE WHEN excluded.time >= old.time THEN excluded.values ELSE old.values END;
 
--- name: touch_interval
+-- name: touch_intervals
 INSERT INTO interval_state AS old (station, time, ends, lateness, expected, samples)
-VALUES (%(station)s, %(time)s, %(ends)s, make_interval(secs => %(lateness)s), %(expected)s, %(samples)s)
+SELECT k.station, k.time, k.time + make_interval(mins => k.minutes), make_interval(secs => k.lateness), k.expected, k.samples
+FROM unnest(%(station)s, %(time)s, %(minutes)s, %(lateness)s, %(expected)s, %(samples)s)
+     AS k (station, time, minutes, lateness, expected, samples)
 ON CONFLICT (station, time) DO UPDATE SET
     samples = old.samples + excluded.samples,
     ends = excluded.ends, lateness = excluded.lateness, expected = excluded.expected,
     revision = old.revision + 1, touched = clock_timestamp();
-
 
 -- name: blocks_between
 SELECT time, n, dt_ns, {columns}

@@ -1,0 +1,148 @@
+"""The registered stations and how their streams are stored, kept in memory: what every message is held against."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import orjson
+
+from core.errors import StoreError, UnknownStation
+from core.records import Reading, SampleBlock
+from core.station import Identity, Station, parse_station, parse_station_json
+from core.store.database import Database
+from core.store.stations import StreamRow, get_streams, layout
+
+OVERLAP = timedelta(minutes=2)
+"""Configurations are looked at again for so long: one may become visible after a younger one."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """A station's configuration in force; its text is read when it is first asked for."""
+
+    key: int
+    sha256: str
+    content: str
+    is_toml: bool
+    station: Station | None = None
+
+
+class Catalogue:
+    """Stations and stream layouts as last read; thread-safe.
+
+    Only what is new is read again, and a station's text only when the first message of the station comes.
+
+    Parameters
+    ----------
+    database : Database
+        The store's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._known: dict[str, _Known] = {}
+        self._streams: dict[str, list[StreamRow]] = defaultdict(list)
+        self._by_key: dict[int, StreamRow] = {}
+        self._newest: datetime | None = None
+
+    def refresh(self) -> set[str]:
+        """Read what was registered since the last look; return the stations that are new or have changed.
+
+        Raises
+        ------
+        StoreError
+            The stations cannot be read.
+        """
+        with self._lock:
+            since = datetime.min.replace(tzinfo=UTC) if self._newest is None else self._newest - OVERLAP
+            changed: set[str] = set()
+            rows = {row["id"]: row for row in self._database.rows("configs_since", since=since)}
+            for row in rows.values():
+                self._newest = max(row["valid_from"], self._newest or row["valid_from"])
+                known = self._known.get(row["id"])
+                if known is None or known.sha256 != row["sha256"]:
+                    self._known[row["id"]] = _Known(row["key"], row["sha256"], row["content"], row["is_toml"])
+                    changed.add(row["id"])
+            # many at once are read in one statement, few one by one
+            for one in [None] if len(changed) > 100 else sorted(changed):
+                for stream in get_streams(self._database, one):
+                    if stream.key not in self._by_key:
+                        self._streams[stream.station].append(stream)
+                        self._by_key[stream.key] = stream
+            return changed
+
+    def station(self, id: str) -> Station:
+        """Return a station as last read.
+
+        Raises
+        ------
+        UnknownStation
+            It was not registered then.
+        ConfigError
+            Its stored text is not valid any more.
+        """
+        with self._lock:
+            known = self._known.get(id)
+            if known is None:
+                raise UnknownStation(id)
+            if known.station is None:
+                known.station = parse_station(known.content, id) if known.is_toml else _read_json(known.content)
+                known.content = ""
+            return known.station
+
+    def stream(self, record: SampleBlock | Reading) -> StreamRow:
+        """Return the layout in which a record is stored.
+
+        Raises
+        ------
+        UnknownStation, StoreError
+            The station, or a stream with these channels, is not registered.
+        """
+        if isinstance(record, SampleBlock):
+            return self.layout(record.station, record.stream, "block", record.channels)
+        return self.layout(record.station, record.stream, "reading", tuple(record.values))
+
+    def layout(self, station: str, stream: str, kind: str, channels: tuple[str, ...]) -> StreamRow:
+        """Return the layout of a stream that has these channels and is in force.
+
+        Raises
+        ------
+        UnknownStation, StoreError
+            The station, or a stream with these channels, is not registered.
+        """
+        declared = self.station(station).streams.get(stream)
+        if declared is not None and declared.kind == kind and tuple(declared.channel_index) == channels:
+            wanted = layout(declared)
+            for row in self._streams[station]:
+                if (
+                    (row.name, row.kind, row.dt_ns, row.channels) == (stream, kind, declared.dt_ns, channels)
+                    and list(row.variables) == wanted["variables"]
+                    and list(row.units) == wanted["units"]
+                ):
+                    return row
+        raise StoreError(f"{station} has no {kind} stream {stream!r} with channels {', '.join(channels)}")
+
+    def by_key(self, key: int) -> StreamRow | None:
+        """Return a layout by its key, None if it was not there when the layouts were read."""
+        return self._by_key.get(key)
+
+
+def _read_json(content: str) -> Station:
+    """Read a stored station; towers that differ in name and place only share all their parts."""
+    raw = orjson.loads(content)
+    identity = raw.pop("station")
+    whole = _read_parts(orjson.dumps(raw))
+    return whole.model_copy(update={"station": Identity.model_validate_json(orjson.dumps(identity))})
+
+
+@lru_cache(maxsize=1024)
+def _read_parts(rest: bytes) -> Station:
+    nobody = {"id": "nobody", "name": "", "latitude": 0.0, "longitude": 0.0, "altitude": 0.0, "utc_offset": 0.0}
+    whole = parse_station_json(orjson.dumps({**orjson.loads(rest), "station": nobody}).decode())
+    _ = whole.streams  # made once, for all that share it
+    return whole
