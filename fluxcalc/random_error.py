@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -139,23 +139,23 @@ def _estimate(half: HalfHour, options: Options, deviation: Callable[[Correlated]
 def _correlate(half: HalfHour, options: Options) -> dict[str, Correlated]:
     """Correlate w with each series there is; a time scale beyond the reach is looked at in full."""
     fluxes = [flux for flux, name in SCALARS.items() if half.has(name)]
-    series = np.array([half.series["w"], *(half.series[SCALARS[flux]] for flux in fluxes)])
-    n = series.shape[1]
+    w = half.series["w"]
+    scalars = [half.series[SCALARS[flux]] for flux in fluxes]
+    n = len(w)
     seconds = LONGEST_CORRELATION if options.random_error_reach is None else options.random_error_reach
     reach = min(round(seconds / half.dt), n - 1)
     found = {}
-    for flux, covariances in zip(fluxes, _all_pairs(series, reach), strict=True):
+    for flux, scalar, covariances in zip(fluxes, scalars, _all_pairs([w, *scalars], reach), strict=True):
         scale = integral_scale(covariances[2][reach:], options.random_error_scale)
         if scale > reach:
             farther = min(math.ceil(scale), n // 2)
-            row = 1 + fluxes.index(flux)
-            covariances = _all_pairs(series[[0, row]], max(reach, farther))[0]
+            covariances = _all_pairs([w, scalar], max(reach, farther))[0]
         found[flux] = Correlated(*covariances, scale, n)
     return found
 
 
-def _all_pairs(series: FloatArray, reach: int) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
-    """Return (w with w, x with x, w with x) for each series x below the first, which is w."""
+def _all_pairs(series: Sequence[FloatArray], reach: int) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
+    """Return (w with w, x with x, w with x) for each series x behind the first, which is w."""
     rows = range(1, len(series))
     pairs = [(0, 0), *((row, row) for row in rows), *((0, row) for row in rows)]
     found = cross_covariances(series, pairs, reach)

@@ -9,6 +9,9 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
+LANES = 32
+"""Sums side by side: a processor adds several numbers at once only where the order of summation says so."""
+
 
 @kernel
 def block_moments(x: FloatArray, size: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -129,6 +132,7 @@ def bin_windows(x: FloatArray, window: int, bins: int, reach: float, tail: float
     counts, means, squares, lows, highs = block_moments(x, half)
     occupied = np.zeros(bins, dtype=np.int64)
     longest = np.zeros(bins, dtype=np.int64)
+    places = np.empty(2 * half, dtype=np.int64)
     for part in range(counts.size - 1):
         count = counts[part] + counts[part + 1]
         low = min(lows[part], lows[part + 1])
@@ -147,13 +151,16 @@ def bin_windows(x: FloatArray, window: int, bins: int, reach: float, tail: float
 
         occupied[:] = 0
         longest[:] = 0
+        # apart from what follows, where each sample waits for the one before it
+        for i in range(2 * half):
+            value = x[part * half + i]
+            inside = low <= value <= high  # neither missing, nor beyond the bins
+            places[i] = min(int((value - low) * scale), bins - 1) if inside else -1
         last = -1
         stay = 0
-        for i in range(part * half, part * half + 2 * half):
-            value = x[i]
-            place = -1  # missing, or beyond the bins
-            if low <= value <= high:
-                place = min(int((value - low) * scale), bins - 1)
+        for i in range(2 * half):
+            place = places[i]
+            if place >= 0:
                 occupied[place] += 1
             stay = stay + 1 if place == last else 1
             last = place
@@ -195,25 +202,29 @@ def trend_line(x: FloatArray) -> tuple[int, float, float, float]:
     middle : float
         Place at which the line has the mean. [samples]
     """
-    count = 0
-    total = 0.0
-    places = 0.0
-    for i in range(x.size):
-        if not np.isnan(x[i]):
-            count += 1
-            total += x[i]
-            places += i
+    counts, totals, places = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+    for start in range(0, x.size, LANES):
+        part = x[start : start + LANES]
+        for lane in range(part.size):
+            gap = np.isnan(part[lane])
+            counts[lane] += 0.0 if gap else 1.0
+            totals[lane] += 0.0 if gap else part[lane]
+            places[lane] += 0.0 if gap else float(start + lane)
+    count = int(counts.sum())
     if count == 0:
         return 0, np.nan, 0.0, 0.0
-    mean = total / count
-    middle = places / count
-    products = 0.0
-    squares = 0.0
-    for i in range(x.size):
-        if not np.isnan(x[i]):
-            products += (i - middle) * (x[i] - mean)
-            squares += (i - middle) ** 2
-    return count, mean, products / squares if squares > 0 else 0.0, middle
+    mean = totals.sum() / count
+    middle = places.sum() / count
+    products, squares = np.zeros(LANES), np.zeros(LANES)
+    for start in range(0, x.size, LANES):
+        part = x[start : start + LANES]
+        for lane in range(part.size):
+            gap = np.isnan(part[lane])
+            away = float(start + lane) - middle
+            products[lane] += 0.0 if gap else away * (part[lane] - mean)
+            squares[lane] += 0.0 if gap else away * away
+    square = squares.sum()
+    return count, mean, products.sum() / square if square > 0 else 0.0, middle
 
 
 @kernel
@@ -232,24 +243,25 @@ def shape(x: FloatArray, mean: float, slope: float, middle: float) -> tuple[floa
     skewness, kurtosis : float
         0 and 3 for a normal distribution; NaN for a series that does not leave its line. [1]
     """
-    count = 0
-    second = 0.0
-    third = 0.0
-    fourth = 0.0
-    size = 0.0
-    for i in range(x.size):
-        if not np.isnan(x[i]):
-            deviation = x[i] - mean - slope * (i - middle)
+    sums = np.zeros((5, LANES))
+    counts, seconds, thirds, fourths, sizes = sums[0], sums[1], sums[2], sums[3], sums[4]
+    for start in range(0, x.size, LANES):
+        part = x[start : start + LANES]
+        for lane in range(part.size):
+            gap = np.isnan(part[lane])
+            deviation = 0.0 if gap else part[lane] - mean - slope * (float(start + lane) - middle)
             square = deviation * deviation
-            count += 1
-            second += square
-            third += square * deviation
-            fourth += square * square
-            size += x[i] * x[i]
-    if second <= 1e-24 * size:  # rounding is no movement
+            counts[lane] += 0.0 if gap else 1.0
+            seconds[lane] += square
+            thirds[lane] += square * deviation
+            fourths[lane] += square * square
+            sizes[lane] += 0.0 if gap else part[lane] * part[lane]
+    second = seconds.sum()
+    if second <= 1e-24 * sizes.sum():  # rounding is no movement
         return np.nan, np.nan
+    count = counts.sum()
     second /= count
-    return third / count / second**1.5, fourth / count / second**2
+    return thirds.sum() / count / second**1.5, fourths.sum() / count / second**2
 
 
 @kernel
@@ -304,9 +316,8 @@ def largest_steps(x: FloatArray, stride: int, reach: int) -> tuple[float, float,
 def count_outside(x: FloatArray, low: float, high: float) -> int:
     """Count the samples below ``low`` or above ``high``; NaN is neither. [any]"""
     count = 0
-    for value in x:
-        if value < low or value > high:
-            count += 1
+    for i in range(x.size):
+        count += (x[i] < low) | (x[i] > high)
     return count
 
 

@@ -13,17 +13,19 @@ FloatArray = NDArray[np.float64]
 
 LEAST_BLOCK = 2048
 """Transforms of this many samples stay in a processor's nearest cache."""
+LANES = 32
+"""Sums side by side: a processor adds several numbers at once only where the order of summation says so."""
 
 
-def cross_covariances(series: FloatArray, pairs: Sequence[tuple[int, int]], reach: int) -> FloatArray:
+def cross_covariances(series: Sequence[FloatArray], pairs: Sequence[tuple[int, int]], reach: int) -> FloatArray:
     """Covariances of x[i] with y[i + lag] for all lags from -reach to reach.
 
     Parameters
     ----------
-    series : ndarray, shape (k, n), float64
+    series : sequence of ndarray, shape (n,), float64
         Series; NaN is missing. [any]
     pairs : sequence of (int, int)
-        Rows x and y of ``series``.
+        Numbers of x and y among ``series``.
     reach : int
         Largest lag, less than n. [samples]
 
@@ -33,13 +35,14 @@ def cross_covariances(series: FloatArray, pairs: Sequence[tuple[int, int]], reac
         From lag -reach to reach: mean product of what is left when each series lost its mean over all its valid
         samples, over the samples valid in both; NaN where there are none. [product of the units]
     """
-    missing = np.isnan(series)
-    whole = np.where(missing, 0.0, series)
-    valid = np.maximum(1, (~missing).sum(axis=1, keepdims=True))
-    whole -= whole.sum(axis=1, keepdims=True) / valid
-    whole[missing] = 0.0
-    products = _products(whole, pairs, reach)
-    counts = np.array([pair_counts(missing[x], missing[y], reach) for x, y in pairs])
+    n = len(series[0])
+    centred = np.empty((len(series), n))
+    gaps = [n - centre(one, row) for one, row in zip(series, centred, strict=True)]
+    products = _products(centred, pairs, reach)
+    counts = np.tile(n - np.abs(np.arange(-reach, reach + 1)), (len(pairs), 1))
+    for row, (x, y) in zip(counts, pairs, strict=True):
+        if gaps[x] or gaps[y]:
+            row[:] = pair_counts(np.isnan(series[x]), np.isnan(series[y]), reach)
     result = np.full(products.shape, np.nan)
     np.divide(products, counts, out=result, where=counts > 0)
     return result
@@ -52,18 +55,76 @@ def _products(series: FloatArray, pairs: Sequence[tuple[int, int]], reach: int) 
     while size < 4 * reach:
         size *= 2
     step = size - 2 * reach
-    first, second = (np.array(side) for side in zip(*pairs, strict=True))
+    numbers = np.array(pairs)
     spectrum = np.zeros((len(pairs), size // 2 + 1), np.complex128)
-    alone, around = np.zeros((2, rows, size))
+    blocks = np.zeros((2, rows, size))
+    spectra = np.empty((2, rows, size // 2 + 1), np.complex128)
+    alone, around = blocks
     for start in range(0, n, step):
         # a block of x against the samples of y from reach before it to reach after it: nothing wraps around
         stop, low, high = min(start + step, n), max(start - reach, 0), min(start + step + reach, n)
         alone[:, : stop - start] = series[:, start:stop]
         alone[:, stop - start :] = 0.0
-        around[:] = 0.0
+        around[:, : low - start + reach] = 0.0
         around[:, low - start + reach : high - start + reach] = series[:, low:high]
-        spectrum += np.fft.rfft(alone).conj()[first] * np.fft.rfft(around)[second]
+        around[:, high - start + reach :] = 0.0
+        np.fft.rfft(blocks, out=spectra)
+        add_cospectra(spectra[0], spectra[1], numbers, spectrum)
     return np.fft.irfft(spectrum)[:, : 2 * reach + 1]
+
+
+@kernel
+def centre(x: FloatArray, result: FloatArray) -> int:
+    """Take its mean off a series; a gap becomes a zero.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n,), float64
+        Series; NaN is missing. [any]
+    result : ndarray, shape (n,), float64
+        Receives what is left. [any]
+
+    Returns
+    -------
+    int
+        Valid samples.
+    """
+    sums, counts = np.zeros(LANES), np.zeros(LANES)
+    for start in range(0, x.size, LANES):
+        part = x[start : start + LANES]
+        for lane in range(part.size):
+            gap = np.isnan(part[lane])
+            sums[lane] += 0.0 if gap else part[lane]
+            counts[lane] += 0.0 if gap else 1.0
+    count = counts.sum()
+    mean = sums.sum() / max(1.0, count)
+    for i in range(x.size):
+        result[i] = 0.0 if np.isnan(x[i]) else x[i] - mean
+    return int(count)
+
+
+@kernel
+def add_cospectra(
+    first: NDArray[np.complex128],
+    second: NDArray[np.complex128],
+    pairs: NDArray[np.int64],
+    spectrum: NDArray[np.complex128],
+) -> None:
+    """Add conj(first[x]) second[y] to ``spectrum`` for each pair of rows x, y.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (k, m), complex128
+        Transforms.
+    pairs : ndarray, shape (p, 2), int64
+        Rows x and y.
+    spectrum : ndarray, shape (p, m), complex128
+        Changed.
+    """
+    for pair in range(pairs.shape[0]):
+        x, y = pairs[pair]
+        for i in range(spectrum.shape[1]):
+            spectrum[pair, i] += first[x, i].conjugate() * second[y, i]
 
 
 @kernel

@@ -9,6 +9,31 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
+LANES = 32
+"""Sums side by side: a processor adds several numbers at once only where the order of summation says so."""
+
+
+@kernel
+def add_up(x: FloatArray, centre: float, lanes: FloatArray) -> tuple[float, float, float]:
+    """Sum of deviations from a centre, sum of their squares, and number of valid samples; ``lanes`` is room to work."""
+    lanes[:] = 0.0
+    sums, squares, counts = lanes[0], lanes[1], lanes[2]
+    for start in range(0, x.size, LANES):
+        part = x[start : start + LANES]
+        for lane in range(part.size):
+            deviation = part[lane] - centre
+            sums[lane] += 0.0 if np.isnan(deviation) else deviation
+            squares[lane] += 0.0 if np.isnan(deviation) else deviation * deviation
+            counts[lane] += 0.0 if np.isnan(deviation) else 1.0
+    total = 0.0
+    square = 0.0
+    count = 0.0
+    for lane in range(LANES):
+        total += sums[lane]
+        square += squares[lane]
+        count += counts[lane]
+    return total, square, count
+
 
 @kernel
 def window_bounds(x: FloatArray, window: int, step: int, limit: float) -> tuple[FloatArray, FloatArray]:
@@ -33,12 +58,8 @@ def window_bounds(x: FloatArray, window: int, step: int, limit: float) -> tuple[
     low = np.empty(positions)
     high = np.empty(positions)
 
-    total = 0.0
-    count = 0
-    for value in x:
-        if not np.isnan(value):
-            total += value
-            count += 1
+    lanes = np.empty((3, LANES))
+    total, _, count = add_up(x, 0.0, lanes)
     centre = total / count if count else 0.0  # running sums of deviations keep their digits, those of values do not
 
     # running sums are kept only where a window begins or ends: rows are sum, sum of squares, count
@@ -54,12 +75,10 @@ def window_bounds(x: FloatArray, window: int, step: int, limit: float) -> tuple[
         place = ends * step + window if ends < positions else n
         if begins < positions:
             place = min(place, begins * step)
-        for i in range(done, place):
-            missing = np.isnan(x[i])
-            deviation = 0.0 if missing else x[i] - centre
-            deviations += deviation
-            squares += deviation * deviation
-            valid += 0.0 if missing else 1.0
+        part = add_up(x[done:place], centre, lanes)
+        deviations += part[0]
+        squares += part[1]
+        valid += part[2]
         done = place
         if begins < positions and begins * step == place:
             begun[0, begins], begun[1, begins], begun[2, begins] = deviations, squares, valid

@@ -9,6 +9,20 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
+LANES = 64
+"""Sums side by side: a processor adds several numbers at once only where the order of summation says so."""
+
+
+@kernel
+def sum_products(x: FloatArray, y: FloatArray) -> float:
+    """Sum of x[i] y[i] over two series of one length without gaps."""
+    lanes = np.zeros(LANES)
+    for start in range(0, x.size, LANES):
+        part_x, part_y = x[start : start + LANES], y[start : start + LANES]
+        for lane in range(part_x.size):
+            lanes[lane] += part_x[lane] * part_y[lane]
+    return float(lanes.sum())
+
 
 @kernel
 def lagged_covariances(x: FloatArray, y: FloatArray, first: int, last: int) -> FloatArray:
@@ -28,38 +42,53 @@ def lagged_covariances(x: FloatArray, y: FloatArray, first: int, last: int) -> F
     """
     n = x.size
     centred = np.empty((2, n))
-    valid = np.empty((2, n))
+    gaps = np.empty((2, n), np.int64)
+    gap_counts = np.zeros(2, np.int64)
     for row in range(2):
         series = x if row == 0 else y
         total = 0.0
-        count = 0
-        for value in series:
-            if not np.isnan(value):
-                total += value
-                count += 1
-        mean = total / count if count else 0.0
         for i in range(n):
-            missing = np.isnan(series[i])
-            # a gap is a zero that weighs nothing: the inner loop then needs no branch
-            centred[row, i] = 0.0 if missing else series[i] - mean
-            valid[row, i] = 0.0 if missing else 1.0
+            if np.isnan(series[i]):
+                gaps[row, gap_counts[row]] = i
+                gap_counts[row] += 1
+            else:
+                total += series[i]
+        mean = total / (n - gap_counts[row]) if gap_counts[row] < n else 0.0
+        for i in range(n):
+            # a gap is a zero that adds nothing to any sum
+            centred[row, i] = 0.0 if np.isnan(series[i]) else series[i] - mean
+    gaps_x, gaps_y = gaps[0, : gap_counts[0]], gaps[1, : gap_counts[1]]
+    whole_x, whole_y = centred[0].sum(), centred[1].sum()
 
     result = np.empty(last - first + 1)
     for lag in range(first, last + 1):
-        pairs = 0.0
-        sum_x = 0.0
-        sum_y = 0.0
-        products = 0.0
-        for i in range(max(0, -lag), min(n, n - lag)):
-            valid_x = valid[0, i]
-            valid_y = valid[1, i + lag]
-            pairs += valid_x * valid_y
-            sum_x += centred[0, i] * valid_y
-            sum_y += centred[1, i + lag] * valid_x
-            products += centred[0, i] * centred[1, i + lag]
+        begin, end = max(0, -lag), min(n, n - lag)
+        if end - begin < 2:
+            result[lag - first] = np.nan
+            continue
+        # what lies outside the overlap, or beside a gap of the other series, is taken off the whole
+        pairs = end - begin
+        sum_x, sum_y = whole_x, whole_y
+        for i in range(begin):
+            sum_x -= centred[0, i]
+        for i in range(end, n):
+            sum_x -= centred[0, i]
+        for i in range(begin + lag):
+            sum_y -= centred[1, i]
+        for i in range(end + lag, n):
+            sum_y -= centred[1, i]
+        for i in gaps_x:
+            if begin <= i < end:
+                pairs -= 1
+                sum_y -= centred[1, i + lag]
+        for i in gaps_y:
+            if begin <= i - lag < end:
+                sum_x -= centred[0, i - lag]
+                pairs -= 0 if np.isnan(x[i - lag]) else 1
         if pairs < 2:
             result[lag - first] = np.nan
         else:
+            products = sum_products(centred[0, begin:end], centred[1, begin + lag : end + lag])
             result[lag - first] = products / pairs - sum_x / pairs * (sum_y / pairs)
     return result
 
@@ -77,6 +106,7 @@ def shift(x: FloatArray, lag: int) -> FloatArray:
     """
     n = x.size
     result = np.full(n, np.nan)
-    for i in range(max(0, -lag), min(n, n - lag)):
-        result[i] = x[i + lag]
+    begin, end = max(0, -lag), min(n, n - lag)
+    if begin < end:
+        result[begin:end] = x[begin + lag : end + lag]
     return result

@@ -1,4 +1,8 @@
-"""Moments and covariances of series with gaps. Divisor N; means and products over the samples valid in both."""
+"""Moments and covariances of series with gaps. Divisor N; means and products over the samples valid in both.
+
+Sums are taken in LANES parts side by side: a processor adds several numbers at once only where the order of summation
+says so, and each part keeps more digits than one long sum.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ from numpy.typing import NDArray
 from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
+
+LANES = 64
+"""Sums side by side; a multiple of what any processor adds at once."""
 
 
 @kernel
@@ -28,24 +35,28 @@ def moments(x: FloatArray) -> tuple[int, float, float, float, float]:
     low, high : float
         Extremes; NaN if nothing is valid. [any]
     """
-    count = 0
-    total = 0.0
-    low = np.inf
-    high = -np.inf
-    for value in x:
-        if not np.isnan(value):
-            count += 1
-            total += value
-            low = min(low, value)
-            high = max(high, value)
+    counts, totals, squares = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+    lows, highs = np.full(LANES, np.inf), np.full(LANES, -np.inf)
+    for start in range(0, x.size, LANES):
+        part = x[start : start + LANES]
+        for lane in range(part.size):
+            value = part[lane]
+            counts[lane] += 0.0 if np.isnan(value) else 1.0
+            totals[lane] += 0.0 if np.isnan(value) else value
+        for lane in range(part.size):
+            # a gap is neither lower nor higher
+            lows[lane] = part[lane] if part[lane] < lows[lane] else lows[lane]
+            highs[lane] = part[lane] if part[lane] > highs[lane] else highs[lane]
+    count = int(counts.sum())
     if count == 0:
         return 0, np.nan, np.nan, np.nan, np.nan
-    mean = total / count
-    squares = 0.0
-    for value in x:
-        if not np.isnan(value):
-            squares += (value - mean) ** 2
-    return count, mean, squares / count, low, high
+    mean = totals.sum() / count
+    for start in range(0, x.size, LANES):
+        part = x[start : start + LANES]
+        for lane in range(part.size):
+            square = (part[lane] - mean) * (part[lane] - mean)
+            squares[lane] += 0.0 if np.isnan(square) else square
+    return count, mean, squares.sum() / count, lows.min(), highs.max()
 
 
 @kernel
@@ -62,23 +73,25 @@ def covariance(x: FloatArray, y: FloatArray) -> float:
     float
         mean(x'y'), divisor N; NaN with fewer than two pairs. [product of the units]
     """
-    count = 0
-    sum_x = 0.0
-    sum_y = 0.0
-    for i in range(x.size):
-        if not (np.isnan(x[i]) or np.isnan(y[i])):
-            count += 1
-            sum_x += x[i]
-            sum_y += y[i]
+    counts, sums_x, sums_y, products = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+    for start in range(0, x.size, LANES):
+        part_x, part_y = x[start : start + LANES], y[start : start + LANES]
+        for lane in range(part_x.size):
+            gap = np.isnan(part_x[lane] + part_y[lane])
+            counts[lane] += 0.0 if gap else 1.0
+            sums_x[lane] += 0.0 if gap else part_x[lane]
+            sums_y[lane] += 0.0 if gap else part_y[lane]
+    count = counts.sum()
     if count < 2:
         return np.nan
-    mean_x = sum_x / count
-    mean_y = sum_y / count
-    products = 0.0
-    for i in range(x.size):
-        if not (np.isnan(x[i]) or np.isnan(y[i])):
-            products += (x[i] - mean_x) * (y[i] - mean_y)
-    return products / count
+    mean_x = sums_x.sum() / count
+    mean_y = sums_y.sum() / count
+    for start in range(0, x.size, LANES):
+        part_x, part_y = x[start : start + LANES], y[start : start + LANES]
+        for lane in range(part_x.size):
+            product = (part_x[lane] - mean_x) * (part_y[lane] - mean_y)
+            products[lane] += 0.0 if np.isnan(product) else product
+    return float(products.sum() / count)
 
 
 @kernel

@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
 from core.variables import VARIABLES
+from fluxcalc.kernels.checks import count_outside, largest_steps, shape, trend_line
 from fluxcalc.kernels.compile import kernel
 from fluxcalc.kernels.despike import despike_pass
 from fluxcalc.kernels.detrend import fading_mean, line, running_mean
@@ -91,6 +92,32 @@ def test_lagged_covariances_equal_their_twin(xy, first, last):
 @given(series(0, 60), st.integers(-70, 70))
 def test_shift_equals_its_twin(x, lag):
     assert_allclose(shift(x, lag), naive.shift(x, lag), rtol=0)
+
+
+@pytest.mark.parametrize("n", [63, 64, 65, 300])
+@pytest.mark.parametrize("gaps", [0.0, 0.2])
+def test_sums_side_by_side_equal_their_twins(n, gaps):
+    """Series longer than the sums that are taken side by side, with and without a rest."""
+    random = np.random.default_rng(n)
+    x, y = random.normal(15, 3, (2, n))
+    x[random.uniform(size=n) < gaps] = np.nan
+    y[random.uniform(size=n) < gaps] = np.nan
+    valid = naive.present(x)
+    expected = (len(valid), naive.mean(valid), naive.variance(valid), min(valid), max(valid))
+    assert_allclose(moments(x), expected, rtol=1e-12)
+    assert_allclose(covariance(x, y), naive.covariance(x, y), rtol=1e-10)
+    assert_allclose(mean_block_covariance(x, y, 2), naive.mean_block_covariance(x, y, 2), rtol=1e-10)
+    assert_allclose(lagged_covariances(x, y, -n, n), naive.lagged_covariances(x, y, -n, n), rtol=1e-9, atol=1e-12)
+    count, mean, slope, middle = trend_line(x)
+    assert_allclose((count, mean, slope, middle), naive.trend_line(x), rtol=1e-9)
+    assert_allclose(shape(x, mean, slope, middle), naive.shape(x), rtol=1e-9)
+    assert count_outside(x, 14.0, 17.0) == sum(value < 14.0 or value > 17.0 for value in x)
+    assert_allclose(largest_steps(x, 33, 1), naive.largest_steps(x, 33, 1), rtol=1e-9)
+    size = min(n, 200)
+    expected, *counts, _norms = naive.despike_pass(list(x), size, 50, 1.5, 3)
+    clean = x.copy()
+    assert despike_pass(clean, size, 50, 1.5, 3) == tuple(counts)
+    assert_allclose(clean, expected, rtol=1e-9)
 
 
 def test_a_signal_that_comes_later_has_a_positive_lag():
