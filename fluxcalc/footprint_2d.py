@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,9 @@ from core.constants import EARTH_ROTATION
 from core.records import FloatArray
 from core.station import Station
 from fluxcalc.contours import Polygon, polygon_area, trace_polygons
+from fluxcalc.geotiff import to_geotiff
 from fluxcalc.kernels.footprint import A, B, C, D, lay_footprint
+from fluxcalc.places import place_near
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 INTEGRAL = A * C ** (B + 1) * float(gamma(-B - 1))
@@ -27,10 +29,8 @@ CONVECTIVE_HEIGHT = 1000.0  # taken by day where the height of the boundary laye
 ENTRAINMENT = 0.8  # part of the boundary layer's height up to which the parameterisation holds
 ROUGHNESS_SUBLAYER = 20.0  # its top in roughness lengths
 CELLS = 200  # from the tower to the edge, unless the cell is given
+MOST_CELLS = 2000  # from the tower to the edge; 16 million in all, 128 MB a grid
 REACH = 1.5  # of the grid, in distances of 90 % of the flux
-
-WGS84_AXIS = 6378137.0  # [m]
-WGS84_SQUARE = 6.69437999014e-3  # eccentricity squared
 
 
 class Turbulence(NamedTuple):
@@ -86,7 +86,12 @@ def turbulence_of(values: Mapping[str, float | None]) -> Turbulence:
 
 
 def map_footprint(
-    intervals: Iterable[Turbulence], station: Station, *, reach: float | None = None, cell: float | None = None
+    intervals: Iterable[Turbulence],
+    station: Station,
+    *,
+    reach: float | None = None,
+    cell: float | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FootprintMap:
     """Average the footprints of intervals, each turned to where its wind came from, all of the same weight.
 
@@ -101,6 +106,8 @@ def map_footprint(
         have 90 % of their flux. [m]
     cell : float, optional
         Side of a cell; by default a two-hundredth of the reach. [m]
+    progress : callable, optional
+        Takes intervals done and intervals in all.
 
     Returns
     -------
@@ -110,7 +117,7 @@ def map_footprint(
     Raises
     ------
     ValueError
-        The station has no ``[sonic]`` or no ``[site]``, or reach or cell are not positive.
+        The station has no ``[sonic]`` or no ``[site]``, reach or cell are not positive, or the cells are too many.
 
     References
     ----------
@@ -132,10 +139,13 @@ def map_footprint(
     if not (cell > 0 and reach > 0):
         raise ValueError(f"reach and cell are lengths above 0 m, not {reach} and {cell}")
     half = max(math.ceil(reach / cell), 1)
+    if half > MOST_CELLS:
+        raise ValueError(f"{reach:g} m in cells of {cell:g} m are {half} cells each way, {MOST_CELLS} at most")
     axis: FloatArray = (np.arange(-half, half) + 0.5) * np.float64(cell)
     weights = np.zeros((axis.size, axis.size))
     one_map = np.empty_like(weights)
-    for direction, length, width in scales:
+    for done, (direction, length, width) in enumerate(scales):
+        progress(done, len(scales))
         share = lay_footprint(one_map, axis, axis, direction, length, width) * cell**2 / INTEGRAL
         # cells as large as the peak itself can catch more than there is
         weights += one_map * (cell**2 / INTEGRAL / max(share, 1.0) / len(scales))
@@ -223,7 +233,7 @@ def to_geojson(footprint: FootprintMap, station: Station, shares: Sequence[float
     for share in sorted(shares, reverse=True):
         polygons = contour(footprint, share)
         if polygons:
-            places = [[[_place(point, station) for point in ring] for ring in polygon] for polygon in polygons]
+            places = [[[_rounded(point, station) for point in ring] for ring in polygon] for polygon in polygons]
             area = polygon_area(polygons)
             features.append(
                 {
@@ -250,18 +260,17 @@ def to_npz(footprint: FootprintMap, station: Station) -> bytes:
     return stream.getvalue()
 
 
+def to_tiff(footprint: FootprintMap, station: Station) -> bytes:
+    """Return the grid as a GeoTIFF: the share of the flux that arises in each cell. [1]"""
+    what = f"share of the flux of {station.id} in each cell, Kljun et al. (2015), {footprint.used} intervals"
+    return to_geotiff(footprint.east, footprint.north, footprint.weights, station.station, what)
+
+
 def is_in_roughness_sublayer(station: Station) -> bool:
     """Tell whether the sensor is so low over the canopy that the model's flow is not the canopy's (eq. 27)."""
     return station.site is not None and station.measurement_height <= ROUGHNESS_SUBLAYER * station.site.roughness
 
 
-def _place(point: tuple[float, float], station: Station) -> list[float]:
-    """Return longitude and latitude of a place near the station, on the ellipsoid WGS 84. [deg]"""
-    east, north = point
-    latitude = math.radians(station.station.latitude)
-    root = 1.0 - WGS84_SQUARE * math.sin(latitude) ** 2
-    across, along = WGS84_AXIS / math.sqrt(root), WGS84_AXIS * (1.0 - WGS84_SQUARE) / root**1.5
-    return [
-        round(station.station.longitude + math.degrees(east / (across * math.cos(latitude))), 7),
-        round(station.station.latitude + math.degrees(north / along), 7),
-    ]
+def _rounded(point: tuple[float, float], station: Station) -> list[float]:
+    """Return longitude and latitude of a place east and north of the station, to a centimetre. [deg]"""
+    return [round(degrees, 7) for degrees in place_near(station.station, *point)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
+import struct
+import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -330,3 +332,30 @@ def read_table(text: bytes, columns: Sequence[int], missing: Sequence[str]) -> t
         times.append((since // timedelta(seconds=1)) * 10**9 + int(row[0][20:].ljust(9, "0")))
         values.append([number(row[i]) for i in columns])
     return times, values
+
+
+def read_tiff(content: bytes) -> tuple[dict[int, tuple[float, ...] | str], list[list[float]]]:
+    """Read tags and rows of a small-endian TIFF of 32-bit floats in deflated or plain strips, by the specification."""
+    assert content[:4] == b"II*\x00"
+    kinds = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 12: "d"}
+    (place,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, place)
+    tags: dict[int, tuple[float, ...] | str] = {}
+    for i in range(count):
+        tag, kind, number, value = struct.unpack_from("<HHII", content, place + 2 + 12 * i)
+        form = f"<{number}s" if kind == 2 else "<" + kinds[kind] * number
+        size = struct.calcsize(form)
+        start = place + 2 + 12 * i + 8 if size <= 4 else value
+        found = struct.unpack_from(form, content, start)
+        tags[tag] = found[0].rstrip(b"\0").decode() if kind == 2 else found
+    (width,), (height,), (packing,), (each,) = (tags[tag] for tag in (256, 257, 259, 278))
+    values: list[float] = []
+    for start, size in zip(tags[273], tags[279], strict=True):
+        strip = content[int(start) : int(start) + int(size)]
+        raw = zlib.decompress(strip) if packing in (8, 32946) else strip
+        values += struct.unpack(f"<{len(raw) // 4}f", raw)
+    assert tags[258] == (32,)
+    assert tags.get(339) == (3,)
+    assert tags.get(317, (1,)) == (1,)
+    assert 1 <= each <= height
+    return tags, [values[int(width) * row : int(width) * (row + 1)] for row in range(int(height))]

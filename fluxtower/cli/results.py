@@ -72,6 +72,27 @@ def process(
 
 
 @app.command()
+def footprint(
+    table: Annotated[Path, typer.Argument(help="FLUXNET table of half-hours (CSV).", show_default=False)],
+    station: StationFile,
+    output: Annotated[Path, typer.Option(help="OUT.geojson and OUT.tif are written.", show_default=False)],
+    begin: Annotated[
+        datetime | None, typer.Option("--from", formats=TIMES, help="First half-hour, local standard time.")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option("--to", formats=TIMES, help="End of the last one, local standard time.")
+    ] = None,
+    flux: Annotated[str, typer.Option(help="Only half-hours that have this flux, not flagged bad: FC, LE, H.")] = "",
+    reach: Annotated[float | None, typer.Option(help="From the tower to the edge of the map, metres.", min=1)] = None,
+    cell: Annotated[float | None, typer.Option(help="Side of a cell, metres.", min=0.01)] = None,
+) -> None:
+    """Map where the fluxes of a period come from (Kljun et al. 2015): contours as GeoJSON, the grid as GeoTIFF."""
+    from fluxtower.footprints import Choice, map_table
+
+    map_table(table, station, output, Choice(begin, end, flux, reach, cell))
+
+
+@app.command()
 def fit(
     station: Annotated[str, typer.Argument(help="Station id.")],
     kind: Annotated[str, typer.Option(help="What to fit: lags, planes or spectra.")],
