@@ -104,8 +104,8 @@ class Channel(Part):
     field: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
         None, description="what a message of another maker's format calls it; default: its name"
     )
-    resolution: float | None = Field(None, gt=0, description="smallest step of its values, in its unit")
-    offset: float = Field(0.0, description="the value from which steps are counted, in its unit")
+    resolution: float | None = Field(None, gt=0, le=1e30, description="smallest step of its values, in its unit")
+    offset: float = Field(0.0, ge=-1e30, le=1e30, description="the value from which steps are counted, in its unit")
 
     @model_validator(mode="after")
     def _unit_measures_variable(self) -> Channel:

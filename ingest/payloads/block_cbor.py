@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 import cbor2
 import numpy as np
@@ -11,14 +12,15 @@ import zstandard
 from numpy.typing import NDArray
 
 from core.errors import PayloadError
-from core.records import Float32Array, SampleBlock
+from core.records import Float32Array, FloatArray, SampleBlock
 from core.station import Stream
 from ingest.encoding import FLOAT32_LE, INT16_LE, INT16_MISSING
-from ingest.payloads.checks import MAX_DECOMPRESSED, block, cbor_value, check_count, check_size, shown
+from ingest.payloads.checks import MAX_DECOMPRESSED, block, cbor_value, check_size, shown
 from ingest.sources import Source
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_TYPES: dict[int, np.dtype[np.float32] | np.dtype[np.int16]] = {FLOAT32_LE: np.dtype("<f4"), INT16_LE: np.dtype("<i2")}
+_local = threading.local()
+_SIZES = {FLOAT32_LE: 4, INT16_LE: 2}
 
 
 def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock]:
@@ -60,31 +62,52 @@ def _matrix(channels: Mapping[str, object], n: int, declared: Stream | None) -> 
 def _mixed(channels: Mapping[str, object], n: int, declared: Stream | None) -> Float32Array:
     """Read channels that are not all float32: some are int16, or not what they should be."""
     samples = np.empty((len(channels), n), np.float32)
-    for row, (name, value) in zip(samples, channels.items(), strict=True):
-        if not isinstance(value, cbor2.CBORTag) or value.tag not in _TYPES or not isinstance(value.value, bytes):
+    rows: list[int] = []
+    parts: list[bytes] = []
+    steps: list[tuple[float, float]] = []
+    for row, (name, value) in enumerate(channels.items()):
+        tag, content = (value.tag, value.value) if type(value) is cbor2.CBORTag else (0, None)
+        if tag not in _SIZES or not isinstance(content, bytes):
             raise PayloadError(
                 f"c.{name!a}: expected a typed array (tag {FLOAT32_LE} or {INT16_LE} on bytes), got {shown(value)}"
             )
-        kind = _TYPES[value.tag]
-        if len(value.value) % kind.itemsize:
-            raise PayloadError(f"c.{name!a}: {len(value.value)} bytes are not whole {kind.name} values")
-        given = np.frombuffer(value.value, kind)
-        check_count(len(given), n, name)
-        row[:] = given if value.tag == FLOAT32_LE else _from_steps(given, name, declared)
+        if len(content) != n * _SIZES[tag]:
+            raise PayloadError(f"c.{name!a}: expected n = {n} samples, got {len(content) / _SIZES[tag]:g}")
+        if tag == INT16_LE:
+            rows.append(row)
+            parts.append(content)
+            steps.append(_step(name, declared))
+        else:
+            samples[row] = np.frombuffer(content, "<f4")
+    if rows:
+        samples[rows] = _from_steps(np.frombuffer(b"".join(parts), "<i2").reshape(len(rows), n), np.array(steps))
     return samples
 
 
-def _from_steps(given: NDArray[Any], name: str, declared: Stream | None) -> Float32Array:
+def _step(name: str, declared: Stream | None) -> tuple[float, float]:
+    """Return resolution and offset of a channel."""
     channel = declared.channel_called(name) if declared is not None else None
     if channel is None or channel.resolution is None:
         raise PayloadError(
             f"c.{name!a}: int16 samples count steps, and the station file declares no `resolution` of that channel: "
             "add it and run `fluxtower station add FILE.toml` again, or send float32"
         )
-    values = channel.offset + given * channel.resolution
-    values[given == INT16_MISSING] = np.nan
-    with np.errstate(over="ignore"):  # an infinite sample is refused later, with all others
-        return values.astype(np.float32)
+    return channel.resolution, channel.offset
+
+
+def _from_steps(counts: NDArray[np.int16], steps: FloatArray) -> FloatArray:
+    values = counts * steps[:, :1] + steps[:, 1:]
+    missing = counts == INT16_MISSING
+    if missing.any():
+        values[missing] = np.nan
+    return values
+
+
+def _zstd() -> zstandard.ZstdDecompressor:
+    """Return this thread's decompressor: making one costs more than a block."""
+    if not hasattr(_local, "zstd"):
+        _local.zstd = zstandard.ZstdDecompressor(max_window_size=MAX_DECOMPRESSED)
+    return cast(zstandard.ZstdDecompressor, _local.zstd)
 
 
 def _decompress(payload: bytes) -> bytes:
@@ -93,7 +116,6 @@ def _decompress(payload: bytes) -> bytes:
         # the library obeys a size that the frame declares, and the limit only where it declares none
         if zstandard.frame_content_size(payload) > MAX_DECOMPRESSED:
             raise PayloadError(f"the zstd frame holds more than {MAX_DECOMPRESSED} bytes: send shorter blocks")
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_DECOMPRESSED)
-        return decompressor.decompress(payload, max_output_size=MAX_DECOMPRESSED, allow_extra_data=False)
+        return _zstd().decompress(payload, max_output_size=MAX_DECOMPRESSED, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise PayloadError(f"no valid zstd frame of at most {MAX_DECOMPRESSED} bytes: {shown(str(error))}") from None

@@ -100,11 +100,12 @@ def integer(value: object, key: str, low: int, high: int) -> int:
 
 def time_ns(value: object, key: str) -> int:
     """Return a time given as nanoseconds since 1970 UTC or as RFC 3339 text, between the years 1990 and 2100."""
-    if isinstance(value, str):
-        value = _rfc3339_ns(value, key)
-    if type(value) is int and not EARLIEST_NS <= value < LATEST_NS:
-        raise PayloadError(f"{key}: expected nanoseconds since 1970 UTC, from 1990 to 2100, got {shown(value)}")
-    return integer(value, key, EARLIEST_NS, LATEST_NS - 1)
+    time = _rfc3339_ns(value, key) if isinstance(value, str) else value
+    if type(time) is not int:
+        raise PayloadError(f"{key}: expected a whole number, got {shown(time)}")
+    if not EARLIEST_NS <= time < LATEST_NS:
+        raise PayloadError(f"{key}: expected a time from 1990 to 2100, got {shown(value)}")
+    return time
 
 
 def _rfc3339_ns(text: str, key: str) -> int:
@@ -114,14 +115,14 @@ def _rfc3339_ns(text: str, key: str) -> int:
     return _iso_ns(text.upper().replace("Z", "+00:00"), match[1] or "", key)
 
 
-def local_ns(value: object, key: str, ahead_ns: int) -> int:
+def local_ns(value: str, key: str, ahead_ns: int) -> int:
     """Return a time given as text without a zone, by a clock that is ``ahead_ns`` ahead of UTC.
 
     One that has a zone, against the format's habit, is taken at its word.
     """
-    match = _LOCAL.fullmatch(value) if isinstance(value, str) else None
+    match = _LOCAL.fullmatch(value)
     if match is None:
-        return time_ns(value if isinstance(value, str) else str(shown(value)), key)
+        return time_ns(value, key)
     return time_ns(_iso_ns(f"{match[0]}+00:00", match[1] or "", key) - ahead_ns, key)
 
 
@@ -230,7 +231,7 @@ def block(source: Source, fields: object, matrix: Callable[[Mapping[str, object]
     PayloadError
         A key that is missing, of another type, or outside the limits of this module.
     """
-    if not isinstance(fields, Mapping):
+    if not isinstance(fields, dict):
         raise PayloadError(f"expected a map with v, t, dt, n and c, got {shown(fields)}")
     integer(require(fields, "v"), "v", 1, 1)
     start_ns = time_ns(require(fields, "t"), "t")
