@@ -21,11 +21,14 @@ class ConfigError(FluxTowerError):
         Dotted key, e.g. ``sonic.height``.
     expected, got : str
         What is accepted there and what was found.
+    line : int, optional
+        Line of the key, or of the part in which it is missing.
     """
 
-    def __init__(self, file: str, key: str, expected: str, got: str) -> None:
-        self.file, self.key, self.expected, self.got = file, key, expected, got
-        super().__init__(f"{file}: {key}: expected {expected}, got {got}")
+    def __init__(self, file: str, key: str, expected: str, got: str, line: int | None = None) -> None:
+        self.file, self.key, self.expected, self.got, self.line = file, key, expected, got, line
+        at = "" if line is None else f" line {line}:"
+        super().__init__(f"{file}:{at} {key}: expected {expected}, got {got}")
 
 
 class PayloadError(FluxTowerError):

@@ -10,6 +10,7 @@ from core.station.reading import (
     read_station,
     read_station_text,
     station_json,
+    with_line,
 )
 from core.station.site import MAX_CHANNELS, Analyzer, Channel, Format, Identity, Site, Sonic, Stream
 from core.station.whole import Station
@@ -38,4 +39,5 @@ __all__ = [
     "read_station",
     "read_station_text",
     "station_json",
+    "with_line",
 ]

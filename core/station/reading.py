@@ -1,8 +1,9 @@
-"""Reading station files: every mistake is a ``ConfigError`` that names file, key, expected and got."""
+"""Reading station files: every mistake is a ``ConfigError`` that names file, line, key, expected and got."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError
+from core.station.lines import line_of
 from core.station.whole import Station
 
 
@@ -28,16 +30,17 @@ def parse_station(text: str, file: str) -> Station:
     Raises
     ------
     ConfigError
-        Unknown keys, wrong types or units, impossible geometry: names file, key, expected and got.
+        Unknown keys, wrong types or units, impossible geometry: names file, line, key, expected and got.
     """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(file, "(syntax)", "TOML", str(error)) from None
+        line = re.search(r"line (\d+)", str(error))
+        raise ConfigError(file, "(syntax)", "TOML", str(error), int(line[1]) if line else None) from None
     try:
         return Station.model_validate_json(_json(raw))
     except ValidationError as error:
-        raise _config_error(file, error) from None
+        raise with_line(_config_error(file, error), text) from None
 
 
 def station_json(station: Station) -> str:
@@ -76,6 +79,11 @@ def read_station_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), "(file)", "a readable UTF-8 text file", str(error)) from None
+
+
+def with_line(error: ConfigError, text: str) -> ConfigError:
+    """Return the error with the line on which its key stands in the text of a station file."""
+    return ConfigError(error.file, error.key, error.expected, error.got, line_of(text, error.key))
 
 
 def config_sha256(text: str) -> str:

@@ -100,13 +100,17 @@ def list_rejects(limit: Annotated[int, typer.Option(help="How many of the newest
 
 def _checked_text(file: Path, others: list[Station]) -> str:
     """Return the text of a valid station file whose topics none of the others uses, and add the station to them."""
-    from core.station import parse_station, read_station_text
+    from core.errors import ConfigError
+    from core.station import parse_station, read_station_text, with_line
     from fluxcalc.halfhour import check_methods
     from ingest.sources import check_topics
 
     text = read_station_text(file)
     station = parse_station(text, str(file))
-    check_methods(station, str(file))
-    check_topics(station, str(file), others, read_settings().topic_root)
+    try:
+        check_methods(station, str(file))
+        check_topics(station, str(file), others, read_settings().topic_root)
+    except ConfigError as error:
+        raise with_line(error, text) from None
     others.append(station)
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,22 @@ from core.station import (
     Stream,
     parse_station,
     read_station,
+    with_line,
 )
 from fluxcalc.halfhour import REGISTRIES, check_methods
 from tests.core.test_store import STATION
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TEXT = STATION.format(id="cn-test")
+
+
+ELSEWHERE = {  # what is wrong is told of another line than the changed one: where it shows, or where something lacks
+    'name = "v"': "channels = [",
+    '[[stream]]\nname = "met"': "[[stream]]",
+    'variable = "U"': 'stream = "ec"',
+    "rate = 20": "[[stream]]",
+    "interval = 60": "[[stream]]",
+}
 
 
 @pytest.mark.parametrize(
@@ -79,11 +90,15 @@ TEXT = STATION.format(id="cn-test")
         ('id = "cn-test"', 'id = "../etc"', "a.toml: station.id: expected"),
     ],
 )
-def test_a_mistake_names_file_key_expected_and_got(old: str, new: str, message: str) -> None:
+def test_a_mistake_names_file_line_key_expected_and_got(old: str, new: str, message: str) -> None:
     assert old in TEXT
+    text = TEXT.replace(old, new, 1)
     with pytest.raises(ConfigError) as caught:
-        parse_station(TEXT.replace(old, new, 1), "a.toml")
-    assert str(caught.value).startswith(message)
+        parse_station(text, "a.toml")
+    shown = re.sub(r"line \d+: ", "", str(caught.value), count=1)
+    assert shown.startswith(message)
+    line = text.splitlines()[(caught.value.line or 0) - 1]
+    assert ELSEWHERE.get(old, new.splitlines()[-1] if new else "") in line
 
 
 def test_an_unknown_method_names_the_choices() -> None:
@@ -92,6 +107,8 @@ def test_an_unknown_method_names_the_choices() -> None:
         ConfigError, match=r"a.toml: flux.methods.rotation: expected one of .*double.*, got 'quadruple'"
     ):
         check_methods(parse_station(text, "a.toml"), "a.toml")
+    error = with_line(ConfigError("a.toml", "flux.methods.rotation", "x", "y"), text)
+    assert text.splitlines()[(error.line or 0) - 1] == 'rotation = "quadruple"'
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

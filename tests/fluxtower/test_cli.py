@@ -16,6 +16,7 @@ from core.store import Store
 from fluxtower.sending import file_records
 from ingest.files import toa5
 from ingest.replay import blocks
+from tests.ingest.foreign import FILE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO = ROOT / "deploy" / "demo"
@@ -37,13 +38,29 @@ def test_the_example_stations_check() -> None:
     assert result.stdout.count(": valid") == 2
 
 
-def test_a_wrong_unit_names_file_key_expected_and_got(tmp_path: Path) -> None:
+def test_two_stations_of_one_topic_are_told(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.toml", tmp_path / "other.toml"
+    one.write_text(FILE)
+    other.write_text(FILE.replace('id = "cn-foreign"', 'id = "cn-other"'))
+    result = fluxtower("station", "check", one, other)
+    line = 1 + FILE[: FILE.index('topic = "senml/json"')].count("\n")
+    assert result.returncode == 1
+    assert result.stdout == f"{one}: valid\n"
+    assert result.stderr == (
+        f"error: {other}: line {line}: stream[0].topic: expected topics that are not used yet "
+        "('senml/json' is, by station cn-foreign), got 'senml/json'\n"
+    )
+
+
+def test_a_wrong_unit_names_file_line_key_expected_and_got(tmp_path: Path) -> None:
     text = (DEMO / "stations" / "us-orchard.toml").read_text(encoding="utf-8")
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(text.replace('unit = "deg C"', 'unit = "deg F"'), encoding="utf-8")
     result = fluxtower("station", "check", wrong)
     assert result.returncode == 1
-    assert result.stderr == f"error: {wrong}: stream[0].channels[3].unit: expected one of K, deg C, got 'deg F'\n"
+    assert result.stderr == (
+        f"error: {wrong}: line 36: stream[0].channels[3].unit: expected one of K, deg C, got 'deg F'\n"
+    )
 
 
 def test_a_setting_out_of_range_is_one_line() -> None:
