@@ -49,7 +49,8 @@ class SampleBlock:
 class Reading:
     """One slow message: values of several channels at one time, in the sender's units. [ns since 1970 UTC]
 
-    ``seq`` and ``run`` number it as those of a ``SampleBlock`` do.
+    ``seq`` and ``run`` number it as those of a ``SampleBlock`` do. ``step_ns`` is the declared time between readings,
+    known when the reading is placed. [ns]
     """
 
     station: str
@@ -58,6 +59,7 @@ class Reading:
     values: Mapping[str, float]
     seq: int | None = None
     run: int = 0
+    step_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

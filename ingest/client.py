@@ -150,6 +150,10 @@ class Subscriber:
             self._changed.notify_all()
             return messages
 
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Publish a retained message at QoS 1; return False, and do nothing, while there is no connection."""
+        return self._client.is_connected() and self._client.publish(topic, payload, qos=1, retain=True).rc == 0
+
     def acknowledge(self, messages: Iterable[Message]) -> None:
         """Tell the broker that these are done; those of an earlier connection are left out."""
         with self._changed:  # no connection may begin or end between the look and the acknowledgement

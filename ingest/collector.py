@@ -11,6 +11,7 @@ from core.settings import Settings
 from core.store import Store
 from ingest.client import Subscriber
 from ingest.folding import Folding
+from ingest.marks import Marks
 from ingest.writer import Counts, Stopped, Writer
 
 REPORT_SECONDS = 10.0
@@ -33,10 +34,12 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     subscriber = _subscriber(settings)
     with Store(settings.store_dsn) as store, Folding(store):
-        writer = Writer(store, settings.topic_root, stop)
+        marks = Marks(store, settings.topic_root, subscriber.publish)
+        writer = Writer(store, settings.topic_root, stop, marks.after)
         report = Report(writer.counts)
         follow_at = time.monotonic()
         subscriber.start()
+        marks.start()
         try:
             while not stop.is_set():
                 if time.monotonic() >= follow_at:
@@ -50,6 +53,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         except Stopped:
             log.info("stopped while the store was away; the broker keeps what was not acknowledged")
         finally:
+            marks.stop()
             subscriber.stop()
     log.info("collector stopped after %d messages", writer.counts.messages)
 

@@ -52,7 +52,7 @@ def conform(record: SampleBlock | Reading, station: Station, now_ns: int) -> Sam
     _check_not_future(record.time_ns, station, now_ns)
     _check_channels(record.values, station, stream)
     values = {channel.name: record.values.get(channel.name, math.nan) for channel in stream.channels}
-    return replace(record, values=values)
+    return replace(record, values=values, step_ns=stream.dt_ns)
 
 
 def _ordered_block(block: SampleBlock, station: Station, stream: Stream) -> SampleBlock:

@@ -55,6 +55,21 @@ def block_topic(station: str, stream: str, root: str) -> str:
     return format_topic(Topic(station, stream, "block"), root)
 
 
+def committed_topic(station: str, stream: str, root: str) -> str:
+    """Return the topic on which the platform says which blocks of a stream are committed."""
+    return f"{root}/{station}/{stream}/committed"
+
+
+def latest_topic(station: str, stream: str, root: str) -> str:
+    """Return the topic on which the platform repeats the newest values of a stream."""
+    return f"{root}/{station}/{stream}/latest"
+
+
+def is_ours(topic: str) -> bool:
+    """Return whether the platform itself publishes on a topic: another collector of it hears what we say."""
+    return topic.endswith(("/committed", "/latest"))
+
+
 def reading_topic(station: str, stream: str, root: str) -> str:
     """Return the topic of a stream of readings."""
     return format_topic(Topic(station, stream, "reading"), root)

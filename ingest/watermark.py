@@ -16,7 +16,7 @@ from core.errors import PayloadError
 
 MAX_OPEN = 100
 """Most open ranges in a message."""
-MAX_NUMBER = 2**63 - 1
+MAX_NUMBER = 2**63 - 2
 MAX_BYTES = 1 << 16
 """Largest message that is decoded; 101 ranges of 19 digits need a sixteenth of it. [bytes]"""
 
@@ -108,5 +108,5 @@ def decode(payload: bytes) -> Watermark:
 
 def _number(value: object, key: str) -> int:
     if type(value) is not int or not 0 <= value <= MAX_NUMBER:
-        raise PayloadError(f"{key}: expected a whole number from 0 to 2^63 - 1")
+        raise PayloadError(f"{key}: expected a whole number from 0 to 2^63 - 2")
     return value

@@ -30,6 +30,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+After = Callable[[Sequence[SampleBlock | Reading], Sequence[SampleBlock | Reading]], None]
 
 
 class Stopped(Exception):
@@ -133,9 +134,12 @@ class Writer:
         First levels of every topic.
     stop : threading.Event
         Ends the waiting when the store is away.
+    after : callable, optional
+        Called after each commit with its records, and with those of them that were stored already.
     """
 
-    def __init__(self, store: Store, topic_root: str, stop: threading.Event) -> None:
+    def __init__(self, store: Store, topic_root: str, stop: threading.Event, after: After | None = None) -> None:
+        self._after = after
         self._store = store
         self._stop = stop
         self._directory = Directory(store, topic_root)
@@ -193,7 +197,7 @@ class Writer:
             self._commit([Prepared(culprit.message, reject=reject)])
 
     def _prepare(self, message: Message) -> Prepared:
-        if not message.payload:  # how MQTT clears a retained message
+        if not message.payload or topics.is_ours(message.topic):  # an empty one is how MQTT clears a retained message
             return Prepared(message)
         try:
             return self._read(message)
@@ -230,6 +234,8 @@ class Writer:
         )
         self._store.put_states([state for prepared in batch for state in prepared.states])
         self.counts.add(done, time.monotonic() - began)
+        if self._after is not None:
+            self._after(records, done.repeated)
 
     def _insist(self, work: Callable[[], T], *, only_unavailable: bool = False) -> T:
         """Do work that needs the store, again and again until the store is there."""

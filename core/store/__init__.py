@@ -10,17 +10,22 @@ from core.store.ingest import Committed
 from core.store.readback import Latest, RejectRow
 from core.store.stations import StationRow, StreamRow
 from core.store.store import Store
+from core.store.watermarks import Advance, Arrival, Gap, Mark
 
 __all__ = [
     "NO_SEQ",
+    "Advance",
+    "Arrival",
     "BlockArrays",
     "Catalogue",
     "Committed",
     "DueInterval",
     "FileRow",
     "FitRow",
+    "Gap",
     "Health",
     "Latest",
+    "Mark",
     "RejectRow",
     "StationRow",
     "Store",

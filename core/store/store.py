@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from core.errors import StoreError, UnknownStation
 from core.records import FluxRecord, LoggerState, Reading, Reject, SampleBlock, Samples
-from core.store import derived, files, flags, fluxes, ingest, loggers, readback, runs, stations
+from core.store import derived, files, flags, fluxes, ingest, loggers, readback, runs, stations, watermarks
 from core.store.blocks import BlockArrays
 from core.store.catalogue import Catalogue
 from core.store.database import Database, Health
 from core.store.derived import Newest
 from core.store.fits import FitRow, newest_fits, put_fit
 from core.store.stations import StationRow
+from core.store.watermarks import Arrival, Gap, Mark
 
 PROVISIONAL = "provisional"
 
@@ -125,6 +126,22 @@ class Store:
     def logger_states(self) -> list[loggers.LoggerRow]:
         """Return whether loggers are online, by station."""
         return loggers.get_states(self._database)
+
+    def advance(self, advances: Sequence[watermarks.Advance], new: Iterable[watermarks.Advance] = ()) -> list[Mark]:
+        """Merge what came of each run into what is known, and return what is committed of them."""
+        return watermarks.advance(self._database, advances, new)
+
+    def search_gaps(self) -> None:
+        """Note the gaps that opened and close those that were filled."""
+        watermarks.search_gaps(self._database)
+
+    def gaps(self, station: str | None = None, limit: int = 1000, *, filled: bool = False) -> list[Gap]:
+        """Read the newest known gaps, of one station or of all; ``filled``: those too that came late."""
+        return watermarks.read_gaps(self._database, station, limit, filled=filled)
+
+    def arrivals(self, station: str | None = None) -> list[Arrival]:
+        """Read how the messages of each stream come in: counters, lag, clock."""
+        return watermarks.read_arrivals(self._database, station)
 
     def samples(self, station: str, stream: str, start: datetime, end: datetime) -> Samples:
         """Read samples of [start, end) on a regular grid: sender's channels and units, NaN where nothing came."""

@@ -30,7 +30,7 @@ EARLIEST_NS = 631_152_000 * NS  # 1990-01-01
 LATEST_NS = 4_102_444_800 * NS  # 2100-01-01
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 MAX_CHANNEL_NAME = 64
-MAX_NUMBER = 2**63 - 1
+MAX_NUMBER = 2**63 - 2  # the store says "up to before the next one"
 """Largest block number, and largest name of a numbering."""
 
 MAX_RECORDS = 10_000

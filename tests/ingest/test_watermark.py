@@ -25,7 +25,7 @@ def ranges_of(numbers: set[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-@given(NUMBERS, st.integers(0, 2**63 - 1))
+@given(NUMBERS, st.integers(0, 2**63 - 2))
 def test_it_covers_what_is_committed(numbers: set[int], run: int) -> None:
     mark = summarise(run, ranges_of(numbers))
     assert mark is not None
@@ -68,7 +68,7 @@ def test_the_message_of_the_format_page() -> None:
         b'{"v":1,"seq":1,"open":[]}',
         b'{"v":1,"run":0,"seq":-1,"open":[]}',
         b'{"v":1,"run":0,"seq":1.0,"open":[]}',
-        b'{"v":1,"run":0,"seq":9223372036854775808,"open":[]}',
+        b'{"v":1,"run":0,"seq":9223372036854775807,"open":[]}',
         b'{"v":1,"run":0,"seq":9}',
         b'{"v":1,"run":0,"seq":9,"open":[[1,2,3]]}',
         b'{"v":1,"run":0,"seq":9,"open":[[2,1]]}',

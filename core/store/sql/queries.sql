@@ -98,7 +98,135 @@ ON CONFLICT (station, stream, time) DO NOTHING
 RETURNING station, stream, time;
 
 -- name: insert_reject
-INSERT INTO reject (topic, station, reason, payload) VALUES (%(topic)s, %(station)s, %(reason)s, %(payload)s);
+INSERT INTO reject AS old (topic, station, reason, payload) VALUES (%(topic)s, %(station)s, %(reason)s, %(payload)s)
+ON CONFLICT (topic, digest) DO UPDATE SET
+    times = old.times + 1, last = now(), done = NULL, reason = excluded.reason, station = excluded.station;
+
+-- name: lock_watermarks
+-- collectors that write the same rows in different orders would wait for each other for ever
+SELECT pg_advisory_xact_lock(hashtext('fluxtower watermarks'));
+
+-- name: add_watermarks
+INSERT INTO watermark (station, stream, run)
+SELECT * FROM unnest(%(station)s::text[], %(stream)s::text[], %(run)s::bigint[])
+ON CONFLICT DO NOTHING;
+
+-- name: advance_watermarks
+-- A sender without runs that restarts begins its numbers afresh: lower ones with later times. What is left of the
+-- numbers before (higher ones with earlier times) says nothing about the new ones.
+UPDATE watermark w SET
+    committed = CASE WHEN a.first IS NULL THEN w.committed
+                     WHEN w.run = 0 AND a.first <= w.top AND a.first_starts > w.top_starts THEN a.numbers
+                     WHEN w.run = 0 AND a.first > w.top AND a.first_starts < w.top_starts THEN w.committed
+                     ELSE w.committed + a.numbers END,
+    restarts = w.restarts + coalesce(w.run = 0 AND a.first <= w.top AND a.first_starts > w.top_starts, false)::int,
+    top = CASE WHEN w.top IS NULL OR a.top_starts > w.top_starts THEN a.top ELSE w.top END,
+    top_starts = greatest(w.top_starts, a.top_starts),
+    covered = (w.covered + a.times) * int8multirange(int8range(w.covered_from, NULL)),
+    unit = a.unit, looked = w.looked AND a.in_line,
+    records = w.records + a.records, duplicates = w.duplicates + a.duplicates,
+    seen = greatest(w.seen, to_timestamp(a.seen / 1e6)), newest = greatest(w.newest, to_timestamp(a.newest / 1e6)),
+    lag = a.lag / 1e6, delay = a.delay / 1e6
+FROM unnest(
+    %(station)s::text[], %(stream)s::text[], %(run)s::bigint[], %(first)s::bigint[], %(first_starts)s::bigint[],
+    %(top)s::bigint[], %(top_starts)s::bigint[], %(numbers)s::int8multirange[], %(times)s::int8multirange[],
+    %(unit)s::bigint[], %(in_line)s::boolean[], %(records)s::bigint[], %(duplicates)s::bigint[], %(seen)s::bigint[],
+    %(newest)s::bigint[], %(lag)s::bigint[], %(delay)s::bigint[]
+) AS a (station, stream, run, first, first_starts, top, top_starts, numbers, times, unit, in_line, records, duplicates,
+        seen, newest, lag, delay)
+WHERE w.station = a.station AND w.stream = a.stream AND w.run = a.run
+RETURNING w.station, w.stream, w.run, w.top, w.top_starts, w.committed::text AS committed;
+
+-- name: shorten_watermarks
+-- what is forgotten is only that old blocks are committed: their sender sends them again, which does no harm
+UPDATE watermark w SET
+    committed = committed * int8multirange(int8range(c.from_number, NULL)),
+    covered = covered * int8multirange(int8range(c.from_time, NULL)),
+    covered_from = greatest(covered_from, c.from_time)
+FROM (
+    SELECT station, stream, run,
+           (SELECT lower(r) FROM unnest(committed) AS r ORDER BY r DESC OFFSET %(most)s - 1 LIMIT 1) AS from_number,
+           (SELECT lower(r) FROM unnest(covered) AS r ORDER BY r DESC OFFSET %(most)s - 1 LIMIT 1) AS from_time
+    FROM watermark WHERE NOT looked
+) AS c
+WHERE (w.station, w.stream, w.run) = (c.station, c.stream, c.run)
+  AND (c.from_number IS NOT NULL OR c.from_time IS NOT NULL);
+
+-- name: forget_gaps
+-- one that is filled at once was none: messages overtake each other, above all with several collectors
+DELETE FROM gap g USING (
+    SELECT station, stream, range_agg(covered) AS covered FROM watermark
+    WHERE (station, stream) IN (SELECT station, stream FROM watermark WHERE NOT looked)
+    GROUP BY station, stream
+) AS w
+WHERE g.filled IS NULL AND g.station = w.station AND g.stream = w.stream AND g.missing <@ w.covered
+  AND g.noticed > now() - make_interval(secs => %(grace)s);
+
+-- name: fill_gaps
+UPDATE gap g SET missing = g.missing - w.covered, filled = CASE WHEN g.missing <@ w.covered THEN clock_timestamp() END
+FROM (
+    SELECT station, stream, range_agg(covered) AS covered FROM watermark
+    WHERE (station, stream) IN (SELECT station, stream FROM watermark WHERE NOT looked)
+    GROUP BY station, stream
+) AS w
+WHERE g.filled IS NULL AND g.station = w.station AND g.stream = w.stream AND g.missing && w.covered;
+
+-- name: note_gaps
+-- What lies between the times covered, where it has been so for a while: a message may still be on its way. The numbers
+-- of the blocks before and after tell how many are missing.
+WITH stream_covered AS (
+    SELECT station, stream, range_agg(covered) AS covered, max(unit) AS unit, max(covered_from) AS covered_from,
+           max(seen) AS seen
+    FROM watermark
+    WHERE (station, stream) IN (SELECT station, stream FROM watermark WHERE NOT looked)
+    GROUP BY station, stream
+), hole AS (
+    SELECT c.*, h, lower(h) - unit / 2 AS starts, upper(h) AS ends
+    FROM stream_covered c, unnest(int8multirange(range_merge(covered)) - covered) AS h
+    WHERE lower(h) >= covered_from
+      AND (upper(h) < upper(covered) - 1e6 * %(grace)s OR seen < now() - make_interval(secs => %(grace)s))
+      AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.station = c.station AND g.stream = c.stream
+                      AND g.filled IS NULL AND g.missing @> h)
+)
+INSERT INTO gap (station, stream, starts, ends, blocks, counted, missing)
+SELECT h.station, h.stream, to_timestamp(h.starts / 1e6), to_timestamp(h.ends / 1e6),
+       CASE WHEN n.counted THEN n.seq_after - n.seq_before - 1
+            ELSE round((h.ends - h.starts)::numeric / greatest(h.unit, 1)) END,
+       n.counted, int8multirange(h.h)
+FROM hole h CROSS JOIN LATERAL (
+    SELECT b.seq AS seq_before, a.seq AS seq_after,
+           coalesce(b.seq >= 0 AND a.seq > b.seq AND EXISTS (
+               SELECT 1 FROM watermark w WHERE w.station = h.station AND w.stream = h.stream
+               AND w.covered @> lower(h.h) - 1 AND w.covered @> upper(h.h)), false) AS counted
+    FROM (SELECT array_agg(st.key) AS keys, min(st.station) AS station
+          FROM stream st JOIN station s ON s.key = st.station
+          WHERE s.id = h.station AND st.name = h.stream AND st.kind = 'block') AS k
+    LEFT JOIN LATERAL (
+        SELECT seq FROM sample_block WHERE sample_block.station = k.station AND sample_block.stream = ANY(k.keys)
+        AND time < to_timestamp(h.starts / 1e6) AND time > to_timestamp(h.starts / 1e6) - interval '2 hours'
+        ORDER BY time DESC LIMIT 1) AS b ON true
+    LEFT JOIN LATERAL (
+        SELECT seq FROM sample_block WHERE sample_block.station = k.station AND sample_block.stream = ANY(k.keys)
+        AND time >= to_timestamp(h.ends / 1e6) - interval '1 millisecond'
+        AND time < to_timestamp(h.ends / 1e6) + interval '2 hours'
+        ORDER BY time LIMIT 1) AS a ON true
+) AS n;
+
+-- name: mark_looked
+UPDATE watermark w SET looked = true
+WHERE NOT looked AND upper(covered) - lower(covered) > 1e6 * %(grace)s
+  AND NOT EXISTS (SELECT 1 FROM unnest(int8multirange(range_merge(covered)) - covered) AS h
+                  WHERE upper(h) >= upper(covered) - 1e6 * %(grace)s);
+
+-- name: gaps
+SELECT station, stream, starts, ends, blocks, counted, missing_s, noticed, filled FROM v_gap
+WHERE (%(station)s::text IS NULL OR station = %(station)s) AND (%(all)s OR filled IS NULL)
+ORDER BY starts DESC LIMIT %(limit)s;
+
+-- name: arrivals
+SELECT station, stream, records, duplicates, restarts, seen, newest, lag_s, delay_s FROM v_arrival
+WHERE %(station)s::text IS NULL OR station = %(station)s
+ORDER BY station, stream;
 
 -- name: merge_minutes
 -- the parts of a minute come in several messages: combine n, mean and sd exactly (Chan et al. 1979)

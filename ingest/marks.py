@@ -1,0 +1,275 @@
+"""What was committed, remembered for a moment and then told: to the store, and to the senders by the watermark.
+
+This stands apart from the data's transaction: if the collector dies in between, senders send again what is stored
+already, and the repeated blocks move the mark.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from core.errors import StoreError, StoreUnavailable
+from core.records import Reading, SampleBlock
+from core.store import Advance, Mark, Store
+from ingest import watermark
+from ingest.topics import committed_topic
+
+TICK_SECONDS = 1.0
+"""How often marks are told. [s]"""
+MOST_A_TICK = 2000
+"""Most runs told at once: with more streams than that each is told less often, so that the cost has a bound."""
+SEARCH_SECONDS = 15.0
+"""How often gaps are searched. [s]"""
+MOST_PIECES = 1000
+"""Most ranges remembered of a run until they are told."""
+WINDOW_US = 600_000_000
+"""Length of a window in which the smallest lag is looked for; the last and the running one count. [us]"""
+
+Publish = Callable[[str, bytes], bool]
+"""Publish a retained message at QoS 1; False if there is no connection."""
+
+log = logging.getLogger(__name__)
+
+
+class _Run:
+    """What came of one numbering: what is not told yet, and the little that must outlive the telling."""
+
+    __slots__ = (
+        "_best",
+        "_best_before",
+        "_window_ends",
+        "duplicates",
+        "edge",
+        "first",
+        "in_line",
+        "known",
+        "lag",
+        "newest",
+        "numbers",
+        "queued",
+        "records",
+        "run",
+        "seen",
+        "station",
+        "stream",
+        "times",
+        "top",
+        "unit",
+    )
+
+    def __init__(self, station: str, stream: str, run: int) -> None:
+        self.station, self.stream, self.run = station, stream, run
+        self.known = False  # whether the store has a row for it
+        self.queued = False
+        self.top: tuple[int, int] | None = None  # highest number, and where its block starts
+        self.edge: int | None = None  # where the next message is expected, at the latest
+        self.newest = self.seen = self.lag = self.unit = 0
+        self._best = self._best_before = 1 << 62
+        self._window_ends = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self.numbers: list[list[int]] = []
+        self.times: list[list[int]] = []
+        self.first: tuple[int, int] | None = None
+        self.in_line = True
+        self.records = self.duplicates = 0
+
+    def add(self, seq: int | None, start: int, length: int, now: int) -> None:
+        """Count one block or reading. [us]"""
+        end = start + length
+        self.records += 1
+        self.seen, self.unit, self.lag = now, length, now - end
+        if end > self.newest:
+            self.newest = end
+            if now > self._window_ends:
+                self._best_before, self._best, self._window_ends = self._best, self.lag, now + WINDOW_US
+            elif self.lag < self._best:
+                self._best = self.lag
+        self._cover(start, end + length // 2, length)
+        if seq is not None:
+            self._number(seq, start)
+
+    def _cover(self, start: int, upper: int, length: int) -> None:
+        if self.edge is None or not self.edge - length <= start <= self.edge:
+            self.in_line = False
+        self.edge = upper
+        if self.times and self.times[-1][0] <= start <= self.times[-1][1]:
+            self.times[-1][1] = max(self.times[-1][1], upper)
+        else:
+            self.times.append([start, upper])
+            if len(self.times) > MOST_PIECES:
+                self.times = _merged(self.times, 0)
+
+    def _number(self, seq: int, start: int) -> None:
+        if self.top is not None and self.run == 0:
+            top, top_starts = self.top
+            if seq <= top and start > top_starts:  # the sender restarted and counts afresh
+                self.numbers.clear()
+                self.top = self.first = None
+            elif seq > top and start < top_starts:  # left over from the count before
+                return
+        if self.first is None:
+            self.first = seq, start
+        if self.top is None or seq > self.top[0]:
+            self.top = seq, start
+        if self.numbers and self.numbers[-1][1] == seq - 1:
+            self.numbers[-1][1] = seq
+        else:
+            self.numbers.append([seq, seq])
+            if len(self.numbers) > MOST_PIECES:
+                self.numbers = _merged(self.numbers, 1)
+
+    def take(self) -> Advance:
+        """Return what is not told yet and forget it."""
+        delay = min(self._best, self._best_before)
+        taken = Advance(
+            self.station, self.stream, self.run, self.first, self.top if self.first else None, self.numbers,
+            self.times, self.unit, self.in_line, self.records, self.duplicates, self.seen, self.newest, self.lag, delay,
+        )  # fmt: skip
+        self._forget()
+        return taken
+
+
+class Marks:
+    """Remembers what was committed and tells it, from a thread of its own.
+
+    Parameters
+    ----------
+    store : Store
+        Where runs, counters and gaps are kept.
+    topic_root : str
+        First levels of every topic.
+    publish : callable
+        Publishes the watermarks.
+    """
+
+    def __init__(self, store: Store, topic_root: str, publish: Publish) -> None:
+        self._store = store
+        self._root = topic_root
+        self._publish = publish
+        self._lock = threading.Lock()
+        self._runs: dict[tuple[str, str, int], _Run] = {}
+        self._queue: deque[_Run] = deque()  # first in, first out: none waits for ever
+        self._untaken: list[Advance] = []  # what the store did not take yet
+        self._unsent: dict[str, bytes] = {}  # newest mark by topic, while there is no connection
+        self._searched = float("-inf")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._tell_until_stopped, name="marks", daemon=True)
+
+    def start(self) -> None:
+        """Begin to tell, in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell what is left, unless the store is away, and end."""
+        self._stop.set()
+        self._thread.join()
+
+    def after(self, records: Iterable[SampleBlock | Reading], repeated: Iterable[SampleBlock | Reading]) -> None:
+        """Count records that were committed just now.
+
+        Parameters
+        ----------
+        records : iterable of SampleBlock or Reading
+            All of the batch: they are stored now.
+        repeated : iterable of SampleBlock or Reading
+            Those of them that were stored already.
+        """
+        now = time.time_ns() // 1000
+        with self._lock:
+            for record in records:
+                if isinstance(record, SampleBlock):
+                    start, length = record.start_ns, record.dt_ns * record.samples.shape[1]
+                else:
+                    start, length = record.time_ns, record.step_ns
+                self._run(record).add(record.seq, start // 1000, length // 1000, now)
+            for record in repeated:
+                self._run(record).duplicates += 1
+
+    def _run(self, record: SampleBlock | Reading) -> _Run:
+        key = record.station, record.stream, record.run
+        run = self._runs.get(key)
+        if run is None:
+            run = self._runs[key] = _Run(*key)
+        if not run.queued:
+            run.queued = True
+            self._queue.append(run)
+        return run
+
+    def _tell_until_stopped(self) -> None:
+        while not self._stop.wait(TICK_SECONDS):
+            self._try(self.tell)
+            if time.monotonic() - self._searched > SEARCH_SECONDS:
+                self._searched = time.monotonic()
+                self._try(self._store.search_gaps)
+        while (self._queue or self._untaken) and self._try(self.tell):
+            pass
+
+    def _try(self, work: Callable[[], None]) -> bool:
+        try:
+            work()
+        except StoreUnavailable as error:  # what was not told stays, and is told the next time
+            log.warning("watermarks wait, senders keep their blocks longer: %s", error)
+            return False
+        except StoreError as error:
+            log.error("watermarks that the store refuses are left out, their senders send again: %s", error)
+            self._untaken = []
+        return True
+
+    def tell(self) -> None:
+        """Tell the store what came, for the streams whose turn it is, and publish what it says is committed.
+
+        Raises
+        ------
+        StoreError
+            The store is away or refuses: nothing is forgotten, call again.
+        """
+        for topic in list(self._unsent):
+            if not self._publish(topic, self._unsent[topic]):
+                break
+            del self._unsent[topic]
+        if not self._untaken:
+            with self._lock:
+                turn = [self._queue.popleft() for _ in range(min(MOST_A_TICK, len(self._queue)))]
+                self._untaken = [run.take() for run in turn]
+                for run in turn:
+                    run.queued = False
+        if not self._untaken:
+            return
+        unknown = [one for one in self._untaken if not self._runs[one.station, one.stream, one.run].known]
+        marks = self._store.advance(self._untaken, unknown)
+        self._untaken = []
+        for mark in marks:
+            self._learn(mark)
+            said = watermark.summarise(mark.run, mark.committed)
+            if said is not None:
+                topic, payload = committed_topic(mark.station, mark.stream, self._root), watermark.encode(said)
+                if not self._publish(topic, payload):
+                    self._unsent[topic] = payload
+
+    def _learn(self, mark: Mark) -> None:
+        """Take over what other collectors, or this one before a restart, have seen."""
+        with self._lock:
+            run = self._runs[mark.station, mark.stream, mark.run]
+            run.known = True
+            if mark.top is not None and (run.top is None or mark.top[1] > run.top[1]):
+                run.top = mark.top
+
+
+def _merged(pieces: list[list[int]], joint: int) -> list[list[int]]:
+    """Sort ranges and merge those that touch (closed ones with joint 1, half-open with 0).
+
+    If that leaves more than half of ``MOST_PIECES`` the lowest are dropped: less is said then, never more.
+    """
+    merged: list[list[int]] = []
+    for first, last in sorted(pieces):
+        if merged and first <= merged[-1][1] + joint:
+            merged[-1][1] = max(merged[-1][1], last)
+        else:
+            merged.append([first, last])
+    return merged[-MOST_PIECES // 2 :]
