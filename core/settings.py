@@ -55,6 +55,12 @@ class Settings(BaseSettings):
         le=65535,
         description="Most messages the broker may send before an acknowledgement: bounds memory.",
     )
+    latest_per_second: int = Field(
+        200,
+        ge=0,
+        le=100_000,
+        description="Most retained newest values published a second, over all streams; 0 = none.",
+    )
     worker_seconds: float = Field(
         1.0,
         gt=0,

@@ -22,6 +22,10 @@ MAX_PACKET = 8 << 20
 """Largest packet the broker may send; it drops larger ones. [bytes]"""
 MAX_INBOX_BYTES = 256 << 20
 """Payload bytes that wait at most; beyond it the network thread stops reading. [bytes]"""
+WINDOW = 1000
+"""Most messages of ours that wait for the broker's confirmation, if it does not ask for fewer."""
+PUBLISH_SECONDS = 2.0
+"""Longest wait of a message of ours for room in the window. [s]"""
 SESSION_TAKEN_OVER = 142
 SUBSCRIBE_AT_ONCE = 500
 """Topics in one request, so that it stays far below any limit of a broker."""
@@ -78,7 +82,11 @@ class Subscriber:
         self._subscribed = False
         self._stopping = False
         self._dropped = 0
+        self._window = WINDOW
+        self._unconfirmed = 0
         self._client = make_client(self._address, client_id, manual_ack=True)
+        self._client.max_inflight_messages_set(0)  # ``publish`` keeps the window that the broker asks for
+        self._client.on_publish = self._on_publish
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
@@ -150,9 +158,19 @@ class Subscriber:
             self._changed.notify_all()
             return messages
 
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Publish a retained message at QoS 1; return False, and do nothing, while there is no connection."""
-        return self._client.is_connected() and self._client.publish(topic, payload, qos=1, retain=True).rc == 0
+    def publish(self, topic: str, payload: bytes, qos: int = 1) -> bool:
+        """Publish a retained message; return False, and do nothing, if there is no connection or it is stuck.
+
+        At QoS 1 this waits, up to 2 s, until the broker has confirmed enough of the earlier ones.
+        """
+        with self._changed:
+            wait = PUBLISH_SECONDS if qos else 0.0
+            if not self._subscribed or not self._changed.wait_for(lambda: self._unconfirmed < self._window, wait):
+                return False
+            self._unconfirmed += 1
+        # not under the lock: paho calls back under a lock of its own, which this call needs
+        self._client.publish(topic, payload, qos, retain=True)
+        return True
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
         """Tell the broker that these are done; those of an earlier connection are left out."""
@@ -182,6 +200,8 @@ class Subscriber:
             )
             return
         self._renew()
+        # paho does not look at the broker's receive maximum
+        self._window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
         resumed = "resumed" if flags.session_present else "new"
         log.info("connected to the broker at %s, %s session", self._where, resumed)
         with self._changed:
@@ -233,6 +253,12 @@ class Subscriber:
             self._inbox.append(Message(topic, bytes(message.payload), message.qos, message.mid, self._connection))
             self._inbox_bytes += len(message.payload)
             if self._enough():
+                self._changed.notify_all()
+
+    def _on_publish(self, client: Client, _: Any, mid: int, reason: ReasonCode, properties: Properties) -> None:
+        with self._changed:
+            self._unconfirmed -= 1
+            if self._unconfirmed == self._window - 1:
                 self._changed.notify_all()
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 
 from core.errors import SetupError
 from core.settings import Settings
@@ -12,7 +13,8 @@ from core.store import Store
 from ingest.client import Subscriber
 from ingest.folding import Folding
 from ingest.marks import Marks
-from ingest.writer import Counts, Stopped, Writer
+from ingest.newest import Newest
+from ingest.writer import Counts, Records, Stopped, Writer
 
 REPORT_SECONDS = 10.0
 """How often a line about the load is logged. [s]"""
@@ -35,7 +37,13 @@ def run(settings: Settings, stop: threading.Event) -> None:
     subscriber = _subscriber(settings)
     with Store(settings.store_dsn) as store, Folding(store):
         marks = Marks(store, settings.topic_root, subscriber.publish)
-        writer = Writer(store, settings.topic_root, stop, marks.after)
+        newest = Newest(settings.topic_root, partial(subscriber.publish, qos=0), settings.latest_per_second)
+
+        def after(records: Records, repeated: Records) -> None:
+            marks.after(records, repeated)
+            newest.after(records)
+
+        writer = Writer(store, settings.topic_root, stop, after)
         report = Report(writer.counts)
         follow_at = time.monotonic()
         subscriber.start()

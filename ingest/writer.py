@@ -30,7 +30,8 @@ FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-After = Callable[[Sequence[SampleBlock | Reading], Sequence[SampleBlock | Reading]], None]
+Records = Sequence[SampleBlock | Reading]
+After = Callable[[Records, Records], None]
 
 
 class Stopped(Exception):
