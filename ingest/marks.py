@@ -41,19 +41,18 @@ class _Run:
     __slots__ = (
         "_best",
         "_best_before",
+        "_newest",
         "_window_ends",
+        "clock",
         "duplicates",
         "edge",
         "first",
         "in_line",
         "known",
-        "lag",
-        "newest",
         "numbers",
         "queued",
         "records",
         "run",
-        "seen",
         "station",
         "stream",
         "times",
@@ -67,7 +66,8 @@ class _Run:
         self.queued = False
         self.top: tuple[int, int] | None = None  # highest number, and where its block starts
         self.edge: int | None = None  # where the next message is expected, at the latest
-        self.newest = self.seen = self.lag = self.unit = 0
+        self.unit = 0
+        self._newest = 0
         self._best = self._best_before = 1 << 62
         self._window_ends = 0
         self._forget()
@@ -77,22 +77,29 @@ class _Run:
         self.times: list[list[int]] = []
         self.first: tuple[int, int] | None = None
         self.in_line = True
+        self.clock: tuple[int, int, int, int] | None = None
         self.records = self.duplicates = 0
 
-    def add(self, seq: int | None, start: int, length: int, now: int) -> None:
-        """Count one block or reading. [us]"""
+    def add(self, seq: int | None, start: int, length: int, now: int | None) -> None:
+        """Count one block or reading that came now, or, with None, was stored by another way than its own. [us]"""
         end = start + length
         self.records += 1
-        self.seen, self.unit, self.lag = now, length, now - end
-        if end > self.newest:
-            self.newest = end
-            if now > self._window_ends:
-                self._best_before, self._best, self._window_ends = self._best, self.lag, now + WINDOW_US
-            elif self.lag < self._best:
-                self._best = self.lag
+        self.unit = length
+        if now is not None:
+            self._time(end, now)
         self._cover(start, end + length // 2, length)
         if seq is not None:
             self._number(seq, start)
+
+    def _time(self, end: int, now: int) -> None:
+        lag = now - end
+        if end > self._newest:
+            self._newest = end
+            if now > self._window_ends:
+                self._best_before, self._best, self._window_ends = self._best, lag, now + WINDOW_US
+            elif lag < self._best:
+                self._best = lag
+        self.clock = now, self._newest, lag, min(self._best, self._best_before)
 
     def _cover(self, start: int, upper: int, length: int) -> None:
         if self.edge is None or not self.edge - length <= start <= self.edge:
@@ -126,10 +133,9 @@ class _Run:
 
     def take(self) -> Advance:
         """Return what is not told yet and forget it."""
-        delay = min(self._best, self._best_before)
         taken = Advance(
             self.station, self.stream, self.run, self.first, self.top if self.first else None, self.numbers,
-            self.times, self.unit, self.in_line, self.records, self.duplicates, self.seen, self.newest, self.lag, delay,
+            self.times, self.unit, self.in_line, self.records, self.duplicates, self.clock,
         )  # fmt: skip
         self._forget()
         return taken
@@ -170,7 +176,13 @@ class Marks:
         self._stop.set()
         self._thread.join()
 
-    def after(self, records: Iterable[SampleBlock | Reading], repeated: Iterable[SampleBlock | Reading]) -> None:
+    def after(
+        self,
+        records: Iterable[SampleBlock | Reading],
+        repeated: Iterable[SampleBlock | Reading],
+        *,
+        live: bool = True,
+    ) -> None:
         """Count records that were committed just now.
 
         Parameters
@@ -179,8 +191,10 @@ class Marks:
             All of the batch: they are stored now.
         repeated : iterable of SampleBlock or Reading
             Those of them that were stored already.
+        live : bool
+            They came from the sender just now; otherwise they say nothing about its lag and clock.
         """
-        now = time.time_ns() // 1000
+        now = time.time_ns() // 1000 if live else None
         with self._lock:
             for record in records:
                 if isinstance(record, SampleBlock):
@@ -207,6 +221,10 @@ class Marks:
             if time.monotonic() - self._searched > SEARCH_SECONDS:
                 self._searched = time.monotonic()
                 self._try(self._store.search_gaps)
+        self.tell_all()
+
+    def tell_all(self) -> None:
+        """Tell all that is left, unless the store is away."""
         while (self._queue or self._untaken) and self._try(self.tell):
             pass
 

@@ -65,9 +65,9 @@ def latest_topic(station: str, stream: str, root: str) -> str:
     return f"{root}/{station}/{stream}/latest"
 
 
-def is_ours(topic: str) -> bool:
-    """Return whether the platform itself publishes on a topic: another collector of it hears what we say."""
-    return topic.endswith(("/committed", "/latest"))
+def is_ours(topic: str, root: str) -> bool:
+    """Return whether the platform itself publishes on a topic: a collector hears what another one says."""
+    return topic.endswith(("/committed", "/latest")) and topic.startswith(root + "/")
 
 
 def reading_topic(station: str, stream: str, root: str) -> str:

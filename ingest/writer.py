@@ -15,6 +15,7 @@ from core.errors import PayloadError, StoreError, StoreUnavailable, UnknownStati
 from core.records import LoggerState, Reading, Reject, SampleBlock
 from core.station import Station
 from core.store import Committed, Store
+from ingest import topics
 from ingest.client import Message
 from ingest.payloads import decode
 from ingest.payloads.checks import MAX_PAYLOAD
@@ -140,6 +141,7 @@ class Writer:
     """
 
     def __init__(self, store: Store, topic_root: str, stop: threading.Event, after: After | None = None) -> None:
+        self._root = topic_root
         self._after = after
         self._store = store
         self._stop = stop
@@ -197,28 +199,55 @@ class Writer:
             reject = culprit.reject or _reject(culprit.message, f"refused by the store: {refusal}", station)
             self._commit([Prepared(culprit.message, reject=reject)])
 
-    def _prepare(self, message: Message) -> Prepared:
-        if not message.payload or topics.is_ours(message.topic):  # an empty one is how MQTT clears a retained message
+    def attempt(self, message: Message, came_ns: int) -> str | None:
+        """Store the records of a message that was refused before; return why they cannot be stored, None if they are.
+
+        Parameters
+        ----------
+        message : Message
+            As it came, or mended.
+        came_ns : int
+            When it came: relative times count from there. [ns since 1970 UTC]
+
+        Raises
+        ------
+        StoreUnavailable
+            The store is away.
+        """
+        prepared = self._prepare(message, came_ns)
+        if prepared.reject is not None:
+            return prepared.reject.reason
+        try:
+            self._commit([prepared])
+        except StoreUnavailable:
+            raise
+        except (StoreError, UnknownStation) as refusal:
+            return f"refused by the store: {refusal}"
+        return None
+
+    def _prepare(self, message: Message, came_ns: int | None = None) -> Prepared:
+        # an empty one is how MQTT clears a retained message
+        if not message.payload or topics.is_ours(message.topic, self._root):
             return Prepared(message)
         try:
-            return self._read(message)
+            return self._read(message, came_ns)
         except (PayloadError, UnknownStation) as error:
             refusal = error
         # a station may have been registered, or got another file, since the last look
         if self._directory.refresh():
             try:
-                return self._read(message)
+                return self._read(message, came_ns)
             except (PayloadError, UnknownStation) as error:
                 refusal = error
         reason = refusal.reason if isinstance(refusal, PayloadError) else str(refusal)
         return Prepared(message, reject=_reject(message, reason, refusal.station))
 
-    def _read(self, message: Message) -> Prepared:
+    def _read(self, message: Message, came_ns: int | None) -> Prepared:
         now_ns = time.time_ns()
         source = self._directory.sources.resolve(message.topic)
         station = self._directory.station(source.station)
         prepared = Prepared(message)
-        for record in decode(source, message.payload, now_ns):
+        for record in decode(source, message.payload, came_ns or now_ns):
             if isinstance(record, LoggerState):
                 prepared.states.append(record)
             else:

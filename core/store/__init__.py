@@ -7,7 +7,8 @@ from core.store.files import FileRow
 from core.store.fits import FitRow
 from core.store.fluxes import DueInterval
 from core.store.ingest import Committed
-from core.store.readback import Latest, RejectRow
+from core.store.readback import Latest
+from core.store.rejects import RejectRow
 from core.store.stations import StationRow, StreamRow
 from core.store.store import Store
 from core.store.watermarks import Advance, Arrival, Gap, Mark

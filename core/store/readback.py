@@ -28,18 +28,6 @@ class Latest:
     values: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class RejectRow:
-    """A message that was refused."""
-
-    id: int
-    received: datetime
-    topic: str
-    station: str
-    reason: str
-    size: int
-
-
 def read_samples(database: Database, station: str, stream: str, start: datetime, end: datetime) -> Samples:
     """Read samples of [start, end) on the stream's regular grid, in the sender's channels and units.
 
@@ -132,11 +120,6 @@ def read_latest(database: Database, station: str | None) -> list[Latest]:
             (row["station"], row["stream"]), Latest(row["station"], row["stream"], row["time"], row["received"], values)
         )
     return list(newest.values())
-
-
-def read_rejects(database: Database, limit: int) -> list[RejectRow]:
-    """Read the newest refused messages."""
-    return [RejectRow(**row) for row in database.rows("rejects", limit=limit)]
 
 
 def sample_span(database: Database, station: str, stream: str) -> tuple[datetime, datetime, int] | None:

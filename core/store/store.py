@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from core.errors import StoreError, UnknownStation
 from core.records import FluxRecord, LoggerState, Reading, Reject, SampleBlock, Samples
-from core.store import derived, files, flags, fluxes, ingest, loggers, readback, runs, stations, watermarks
+from core.store import derived, files, flags, fluxes, ingest, loggers, readback, rejects, runs, stations, watermarks
 from core.store.blocks import BlockArrays
 from core.store.catalogue import Catalogue
 from core.store.database import Database, Health
 from core.store.derived import Newest
 from core.store.fits import FitRow, newest_fits, put_fit
+from core.store.rejects import RejectRow
 from core.store.stations import StationRow
 from core.store.watermarks import Arrival, Gap, Mark
 
@@ -163,9 +164,28 @@ class Store:
         """Read the newest vector of each stream."""
         return readback.read_latest(self._database, station)
 
-    def rejects(self, limit: int = 100) -> list[readback.RejectRow]:
-        """Read the newest refused messages."""
-        return readback.read_rejects(self._database, limit)
+    def rejects(
+        self,
+        limit: int = 100,
+        *,
+        station: str | None = None,
+        since: datetime | None = None,
+        reason: str = "",
+        done: bool = False,
+        below: int | None = None,
+    ) -> list[RejectRow]:
+        """Read the newest refused messages, by station, time and words of the reason; ``done``: stored since, too."""
+        return rejects.read_rejects(
+            self._database, limit, station=station, since=since, reason=reason, done=done, below=below
+        )
+
+    def reject(self, id: int) -> tuple[RejectRow, bytes]:
+        """Read a refused message with its payload; ``StoreError`` if there is none of that id."""
+        return rejects.read_reject(self._database, id)
+
+    def finish_rejects(self, ids: Sequence[int]) -> None:
+        """Mark refused messages whose records are stored now."""
+        rejects.finish_rejects(self._database, ids)
 
     def unflagged_readings(self, limit: int) -> list[flags.Unflagged]:
         """Return readings that no check has seen, oldest first."""

@@ -16,7 +16,7 @@ GRACE_SECONDS = 60.0
 
 Ranges = Sequence[Sequence[int]]
 
-_PLAIN = ("station", "stream", "run", "unit", "in_line", "records", "duplicates", "seen", "newest", "lag", "delay")
+_PLAIN = ("station", "stream", "run", "unit", "in_line", "records", "duplicates")
 _RANGE = re.compile(r"\[(\d+),(\d+)\)")
 
 
@@ -40,10 +40,9 @@ class Advance:
         Each message began where the one before ended: no gap was opened or filled.
     records, duplicates : int
         Blocks or readings, and how many of them were stored already.
-    seen, newest : int
-        When the last message came; end of the newest data. [us since 1970 UTC]
-    lag, delay : int
-        Arrival minus end of the data: of the last message, and the smallest in a while. [us]
+    clock : (int, int, int, int) or None
+        When the last message came; end of the newest data [us since 1970 UTC]; arrival minus end of the data: of the
+        last message, and the smallest in a while [us]. None if nothing came from the sender itself.
     """
 
     station: str
@@ -57,10 +56,7 @@ class Advance:
     in_line: bool
     records: int
     duplicates: int
-    seen: int
-    newest: int
-    lag: int
-    delay: int
+    clock: tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +131,10 @@ class Arrival:
     records: int
     duplicates: int
     restarts: int
-    seen: datetime
-    newest: datetime
-    lag_s: float
-    delay_s: float
+    seen: datetime | None
+    newest: datetime | None
+    lag_s: float | None
+    delay_s: float | None
 
 
 def advance(database: Database, advances: Sequence[Advance], new: Iterable[Advance] = ()) -> list[Mark]:
@@ -155,6 +151,9 @@ def advance(database: Database, advances: Sequence[Advance], new: Iterable[Advan
     for name in ("first", "top"):
         pairs = [getattr(one, name) or (None, None) for one in advances]
         columns[name], columns[name + "_starts"] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    clocks = [one.clock or (None, None, None, None) for one in advances]
+    for i, name in enumerate(("seen", "newest", "lag", "delay")):
+        columns[name] = [clock[i] for clock in clocks]
     columns["numbers"] = [_multirange(one.numbers, "[%d,%d]") for one in advances]
     columns["times"] = [_multirange(one.times, "[%d,%d)") for one in advances]
     keys = [(one.station, one.stream, one.run) for one in new]

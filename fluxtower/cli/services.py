@@ -43,11 +43,17 @@ def down() -> None:
 
 
 @app.command()
-def status() -> None:
-    """Show what is running, since when, where and with which log."""
+def status(
+    station: Annotated[str | None, typer.Argument(help="Station id: how its messages come in.")] = None,
+) -> None:
+    """Show what is running, since when, where and with which log; of a station: counters, lag, clock, gaps."""
     from deploy import group
+    from fluxtower.cli.feeds import show_station
 
-    group.show_status(read_settings())
+    if station is None:
+        group.show_status(read_settings())
+    else:
+        show_station(station)
 
 
 @app.command()

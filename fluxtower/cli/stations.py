@@ -1,4 +1,4 @@
-"""Commands about stations, and about what they send."""
+"""Commands about stations."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 station_app = typer.Typer(no_args_is_help=True, help="Register, check and list stations.")
-reject_app = typer.Typer(no_args_is_help=True, help="Messages that could not be decoded or placed.")
 app.add_typer(station_app, name="station")
-app.add_typer(reject_app, name="reject")
 
 StationFiles = Annotated[list[Path], typer.Argument(help="Station files (TOML).", show_default=False)]
 
@@ -83,18 +81,6 @@ def list_stations() -> None:
                 since,
                 "\n".join(loggers.get(who.id, [])),
             )
-    print_table(table)
-
-
-@reject_app.command("list")
-def list_rejects(limit: Annotated[int, typer.Option(help="How many of the newest.", min=1)] = 20) -> None:
-    """List the newest messages that were refused, with the reason."""
-    from rich.table import Table
-
-    table = Table("id", "received (UTC)", "topic", "bytes", "reason")
-    with open_store(read_settings()) as store:
-        for row in store.rejects(limit):
-            table.add_row(str(row.id), f"{row.received:%Y-%m-%d %H:%M:%S}", row.topic, str(row.size), row.reason)
     print_table(table)
 
 

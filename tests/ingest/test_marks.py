@@ -232,7 +232,7 @@ def test_gaps_between_runs_and_of_senders_that_do_not_count(one: Collector) -> N
     one.commit(*(block(i, i, 5) for i in range(100)), *(block(130 + i, i, 6) for i in range(100)))
     step = 60 * NS
     for minute in (*range(10), *range(13, 20)):
-        one.commit(Reading("cn-x", "met", START + minute * step, {"TA": 1.0}, step))
+        one.commit(Reading("cn-x", "met", START + minute * step, {"TA": 1.0}, step_ns=step))
     one.marks.tell()
     assert open_gaps(one.store) == [(at(100), at(130), 30, False), (at(600), at(780), 3, False)]
 

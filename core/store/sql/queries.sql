@@ -35,7 +35,7 @@ SELECT (SELECT count(*) FROM station) AS stations,
        (SELECT max(received) FROM latest) AS newest,
        (SELECT count(*) FROM interval_state WHERE computed IS NULL OR computed < revision) AS intervals_waiting,
        (SELECT count(*) FROM interval_state WHERE failure IS NOT NULL) AS intervals_failed,
-       (SELECT count(*) FROM reject) AS rejects;
+       (SELECT count(*) FROM reject WHERE done IS NULL) AS rejects;
 
 -- name: put_stations
 INSERT INTO station (id) SELECT id FROM unnest(%(ids)s::text[]) AS x (id) ORDER BY id
@@ -126,7 +126,7 @@ UPDATE watermark w SET
     unit = a.unit, looked = w.looked AND a.in_line,
     records = w.records + a.records, duplicates = w.duplicates + a.duplicates,
     seen = greatest(w.seen, to_timestamp(a.seen / 1e6)), newest = greatest(w.newest, to_timestamp(a.newest / 1e6)),
-    lag = a.lag / 1e6, delay = a.delay / 1e6
+    lag = coalesce(a.lag / 1e6, w.lag), delay = coalesce(a.delay / 1e6, w.delay)
 FROM unnest(
     %(station)s::text[], %(stream)s::text[], %(run)s::bigint[], %(first)s::bigint[], %(first_starts)s::bigint[],
     %(top)s::bigint[], %(top_starts)s::bigint[], %(numbers)s::int8multirange[], %(times)s::int8multirange[],
@@ -314,7 +314,18 @@ WHERE %(station)s::text IS NULL OR s.id = %(station)s
 ORDER BY s.id, st.name, l.received DESC;
 
 -- name: rejects
-SELECT id, received, topic, station, reason, length(payload) AS size FROM reject ORDER BY id DESC LIMIT %(limit)s;
+SELECT id, received, last, times, topic, station, reason, length(payload) AS size, done FROM reject
+WHERE (%(station)s::text IS NULL OR station = %(station)s) AND (%(since)s::timestamptz IS NULL OR last >= %(since)s)
+  AND strpos(lower(reason), lower(%(reason)s)) > 0 AND (%(done)s OR done IS NULL)
+  AND (%(below)s::bigint IS NULL OR id < %(below)s)
+ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: reject
+SELECT id, received, last, times, topic, station, reason, length(payload) AS size, done, payload
+FROM reject WHERE id = %(id)s;
+
+-- name: finish_rejects
+UPDATE reject SET done = now() WHERE id = ANY(%(ids)s);
 
 -- name: due_intervals
 SELECT s.id AS station, i.time, i.revision

@@ -48,7 +48,7 @@ FROM gap;
 CREATE VIEW v_arrival AS
 SELECT station, stream, sum(records)::bigint AS records, sum(duplicates)::bigint AS duplicates,
        count(*) - 1 + sum(restarts)::bigint AS restarts, max(seen) AS seen, max(newest) AS newest,
-       (array_agg(lag ORDER BY seen DESC))[1] AS lag_s, (array_agg(delay ORDER BY seen DESC))[1] AS delay_s
+       (array_agg(lag ORDER BY seen DESC NULLS LAST))[1] AS lag_s, (array_agg(delay ORDER BY seen DESC NULLS LAST))[1] AS delay_s
 FROM watermark GROUP BY station, stream;
 
 -- The same message refused again is counted, not kept again; a mended one is marked, not deleted.
