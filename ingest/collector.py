@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from functools import partial
 
 from core.errors import SetupError
 from core.settings import Settings
-from core.store import Store
+from core.store import BlockArrays, Committed, Store
 from ingest.client import Subscriber
 from ingest.folding import Folding
 from ingest.marks import Marks
@@ -37,11 +38,12 @@ def run(settings: Settings, stop: threading.Event) -> None:
     subscriber = _subscriber(settings)
     with Store(settings.store_dsn) as store, Folding(store):
         marks = Marks(store, settings.topic_root, subscriber.publish)
-        newest = Newest(settings.topic_root, partial(subscriber.publish, qos=0), settings.latest_per_second)
+        publish = partial(subscriber.publish, qos=0)
+        newest = Newest(settings.topic_root, publish, store.catalogue.by_key, settings.latest_per_second)
 
-        def after(records: Records, repeated: Records) -> None:
-            marks.after(records, repeated)
-            newest.after(records)
+        def after(records: Records, arrays: Sequence[BlockArrays], done: Committed) -> None:
+            marks.after(records, arrays, done)
+            newest.after(records, arrays)
 
         writer = Writer(store, settings.topic_root, stop, after)
         report = Report(writer.counts)

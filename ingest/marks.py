@@ -10,11 +10,11 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 
 from core.errors import StoreError, StoreUnavailable
 from core.records import Reading, SampleBlock
-from core.store import Advance, Mark, Store
+from core.store import NO_SEQ, Advance, BlockArrays, Committed, Mark, Store
 from ingest import watermark
 from ingest.topics import committed_topic
 
@@ -160,6 +160,7 @@ class Marks:
         self._publish = publish
         self._lock = threading.Lock()
         self._runs: dict[tuple[str, str, int], _Run] = {}
+        self._of_layout: dict[tuple[int, int], _Run] = {}  # the same by the store's key of the stream's layout
         self._queue: deque[_Run] = deque()  # first in, first out: none waits for ever
         self._untaken: list[Advance] = []  # what the store did not take yet
         self._unsent: dict[str, bytes] = {}  # newest mark by topic, while there is no connection
@@ -178,19 +179,22 @@ class Marks:
 
     def after(
         self,
-        records: Iterable[SampleBlock | Reading],
-        repeated: Iterable[SampleBlock | Reading],
+        records: Sequence[SampleBlock | Reading],
+        arrays: Sequence[BlockArrays],
+        done: Committed,
         *,
         live: bool = True,
     ) -> None:
-        """Count records that were committed just now.
+        """Count what was committed just now.
 
         Parameters
         ----------
-        records : iterable of SampleBlock or Reading
-            All of the batch: they are stored now.
-        repeated : iterable of SampleBlock or Reading
-            Those of them that were stored already.
+        records : sequence of SampleBlock or Reading
+            Stored, by this commit or an earlier one.
+        arrays : sequence of BlockArrays
+            Other blocks of the same commit.
+        done : Committed
+            Says which of them were stored already.
         live : bool
             They came from the sender just now; otherwise they say nothing about its lag and clock.
         """
@@ -201,12 +205,35 @@ class Marks:
                     start, length = record.start_ns, record.dt_ns * record.samples.shape[1]
                 else:
                     start, length = record.time_ns, record.step_ns
-                self._run(record).add(record.seq, start // 1000, length // 1000, now)
-            for record in repeated:
-                self._run(record).duplicates += 1
+                run = self._run(record.station, record.stream, record.run)
+                run.add(record.seq, start // 1000, length // 1000, now)
+            for record in done.repeated:
+                self._run(record.station, record.stream, record.run).duplicates += 1
+            for blocks in arrays:
+                starts = blocks.time_us.tolist()
+                lengths = (blocks.dt_ns * blocks.samples.shape[2] // 1000).tolist()
+                for run, seq, start, length in zip(
+                    self._runs_of(blocks), blocks.seq.tolist(), starts, lengths, strict=True
+                ):
+                    run.add(None if seq == NO_SEQ else seq, start, length, now)
+            for blocks in done.repeated_arrays:
+                for run in self._runs_of(blocks):
+                    run.duplicates += 1
 
-    def _run(self, record: SampleBlock | Reading) -> _Run:
-        key = record.station, record.stream, record.run
+    def _runs_of(self, blocks: BlockArrays) -> Iterator[_Run]:
+        for layout, number in zip(blocks.stream.tolist(), blocks.run.tolist(), strict=True):
+            run = self._of_layout.get((layout, number))
+            if run is None:
+                row = self._store.catalogue.by_key(layout)
+                assert row is not None, "a block was stored in a layout that nobody knows"
+                run = self._of_layout[layout, number] = self._run(row.station, row.name, number)
+            elif not run.queued:
+                run.queued = True
+                self._queue.append(run)
+            yield run
+
+    def _run(self, station: str, stream: str, number: int) -> _Run:
+        key = station, stream, number
         run = self._runs.get(key)
         if run is None:
             run = self._runs[key] = _Run(*key)

@@ -14,7 +14,7 @@ from typing import TypeVar
 from core.errors import PayloadError, StoreError, StoreUnavailable, UnknownStation
 from core.records import LoggerState, Reading, Reject, SampleBlock
 from core.station import Station
-from core.store import Committed, Store
+from core.store import BlockArrays, Committed, Store
 from ingest import topics
 from ingest.client import Message
 from ingest.payloads import decode
@@ -32,7 +32,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Records = Sequence[SampleBlock | Reading]
-After = Callable[[Records, Records], None]
+After = Callable[[Records, Sequence[BlockArrays], Committed], None]
 
 
 class Stopped(Exception):
@@ -137,7 +137,7 @@ class Writer:
     stop : threading.Event
         Ends the waiting when the store is away.
     after : callable, optional
-        Called after each commit with its records, and with those of them that were stored already.
+        Called after each commit with its records, its other blocks, and what the store did.
     """
 
     def __init__(self, store: Store, topic_root: str, stop: threading.Event, after: After | None = None) -> None:
@@ -265,7 +265,7 @@ class Writer:
         self._store.put_states([state for prepared in batch for state in prepared.states])
         self.counts.add(done, time.monotonic() - began)
         if self._after is not None:
-            self._after(records, done.repeated)
+            self._after(records, [], done)
 
     def _insist(self, work: Callable[[], T], *, only_unavailable: bool = False) -> T:
         """Do work that needs the store, again and again until the store is there."""

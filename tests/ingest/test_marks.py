@@ -11,7 +11,7 @@ import pytest
 
 from core.clock import NS, from_ns
 from core.records import Reading, SampleBlock
-from core.store import Store
+from core.store import NO_SEQ, BlockArrays, Committed, Store
 from ingest.marks import MOST_PIECES, Marks
 from ingest.watermark import Watermark, decode
 
@@ -63,7 +63,7 @@ class Collector:
         blocks = [record for record in records if isinstance(record, SampleBlock)]
         readings = [record for record in records if isinstance(record, Reading)]
         done = self.store.commit(blocks, readings)
-        self.marks.after(records, done.repeated)
+        self.marks.after(records, [], done)
 
     def watermark(self, stream: str = "ec") -> Watermark:
         return decode(self.said[f"{ROOT}/cn-x/{stream}/committed"])
@@ -183,7 +183,7 @@ def test_what_the_broker_did_not_get_is_published_later(one: Collector) -> None:
 
 
 def test_more_pieces_than_are_remembered(one: Collector) -> None:
-    one.marks.after([block(2 * i, 2 * i, 1) for i in range(MOST_PIECES + 10)], [])
+    one.marks.after([block(2 * i, 2 * i, 1) for i in range(MOST_PIECES + 10)], [], Committed())
     one.marks.tell()
     assert one.watermark().covers(2 * (MOST_PIECES + 10) - 2) or one.watermark().seq > MOST_PIECES
     assert not one.watermark().covers(1)
@@ -253,7 +253,7 @@ def test_jitter_is_no_gap(one: Collector) -> None:
 
 def test_a_sender_with_endless_holes_is_bounded(one: Collector) -> None:
     for part in range(4):
-        one.marks.after([block(2 * i, 2 * i) for i in range(part * 400, part * 400 + 400)], [])
+        one.marks.after([block(2 * i, 2 * i) for i in range(part * 400, part * 400 + 400)], [], Committed())
         one.marks.tell()
         one.store.search_gaps()
     with psycopg.connect(one.store.dsn) as connection:
@@ -265,7 +265,7 @@ def test_a_sender_with_endless_holes_is_bounded(one: Collector) -> None:
     assert gaps[0] == gaps[1]
     assert 1500 <= gaps[0] < 1600
     assert not one.watermark().covers(1599)
-    one.marks.after([block(2 * 1600, 2 * 1600)], [])
+    one.marks.after([block(2 * 1600, 2 * 1600)], [], Committed())
     one.marks.tell()
     assert not one.watermark().covers(0)  # forgotten: said to be open, never the other way round
 
@@ -285,3 +285,29 @@ def test_lag_and_clock(one: Collector) -> None:
     assert arrival.lag_s == pytest.approx(600, abs=2)
     assert arrival.newest == pytest.approx(now + timedelta(seconds=30), abs=timedelta(seconds=2))
     assert arrival.seen == pytest.approx(now, abs=timedelta(seconds=5))
+
+
+def test_blocks_in_arrays_count_like_records(one: Collector) -> None:
+    """A commit of both kinds, with repetitions of each."""
+
+    def arrays(*blocks: SampleBlock) -> BlockArrays:
+        row = one.store.catalogue.stream(blocks[0])
+        return BlockArrays(
+            np.full(len(blocks), row.station_key, np.int32),
+            np.full(len(blocks), row.key, np.int32),
+            np.array([b.start_ns for b in blocks]),
+            np.array([b.dt_ns for b in blocks]),
+            np.array([NO_SEQ if b.seq is None else b.seq for b in blocks]),
+            np.array([b.run for b in blocks]),
+            np.stack([b.samples for b in blocks]),
+        )
+
+    one.commit(block(0, 0, 9), block(1, 1, 9))
+    records = [block(2, 2, 9), block(1, 1, 9)]
+    others = [arrays(block(3, 3, 9), block(0, 0, 9), block(5, 5, 9)), arrays(block(7, None, 9))]
+    done = one.store.commit(records, [], [], others)
+    one.marks.after(records, others, done)
+    one.marks.tell()
+    assert one.watermark() == Watermark(9, 5, ((4, 4),))
+    (arrival,) = one.store.arrivals()
+    assert (arrival.records, arrival.duplicates) == (8, 2)
