@@ -105,8 +105,13 @@ def shift(x: FloatArray, lag: int) -> FloatArray:
         result[i] = x[i + lag]. [samples]
     """
     n = x.size
-    result = np.full(n, np.nan)
-    begin, end = max(0, -lag), min(n, n - lag)
-    if begin < end:
-        result[begin:end] = x[begin + lag : end + lag]
+    begin, end = min(max(0, -lag), n), max(min(n, n - lag), 0)
+    result = np.empty(n)
+    for i in range(begin):
+        result[i] = np.nan
+    source, target = x[begin + lag : end + lag], result[begin:end]
+    for i in range(source.size):
+        target[i] = source[i]
+    for i in range(end, n):
+        result[i] = np.nan
     return result

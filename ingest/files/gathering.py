@@ -10,6 +10,7 @@ import numpy as np
 
 from core.clock import from_ns, to_ns
 from core.errors import PayloadError
+from core.memory import keep_freed_memory
 from core.records import FloatArray, Samples
 from core.station import Station
 from ingest.files.raw import read_records
@@ -61,6 +62,7 @@ def gather(
     """
     if not starts:
         return
+    keep_freed_memory()
     begin = to_ns(starts[0])
     dt_ns = station.streams[stream].dt_ns
     names = tuple(station.streams[stream].channel_index)
