@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import polars as pl
+
+from core.records import FloatArray
 from core.station import Station
+
+SOLAR_CONSTANT = 1366.1
+"""Irradiance above the atmosphere, mean over the year. [W m-2]"""
+DAYS_OF_YEAR = 365.24
 
 
 def is_daytime(start: datetime, end: datetime, station: Station) -> bool:
@@ -54,3 +62,47 @@ def solar_elevation(time: datetime, latitude: float, longitude: float) -> float:
     sine = math.sin(height) * math.sin(declination)
     sine += math.cos(height) * math.cos(declination) * math.cos(hour_angle)
     return math.degrees(math.asin(min(1.0, max(-1.0, sine))))
+
+
+def potential_radiation(middles: pl.Series, latitude: float, longitude: float, utc_offset: float) -> FloatArray:
+    """Return the radiation on a horizontal plane above the atmosphere; 0 where the sun is below the horizon.
+
+    Day and hour are those of the middle of each interval, so results agree with REddyProc's.
+
+    Parameters
+    ----------
+    middles : pl.Series of datetime, length n
+        Middles of the intervals, local standard time.
+    latitude, longitude : float
+        [deg]
+    utc_offset : float
+        Local standard time minus UTC. [h]
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        [W m-2]
+
+    References
+    ----------
+    Lanini (2010), Division of global radiation into direct radiation and diffuse radiation, University of Bern
+    """
+    day = middles.dt.ordinal_day().cast(pl.Float64).to_numpy()
+    hour = (middles.dt.hour().cast(pl.Float64) + middles.dt.minute().cast(pl.Float64) / 60).to_numpy()
+    year = 2 * np.pi * (day - 1) / DAYS_OF_YEAR
+    irradiance = SOLAR_CONSTANT * _series(year, 1.00011, (0.034221, 0.00128), (0.000719, 0.000077))
+    declination = np.radians(_series(year, 0.33281, (-22.984, 3.7872), (-0.3499, 0.03205), (-0.1398, 0.07187)))
+    equation = _series(year, 0.0, (0.0072, -0.1229), (-0.0528, -0.1565), (-0.0012, -0.0041))
+    angle = (hour + longitude / 15 - utc_offset + equation - 12) * np.pi / 12
+    height = np.radians(latitude)
+    sine = np.sin(declination) * np.sin(height) + np.cos(declination) * np.cos(height) * np.cos(angle)
+    radiation: FloatArray = np.where(sine > 0, irradiance * sine, 0.0)
+    return radiation
+
+
+def _series(angle: FloatArray, constant: float, *terms: tuple[float, float]) -> FloatArray:
+    """Return a Fourier series: cosine and sine of each multiple of an angle."""
+    value = np.full(angle.shape, constant)
+    for k, (cosine, sine) in enumerate(terms, start=1):
+        value += cosine * np.cos(k * angle) + sine * np.sin(k * angle)
+    return value

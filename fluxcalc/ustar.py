@@ -241,3 +241,32 @@ def bootstrap(night: Night, samples: int = 200, *, seed: int = 0, rules: Rules =
         some = {key: generator.choice(places, places.size) if places.size else places for key, places in own.items()}
         drawn.append(_aggregate(night, rules, some, test))
     return Scenarios(drawn[0], tuple(drawn))
+
+
+KEPT, NO_THRESHOLD, NO_USTAR, LOW = 0, 3, 4, 1
+"""What the filter says of a record."""
+
+
+def flag_low_turbulence(
+    ustar: FloatArray, threshold: FloatArray, radiation: FloatArray, *, day_too: bool = False
+) -> IntArray:
+    """Flag records whose u* is below the threshold, at night, or by day, too.
+
+    Parameters
+    ----------
+    ustar, threshold, radiation : ndarray, shape (n,), float64
+        NaN is missing; a record without radiation counts as night. [m s-1], [m s-1], [W m-2]
+    day_too : bool
+        Whether the threshold holds by day.
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+        ``KEPT``, ``LOW``, or where one cannot tell ``NO_USTAR`` (first) or ``NO_THRESHOLD``.
+    """
+    flags = np.where(ustar < threshold, LOW, KEPT)
+    flags[np.isnan(threshold)] = NO_THRESHOLD
+    flags[np.isnan(ustar)] = NO_USTAR
+    if not day_too:
+        flags[radiation >= NIGHT_RADIATION] = KEPT
+    return flags
