@@ -1,28 +1,77 @@
-"""Gap filling by marginal distribution sampling (MDS), in the dialect of REddyProc."""
+"""Gap filling by marginal distribution sampling (MDS), in the dialects of REddyProc and ONEFlux."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.records import FloatArray
-from fluxcalc.kernels.mds import COURSE, FULL, RADIATION, sample_marginal
+from fluxcalc.kernels.mds import (
+    BY_SIDE,
+    BY_SIDE_WITH_TIES,
+    COURSE,
+    FULL,
+    POOLED,
+    RADIATION,
+    sample_marginal,
+)
 
 IntArray = NDArray[np.int64]
 
 UNFILLED = -1
 
-STEPS: tuple[tuple[int, int], ...] = (
-    *((FULL, days) for days in (7, 14)),
-    (RADIATION, 7),
-    *((COURSE, days) for days in (0, 1, 2)),
-    *((FULL, days) for days in range(21, 71, 7)),
-    *((RADIATION, days) for days in range(14, 71, 7)),
-    *((COURSE, days) for days in range(7, 211, 7)),
-)
+Steps = tuple[tuple[int, int], ...]
 """Method and half-window in days; the first that finds two values wins."""
+
+
+def _steps(longest_likeness: int, courses: range) -> Steps:
+    return (
+        *((FULL, days) for days in (7, 14)),
+        (RADIATION, 7),
+        *((COURSE, days) for days in (0, 1, 2)),
+        *((FULL, days) for days in range(21, longest_likeness + 1, 7)),
+        *((RADIATION, days) for days in range(14, longest_likeness + 1, 7)),
+        *((COURSE, days) for days in courses),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a program does MDS.
+
+    Attributes
+    ----------
+    steps : Steps
+        What is tried, in order; a mean diurnal course is tried no farther than the series is long.
+    short : int
+        Records by which windows of like conditions are shorter at either end.
+    longest_gap_days : int or None
+        Gaps longer than this stay; None fills all.
+    averaging : int
+        How like conditions are averaged (``fluxcalc.kernels.mds``).
+    """
+
+    steps: Steps
+    short: int
+    longest_gap_days: int | None
+    averaging: int = POOLED
+
+
+REDDYPROC = Dialect(_steps(70, range(7, 211, 7)), short=0, longest_gap_days=60)
+"""Wutzler et al. (2018), doi:10.5194/bg-15-5015-2018."""
+ONEFLUX = Dialect(_steps(77, range(3, 100_000, 3)), short=1, longest_gap_days=None)
+"""Pastorello et al. (2020), doi:10.1038/s41597-020-0534-3."""
+REDDYPROC_SYMMETRIC = replace(REDDYPROC, averaging=BY_SIDE)
+ONEFLUX_SYMMETRIC = replace(ONEFLUX, averaging=BY_SIDE_WITH_TIES)
+"""Vekuri et al. (2023), doi:10.1038/s41598-023-28827-2: without the bias where radiation is skewed."""
+DIALECTS = {
+    "mds_reddyproc": REDDYPROC,
+    "mds_oneflux": ONEFLUX,
+    "mds_reddyproc_symmetric": REDDYPROC_SYMMETRIC,
+    "mds_oneflux_symmetric": ONEFLUX_SYMMETRIC,
+}
 
 QUALITY_WINDOWS = {FULL: (14, 56), RADIATION: (14, 28), COURSE: (1, 5)}
 """Windows in days above which the quality is 2, and 3."""
@@ -63,8 +112,9 @@ def fill_mds(
     deficit: FloatArray,
     *,
     per_day: int = 48,
-    longest_gap_days: int | None = 60,
+    dialect: Dialect = REDDYPROC,
     every_record: bool = True,
+    leave_one_out: bool = False,
 ) -> Filled:
     """Fill gaps with the mean of what was measured under like conditions, near in time.
 
@@ -77,10 +127,13 @@ def fill_mds(
         nothing. [W m-2], [deg C], [hPa]
     per_day : int
         Records a day.
-    longest_gap_days : int or None
-        Gaps longer than this stay; None fills all.
+    dialect : Dialect
+        Whose way.
     every_record : bool
         Look up measured records too, which gives them a standard deviation.
+    leave_one_out : bool
+        Leave a measured record out of its own candidates, which other programs do not: what is looked up then says
+        how well a gap there would be filled.
 
     Returns
     -------
@@ -99,15 +152,17 @@ def fill_mds(
     given = (y, radiation, temperature, deficit)
     if len({values.shape for values in given}) > 1:
         raise ValueError(f"series of one length, got {[values.shape for values in given]}")
-    y, radiation, temperature, deficit = (np.ascontiguousarray(values, dtype=np.float64) for values in given)
+    y, drivers = np.ascontiguousarray(y, dtype=np.float64), np.array(given[1:], dtype=np.float64)
     n = y.size
     gaps = np.isnan(y)
     too_long = np.zeros(n, dtype=bool)
-    if longest_gap_days is not None:
-        too_long = _in_long_gap(gaps, longest_gap_days * per_day)
+    if dialect.longest_gap_days is not None:
+        too_long = _in_long_gap(gaps, dialect.longest_gap_days * per_day)
     wanted = np.flatnonzero(~too_long if every_record else gaps & ~too_long)
-    steps = np.array(STEPS, dtype=np.int64)
-    mean, sd, count, method, days = sample_marginal(y, radiation, temperature, deficit, wanted, steps, per_day)
+    steps = _usable_steps(dialect.steps, drivers, n // per_day + 2)
+    mean, sd, count, method, days = sample_marginal(
+        y, drivers, wanted, steps, per_day, dialect.short, dialect.averaging, leave_one_out
+    )
 
     looked_up, spread = np.full(n, np.nan), np.full(n, np.nan)
     counts, methods, windows = (np.zeros(n, dtype=np.int64) for _ in range(3))
@@ -124,6 +179,34 @@ def fill_mds(
         window=windows,
         looked_up_qc=quality,
     )
+
+
+def fill_driver(values: FloatArray, radiation: FloatArray | None, *, per_day: int = 48) -> Filled:
+    """Fill a meteorological series: under like radiation, where it is given, and by the mean diurnal course.
+
+    Parameters
+    ----------
+    values, radiation : ndarray, shape (n,), float64
+        Series, and incoming radiation as measured; None for radiation itself. [any], [W m-2]
+    per_day : int
+        Records a day.
+
+    References
+    ----------
+    As ``fill_mds``, in the way of REddyProc.
+    """
+    nothing = np.full(values.shape, np.nan)
+    return fill_mds(
+        values, nothing if radiation is None else radiation, nothing, nothing, per_day=per_day, every_record=False
+    )
+
+
+def _usable_steps(steps: Steps, drivers: FloatArray, days: int) -> IntArray:
+    """Leave out the steps whose drivers are never there, and courses longer than the series."""
+    some = np.any(~np.isnan(drivers), axis=1)
+    needed = {FULL: bool(some.all()), RADIATION: bool(some[0]), COURSE: True}
+    usable = [(method, half) for method, half in steps if needed[method] and (method != COURSE or half <= days)]
+    return np.array(usable, dtype=np.int64).reshape(-1, 2)
 
 
 def _quality(method: IntArray, window: IntArray) -> IntArray:

@@ -151,39 +151,6 @@ def despike_pass(
     return result, spikes, kept, norms
 
 
-STEPS = (
-    [(1, 7), (1, 14), (2, 7), (3, 0), (3, 1), (3, 2)]
-    + [(1, days) for days in (21, 28, 35, 42, 49, 56, 63, 70)]
-    + [(2, days) for days in (14, 21, 28, 35, 42, 49, 56, 63, 70)]
-    + [(3, 7 * k) for k in range(1, 31)]
-)
-
-
-def marginal_sample(
-    i: int, y: Series, radiation: Series, temperature: Series, deficit: Series, per_day: int
-) -> tuple[float, float, int, int, int]:
-    """Return mean, sd, count, method, half-window in days."""
-    tolerance = max(20.0, min(50.0, radiation[i]))
-    for method, days in STEPS:
-        values = []
-        if method == 3:
-            for day in range(-days, days + 1):
-                for hour in range(-(per_day // 24), per_day // 24 + 1):
-                    j = i + day * per_day + hour
-                    if 0 <= j < len(y) and not math.isnan(y[j]):
-                        values.append(y[j])
-        else:
-            for j in range(max(0, i - days * per_day), min(len(y), i + days * per_day + 1)):
-                alike = abs(radiation[j] - radiation[i]) < tolerance
-                if method == 1:
-                    alike = alike and abs(temperature[j] - temperature[i]) < 2.5 and abs(deficit[j] - deficit[i]) < 5
-                if alike and not math.isnan(y[j]):
-                    values.append(y[j])
-        if len(values) >= 2:
-            return mean(values), math.sqrt(variance(values, 1)), len(values), method, days
-    return math.nan, math.nan, 0, 0, 0
-
-
 def cospectrum(x: Series, y: Series, dt: float, window: Series) -> list[float]:
     """Return one-sided densities at 1/(n dt)...: amplitudes of the waves in both series behind a window."""
     n = len(x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tests.naive import covariance, variance
+from tests.naive import Series, covariance, mean, variance
 
 
 def season_thresholds(
@@ -62,3 +62,49 @@ def _class_threshold(rows: list[tuple[float, float, float]], growing: bool, fact
         if all(fluxes[b + i] >= factor * sum(after[i]) / len(after[i]) for i in (0, 1)):
             return speeds[b]
     return math.nan
+
+
+STEPS = (
+    [(1, 7), (1, 14), (2, 7), (3, 0), (3, 1), (3, 2)]
+    + [(1, days) for days in (21, 28, 35, 42, 49, 56, 63, 70)]
+    + [(2, days) for days in (14, 21, 28, 35, 42, 49, 56, 63, 70)]
+    + [(3, 7 * k) for k in range(1, 31)]
+)
+
+
+def marginal_sample(
+    i: int, y: Series, drivers: Sequence[Series], per_day: int, short: int, averaging: int, leave_out: bool
+) -> tuple[float, float, int, int, int]:
+    """Return mean, sd, count, method, half-window in days."""
+    radiation, temperature, deficit = drivers
+    tolerance = max(20.0, min(50.0, radiation[i]))
+    for method, days in STEPS:
+        values, under = [], []
+        if method == 3:
+            for day in range(-days, days + 1):
+                for hour in range(-(per_day // 24), per_day // 24 + 1):
+                    j = i + day * per_day + hour
+                    if 0 <= j < len(y) and not math.isnan(y[j]) and not (leave_out and j == i):
+                        values.append(y[j])
+        else:
+            reach = days * per_day - short
+            for j in range(max(0, i - reach), min(len(y), i + reach + 1)):
+                alike = abs(radiation[j] - radiation[i]) < tolerance
+                if method == 1:
+                    alike = alike and abs(temperature[j] - temperature[i]) < 2.5 and abs(deficit[j] - deficit[i]) < 5
+                if alike and not math.isnan(y[j]) and not (leave_out and j == i):
+                    values.append(y[j])
+                    under.append(radiation[j])
+        if len(values) >= 2:
+            value = mean(values)
+            if under and (averaging == 2 or (averaging == 1 and radiation[i] >= 10)):
+                less = [one for one, light in zip(values, under, strict=True) if light <= radiation[i]]
+                more = [
+                    one
+                    for one, light in zip(values, under, strict=True)
+                    if light > radiation[i] or (averaging == 2 and light == radiation[i])
+                ]
+                if less and more:
+                    value = (mean(less) + mean(more)) / 2
+            return value, math.sqrt(variance(values, 1)), len(values), method, days
+    return math.nan, math.nan, 0, 0, 0

@@ -11,59 +11,78 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 FULL, RADIATION, COURSE = 1, 2, 3
+POOLED, BY_SIDE, BY_SIDE_WITH_TIES = 0, 1, 2
+"""How like conditions are averaged: all alike; the means of those with less and with more radiation, averaged; the same
+with what has equal radiation on both sides."""
+DARK = 10.0
+"""Below this radiation ``BY_SIDE`` pools. [W m-2]"""
 
 
 @kernel
 def like_conditions(
     i: int,
-    reach: int,
+    first: int,
+    end: int,
     full: bool,
-    measured: IntArray,
-    y: FloatArray,
+    own: int,
+    measured: FloatArray,
     radiation: FloatArray,
     temperature: FloatArray,
     deficit: FloatArray,
+    drivers: FloatArray,
     found: FloatArray,
+    under: FloatArray,
 ) -> int:
-    """Collect measured values of similar meteorology within a window.
+    """Collect measured values of similar meteorology.
 
     Parameters
     ----------
     i : int
         Record to be filled.
-    reach : int
-        Half-width of the window. [records]
+    first, end : int
+        Which of the measured values lie in the window.
     full : bool
         Compare radiation, temperature and vapour pressure deficit; else radiation alone.
-    measured : ndarray of int, shape (m,)
-        Places of measured values, ascending.
-    y, radiation, temperature, deficit : ndarray, shape (n,), float64
-        Series and drivers; a missing driver is like nothing. [any], [W m-2], [deg C], [hPa]
-    found : ndarray, shape (n,)
-        Receives the values.
+    own : int
+        Place among the measured values that is left out; -1 leaves out none.
+    measured, radiation, temperature, deficit : ndarray, shape (m,), float64
+        Measured values and their drivers; a missing driver is like nothing. [any], [W m-2], [deg C], [hPa]
+    drivers : ndarray, shape (3, n), float64
+        Radiation, temperature and deficit of all records.
+    found, under : ndarray, shape (m + 1,)
+        Receive the values, and the radiation under which they were measured.
 
     Returns
     -------
     int
         Number of values.
     """
-    tolerance = max(20.0, min(50.0, radiation[i]))
+    light, warmth, dryness = drivers[0, i], drivers[1, i], drivers[2, i]
+    tolerance = max(20.0, min(50.0, light))
     count = 0
-    for k in range(np.searchsorted(measured, i - reach), measured.size):
-        j = measured[k]
-        if j > i + reach:
-            break
-        alike = abs(radiation[j] - radiation[i]) < tolerance
-        if full and alike:
-            alike = abs(deficit[j] - deficit[i]) < 5.0 and abs(temperature[j] - temperature[i]) < 2.5
-        if alike:
-            found[count] = y[j]
-            count += 1
+    # every value is written, and counted if it is alike: no branch that a processor would have to guess
+    if full:
+        for k in range(first, end):
+            alike = (
+                (abs(radiation[k] - light) < tolerance)
+                & (abs(deficit[k] - dryness) < 5.0)
+                & (abs(temperature[k] - warmth) < 2.5)
+                & (k != own)
+            )
+            found[count] = measured[k]
+            under[count] = radiation[k]
+            count += alike
+    else:
+        for k in range(first, end):
+            alike = (abs(radiation[k] - light) < tolerance) & (k != own)
+            found[count] = measured[k]
+            under[count] = radiation[k]
+            count += alike
     return count
 
 
 @kernel
-def same_time_of_day(i: int, days: int, per_day: int, y: FloatArray, found: FloatArray) -> int:
+def same_time_of_day(i: int, days: int, per_day: int, leave_out: bool, y: FloatArray, found: FloatArray) -> int:
     """Collect measured values within an hour of the same time on neighbouring days.
 
     Parameters
@@ -74,9 +93,11 @@ def same_time_of_day(i: int, days: int, per_day: int, y: FloatArray, found: Floa
         How many days to either side.
     per_day : int
         Records a day.
+    leave_out : bool
+        Whether the record's own value is left out.
     y : ndarray, shape (n,), float64
         Series; NaN is missing. [any]
-    found : ndarray, shape (n,)
+    found : ndarray
         Receives the values.
 
     Returns
@@ -88,98 +109,113 @@ def same_time_of_day(i: int, days: int, per_day: int, y: FloatArray, found: Floa
     count = 0
     for day in range(-days, days + 1):
         for j in range(max(0, i + day * per_day - hour), min(y.size, i + day * per_day + hour + 1)):
-            if not np.isnan(y[j]):
+            if not np.isnan(y[j]) and not (leave_out and j == i):
                 found[count] = y[j]
                 count += 1
     return count
 
 
 @kernel
-def look_up(
-    i: int,
-    per_day: int,
-    steps: IntArray,
-    measured: IntArray,
-    y: FloatArray,
-    radiation: FloatArray,
-    temperature: FloatArray,
-    deficit: FloatArray,
-    found: FloatArray,
-) -> tuple[int, int, int]:
-    """Go through the steps until one finds two values.
+def by_side(light: float, values: FloatArray, under: FloatArray, ties: bool) -> float:
+    """Average the mean of values under less radiation and that of those under more.
 
     Parameters
     ----------
-    i, per_day, measured, y, radiation, temperature, deficit, found
-        As above.
-    steps : ndarray of int, shape (s, 2)
-        Method and half-window in days of each step, in order.
+    light : float
+        Radiation of the record to be filled. [W m-2]
+    values, under : ndarray, shape (m,), float64
+        Values, and the radiation under which they were measured.
+    ties : bool
+        Whether equal radiation counts on both sides, else on that of less.
 
     Returns
     -------
-    count, method, days : int
-        Values found, and by which step; zeros if none found two.
+    float
+        The mean of all, where one side is empty.
     """
-    for k in range(steps.shape[0]):
-        method, days = steps[k]
-        if method == COURSE:
-            count = same_time_of_day(i, days, per_day, y, found)
-        else:
-            reach = days * per_day
-            full = method == FULL
-            count = like_conditions(i, reach, full, measured, y, radiation, temperature, deficit, found)
-        if count >= 2:
-            return count, method, days
-    return 0, 0, 0
+    low, high = 0.0, 0.0
+    lows, highs = 0, 0
+    for value, radiation in zip(values, under):  # noqa: B905 - a compiled zip is strict by its arrays
+        if radiation <= light:
+            low += value
+            lows += 1
+        if radiation > light or (ties and radiation == light):
+            high += value
+            highs += 1
+    if lows == 0 or highs == 0:
+        return float(values.mean())
+    return (low / lows + high / highs) / 2
 
 
 @kernel
 def sample_marginal(
     y: FloatArray,
-    radiation: FloatArray,
-    temperature: FloatArray,
-    deficit: FloatArray,
+    drivers: FloatArray,
     wanted: IntArray,
     steps: IntArray,
     per_day: int,
+    short: int,
+    averaging: int,
+    leave_out: bool,
 ) -> tuple[FloatArray, FloatArray, IntArray, IntArray, IntArray]:
-    """Look up the records that are wanted.
+    """Look up the records that are wanted, by the first step that finds two values.
 
     Parameters
     ----------
-    y, radiation, temperature, deficit : ndarray, shape (n,), float64
-        Series and drivers on a regular grid; NaN is missing. [any], [W m-2], [deg C], [hPa]
-    wanted : ndarray of int, shape (m,)
-        Places to look up; a measured one stays among its own candidates.
+    y : ndarray, shape (n,), float64
+        Series on a regular grid; NaN is missing. [any]
+    drivers : ndarray, shape (3, n), float64
+        Radiation, temperature and vapour pressure deficit. [W m-2], [deg C], [hPa]
+    wanted : ndarray of int, shape (w,)
+        Places to look up.
     steps : ndarray of int, shape (s, 2)
         Method and half-window in days of each step, in order.
     per_day : int
         Records a day.
+    short : int
+        Records by which windows of like conditions are shorter at either end.
+    averaging : int
+        ``POOLED``, ``BY_SIDE`` or ``BY_SIDE_WITH_TIES``.
+    leave_out : bool
+        Whether a measured record is left out of its own candidates.
 
     Returns
     -------
-    mean, sd : ndarray, shape (m,), float64
+    mean, sd : ndarray, shape (w,), float64
         Of the values found, sd with n - 1; NaN where nothing was. [any]
-    count, method, days : ndarray of int, shape (m,)
+    count, method, days : ndarray of int, shape (w,)
         Zeros where nothing was found.
     """
-    measured = np.flatnonzero(~np.isnan(y))
-    found = np.empty(y.size)
-    mean = np.full(wanted.size, np.nan)
-    sd = np.full(wanted.size, np.nan)
-    counts = np.zeros(wanted.size, dtype=np.int64)
-    methods = np.zeros(wanted.size, dtype=np.int64)
-    days = np.zeros(wanted.size, dtype=np.int64)
-    for k in range(wanted.size):
-        count, method, half_window = look_up(
-            wanted[k], per_day, steps, measured, y, radiation, temperature, deficit, found
-        )
-        if count:
-            values = found[:count]
-            average = values.mean()
-            mean[k] = average
-            sd[k] = np.sqrt(((values - average) ** 2).sum() / (count - 1))
-            counts[k] = count
-            methods[k] = method
-            days[k] = half_window
+    present = ~np.isnan(y)
+    places = np.flatnonzero(present)
+    # how many measured values lie before each place: where a window begins among them
+    before = np.zeros(y.size + 1, np.int64)
+    before[1:] = np.cumsum(present)
+    measured, radiation, temperature, deficit = y[places], drivers[0][places], drivers[1][places], drivers[2][places]
+    found, under = np.empty(y.size + 1), np.empty(y.size + 1)
+    mean, sd = np.full(wanted.size, np.nan), np.full(wanted.size, np.nan)
+    counts, methods, days = (
+        np.zeros(wanted.size, np.int64), np.zeros(wanted.size, np.int64), np.zeros(wanted.size, np.int64),
+    )  # fmt: skip
+    for w in range(wanted.size):
+        i = wanted[w]
+        own = before[i] if leave_out and present[i] else -1
+        for s in range(steps.shape[0]):
+            method, half = steps[s]
+            if method == COURSE:
+                count = same_time_of_day(i, half, per_day, leave_out, y, found)
+            else:
+                reach = half * per_day - short
+                first, end = before[max(0, i - reach)], before[min(y.size, i + reach + 1)]
+                count = like_conditions(
+                    i, first, end, method == FULL, own, measured, radiation, temperature, deficit, drivers, found, under
+                )
+            if count >= 2:
+                values = found[:count]
+                average = values.mean()
+                sd[w] = np.sqrt(((values - average) ** 2).sum() / (count - 1))
+                if averaging != POOLED and method != COURSE and (averaging != BY_SIDE or drivers[0, i] >= DARK):
+                    average = by_side(drivers[0, i], values, under[:count], averaging == BY_SIDE_WITH_TIES)
+                mean[w], counts[w], methods[w], days[w] = average, count, method, half
+                break
     return mean, sd, counts, methods, days

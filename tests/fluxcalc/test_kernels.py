@@ -24,7 +24,7 @@ from fluxcalc.kernels.lag import lagged_covariances, shift
 from fluxcalc.kernels.mds import sample_marginal
 from fluxcalc.kernels.rotation import mean_wind, rotate
 from fluxcalc.kernels.statistics import covariance, mean_block_covariance, moments
-from tests import naive
+from tests import naive, naive_season
 
 ROOT = Path(__file__).parents[2]
 WIND = VARIABLES["U"]
@@ -213,8 +213,16 @@ def test_despiking_finds_nothing_in_a_frozen_stretch():
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([24, 48, 96]), st.floats(0.05, 0.95), st.floats(0, 0.5))
-def test_marginal_sampling_equals_its_twin(seed, per_day, gaps, without_driver):
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([24, 48, 96]),
+    st.floats(0.05, 0.95),
+    st.floats(0, 0.5),
+    st.integers(0, 1),
+    st.integers(0, 2),
+    st.booleans(),
+)
+def test_marginal_sampling_equals_its_twin(seed, per_day, gaps, without_driver, short, averaging, leave_out):
     random = np.random.default_rng(seed)
     n = 12 * per_day
     hours = np.arange(n) * 24 / per_day
@@ -226,9 +234,12 @@ def test_marginal_sampling_equals_its_twin(seed, per_day, gaps, without_driver):
     for driver in (radiation, temperature, deficit):
         driver[random.uniform(size=n) < without_driver / 3] = np.nan
     wanted = random.choice(n, 20, replace=False)
-    results = sample_marginal(y, radiation, temperature, deficit, wanted, np.array(naive.STEPS), per_day)
+    radiation = np.round(radiation, -1)  # so that some are equal
+    drivers = np.array([radiation, temperature, deficit])
+    steps = np.array(naive_season.STEPS)
+    results = sample_marginal(y, drivers, wanted, steps, per_day, short, averaging, leave_out)
     for i, *result in zip(wanted, *results, strict=True):
-        expected = naive.marginal_sample(i, y, radiation, temperature, deficit, per_day)
+        expected = naive_season.marginal_sample(i, y, drivers, per_day, short, averaging, leave_out)
         assert_allclose(result[:2], expected[:2], rtol=1e-9, atol=1e-12)
         assert tuple(result[2:]) == expected[2:]
 
