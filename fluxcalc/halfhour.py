@@ -29,6 +29,7 @@ from fluxcalc.interval import HalfHour, Meteorology, Step, flux_of
 from fluxcalc.lag import LAGS, align_gases
 from fluxcalc.limits import remove_implausible, remove_implausible_gas, remove_impossible
 from fluxcalc.mixing import dry_ratios
+from fluxcalc.profile import integrate_profile
 from fluxcalc.quality import QUALITY, flag_quality
 from fluxcalc.random_error import RANDOM_ERRORS, estimate_random_error
 from fluxcalc.record import build_record
@@ -65,6 +66,7 @@ HALF_HOUR_STEPS: tuple[Step, ...] = (
     judge_stability,
     flag_quality,
     estimate_footprint,
+    integrate_profile,
 )
 
 REGISTRIES: Mapping[str, Mapping[str, Step]] = {

@@ -17,6 +17,26 @@ GASES = ("co2", "h2o")
 
 
 @dataclass(frozen=True, slots=True)
+class Levels:
+    """A variable at several heights at the beginning and the end of an interval; NaN is missing.
+
+    Attributes
+    ----------
+    heights : tuple of float
+        Above ground. [m]
+    before, after : tuple of float
+        One for each height. [mol mol-1] or [K]
+    """
+
+    heights: tuple[float, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+
+NO_LEVELS = Levels((), (), ())
+
+
+@dataclass(frozen=True, slots=True)
 class Meteorology:
     """Means of slow sensors over the interval; NaN where there is none.
 
@@ -28,11 +48,14 @@ class Meteorology:
         [Pa]
     relative_humidity : float
         [1]
+    levels : mapping of str to Levels
+        ``CO2``, ``H2O``, ``TA`` as far as the station has a profile of them.
     """
 
     air_temperature: float = math.nan
     pressure: float = math.nan
     relative_humidity: float = math.nan
+    levels: Mapping[str, Levels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

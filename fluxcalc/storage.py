@@ -17,15 +17,17 @@ from fluxcalc.record import in_fluxnet_unit
 TERMS = ("SC", "SH", "SLE")
 BEHIND = {"SC": "CO2", "SH": "TA", "SLE": "H2O"}
 """Term -> the column whose change makes it."""
+NO_PROFILE = "the profile lacks readings at the beginning or the end of the interval"
 
 
 def add_storage(record: FluxRecord, previous: FluxRecord | None, station: Station) -> FluxRecord:
-    """Fill SC, SH and SLE of a record from the change since the interval before, at the tower's one level.
+    """Fill SC, SH and SLE of a record: from its profile, else from the change since the interval before at one level.
 
     Parameters
     ----------
     record : FluxRecord
-        With the diagnostics ``molar_volume``, ``heat_capacity`` and ``vaporisation``.
+        With the diagnostics ``molar_volume``, ``heat_capacity`` and ``vaporisation``; where there are ``profile_sc``,
+        ``profile_sh`` or ``profile_sle`` [mol m-2 s-1, W m-2], these are the terms.
     previous : FluxRecord or None
         The interval before; None if it is not known. One that does not end where ``record`` starts is not taken.
     station : Station
@@ -37,11 +39,16 @@ def add_storage(record: FluxRecord, previous: FluxRecord | None, station: Statio
         Positive: the air has stored. Where a term cannot be said it is NaN with a reason.
     """
     usable = previous if previous is not None and previous.end == record.start else None
-    values = {name: in_fluxnet_unit(name, value) for name, value in _terms(record, usable, station).items()}
+    profiled = {
+        name: noted for name in TERMS if (noted := record.diagnostics.get(f"profile_{name.lower()}")) is not None
+    }
+    terms = _terms(record, usable, station) | profiled
+    values = {name: in_fluxnet_unit(name, value) for name, value in terms.items()}
     reasons = {name: why for name, why in record.reasons.items() if name not in TERMS}
     for name in TERMS:
         if math.isnan(values[name]):
-            reasons[name] = _why_missing(name, record, usable)
+            why = _why_missing(name, record, usable)
+            reasons[name] = record.reasons.get("TA", NO_PROFILE) if name in profiled else why
     return replace(record, values={**record.values, **values}, reasons=reasons)
 
 

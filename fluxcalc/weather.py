@@ -36,7 +36,11 @@ def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
     columns = []
     for name in WEATHER:
         channel = stream.channel_of(name)
-        values = pl.lit(None, pl.Float64) if channel is None else _believed(channel, stream.channel_index[channel.name])
+        values = (
+            pl.lit(None, pl.Float64)
+            if channel is None
+            else _in_fluxnet_unit(channel, stream.channel_index[channel.name])
+        )
         columns.append(values.alias(name))
     frame = readings.select(pl.col("time").alias("start"), *columns)
     return frame.with_columns(pl.coalesce("VPD", _vapour_pressure_deficit(frame)))
@@ -54,12 +58,17 @@ def mean_meteorology(frame: pl.DataFrame) -> Meteorology:
     )
 
 
-def _believed(channel: Channel, index: int) -> pl.Expr:
+def believed(channel: Channel, index: int) -> pl.Expr:
+    """Return the readings of a channel, by its place among the flags, without the missing and the suspect ones."""
+    suspect = pl.col("flags").list.get(index, null_on_oob=True).eq_missing(SUSPECT)
+    return pl.when(~suspect).then(pl.col(channel.name).fill_nan(None))
+
+
+def _in_fluxnet_unit(channel: Channel, index: int) -> pl.Expr:
     unit = variable(channel.variable).unit
     offset = convert(0.0, channel.variable, channel.unit, unit)
     factor = convert(1.0, channel.variable, channel.unit, unit) - offset
-    suspect = pl.col("flags").list.get(index, null_on_oob=True).eq_missing(SUSPECT)
-    return pl.when(~suspect).then(pl.col(channel.name).fill_nan(None) * factor + offset)
+    return believed(channel, index) * factor + offset
 
 
 def _vapour_pressure_deficit(frame: pl.DataFrame) -> pl.Series:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from core.clock import from_ns, to_ns
+from core.clock import NS, from_ns, to_ns
 from core.errors import PayloadError
 from core.station import Station
 from fluxcalc.interval import Meteorology, flux_of
-from fluxcalc.weather import mean_meteorology, weather
+from fluxcalc.profile import join_levels, sort_levels
+from fluxcalc.weather import believed, mean_meteorology, weather
 from ingest.files.raw import find_span, read_records
 from ingest.files.records import Records, Report, Span
 from qc.limits import flag_limits
@@ -72,10 +73,11 @@ def read_weather(files: Sequence[Path], station: Station, begin: datetime, end: 
     """
     flux = flux_of(station)
     stream = flux.meteorology or ""
-    length = flux.averaging_minutes * 60 * 10**9
+    length = flux.averaging_minutes * 60 * NS
     first, last = to_ns(begin), to_ns(end)
-    pending = pl.DataFrame(schema={"time": pl.Int64, **dict.fromkeys(MEASURED, pl.Float64)})
-    sums = [_sums(pending, length)]
+    names = (*MEASURED, *_levels(station))
+    pending = pl.DataFrame(schema={"time": pl.Int64, **dict.fromkeys(names, pl.Float64)})
+    sums = [_sums(pending, station)]
     spans = _spans(files, station, stream, first, last, report)
     for i, span in enumerate(spans):
         following = spans[i + 1].start_ns if i + 1 < len(spans) else last
@@ -84,10 +86,10 @@ def read_weather(files: Sequence[Path], station: Station, begin: datetime, end: 
             pending = pl.concat([pending, readings.filter(pl.col("time").is_between(first, last, closed="left"))])
             # nothing that comes later, in this file or in another one, belongs to an interval that is over by then
             over = min(int(records.starts[-1]), following) // length * length
-            sums.append(_sums(pending.filter(pl.col("time") < over), length))
+            sums.append(_sums(pending.filter(pl.col("time") < over), station))
             pending = pending.filter(pl.col("time") >= over)
-    totals = pl.concat([*sums, _sums(pending, length)]).group_by("start", maintain_order=True).sum()
-    return _average(totals, length / station.streams[stream].dt_ns)
+    totals = pl.concat([*sums, _sums(pending, station)]).group_by("start", maintain_order=True).sum()
+    return _average(totals, station)
 
 
 def _spans(files: Sequence[Path], station: Station, stream: str, first: int, last: int, report: Report) -> list[Span]:
@@ -119,26 +121,49 @@ def _readings(records: Records, station: Station, stream: str) -> pl.DataFrame:
     flags = flag_limits(records.values.T, variables, units)
     raw = dict(zip(declared.channel_index, records.values, strict=True))
     frame = pl.DataFrame({"time": records.starts, **raw, "flags": pl.Series(flags).arr.to_list()})
-    return weather(frame, declared).select(pl.col("start").alias("time"), *MEASURED)
+    means = weather(frame, declared).select(pl.col("start").alias("time"), *MEASURED)
+    places = {level: declared.channel_index[name] for level, name in _levels(station).items()}
+    levels = (believed(declared.channels[place], place).alias(level) for level, place in places.items())
+    return means.hstack(frame.select(*levels))
 
 
-def _sums(readings: pl.DataFrame, length: int) -> pl.DataFrame:
-    """Return sum and number of each variable by the start of its interval."""
+def _levels(station: Station) -> dict[str, str]:
+    """Return column -> channel of the profile's levels, if they are in the stream of the meteorology."""
+    flux = flux_of(station)
+    if flux.profile is None or flux.profile.stream != flux.meteorology:
+        return {}
+    return {f"level {name}": name for name in flux.profile.heights}
+
+
+def _sums(readings: pl.DataFrame, station: Station) -> pl.DataFrame:
+    """Return sum and number of each variable by the start of its interval; of levels only what is near its end."""
+    flux = flux_of(station)
+    length = flux.averaging_minutes * 60 * NS
+    near = 0 if flux.profile is None else length - round(flux.profile.seconds * NS)
     once = readings.unique(maintain_order=True)
     agreed = once.filter(pl.col("time").is_unique())
-    numbers = [pl.col(name).count().alias(f"{name}_n") for name in MEASURED]
+    late = pl.col("time") % length >= near
+    wanted = {name: pl.col(name) for name in MEASURED} | {name: pl.col(name).filter(late) for name in _levels(station)}
     return agreed.group_by((pl.col("time") // length * length).alias("start"), maintain_order=True).agg(
-        pl.col(MEASURED).sum(), *numbers
+        *(one.sum().alias(name) for name, one in wanted.items()),
+        *(one.count().alias(f"{name}_n") for name, one in wanted.items()),
     )
 
 
-def _average(totals: pl.DataFrame, expected: float) -> Weather:
-    numbers = [f"{name}_n" for name in MEASURED]
+def _average(totals: pl.DataFrame, station: Station) -> Weather:
+    flux = flux_of(station)
+    names = (*MEASURED, *_levels(station))
     # no reading makes no mean: nothing over nothing is NaN
-    means = totals.select("start", *(pl.col(name) / pl.col(f"{name}_n") for name in MEASURED))
+    means = totals.select("start", *(pl.col(name) / pl.col(f"{name}_n") for name in names))
     starts = [from_ns(start) for start in totals["start"]]
-    return Weather(
-        {start: mean_meteorology(means[i : i + 1]) for i, start in enumerate(starts)},
-        dict(zip(starts, totals.select(pl.col(numbers).cast(pl.Int64)).iter_rows(), strict=True)),
-        expected,
-    )
+    found = {start: mean_meteorology(means[i : i + 1]) for i, start in enumerate(starts)}
+    if flux.profile is not None and _levels(station):
+        stream, length = station.streams[flux.profile.stream], timedelta(minutes=flux.averaging_minutes)
+        rows = means.select(pl.col(level).alias(name) for level, name in _levels(station).items()).iter_rows(named=True)
+        ends = {start: sort_levels(row, stream, flux.profile) for start, row in zip(starts, rows, strict=True)}
+        for start, met in found.items():
+            levels = join_levels(ends.get(start - length, {}), ends[start], stream, flux.profile)
+            found[start] = replace(met, levels=levels)
+    counts = totals.select(pl.col([f"{name}_n" for name in MEASURED]).cast(pl.Int64)).iter_rows()
+    stream_ns = station.streams[flux.meteorology or ""].dt_ns
+    return Weather(found, dict(zip(starts, counts, strict=True)), flux.averaging_minutes * 60 * NS / stream_ns)

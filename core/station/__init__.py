@@ -2,7 +2,7 @@
 
 from core.station.files import FileLayout, Files
 from core.station.filters import overlap
-from core.station.flux import Flux, LagLimits, Methods, Options, Screening
+from core.station.flux import Flux, LagLimits, Methods, Options, Profile, Screening
 from core.station.reading import (
     config_sha256,
     parse_station,
@@ -27,6 +27,7 @@ __all__ = [
     "LagLimits",
     "Methods",
     "Options",
+    "Profile",
     "Screening",
     "Site",
     "Sonic",

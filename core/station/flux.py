@@ -116,11 +116,22 @@ class Options(Part):
         return starts
 
 
+class Profile(Part):
+    """Levels below the sensors whose change says what the air has stored."""
+
+    stream: Name = Field(description="stream of readings")
+    heights: Mapping[str, Annotated[float, Field(gt=0, le=500)]] = Field(
+        min_length=1, description="channels of CO2, H2O and TA -> metres above ground"
+    )
+    seconds: float = Field(default=300.0, ge=1, le=1800, description="readings so long before each end are averaged")
+
+
 class Flux(Part):
     """How half-hours are made."""
 
     stream: Name
     meteorology: Name | None = Field(None, description="stream of readings that gives TA, RH, PA, SW_IN")
+    profile: Profile | None = Field(None, description="levels for storage; without them the one level of the tower")
     averaging_minutes: int = Field(30, ge=1, le=120)
     lateness_seconds: float = Field(60.0, ge=0, le=7 * 86400, description="how long to wait for late samples")
     max_missing_percent: float = Field(10.0, ge=0, le=100)

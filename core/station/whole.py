@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from core.station.files import FileLayout, Files
 from core.station.filters import overlap
-from core.station.flux import Flux
+from core.station.flux import Flux, Profile
 from core.station.part import Part, mistake, require_different
 from core.station.site import Analyzer, Identity, Site, Sonic, Stream
+from core.variables import base_name
 
 
 class Station(Part):
@@ -64,6 +65,8 @@ class Station(Part):
                 raise mistake("flux.stream", f"a channel that measures {variable}", f"none in stream {samples.name!r}")
         if self.flux.meteorology is not None:
             self._require_stream("flux.meteorology", self.flux.meteorology, "reading")
+        if self.flux.profile is not None:
+            self._check_profile(self.flux.profile)
         if self.sonic is not None and self.site is not None and self.measurement_height <= 0:
             expected = f"more than the displacement height {self.site.displacement:g} m"
             raise mistake("sonic.height", expected, f"{self.sonic.height:g}")
@@ -81,6 +84,17 @@ class Station(Part):
             for _, earlier in filters[:i]:
                 if overlap(topic, earlier):
                     raise mistake(key, f"topics that {earlier!r} has not", repr(topic))
+
+    def _check_profile(self, profile: Profile) -> None:
+        stream = self._require_stream("flux.profile.stream", profile.stream, "reading")
+        for name in profile.heights:
+            place = stream.channel_index.get(name)
+            if place is None:
+                shown = ", ".join(stream.channel_index)
+                raise mistake(f"flux.profile.heights.{name}", f"a channel of stream {stream.name!r} ({shown})")
+            variable = stream.channels[place].variable
+            if base_name(variable) not in ("CO2", "H2O", "TA"):
+                raise mistake(f"flux.profile.heights.{name}", "a channel of CO2, H2O or TA", f"one of {variable}")
 
     def _require_stream(self, key: str, name: str, kind: str) -> Stream:
         stream = self.streams.get(name)

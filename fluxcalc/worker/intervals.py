@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -16,7 +17,8 @@ from core.station import Station
 from core.store import Store
 from fluxcalc.fits import read_fits
 from fluxcalc.halfhour import process
-from fluxcalc.interval import Meteorology, flux_of
+from fluxcalc.interval import Levels, Meteorology, flux_of
+from fluxcalc.profile import average_levels, join_levels
 from fluxcalc.season import METHODS, provisional_season
 from fluxcalc.storage import TERMS as STORAGE_TERMS
 from fluxcalc.storage import add_storage
@@ -64,11 +66,24 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
 
 
 def read_meteorology(store: Store, station: Station, start: datetime, end: datetime) -> Meteorology:
-    """Average the station's slow sensors over [start, end); without a stream of meteorology there is none."""
+    """Average the station's slow sensors over [start, end), and the levels of its profile before either end."""
     stream = flux_of(station).meteorology
-    if stream is None:
-        return Meteorology()
-    return mean_meteorology(weather(store.readings(station.id, stream, start, end), station.streams[stream]))
+    means = Meteorology()
+    if stream is not None:
+        means = mean_meteorology(weather(store.readings(station.id, stream, start, end), station.streams[stream]))
+    return replace(means, levels=_read_levels(store, station, start, end))
+
+
+def _read_levels(store: Store, station: Station, start: datetime, end: datetime) -> Mapping[str, Levels]:
+    profile = flux_of(station).profile
+    if profile is None:
+        return {}
+    stream, window = station.streams[profile.stream], timedelta(seconds=profile.seconds)
+    before, after = (
+        average_levels(store.readings(station.id, stream.name, time - window, time), stream, profile)
+        for time in (start, end)
+    )
+    return join_levels(before, after, stream, profile)
 
 
 def join_storage(store: Store, station: Station, start: datetime, length: timedelta) -> None:

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from scipy.signal import lfilter
 
-from core.clock import to_ns
+from core.clock import from_ns, to_ns
 from core.errors import ProcessingError
 from core.records import FluxRecord, Reading, SampleBlock
 from core.settings import Settings
@@ -29,6 +29,7 @@ from fluxcalc import halfhour, worker
 from fluxcalc.fits import read_fits
 from fluxcalc.lag_fit import FEWEST
 from fluxcalc.spectral_fit import LEAST_INTERVALS
+from fluxcalc.storage import profile_storage
 from fluxcalc.weather import mean_meteorology, weather
 from ingest.placing import conform
 from ingest.simulator import Tower, records
@@ -206,6 +207,35 @@ def test_planes_are_fitted_to_stored_half_hours_and_applied_live(store: Store) -
     assert last.diagnostics["fit_planes"] == number
     assert math.isfinite(last.values["FC"])
     assert last.diagnostics["plane_w"] == pytest.approx(0, abs=0.02)
+
+
+def test_storage_comes_from_a_stored_profile(store: Store) -> None:
+    """SC is the change of the levels' means over the last five minutes, from one half-hour's end to the next."""
+    heights = {"CO2_1_1_1": 30.0, "CO2_1_2_1": 15.0, "CO2_1_3_1": 2.0}
+    table = ", ".join(f"{name} = {height}" for name, height in heights.items())
+    text = FOREST.read_text(encoding="utf-8")
+    text = text.replace(
+        'meteorology = "met"\n', f'meteorology = "met"\nprofile = {{ stream = "co2", heights = {{ {table} }} }}\n'
+    )
+    station = store.put_station(text, FOREST.name).station
+    blocks, readings = forest_records(station, 2)
+    store.commit(blocks, readings)
+    for i in range(2):
+        worker.compute_half_hour(store, ID, START + i * HALF)
+    first, second = store.flux_records(ID, START, START + 2 * HALF)
+    assert math.isnan(first.values["SC"])
+    ends = []
+    for end in (START + HALF, START + 2 * HALF):
+        levels = [
+            one
+            for one in readings
+            if one.stream == "co2" and end - timedelta(seconds=300) <= from_ns(one.time_ns) < end
+        ]
+        assert len(levels) == 5
+        ends.append([sum(one.values[name] for one in levels) / 5 for name in heights])
+    assert station.sonic is not None
+    expected = profile_storage(list(heights.values()), ends[0], ends[1], 1800, station.sonic.height)
+    assert second.values["SC"] == pytest.approx(expected / second.diagnostics["molar_volume"], rel=1e-3)  # float32
 
 
 def test_the_season_has_no_hole(store: Store, forest: Station) -> None:

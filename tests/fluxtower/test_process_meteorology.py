@@ -160,3 +160,19 @@ def test_other_units_than_declared_are_refused(tmp_path: Path, slow: Station) ->
     means, _, problems = read(slow, met)
     assert means == {}
     assert "met.dat: line 3: BP is in 'kPa' (kPa), the station file declares hPa" in problems[0]
+
+
+def test_a_profile_in_the_same_files_gives_the_storage(tmp_path: Path, run: Run) -> None:
+    """TA of the stream is the level at 4 m: SH is the change of its last 20 s from minute to minute."""
+    profile = 'meteorology = "met"\nprofile = { stream = "met", heights = { AirTC = 4.0 }, seconds = 20 }\n'
+    raw, met = write(tmp_path / "a.dat", lines()), write(tmp_path / "met.dat", toa5(), HEADER)
+    station = SLOW.replace('meteorology = "met"\n', profile)
+    result = run(raw, station=station, options=["--full", "--meteorology", str(met)])
+    assert (result.status, result.err) == (0, "")
+    assert result.rows[0]["SH"] == "-9999"  # nothing was read before the first minute
+    last = TA.reshape(MINUTES, EACH)[:, -2:].mean(axis=1)
+    for minute, row in enumerate(result.rows[1:], start=1):
+        change = last[minute] - last[minute - 1]
+        expected = change * 4.0 / 60 * float(row["heat_capacity"])
+        assert float(row["SH"]) == pytest.approx(expected, rel=1e-5)
+        assert row["SC"] != "-9999"  # of the one level, as it is not in the profile
