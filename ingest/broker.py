@@ -19,13 +19,20 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A broker's address."""
+    """A broker's address.
+
+    For TLS, ``ca_file`` has the authority behind the broker's certificate (default: those that the machine knows);
+    ``certificate_file`` and ``key_file`` are the client's own.
+    """
 
     host: str
     port: int
     tls: bool = False
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
 
 
 def parse_address(url: str) -> Address:
@@ -59,7 +66,7 @@ def make_client(address: Address, client_id: str, *, manual_ack: bool = False) -
     if address.user is not None:
         client.username_pw_set(address.user, address.password)
     if address.tls:
-        client.tls_set()
+        client.tls_set(address.ca_file, address.certificate_file, address.key_file)
     return client
 
 
