@@ -44,6 +44,7 @@ def test_the_layers_are_kept(copy: Path) -> None:
         ("api/deps.py", "import fluxtower.cli", "Layers of the house BROKEN"),
         ("fluxcalc/kernels/statistics.py", "import core.records", "Kernels know arrays and nothing of ours BROKEN"),
         ("fluxcalc/worker/queue.py", "import psycopg", "Only the store speaks to the database BROKEN"),
+        ("ingest/watermark.py", "import core.station", "The agent stays light BROKEN"),
     ],
 )
 def test_breaking_a_layer_is_noticed(copy: Path, module: str, statement: str, contract: str) -> None:

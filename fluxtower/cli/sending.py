@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -70,3 +72,15 @@ def simulate(
     from fluxtower.sending import send_simulation
 
     send_simulation(read_settings(), station, start and start.replace(tzinfo=UTC), days, speed, seed)
+
+
+@app.command()
+def agent(
+    config: Annotated[Path, typer.Option(help="Configuration file (TOML).", show_default=False)],
+    check: Annotated[bool, typer.Option("--check", help="Only check the configuration file.")] = False,
+) -> None:
+    """Follow a tower's loggers and send what they write, on the tower's own computer."""
+    # the agent takes this process over: it has no use for what the command line has imported, nor for threads of numpy
+    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ}
+    given = ["--config", str(config), *(["--check"] if check else [])]
+    os.execve(sys.executable, [sys.executable, "-m", "ingest.agent", *given], environment)

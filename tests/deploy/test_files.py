@@ -34,9 +34,22 @@ def test_compose_publishes_on_loopback_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_unit_runs_the_group_as_an_ordinary_user() -> None:
+def read_unit(name: str) -> ConfigParser:
     unit = ConfigParser(interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(DEPLOY / "systemd" / "fluxtower.service")
+    unit.read(DEPLOY / "systemd" / name)
+    return unit
+
+
+def test_unit_runs_the_group_as_an_ordinary_user() -> None:
+    unit = read_unit("fluxtower.service")
     assert unit["Service"]["ExecStart"].endswith("fluxtower up")
     assert unit["Service"]["User"] != "root"
+
+
+def test_unit_runs_the_agent_as_a_user_of_its_own() -> None:
+    service = read_unit("fluxtower-agent.service")["Service"]
+    assert service["ExecStart"].endswith("fluxtower agent --config /etc/fluxtower/agent.toml")
+    assert service["DynamicUser"] == "yes"
+    for key, folder in (("StateDirectory", "/var/lib/"), ("RuntimeDirectory", "/run/")):
+        assert f'"{folder}{service[key]}/' in (DEPLOY.parent / "docs" / "guide" / "agent.md").read_text()

@@ -1,0 +1,212 @@
+"""Publishes what the spool holds, at QoS 1, and hears from the platform what is committed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from core.errors import PayloadError
+from ingest import watermark
+from ingest.agent.config import Broker
+from ingest.agent.lane import Lane
+from ingest.agent.spool import Spool, Waiting
+from ingest.broker import KEEPALIVE, make_client
+from ingest.topics import Topic, format_topic
+from ingest.watermark import Watermark
+
+FLYING = 20
+"""Most messages without the broker's confirmation; old ones leave a quarter to the live ones."""
+FLYING_BYTES = 1 << 17
+"""Bytes without the broker's confirmation with which no old message is sent: a live one must not queue behind them."""
+LAST_RETRY = 60
+"""Longest wait before the broker is tried again. [s]"""
+FORGET_SECONDS = 5.0
+"""How often committed blocks are deleted: each time is a write to the disk. [s]"""
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """A connection to the broker, used by one thread.
+
+    Parameters
+    ----------
+    broker : Broker
+        Where to, how fast.
+    station : str
+        Station id.
+    streams : sequence of str
+        Names of the streams.
+    spool : Spool
+        What to send.
+    wake : callable
+        Called from the network's thread when there may be something to do.
+    """
+
+    def __init__(
+        self, broker: Broker, station: str, streams: Sequence[str], spool: Spool, wake: Callable[[], None]
+    ) -> None:
+        self._broker, self._station, self._spool, self._wake = broker, station, spool, wake
+        self._lanes = {stream: Lane(broker.resend_seconds) for stream in streams}
+        self._lock = threading.Lock()
+        self._window = FLYING
+        self._flying: dict[int, int] = {}
+        self._early: set[int] = set()  # confirmed before their number was known here
+        self._marks: dict[str, Watermark] = {}
+        self._to_forget: dict[str, Watermark] = {}
+        self._forgot = float("-inf")
+        self._allowance = 0.0
+        self._allowed_at: float | None = None
+        self.is_connected = False
+        self.committed = 0
+        self._client = make_client(broker.address, broker.client_id)
+        self._client.reconnect_delay_set(1, LAST_RETRY)
+        self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_message
+
+    def start(self) -> None:
+        """Connect in the background, and again whenever the connection breaks."""
+        address = self._broker.address
+        self._client.connect_async(address.host, address.port, keepalive=KEEPALIVE)
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Disconnect."""
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._hear(float("inf"))
+
+    def add_live(self, stream: str, seqs: Sequence[int]) -> None:
+        """Take note of blocks of fresh samples: they overtake all others."""
+        for seq in seqs:
+            self._lanes[stream].add_live(seq)
+
+    def pump(self, now: float) -> None:
+        """Forget what is committed, and send what may be sent.
+
+        Parameters
+        ----------
+        now : float
+            Monotonic clock. [s]
+        """
+        self._hear(now)
+        if not self.is_connected:
+            return
+        for stream, lane in self._lanes.items():
+            while len(self._flying) < self._window and (seq := lane.next_live()) is not None:
+                self._send(stream, lane, self._spool.read(stream, seq), seq, now)
+        rate = self._broker.rate_limit
+        elapsed = 0.0 if self._allowed_at is None else now - self._allowed_at
+        self._allowance, self._allowed_at = min(rate, self._allowance + rate * elapsed), now
+        busy = list(self._lanes.items())
+        while busy and self._allowance > 0:
+            # a block of each stream in turn
+            busy = [(stream, lane) for stream, lane in busy if self._send_old(stream, lane, now)]
+
+    @property
+    def _has_room(self) -> bool:
+        with self._lock:
+            return len(self._flying) < max(1, self._window * 3 // 4) and sum(self._flying.values()) < FLYING_BYTES
+
+    def _send_old(self, stream: str, lane: Lane, now: float) -> bool:
+        """Send a block of what is not live; return whether there was one."""
+        if not self._has_room:
+            return False
+        seq = lane.next_again(now)
+        if seq is not None:
+            self._allowance -= self._send(stream, lane, self._spool.read(stream, seq), seq, now)
+            return True
+        while (after := lane.backlog_after(now)) is not None:
+            block = self._spool.next_after(stream, after)
+            if block is None:
+                return False
+            if lane.pass_by(block.seq):
+                self._allowance -= self._send(stream, lane, block, block.seq, now)
+                return True
+        return False
+
+    def _send(self, stream: str, lane: Lane, block: Waiting | None, seq: int, now: float) -> int:
+        """Publish a block, unless it is no longer there; return its bytes."""
+        if block is None:
+            lane.forget(seq)
+            return 0
+        topic = format_topic(Topic(self._station, stream, block.kind), self._broker.topic_root)
+        info = self._client.publish(topic, block.message, qos=1)
+        with self._lock:
+            if info.mid in self._early:
+                self._early.discard(info.mid)
+            else:
+                self._flying[info.mid] = len(block.message)
+        lane.sent(seq, now)
+        return len(block.message)
+
+    def _hear(self, now: float) -> None:
+        """Take the newest watermarks: the lanes at once, the disk now and then."""
+        with self._lock:
+            marks, self._marks = self._marks, {}
+        for stream, mark in marks.items():
+            if stream in self._lanes and mark.run == self._spool.run:
+                self._lanes[stream].cover(mark, now)
+                self._to_forget[stream] = mark
+        if self._to_forget and now - self._forgot >= FORGET_SECONDS:
+            self._forgot = now
+            for stream, mark in self._to_forget.items():
+                self.committed += self._spool.cover(stream, mark)
+            self._to_forget = {}
+
+    def _on_connect(
+        self, client: Client, _: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            log.error("the broker at %s refuses us: %s (check user and password)", self._where, reason)
+            return
+        log.info("connected to the broker at %s", self._where)
+        # paho does not look at the broker's receive maximum
+        self._window = min(FLYING, getattr(properties, "ReceiveMaximum", FLYING))
+        client.subscribe(f"{self._broker.topic_root}/{self._station}/+/committed", qos=1)
+        self.is_connected = True
+        self._wake()
+
+    def _on_connect_fail(self, client: Client, _: Any) -> None:
+        log.warning("no broker at %s: trying again", self._where)
+
+    def _on_disconnect(
+        self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if self.is_connected:
+            log.warning("connection to the broker at %s ended: %s", self._where, reason)
+        self.is_connected = False
+
+    def _on_publish(self, client: Client, _: Any, mid: int, reason: ReasonCode, properties: Properties) -> None:
+        with self._lock:
+            if self._flying.pop(mid, None) is None:
+                self._early.add(mid)
+            is_time = len(self._flying) == self._window // 2 or not self._flying
+        if reason.is_failure:
+            log.error("the broker at %s refuses a message: %s (check its limits and access rules)", self._where, reason)
+        if is_time:
+            self._wake()
+
+    def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        try:
+            mark = watermark.decode(bytes(message.payload))
+            stream = message.topic.split("/")[-2]
+        except (PayloadError, UnicodeDecodeError) as error:
+            log.warning("a watermark that cannot be read: %s", error)
+            return
+        with self._lock:
+            self._marks[stream] = mark
+        self._wake()
+
+    @property
+    def _where(self) -> str:
+        return f"{self._broker.address.host}:{self._broker.address.port}"

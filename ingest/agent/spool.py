@@ -1,0 +1,294 @@
+"""The spool: every block on disk, with its source's position, until the platform says that it is committed.
+
+SQLite with a write-ahead log and ``synchronous = FULL``: a block is on the disk before it is sent, so a number that the
+platform has seen is never given to another block, whatever the power does. With NORMAL a power cut could take the last
+transactions back, numbers and all, and the platform's word for the first block would delete the second.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.records import Reading, SampleBlock
+from ingest.agent.blocks import MAX_SPANS, Piece, Place, Spans
+from ingest.agent.config import Source
+from ingest.encoding import encode_block, encode_reading
+from ingest.topics import Kind
+from ingest.watermark import Watermark
+
+LOG_BYTES = 1 << 20
+"""What SQLite keeps of its write-ahead log between checkpoints. [bytes]"""
+ROW_BYTES = 200
+"""What a block takes besides its message, at most. [bytes]"""
+SPARE_PAGES = 64
+"""Pages for positions and indexes that the bound leaves free."""
+
+SCHEMA = """
+CREATE TABLE spool (run INTEGER NOT NULL);
+CREATE TABLE stream (
+    key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+    next INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE block (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, seq INTEGER NOT NULL, start INTEGER NOT NULL,
+    kind TEXT NOT NULL, message BLOB NOT NULL
+);
+CREATE UNIQUE INDEX block_number ON block (stream, seq);
+CREATE TABLE place (
+    stream INTEGER NOT NULL, file TEXT NOT NULL, offset INTEGER NOT NULL, crc INTEGER NOT NULL,
+    PRIMARY KEY (stream, file)
+) WITHOUT ROWID;
+CREATE TABLE sent (stream INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, PRIMARY KEY (stream, start))
+WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A block that waits.
+
+    Attributes
+    ----------
+    seq : int
+        Its number in its stream.
+    start_ns : int
+        START of its first sample. [ns since 1970 UTC]
+    kind : {"block", "reading"}
+        Last level of its topic.
+    message : bytes
+        As it is published.
+    """
+
+    seq: int
+    start_ns: int
+    kind: Kind
+    message: bytes
+
+
+class Spool:
+    """A station's spool. One process and one thread at a time.
+
+    A file that SQLite cannot read is put aside and a new one begun: sources are then read from their beginning, and
+    the platform ignores what it has.
+
+    Parameters
+    ----------
+    path : Path
+        Its file; made if it is not there.
+    station : str
+        Station id, for the messages.
+    streams : sequence of str
+        The streams that will be put.
+    max_bytes : int
+        Most bytes in its pages. [bytes]
+    compress : bool
+        Put blocks into zstd frames.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        The folder is not there, cannot be written, or another agent uses the file.
+    """
+
+    def __init__(self, path: Path, station: str, streams: Sequence[str], max_bytes: int, *, compress: bool) -> None:
+        self._path, self._station, self._max_bytes, self._compress = path, station, max_bytes, compress
+        try:
+            self._connection = self._open()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            put_aside(path, error)
+            self._connection = self._open()
+        (self.run,) = self._connection.execute("SELECT run FROM spool").fetchone()
+        (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
+        self._connection.executemany("INSERT OR IGNORE INTO stream (name) VALUES (?)", [(name,) for name in streams])
+        self._streams: dict[str, int] = dict(self._connection.execute("SELECT name, key FROM stream"))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def put(self, source: Source, pieces: Sequence[Piece]) -> list[int]:
+        """Keep blocks and how far their source is read, both or neither; the oldest make room if they must.
+
+        Parameters
+        ----------
+        source : Source
+            Where they come from.
+        pieces : sequence of Piece
+            In the order read; one without samples only moves the source's place.
+
+        Returns
+        -------
+        list of int
+            The blocks' numbers.
+
+        Raises
+        ------
+        sqlite3.OperationalError
+            The disk is full, for instance; nothing is kept then, and the same pieces may be put again.
+        """
+        seqs: list[int] = []
+        with self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            key = self._streams[source.stream]
+            (following,) = connection.execute("SELECT next FROM stream WHERE key = ?", (key,)).fetchone()
+            for piece in pieces:
+                if piece.n:
+                    message = self._encode(source, piece, following)
+                    self._make_room(len(message) + ROW_BYTES)
+                    connection.execute(
+                        "INSERT INTO block (stream, seq, start, kind, message) VALUES (?, ?, ?, ?, ?)",
+                        (key, following, piece.start_ns, source.kind, message),
+                    )
+                    seqs.append(following)
+                    following += 1
+                    self._remember_span(key, piece.start_ns, piece.end_ns)
+                if piece.place is not None:
+                    connection.execute(
+                        "INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)",
+                        (key, piece.place.file, piece.place.offset, piece.place.check),
+                    )
+            connection.execute("UPDATE stream SET next = ? WHERE key = ?", (following, key))
+        return seqs
+
+    def cover(self, stream: str, mark: Watermark) -> int:
+        """Forget the blocks that a watermark covers; return how many these were."""
+        key = self._streams.get(stream)
+        if key is None or mark.run != self.run:
+            return 0
+        (lowest,) = self._connection.execute("SELECT min(seq) FROM block WHERE stream = ?", (key,)).fetchone()
+        if lowest is None:
+            return 0
+        bounds = [first for first, _ in mark.open] + [mark.seq + 1]
+        begins = [0] + [last + 1 for _, last in mark.open]
+        covered = [(key, begin, end - 1) for begin, end in zip(begins, bounds, strict=True) if end > max(begin, lowest)]
+        before = self._connection.total_changes
+        with self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("DELETE FROM block WHERE stream = ? AND seq BETWEEN ? AND ?", covered)
+        return self._connection.total_changes - before
+
+    def read(self, stream: str, seq: int) -> Waiting | None:
+        """Return a block, None if it is no longer there."""
+        return self._first("WHERE stream = ? AND seq = ?", stream, seq)
+
+    def next_after(self, stream: str, seq: int) -> Waiting | None:
+        """Return the oldest block whose number is above ``seq``, None without one."""
+        return self._first("WHERE stream = ? AND seq > ? ORDER BY seq LIMIT 1", stream, seq)
+
+    def spans(self, stream: str) -> Spans:
+        """Return the stretches of time that a stream has sent."""
+        key = self._streams.get(stream)
+        query = "SELECT start, stop FROM sent WHERE stream = ? ORDER BY start DESC LIMIT ?"
+        return Spans(self._connection.execute(query, (key, MAX_SPANS)).fetchall()[::-1])
+
+    def place(self, stream: str, file: str) -> Place | None:
+        """Return how far a file is read, None if it was never."""
+        query = "SELECT offset, crc FROM place WHERE stream = ? AND file = ?"
+        row = self._connection.execute(query, (self._streams.get(stream), file)).fetchone()
+        return None if row is None else Place(file, *row)
+
+    def waiting(self) -> dict[str, tuple[int, int | None, int]]:
+        """Return, by stream: blocks that wait, START of the oldest of them [ns], blocks dropped ever."""
+        query = (
+            "SELECT name, count(seq), (SELECT start FROM block WHERE stream = key ORDER BY seq LIMIT 1), dropped "
+            "FROM stream LEFT JOIN block ON stream = key GROUP BY key"
+        )
+        return {name: (count, oldest, dropped) for name, count, oldest, dropped in self._connection.execute(query)}
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes in pages that hold something; SQLite uses the others again before the file grows."""
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return int(pages - free) * int(self._page_bytes)
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether what can wait elsewhere had better wait there."""
+        return self.used_bytes > self._max_bytes // 2
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=1.0)
+        try:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # a second agent would send everything twice
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+            connection.execute("PRAGMA cache_size = -1024")
+            connection.execute("BEGIN IMMEDIATE")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute("COMMIT")
+            if version == 0:
+                with connection:
+                    connection.executescript("BEGIN IMMEDIATE;" + SCHEMA)
+                    connection.execute("INSERT INTO spool VALUES (?)", (time.time_ns(),))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _encode(self, source: Source, piece: Piece, seq: int) -> bytes:
+        if source.kind == "reading":
+            # the shortest decimal that is the same float32
+            values = {name: float(str(value)) for name, value in zip(source.channels, piece.samples[:, 0], strict=True)}
+            return encode_reading(Reading(self._station, source.stream, piece.start_ns, values, seq, self.run))
+        block = SampleBlock(
+            self._station,
+            source.stream,
+            piece.start_ns,
+            piece.dt_ns,
+            source.channels,
+            piece.samples,
+            seq,
+            self.run,
+        )
+        return encode_block(block, compress=self._compress)
+
+    def _make_room(self, size: int) -> None:
+        """Drop the oldest blocks of all streams until there is room."""
+        pages = size // self._page_bytes + 1 + SPARE_PAGES
+        while self.used_bytes + pages * self._page_bytes > self._max_bytes:
+            query = "SELECT id, stream, name, seq FROM block JOIN stream ON stream = key ORDER BY id LIMIT 1"
+            row = self._connection.execute(query).fetchone()
+            if row is None:
+                return
+            block, key, name, seq = row
+            self._connection.execute("DELETE FROM block WHERE id = ?", (block,))
+            self._connection.execute("UPDATE stream SET dropped = dropped + 1 WHERE key = ?", (key,))
+            log.error("the spool is full: block %d of %s is dropped; raise max_spool_bytes", seq, name)
+
+    def _remember_span(self, key: int, start: int, end: int) -> None:
+        """Join a stretch of time with those that it touches."""
+        near = self._connection.execute(
+            "SELECT start, stop FROM sent WHERE stream = ?1 AND start <= ?2 AND start >= coalesce("
+            "(SELECT max(start) FROM sent WHERE stream = ?1 AND start <= ?3), ?3)",
+            (key, end, start),
+        ).fetchall()
+        touching = [span for span in near if span[1] >= start]
+        self._connection.executemany("DELETE FROM sent WHERE stream = ? AND start = ?", [(key, a) for a, _ in touching])
+        joined = (min([start, *(a for a, _ in touching)]), max([end, *(b for _, b in touching)]))
+        self._connection.execute("INSERT INTO sent VALUES (?, ?, ?)", (key, *joined))
+
+    def _first(self, condition: str, stream: str, seq: int) -> Waiting | None:
+        query = f"SELECT seq, start, kind, message FROM block {condition}"
+        row = self._connection.execute(query, (self._streams.get(stream), seq)).fetchone()
+        return None if row is None else Waiting(*row)
+
+
+def put_aside(path: Path, error: sqlite3.DatabaseError) -> None:
+    """Rename a damaged spool, so that a new one can be begun."""
+    aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+    log.error("the spool %s is damaged (%s): put aside as %s, a new one is begun", path, error, aside.name)
+    path.rename(aside)
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""The lines of a TOA5 file as records, one at a time; needs no data frames."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from core.clock import NS, to_ns
+from core.errors import PayloadError
+from ingest.agent.config import FileSource
+from ingest.files.header import MISSING_WORDS, TIMESTAMP, parse_header
+
+_MISSING = frozenset(MISSING_WORDS)
+
+
+class LineReader:
+    """Reads the records of one file.
+
+    Parameters
+    ----------
+    source : FileSource
+        Columns, time zone and which end a stamp is.
+    header : sequence of bytes
+        The four header lines.
+    file : str
+        What to call it in errors.
+
+    Raises
+    ------
+    PayloadError
+        It is no TOA5 file, or it lacks a column; names file and line.
+    """
+
+    def __init__(self, source: FileSource, header: Sequence[bytes], file: str) -> None:
+        _, names, _, _ = parse_header(header, file)
+        lacking = [name for name in source.channels if name not in names]
+        if lacking:
+            raise PayloadError(
+                f"{file}: line 2: no column {lacking[0]!a}; it has {', '.join(names[1:])}: "
+                "correct `columns` or `pattern`"
+            )
+        self._fields = len(names)
+        self._stamp = names.index(TIMESTAMP)
+        self._wanted = tuple(names.index(name) for name in source.channels)
+        self._shift_ns = -round(source.utc_offset * 3600) * NS - (source.dt_ns if source.stamps_end else 0)
+        self._minute = ""
+        self._minute_ns = 0
+
+    def read(self, line: bytes) -> tuple[int, list[float]] | None:
+        """Return (START of the record [ns since 1970 UTC], a value a column), None if the line is no record."""
+        try:
+            text = line.decode("ascii").rstrip("\r\n")
+            fields = text.replace('"', "").split(",")
+            if len(fields) != self._fields:
+                fields = next(csv.reader([text], strict=True), [])
+            if len(fields) != self._fields:
+                return None
+            values = [_number(fields[i].strip()) for i in self._wanted]
+            return self._time_ns(fields[self._stamp].strip()) + self._shift_ns, values
+        except (ValueError, csv.Error):
+            return None
+
+    def _time_ns(self, stamp: str) -> int:
+        minute, seconds, fraction = stamp[:17], stamp[17:19], stamp[19:]
+        if minute != self._minute:
+            # a minute at a time: reading a whole stamp costs more than the rest of the line
+            self._minute_ns = to_ns(datetime.strptime(minute, "%Y-%m-%d %H:%M:").replace(tzinfo=UTC))
+            self._minute = minute
+        if len(seconds) != 2 or not seconds.isdigit() or (fraction and (fraction[0] != "." or len(fraction) > 10)):
+            raise ValueError(stamp)
+        if fraction and not (fraction[1:].isdigit() or fraction == "."):
+            raise ValueError(stamp)
+        return self._minute_ns + int(seconds) * NS + int(fraction[1:].ljust(9, "0") or 0)
+
+
+def _number(text: str) -> float:
+    return math.nan if text in _MISSING else float(text)
