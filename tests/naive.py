@@ -326,3 +326,24 @@ def read_tiff(content: bytes) -> tuple[dict[int, tuple[float, ...] | str], list[
     assert tags.get(317, (1,)) == (1,)
     assert 1 <= each <= height
     return tags, [values[int(width) * row : int(width) * (row + 1)] for row in range(int(height))]
+
+
+def see_through_windmaster(u: float, v: float, w: float) -> tuple[float, float, float]:
+    """What a WindMaster makes of true wind: Nakai & Shimoyama (2012), eqs 10-16, power by power."""
+    a = (-3.19818998552857e-10, -2.69824417931343e-8, 4.16728613218081e-6, 4.85252964763967e-4, 1.67354200080193e-2)
+    b = (5.92731123831391e-10, 1.44129103378194e-7, 1.20670183305798e-5, 3.92584527104954e-4, 3.82901759130896e-3)
+    c = (-1.20804470033571e-9, -1.58051314507891e-7, -4.95504975706944e-6, 1.60799801968464e-5, 1.28143810766839e-3)
+    d = (2.2715401644872e-9, 3.85646200219364e-7, 2.03402753902096e-5, 3.94248403622007e-4, 9.18428193641156e-4)
+    alpha = math.degrees(math.atan2(w, math.hypot(u, v)))
+    gamma = 180 - math.degrees(math.atan2(v, u))
+    if alpha > 0:
+        alpha, gamma = -alpha, gamma + 180
+
+    def sum_of(coefficients: Series, x: float) -> float:
+        return math.fsum(k * x**power for k, power in zip(coefficients, (5, 4, 3, 2, 1), strict=True))
+
+    three = math.sin(3 * math.radians(gamma))
+    sine = 1 + sum_of(a, alpha) - three * sum_of(b, alpha)
+    flat = max(alpha, -70.0)
+    cosine = 1 + sum_of(c, flat) + three * sum_of(d, flat)
+    return u * cosine, v * cosine, w * sine
