@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from tests.naive import Series, covariance, mean, variance
@@ -108,3 +109,36 @@ def marginal_sample(
                     value = (mean(less) + mean(more)) / 2
             return value, math.sqrt(variance(values, 1)), len(values), method, days
     return math.nan, math.nan, 0, 0, 0
+
+
+def spread_of_like_records(
+    i: int, y: Series, radiation: Series, temperature: Series, deficit: Series, days: int,
+    neighbours: tuple[int, int], least: int, per_day: int,
+) -> tuple[float, int]:  # fmt: skip
+    tolerance = max(20.0, min(50.0, radiation[i]))
+    values = []
+    for day in range(-days, days + 1):
+        for offset in range(neighbours[0], neighbours[1] + 1):
+            j = i + day * per_day + offset
+            if (
+                0 <= j < len(y)
+                and not math.isnan(y[j])
+                and abs(temperature[j] - temperature[i]) < 2.5
+                and abs(radiation[j] - radiation[i]) < tolerance
+                and abs(deficit[j] - deficit[i]) < 5
+            ):
+                values.append(y[j])
+    if math.isnan(y[i]) or len(values) < least:
+        return math.nan, 0
+    return math.sqrt(variance(values, 1)), len(values)
+
+
+def spread_of_like_fluxes(
+    i: int, y: Series, sd: Series, share: float, floor: float, before: int, after: int
+) -> tuple[float, int]:
+    if not math.isnan(sd[i]):
+        return math.nan, 0
+    within = max(abs(y[i] * share), floor)
+    near = range(max(0, i - before), min(len(y), i + after + 1))
+    values = [sd[j] for j in near if not math.isnan(sd[j]) and y[i] - within <= y[j] <= y[i] + within]
+    return (statistics.median(values), len(values)) if values else (math.nan, 0)

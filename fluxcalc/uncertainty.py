@@ -1,0 +1,131 @@
+"""Uncertainty of half-hours and of their sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.records import FloatArray
+from fluxcalc.kernels.uncertainty import spread_of_like_fluxes, spread_of_like_records
+
+IntArray = NDArray[np.int64]
+
+DAYS, LEAST = 7, 6
+"""Half-width of the window of like conditions, and how many records it must have."""
+FLUX_DAYS, SHARE, FLOOR = 14, 0.2, 2.0
+"""Half-width of the window of like fluxes, and what is alike. [d], [1], [umol m-2 s-1]"""
+NEIGHBOURS = {"intended": (-2, 2), "oneflux": (-1, 3)}
+"""Records about the same time of day: an hour to either side, and what that program takes."""
+LIKE_CONDITIONS, LIKE_FLUXES, NONE = 1, 2, 0
+
+
+@dataclass(frozen=True, slots=True)
+class RandomUncertainty:
+    """Random uncertainty of half-hours.
+
+    Attributes
+    ----------
+    sd : ndarray, shape (n,), float64
+        One standard deviation; NaN where there is none. [as the flux]
+    method, count : ndarray of int, shape (n,)
+        1 spread under like conditions, 2 median of such spreads of like fluxes, 0 none; from how many records.
+    """
+
+    sd: FloatArray
+    method: IntArray
+    count: IntArray
+
+
+def random_uncertainty(
+    measured: FloatArray,
+    filled: FloatArray,
+    radiation: FloatArray,
+    temperature: FloatArray,
+    deficit: FloatArray,
+    *,
+    neighbours: str = "intended",
+    per_day: int = 48,
+) -> RandomUncertainty:
+    """Estimate the random uncertainty of every half-hour.
+
+    A measured record's is the standard deviation of what was measured within a week at the same time of day under like
+    conditions, itself included; another one's, and a filled one's, the median of these within two weeks over
+    records with about the same flux.
+
+    Parameters
+    ----------
+    measured, filled : ndarray, shape (n,), float64
+        Fluxes without and with gaps filled; NaN is missing. [umol m-2 s-1]
+    radiation, temperature, deficit : ndarray, shape (n,), float64
+        Measured drivers. [W m-2], [deg C], [hPa]
+    neighbours : str
+        ``intended`` takes an hour to either side, ``oneflux`` half an hour before to one and a half after, as that
+        program does.
+    per_day : int
+        Records a day.
+
+    References
+    ----------
+    Hollinger & Richardson (2005), doi:10.1093/treephys/25.7.873; Pastorello et al. (2020),
+    doi:10.1038/s41597-020-0534-3
+    """
+    half_hours = per_day / 48
+    first, last = (round(offset * half_hours) for offset in NEIGHBOURS[neighbours])
+    sd, count = spread_of_like_records(measured, radiation, temperature, deficit, DAYS, first, last, LEAST, per_day)
+    # the program's window of two weeks ends a record early
+    reach = FLUX_DAYS * per_day
+    median, alike = spread_of_like_fluxes(filled, sd, SHARE, FLOOR, reach, reach - 1)
+    method = np.where(count > 0, LIKE_CONDITIONS, np.where(alike > 0, LIKE_FLUXES, NONE))
+    return RandomUncertainty(np.where(count > 0, sd, median), method, count + alike)
+
+
+def sum_uncertainty(sd: FloatArray, residuals: FloatArray | None = None) -> tuple[float, float]:
+    """Return the standard deviation of a sum, and the number of independent records in it.
+
+    Parameters
+    ----------
+    sd : ndarray, shape (n,), float64
+        Of each record; NaN counts as none.
+    residuals : ndarray, shape (n,), float64, optional
+        Measured minus looked-up values in the order of time, NaN where there is none: their autocorrelation says how
+        many records are worth one. Without them records are independent.
+
+    Returns
+    -------
+    sd : float
+        Of the sum of all records.
+    effective : float
+        n / (1 + 2 sum (1 - k/n) rho_k) over the lags before the autocorrelation first is negative; at most n.
+
+    References
+    ----------
+    Zieba & Ramza (2011), doi:10.2478/v10178-011-0052-x: effective number of observations
+    """
+    some = sd[np.isfinite(sd)]
+    n = some.size
+    if n == 0:
+        return np.nan, 0.0
+    effective = float(n)
+    if residuals is not None:
+        rho = autocorrelation(residuals)
+        lags = np.arange(1, rho.size + 1)
+        effective = n / (1 + 2 * float(((1 - lags / max(n, rho.size + 1)) * rho).sum()))
+    return float(np.sqrt((some**2).sum() * n / effective)), effective
+
+
+def autocorrelation(x: FloatArray) -> FloatArray:
+    """Return the autocorrelation at lags 1, 2, ... up to the last before it first is negative; pairs without gaps."""
+    deviation = x - np.nanmean(x) if np.isfinite(x).any() else x
+    variance = float(np.nanmean(deviation**2)) if np.isfinite(x).any() else 0.0
+    found: list[float] = []
+    while variance > 0 and len(found) < x.size // 4:
+        lag = len(found) + 1
+        products = deviation[:-lag] * deviation[lag:]
+        present = np.isfinite(products)
+        rho = float(products[present].mean()) / variance if present.any() else -1.0
+        if rho < 0:
+            break
+        found.append(rho)
+    return np.array(found)
