@@ -14,8 +14,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 SKIPPED, STAMP = -1, -2
 """What a field may be other than the number of a row."""
 
-POWERS = 10.0 ** np.arange(23)
-"""The powers of ten that are exact."""
+POWERS = np.array([float(10**power) for power in range(23)])
+"""The powers of ten that are exact; those of numpy may be rounded."""
 EXACT = 1 << 53
 """Whole numbers up to this are exact."""
 MOST_DIGITS = 18
@@ -32,7 +32,7 @@ SMALL_E, LARGE_E = ord("e"), ord("E")
 
 
 def kernel(function: F) -> F:
-    """Compile a function, cached on disk where a folder for that can be written."""
+    """Compile a function, cached on disk where a folder for that can be written; as in ``fluxcalc``, unknown here."""
     try:
         return cast(F, njit(cache=True)(function))
     except RuntimeError:

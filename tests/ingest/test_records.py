@@ -160,3 +160,9 @@ def test_words_of_the_station_file_are_missing():
     found = parse_alike(b"2020-02-29 00:00:00,1,bad,1e3,x\n", 1, layout(missing=("bad", "1000.")))
     assert found is not None
     assert np.isnan(found.values).all()
+
+
+def test_a_kernel_without_a_place_for_its_cache_still_works():
+    place: dict = {}
+    exec("def double(x):\n    return 2.0 * x", place)
+    assert kernels.kernel(place["double"])(21.0) == 42.0
