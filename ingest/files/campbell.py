@@ -26,6 +26,8 @@ LONGEST_RECORD = 1 << 14
 """[bytes]"""
 LONGEST_FRAME = 1 << 20
 """[bytes]"""
+LONGEST_TIME = 100 * 366 * 86_400 * NS
+"""[ns]"""
 FRAME_HEADER, FRAME_FOOTER = 12, 4
 """Of a TOB3's frame. [bytes]"""
 
@@ -132,6 +134,11 @@ def _with_frames(header: Header, about: Sequence[str], file: str) -> Header:
             f"{file}: line 2: a frame of {frame} bytes does not fit records of {header.record.itemsize}: is the "
             "header damaged?"
         )
+    if room // header.record.itemsize * step_ns > LONGEST_TIME:
+        raise PayloadError(
+            f"{file}: line 2: with {interval[:40]!a} between records a frame covers more than a century: is the header "
+            "damaged?"
+        )
     if step_ns <= 0:
         raise PayloadError(
             f"{file}: line 2: records without an interval ({interval!a}) have no times of their own: convert the file "
@@ -157,7 +164,8 @@ def column(records: NDArray[np.void], header: Header, index: int) -> FloatArray:
     if kind.startswith("BOOL"):
         values = (raw != 0).astype(np.float64)
         return values
-    values = raw.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # some bytes are a NaN that warns when it is widened
+        values = raw.astype(np.float64)
     values[~np.isfinite(values)] = np.nan
     return values
 

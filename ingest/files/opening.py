@@ -57,7 +57,8 @@ def opened(path: Path) -> Iterator[Opened]:
             else:
                 yield Opened(plain, path.stat().st_size)
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise PayloadError(f"{path.name}: it cannot be read: {error}: fetch it anew") from None
+        # what the library says may hold bytes of the file
+        raise PayloadError(f"{path.name}: it cannot be read: {str(error)[:200]}: fetch it anew") from None
 
 
 @contextmanager

@@ -244,8 +244,8 @@ def _stamps(frame: pl.DataFrame, layout: Layout) -> pl.Series | None:
         seconds = text.str.head(_ISO_LENGTH).str.to_datetime(ISO, time_unit="us", strict=False).cast(pl.Int64)
         fraction = text.str.slice(_ISO_LENGTH)
         number = ("0" + fraction).cast(pl.Float64, strict=False)
-        proper = fraction.str.starts_with(".") | (fraction == "")
-        micros = (number * 1e6).round().cast(pl.Int64)
+        proper = (fraction.str.starts_with(".") & (number < 1)) | (fraction == "")
+        micros = (number * 1e6).round().cast(pl.Int64, strict=False)
         return (seconds + micros).set(~proper.fill_null(False), None)
     return text.str.to_datetime(layout.files.time_format, time_unit="us", strict=False).cast(pl.Int64)
 
