@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.clock import from_ns
 from core.records import FloatArray
 from ingest.files import kernels
-from ingest.files.header import MISSING_WORDS
+from ingest.files.header import MISSING_WORDS, PACKED
 from ingest.files.layouts import EPOCH, Layout, missing_numbers
 
 Int64Array = NDArray[np.int64]
@@ -143,7 +143,7 @@ def _parse_whole(text: bytes, line: int, layout: Layout) -> Records:
     height = count_bytes(text, "\n")
     separators = count_bytes(text, layout.files.separator)
     # no line may have more fields than the schema, so the right total means the right number in each
-    if separators != height * (layout.fields - 1) or b"\r" in text:
+    if separators != height * (layout.fields - 1) or b"\r" in text or text.startswith(PACKED):
         raise _NotWhole
     channels = {field for field in layout.channel_fields if field >= 0}
     kinds = {f"column_{i + 1}": pl.Float64() if i in channels else pl.String() for i in range(layout.fields)}
@@ -171,7 +171,9 @@ def count_bytes(text: bytes, character: str) -> int:
 
 def _parse_careful(text: bytes, line: int, layout: Layout, file: str, report: Report) -> Records:
     lines = text.split(b"\n")[:-1]
-    whole = [_count_fields(one, layout.files.separator) == layout.fields for one in lines]
+    whole = [
+        _count_fields(one, layout.files.separator) == layout.fields and not one.startswith(PACKED) for one in lines
+    ]
     rows = np.flatnonzero(whole)
     kept = b"".join(lines[i].rstrip(b"\r") + b"\n" for i in rows)
     names = [f"column_{i + 1}" for i in range(layout.fields)]

@@ -2,14 +2,21 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.clock import NS
 from core.errors import ConfigError, PayloadError
+from core.station import Files
+from ingest.files.layouts import Layout
+from ingest.files.records import parse_lines
 from ingest.files.toa5 import parse, read
 
 HEADER = (
@@ -98,3 +105,18 @@ def test_mutated_files_give_a_table_or_a_payload_error(new: bytes, at: int, cut:
     except PayloadError:
         return
     assert list(table.frame.columns) == list(table.names)
+
+
+@pytest.mark.parametrize("pack", [zlib.compress, gzip.compress, zstandard.compress])
+def test_packed_bytes_behind_a_header_are_not_unpacked(pack: Callable[[bytes], bytes]) -> None:
+    """What reads CSV for us would unpack them without a limit."""
+    header = b'"TOA5","s","m","n","o","p","q","t"\n"TIMESTAMP"\n"TS"\n""\n'
+    contents = (b"2026-07-01 00:00:00" * i for i in range(1, 1000))
+    packed = next(body for body in map(pack, contents) if not set(b',"\n') & set(body))
+    with pytest.raises(PayloadError, match="line 5: no line of text"):
+        parse(header + packed + b"\n", "a.dat")
+    lines: list[str] = []
+    layout = Layout(Files(), 1, (0,), (-1,), 5, 0, NS, 0, ())
+    records = parse_lines(packed + b"\n", 5, layout, "a.dat", lines.append)
+    assert len(records.starts) == 0
+    assert len(lines) == 1
