@@ -18,6 +18,11 @@ def json_answer(request: Request, content: object) -> Response:
     )
 
 
+def geojson_answer(request: Request, content: object) -> Response:
+    """Return GeoJSON (RFC 7946)."""
+    return _answer(request, orjson.dumps(content), "application/geo+json", {})
+
+
 def csv_answer(request: Request, text: str, name: str, headers: dict[str, str] | None = None) -> Response:
     """Return CSV that a browser saves under ``name``."""
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
