@@ -47,7 +47,7 @@ def summarise(row: StationRow, latest: Sequence[Latest], now: datetime) -> Stati
         states.append(status(_age(one, now) if one else None, expected_seconds(stream)))
     received = max((one.received for one in latest), default=None)
     return StationSummary(
-        **row.station.station.model_dump(),
+        **row.station.station.model_dump(exclude={"state_topics"}),  # of the broker, and nothing to a reader
         status=worst(states),
         time=max((one.time for one in latest), default=None),
         received=received,
