@@ -7,13 +7,25 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def _check_days(days: float) -> float:
+    # what is younger may still be on its way: neither compaction nor retention looks at it
+    if days != 0 and not 0.25 <= days < 1e5:
+        raise PydanticCustomError("days", "0 (never), or 0.25 to 100000 days")
+    return days
+
+
+Days = Annotated[float, AfterValidator(_check_days)]
 
 
 class Settings(BaseSettings):
@@ -68,6 +80,24 @@ class Settings(BaseSettings):
     )
     season_seconds: float = Field(
         86_400.0, gt=0, description="How often a station's running season is filled afresh. [s]"
+    )
+    keep_seconds: float = Field(
+        3600.0, gt=0, description="How often old samples are compacted and what is too old is dropped. [s]"
+    )
+    compact_days: Days = Field(
+        7.0, description="Age at which a day's samples are compacted, bit for bit the same. [days, 0 = never]"
+    )
+    keep_samples_days: Days = Field(
+        0.0, description="Age at which samples are dropped, if they are computed. [days, 0 = they are kept]"
+    )
+    keep_minutes_days: Days = Field(
+        0.0, description="Age at which per-minute statistics are dropped. [days, 0 = they are kept]"
+    )
+    keep_readings_days: Days = Field(
+        0.0, description="Age at which slow readings are dropped, if nothing waits for them. [days, 0 = they are kept]"
+    )
+    keep_rejects_days: Days = Field(
+        0.0, description="Age at which refused messages are deleted. [days, 0 = they are kept]"
     )
     debian_mirror: str | None = Field(
         None,

@@ -2,6 +2,7 @@
 
 from core.store.blocks import NO_SEQ, BlockArrays
 from core.store.catalogue import Catalogue
+from core.store.compaction import Compacted
 from core.store.database import Health
 from core.store.files import FileRow
 from core.store.fits import FitRow
@@ -9,6 +10,7 @@ from core.store.fluxes import DueInterval
 from core.store.ingest import Committed
 from core.store.readback import Latest
 from core.store.rejects import RejectRow
+from core.store.retention import Dropped
 from core.store.stations import StationRow, StreamRow
 from core.store.store import Store
 from core.store.watermarks import Advance, Arrival, Gap, Mark
@@ -20,6 +22,8 @@ __all__ = [
     "BlockArrays",
     "Catalogue",
     "Committed",
+    "Compacted",
+    "Dropped",
     "DueInterval",
     "FileRow",
     "FitRow",

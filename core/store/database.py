@@ -85,14 +85,9 @@ class Database:
         StoreError
             The server refused the work; trying again would not help.
         """
-        try:
-            # an open transaction makes every `connection.transaction()` inside it a savepoint, not a commit of its own
-            with self._pool.connection(timeout) as connection, connection.transaction():
-                yield connection
-        except _PASSING as error:
-            raise StoreUnavailable(_explain(error)) from error
-        except psycopg.Error as error:
-            raise StoreError(str(error).strip()) from error
+        # an open transaction makes every `connection.transaction()` inside it a savepoint, not a commit of its own
+        with _our_errors(), self._pool.connection(timeout) as connection, connection.transaction():
+            yield connection
 
     def rows(self, name: str, **parameters: object) -> list[Row]:
         """Run a named statement and return its rows."""
@@ -103,6 +98,15 @@ class Database:
         """Run a named statement and return its first row."""
         with self.transaction() as connection:
             return connection.execute(sql(name), parameters).fetchone()
+
+    def vacuum(self, table: str) -> None:
+        """Make the room of deleted rows of a table free for others; it cannot run in a transaction."""
+        with _our_errors(), self._pool.connection() as connection:
+            connection.autocommit = True
+            try:
+                connection.execute(sql("vacuum", table=table))
+            finally:
+                connection.autocommit = False
 
     def wait(self, timeout: float) -> None:
         """Wait until the server answers.
@@ -185,6 +189,16 @@ def execute_each(connection: Connection, name: str, rows: list[Mapping[str, obje
     if rows:
         with connection.cursor() as cursor:
             cursor.executemany(sql(name), rows)
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except _PASSING as error:
+        raise StoreUnavailable(_explain(error)) from error
+    except psycopg.Error as error:
+        raise StoreError(str(error).strip()) from error
 
 
 def _explain(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 import numpy as np
@@ -16,6 +16,7 @@ from core.clock import from_ns, to_ns
 from core.records import Reading, Reject, SampleBlock
 from core.store.blocks import NO_SEQ, BlockArrays, Key, first_of_each, keys_of, only
 from core.store.catalogue import Catalogue
+from core.store.compaction import find_stored
 from core.store.copy import HEADER, TRAILER, block_columns, block_rows
 from core.store.database import Connection, Database, execute_each, sql
 from core.store.derived import Newest, append_parts, put_minutes, touch_intervals
@@ -54,7 +55,7 @@ def commit(
     groups = first_of_each(given)
     keyed_readings = _by_key(catalogue, readings)
     with database.transaction() as connection:
-        new_groups = _insert_blocks(connection, groups)
+        new_groups = _insert_blocks(connection, _leave_out_stored(connection, groups))
         new_readings = _insert_readings(connection, keyed_readings)
         parts = _minute_parts(new_groups)
         many = (
@@ -146,6 +147,13 @@ def _by_key(catalogue: Catalogue, readings: Iterable[Reading]) -> dict[Key, Read
         row = catalogue.stream(reading)
         first.setdefault((row.station_key, row.key, reading.time_ns // 1000), reading)
     return dict(sorted(first.items()))
+
+
+def _leave_out_stored(connection: Connection, groups: Sequence[BlockArrays]) -> list[BlockArrays]:
+    """Leave out the blocks that no longer lie in rows: what is compacted or dropped is a duplicate, too."""
+    now = datetime.now(UTC)
+    chosen = (one.take(~find_stored(connection, one.station, one.stream, one.time_us, now)) for one in groups)
+    return [one for one in chosen if len(one)]
 
 
 def _insert_blocks(connection: Connection, groups: Sequence[BlockArrays]) -> list[BlockArrays]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+from psycopg.rows import tuple_row
 
 from core.clock import to_ns
 from core.errors import StoreError
 from core.frames import UTC_TIME
 from core.records import FloatArray, Samples
+from core.store.blobs import Blocks, join
+from core.store.compaction import unpack_blob
 from core.store.database import Database, Row, sql
+from core.store.rows import read_rows
 from core.store.stations import StreamRow, get_station, get_streams
 
 
@@ -31,12 +36,13 @@ class Latest:
 def read_samples(database: Database, station: str, stream: str, start: datetime, end: datetime) -> Samples:
     """Read samples of [start, end) on the stream's regular grid, in the sender's channels and units.
 
-    A sample belongs to the slot in which its interval starts; a slot without a sample is NaN.
+    A sample belongs to the slot in which its interval starts; a slot without a sample is NaN. Where blocks overlap, the
+    one that starts later counts. It makes no difference whether blocks lie in rows or are compacted.
 
     Raises
     ------
     UnknownStation, StoreError
-        The station, or a stream of blocks of that name, is not registered.
+        The station, or a stream of blocks of that name, is not registered; compacted samples are damaged.
     """
     current = get_station(database, station).station.streams.get(stream)
     layouts = _layouts(database, station, stream, "block")
@@ -47,35 +53,42 @@ def read_samples(database: Database, station: str, stream: str, start: datetime,
     channels = {channel.name: np.full(n, np.nan) for channel in current.channels}
     for layout in layouts:
         if layout.dt_ns == dt_ns:
-            _read_layout(database, layout, start, end, start_ns, channels)
+            blocks = read_blocks(database, layout, start, end)
+            if blocks is not None:
+                with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+                    _place(blocks, layout, start_ns, channels)
     return Samples(start_ns, dt_ns, channels)
 
 
-def _read_layout(
-    database: Database,
-    layout: StreamRow,
-    start: datetime,
-    end: datetime,
-    start_ns: int,
-    channels: Mapping[str, FloatArray],
-) -> None:
-    known = [(i, name) for i, name in enumerate(layout.channels) if name in channels]
-    columns = ", ".join(f"c{i + 1}" for i, _ in known)
-    keys = {"station": layout.station_key, "stream": layout.key}
-    with database.transaction() as connection, connection.cursor(binary=True) as cursor:
-        before = cursor.execute(sql("longest_block"), {**keys, "start": start}).fetchone()
-        reach = timedelta(microseconds=(before["ns"] if before else 0) // 1000)
-        cursor.execute(sql("blocks_between", columns=columns), {**keys, "start": start - reach, "end": end})
-        for row in cursor:
-            offset = round((to_ns(row["time"]) - start_ns) / layout.dt_ns)
-            for i, name in known:
-                _place(channels[name], offset, row[f"c{i + 1}"])
+def read_blocks(database: Database, layout: StreamRow, start: datetime, end: datetime) -> Blocks | None:
+    """Read the blocks of one layout that overlap [start, end), and perhaps some beside it; None without one."""
+    keys = {"station": layout.station_key, "stream": layout.key, "start": start, "end": end}
+    with database.transaction() as connection:
+        # rows first: what is compacted between the two looks is found twice, and not missed
+        rows = read_rows(connection, layout, start, end)
+        with connection.cursor(binary=True) as cursor:
+            blobs = [unpack_blob(row) for row in cursor.execute(sql("blobs_between"), keys)]
+    parts = blobs if rows is None else [*blobs, rows]
+    return join(parts) if parts else None
 
 
-def _place(target: FloatArray, offset: int, values: Sequence[float]) -> None:
-    first, last = max(0, -offset), min(len(values), len(target) - offset)
-    if last > first:
-        target[offset + first : offset + last] = values[first:last]
+def _place(blocks: Blocks, layout: StreamRow, start_ns: int, channels: Mapping[str, FloatArray]) -> None:
+    """Put blocks on the grid that begins at ``start_ns``."""
+    offsets = np.rint((blocks.start_us * 1000 - start_ns) / layout.dt_ns).astype(np.int64)
+    ends = np.cumsum(blocks.n)
+    begins = ends - blocks.n
+    slot = offsets - begins
+    # a stretch: blocks of which each begins in the slot after the last one's end
+    borders = np.flatnonzero(np.diff(slot)) + 1
+    firsts = np.concatenate(([0], borders))
+    lasts = np.concatenate((borders, [len(slot)])) - 1
+    for first, last, shift in zip(begins[firsts].tolist(), ends[lasts].tolist(), slot[firsts].tolist(), strict=True):
+        for i, name in enumerate(layout.channels):
+            if name in channels:
+                target = channels[name]
+                low, high = max(0, first + shift), min(last + shift, len(target))
+                if high > low:
+                    target[low:high] = blocks.samples[i, low - shift : high - shift]
 
 
 def read_readings(database: Database, station: str, stream: str, start: datetime, end: datetime) -> pl.DataFrame:
@@ -110,6 +123,29 @@ def read_minutes(database: Database, station: str, stream: str, start: datetime,
     return pl.DataFrame(rows, schema={"time": UTC_TIME, "channel": pl.String, "n": pl.Int64, **floats}, orient="row")
 
 
+def read_minute_means(
+    database: Database, station: str, stream: str, channel: str, start: datetime, end: datetime
+) -> tuple[NDArray[np.datetime64], FloatArray]:
+    """Read the 1-minute means of one channel of [start, end).
+
+    Returns
+    -------
+    times : ndarray, datetime64[us]
+        START of each minute that has samples, UTC, ascending.
+    means : ndarray, same shape, float64
+        In the sender's unit; NaN where no sample was valid.
+    """
+    found: dict[int, float] = {}
+    for layout in _layouts(database, station, stream, "block"):
+        if channel in layout.channels:
+            keys = {"station": layout.station_key, "stream": layout.key, "start": start, "end": end}
+            with database.transaction() as connection, connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+                rows = cursor.execute(sql("minute_means"), {**keys, "place": layout.channels.index(channel) + 1})
+                found.update((time, mean) for time, mean, _ in rows)
+    times = sorted(found)
+    return np.array(times, np.int64).astype("datetime64[us]"), np.array([found[time] for time in times], np.float64)
+
+
 def read_latest(database: Database, station: str | None) -> list[Latest]:
     """Read the newest vector of each stream, of one station or of all."""
     newest: dict[tuple[str, str], Latest] = {}
@@ -132,8 +168,8 @@ def sample_span(database: Database, station: str, stream: str) -> tuple[datetime
 
 
 def _layouts(database: Database, station: str, stream: str, kind: str) -> list[StreamRow]:
-    get_station(database, station)
     layouts = [row for row in get_streams(database, station) if row.name == stream and row.kind == kind]
     if not layouts:
+        get_station(database, station)
         raise StoreError(f"{station} has no {kind} stream {stream!r}")
     return layouts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 import orjson
 
@@ -145,5 +146,11 @@ def stream_row(row: Row) -> StreamRow:
 
 
 def _station_row(row: Row) -> StationRow:
-    station = parse_station(row["toml"], row["station"])
+    station = _parse(row["toml"], row["station"])
     return StationRow(row["key"], station, row["sha256"], row["toml"], row["valid_from"])
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str, id: str) -> Station:
+    # a look at some samples takes little longer than reading the station's file again
+    return parse_station(text, id)

@@ -12,8 +12,22 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.errors import StoreError, UnknownStation
-from core.records import FluxRecord, LoggerState, Reading, Reject, SampleBlock, Samples
-from core.store import derived, files, flags, fluxes, ingest, loggers, readback, rejects, runs, stations, watermarks
+from core.records import FloatArray, FluxRecord, LoggerState, Reading, Reject, SampleBlock, Samples
+from core.store import (
+    compaction,
+    derived,
+    files,
+    flags,
+    fluxes,
+    ingest,
+    loggers,
+    readback,
+    rejects,
+    retention,
+    runs,
+    stations,
+    watermarks,
+)
 from core.store.blocks import BlockArrays
 from core.store.catalogue import Catalogue
 from core.store.database import Database, Health
@@ -160,6 +174,12 @@ class Store:
         """Read per-minute ``n, mean, min, max, sd`` of [start, end), a row per minute and channel."""
         return readback.read_minutes(self._database, station, stream, start, end)
 
+    def minute_means(
+        self, station: str, stream: str, channel: str, start: datetime, end: datetime
+    ) -> tuple[NDArray[np.datetime64], FloatArray]:
+        """Read the 1-minute means of one channel of [start, end): times (UTC, datetime64) and means."""
+        return readback.read_minute_means(self._database, station, stream, channel, start, end)
+
     def latest(self, station: str | None = None) -> list[readback.Latest]:
         """Read the newest vector of each stream."""
         return readback.read_latest(self._database, station)
@@ -292,3 +312,15 @@ class Store:
     def stale_seasons(self, seconds: float, kind: str = PROVISIONAL) -> list[str]:
         """Return stations whose newest run is older than their fluxes and than ``seconds``."""
         return runs.stale_seasons(self._database, seconds, kind)
+
+    def compact(self, before: datetime, progress: compaction.Progress = lambda *_: None) -> compaction.Compacted:
+        """Turn sample blocks of days that end before a time into verified blobs, the same samples bit for bit."""
+        return compaction.compact(self._database, self.catalogue, before, progress)
+
+    def compactable(self, before: datetime) -> compaction.Compacted:
+        """Return what ``compact`` would do, as far as it can be said without doing it."""
+        return compaction.count(self._database, before)
+
+    def drop_old(self, kind: str, before: datetime, *, dry_run: bool = False) -> retention.Dropped:
+        """Drop what is older than a time, in whole chunks: ``retention.KINDS``."""
+        return retention.drop_old(self._database, kind, before, dry_run=dry_run)

@@ -15,7 +15,7 @@ from deploy.native.place import Place
 from deploy.native.shell import find_tool
 
 SERVERS = ("broker", "database")
-PROGRAM_NAMES = (*SERVERS, "collector", "worker", "api")
+PROGRAM_NAMES = (*SERVERS, "collector", "worker", "keep", "api")
 TIMEOUT = 2.0
 
 
@@ -67,7 +67,7 @@ def list_programs(settings: Settings, place: Place | None) -> list[Program]:
         database = ("127.0.0.1", settings.db_port, "FLUXTOWER_DB_PORT")
         run = _run_python("deploy.native", "run-database")
         programs.append(Program("database", run, "INT", 60, lambda: postgres.is_ready(settings, place), database))
-    for name in ("collector", "worker"):
+    for name in ("collector", "worker", "keep"):
         programs.append(Program(name, _run_python("fluxtower", name), "TERM", 15, lambda: True))
     api = (settings.api_host, settings.api_port, "FLUXTOWER_API_PORT")
     programs.append(Program("api", _run_python("fluxtower", "api"), "TERM", 10, lambda: _answers(*api[:2]), api))

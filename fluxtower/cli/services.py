@@ -26,7 +26,7 @@ def up(
     detach: Annotated[bool, typer.Option(help="Return when all is ready and leave it running.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Start only this program; may be repeated.")] = None,
 ) -> None:
-    """Start broker, database, collector, worker and API; Ctrl-C stops them."""
+    """Start broker, database, collector, worker, keep and API; Ctrl-C stops them."""
     from deploy import group
     from fluxtower.services import prepare
 
@@ -79,6 +79,22 @@ def worker() -> None:
     from fluxcalc import worker
 
     worker.run(prepare_service(), stop_on_signals())
+
+
+@app.command()
+def keep(
+    once: Annotated[bool, typer.Option("--once", help="Do what is due now, say what was done, and end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Compact old samples and drop what is older than the settings allow, again and again."""
+    from fluxtower import keeping
+
+    if once or dry_run:
+        logging.basicConfig(format="%(levelname)s: %(message)s")
+        with open_store(read_settings()) as store:
+            keeping.keep_once(store, read_settings(), dry_run=dry_run)
+    else:
+        keeping.run(prepare_service(), stop_on_signals())
 
 
 @app.command()

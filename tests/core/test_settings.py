@@ -21,6 +21,15 @@ def test_a_bad_value_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None
         read_settings()
 
 
+@pytest.mark.parametrize("days", ["0.1", "-1", "nan", "inf", "1e9"])
+def test_an_age_is_never_or_long_enough(monkeypatch: pytest.MonkeyPatch, days: str) -> None:
+    monkeypatch.setenv("FLUXTOWER_COMPACT_DAYS", days)
+    with pytest.raises(ConfigError, match=r"FLUXTOWER_COMPACT_DAYS: expected 0 \(never\), or 0.25"):
+        read_settings()
+    monkeypatch.setenv("FLUXTOWER_COMPACT_DAYS", "0")
+    assert read_settings().compact_days == 0
+
+
 def test_a_secret_is_made_once_and_is_for_the_owner_only(tmp_path: Path) -> None:
     settings = Settings(var=tmp_path, _env_prefix="NOTHING_")
     secret = settings.secret("database")

@@ -276,20 +276,30 @@ ON CONFLICT (station, time) DO UPDATE SET
     revision = old.revision + 1, touched = clock_timestamp();
 
 -- name: blocks_between
-SELECT time, n, dt_ns, {columns}
+-- blocks that overlap a window and begin at most so long before it; times in microseconds since 1970
+SELECT (extract(epoch FROM time) * 1e6)::bigint, n, dt_ns, coalesce(seq, -1), (extract(epoch FROM received) * 1e6)::bigint,
+       {columns}
 FROM sample_block
-WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time < %(end)s
+WHERE station = %(station)s AND stream = %(stream)s
+  AND time >= %(start)s::timestamptz - %(reach)s AND time < %(end)s
+  AND time + n * dt_ns / 1000 * interval '1 microsecond' > %(start)s
 ORDER BY time;
 
--- name: longest_block
-SELECT coalesce(max(n * dt_ns), 0)::bigint AS ns FROM (
-    SELECT n, dt_ns FROM sample_block
-    WHERE station = %(station)s AND stream = %(stream)s AND time < %(start)s AND time >= %(start)s - interval '1 hour'
-    ORDER BY time DESC LIMIT 1) AS newest_before;
+-- name: blobs_between
+-- a half-hour of blocks ends at most an hour after its last one has started
+SELECT time, blocks, n, channels, codec, head, samples
+FROM sample_blob
+WHERE station = %(station)s AND stream = %(stream)s
+  AND time > %(start)s::timestamptz - interval '90 minutes' AND time < %(end)s AND ends > %(start)s
+ORDER BY time;
 
 -- name: sample_span
-SELECT min(time) AS first, max(time) AS last, sum(n)::bigint AS samples
-FROM sample_block WHERE station = %(station)s AND stream = ANY(%(streams)s);
+SELECT min(first) AS first, max(last) AS last, sum(samples)::bigint AS samples
+FROM (SELECT min(time) AS first, max(time) AS last, sum(n) AS samples
+      FROM sample_block WHERE station = %(station)s AND stream = ANY(%(streams)s)
+      UNION ALL
+      SELECT min(first), max(last), sum(n)
+      FROM sample_blob WHERE station = %(station)s AND stream = ANY(%(streams)s)) AS both_layouts;
 
 -- name: readings
 SELECT time, stream, values, flags FROM reading
@@ -306,6 +316,15 @@ UPDATE reading SET flags = %(flags)s WHERE station = %(station)s AND stream = %(
 SELECT time, channel, n, mean, min, max, sd FROM v_minute
 WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time < %(end)s
 ORDER BY time, channel;
+
+-- name: minute_means
+-- a minute that has parts is found twice: as it is in `minute`, and after that whole
+SELECT (extract(epoch FROM time) * 1e6)::bigint, mean[%(place)s], 0 AS whole FROM minute
+WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time < %(end)s
+UNION ALL
+SELECT (extract(epoch FROM begins) * 1e6)::bigint, means[%(place)s], 1 FROM open_minutes(%(stream)s)
+WHERE begins >= %(start)s AND begins < %(end)s
+ORDER BY 1, 3;
 
 -- name: latest
 SELECT s.id AS station, st.name AS stream, st.channels, l.time, l.received, l.values
@@ -433,3 +452,82 @@ FROM changed;
 SELECT s.id AS station, l.logger, l.online, l.reason, l.since
 FROM logger_state l JOIN station s ON s.key = l.station
 ORDER BY s.id, l.logger;
+
+-- name: share_samples
+-- a commit of old blocks against compaction and retention: blocks that are looked for stay where they are until it ends
+SELECT pg_advisory_xact_lock_shared(hashtext('fluxtower old samples'));
+
+-- name: own_samples
+SELECT pg_advisory_xact_lock(hashtext('fluxtower old samples'));
+
+-- name: dropped_half_hours
+SELECT k.station, k.stream, k.time
+FROM unnest(%(stations)s::int[], %(streams)s::int[], %(times)s::timestamptz[]) AS k (station, stream, time)
+JOIN sample_dropped d ON d.station = k.station AND d.stream = k.stream AND d.ranges @> k.time;
+
+-- name: blob_heads
+SELECT b.station, b.stream, b.time, b.blocks, b.head
+FROM unnest(%(stations)s::int[], %(streams)s::int[], %(times)s::timestamptz[]) AS k (station, stream, time)
+JOIN sample_blob b ON b.station = k.station AND b.stream = k.stream AND b.time = k.time
+WHERE b.time >= %(earliest)s AND b.time <= %(latest)s;
+
+-- name: old_chunks
+SELECT format('%%I.%%I', chunk_schema, chunk_name) AS name, range_start, range_end,
+       pg_total_relation_size(format('%%I.%%I', chunk_schema, chunk_name)::regclass) AS bytes
+FROM timescaledb_information.chunks
+WHERE hypertable_schema = current_schema() AND hypertable_name = %(table)s AND range_end <= %(before)s
+ORDER BY range_start;
+
+-- name: half_hours_in_rows
+SELECT station, stream, time_bucket('30 minutes', time) AS time, sum(n)::bigint AS n
+FROM {chunk} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+
+-- name: blob
+SELECT time, blocks, n, channels, codec, head, samples
+FROM sample_blob WHERE station = %(station)s AND stream = %(stream)s AND time = %(time)s;
+
+-- name: put_blob
+INSERT INTO sample_blob (time, station, stream, first, last, ends, blocks, n, channels, codec, head, samples)
+VALUES (%(time)s, %(station)s, %(stream)s, %(first)s, %(last)s, %(ends)s, %(blocks)s, %(n)s, %(channels)s, %(codec)s,
+        %(head)b, %(samples)b)
+ON CONFLICT (station, stream, time) DO UPDATE SET
+    first = excluded.first, last = excluded.last, ends = excluded.ends, blocks = excluded.blocks, n = excluded.n,
+    channels = excluded.channels, codec = excluded.codec, head = excluded.head, samples = excluded.samples;
+
+-- name: delete_blocks
+DELETE FROM sample_block
+WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time < %(end)s AND time = ANY(%(times)s);
+
+-- name: set_lock_timeout
+SET LOCAL lock_timeout = '{wait}';
+
+-- name: lock_chunk
+LOCK TABLE {chunk} IN ACCESS EXCLUSIVE MODE;
+
+-- name: any_row
+SELECT 1 FROM {chunk} LIMIT 1;
+
+-- name: drop_chunk
+SELECT drop_chunks(%(table)s::regclass, older_than => %(end)s, newer_than => %(start)s);
+
+-- name: vacuum
+VACUUM {table};
+
+-- name: waiting_between
+-- the intervals of minutes that are not yet merged do not know of their samples
+SELECT (SELECT count(*) FROM interval_state
+        WHERE time < %(end)s AND ends > %(start)s AND samples > 0 AND (computed IS NULL OR computed < revision))
+     + (SELECT count(*) FROM minute_part WHERE time < %(end)s AND time >= %(start)s) AS waiting;
+
+-- name: remember_dropped
+INSERT INTO sample_dropped AS old (station, stream, ranges)
+SELECT station, stream, range_agg(tstzrange(time, time + interval '30 minutes'))
+FROM (SELECT DISTINCT station, stream, time_bucket('30 minutes', time) AS time FROM {chunk}) AS half_hours
+GROUP BY station, stream
+ON CONFLICT (station, stream) DO UPDATE SET ranges = old.ranges + excluded.ranges;
+
+-- name: count_old_rejects
+SELECT count(*) AS rows FROM reject WHERE received < %(before)s;
+
+-- name: delete_old_rejects
+WITH gone AS (DELETE FROM reject WHERE received < %(before)s RETURNING 1) SELECT count(*) AS rows FROM gone;

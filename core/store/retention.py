@@ -1,0 +1,93 @@
+"""Retention: what is older than the settings allow is dropped, a chunk at a time; without a setting nothing is.
+
+Samples of half-hours that are still to be computed stay, and so do the readings that these need.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.store.compaction import drop_chunk, old_chunks
+from core.store.database import Connection, Database, Row, sql
+
+TABLES = {"samples": ("sample_block", "sample_blob"), "minutes": ("minute",), "readings": ("reading",)}
+"""What can be dropped by its age, and where it lies."""
+REJECTS = "rejects"
+KINDS = (*TABLES, REJECTS)
+_NEEDED = ("samples", "readings")
+"""What half-hours are computed from."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Dropped:
+    """What a run did, or would do.
+
+    Attributes
+    ----------
+    kind : str
+        One of ``KINDS``.
+    chunks, rows : int
+        Chunks dropped; rows deleted from a table without chunks.
+    size : int
+        Disk that was given back. [bytes]
+    waiting : int
+        Chunks that stay because half-hours in them are not yet computed.
+    """
+
+    kind: str
+    chunks: int = 0
+    rows: int = 0
+    size: int = 0
+    waiting: int = 0
+
+
+def drop_old(database: Database, kind: str, before: datetime, *, dry_run: bool) -> Dropped:
+    """Drop everything of a kind that is older than a time, in whole chunks.
+
+    Parameters
+    ----------
+    database : Database
+        The store.
+    kind : str
+        One of ``KINDS``.
+    before : datetime
+        Chunks that end later stay.
+    dry_run : bool
+        Only say what would be dropped.
+    """
+    dropped = Dropped(kind)
+    if kind == REJECTS:
+        with database.transaction() as connection:
+            statement = "count_old_rejects" if dry_run else "delete_old_rejects"
+            row = connection.execute(sql(statement), {"before": before}).fetchone()
+            dropped.rows = 0 if row is None else row["rows"]
+        return dropped
+    for table in TABLES[kind]:
+        for chunk in old_chunks(database, table, before):
+            with database.transaction() as connection:
+                connection.execute(sql("own_samples"))
+                waiting = _count_waiting(connection, chunk) if kind in _NEEDED else 0
+                if waiting:
+                    log.warning(
+                        "%s of %s stay: %d half-hours are not yet computed",
+                        kind, f"{chunk['range_start']:%Y-%m-%d}", waiting,
+                    )  # fmt: skip
+                    dropped.waiting += 1
+                    continue
+                if not dry_run:
+                    if kind == "samples":
+                        connection.execute(sql("remember_dropped", chunk=chunk["name"]))
+                    drop_chunk(connection, table, chunk)
+            dropped.chunks += 1
+            dropped.size += chunk["bytes"]
+    return dropped
+
+
+def _count_waiting(connection: Connection, chunk: Row) -> int:
+    keys = {"start": chunk["range_start"], "end": chunk["range_end"]}
+    row = connection.execute(sql("waiting_between"), keys).fetchone()
+    return 0 if row is None else int(row["waiting"])

@@ -1,0 +1,107 @@
+"""`fluxtower keep`: compaction and retention, once or as a program of the group."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core.errors import FluxTowerError
+from core.settings import Settings
+from core.store import Compacted, Dropped, Store
+
+RETRY_SECONDS = 60.0
+"""How long to wait after a run that failed, at most. [s]"""
+
+Report = Callable[[str, int, int], None]
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Keep the store in order until ``stop`` is set; a run that fails is repeated."""
+    with Store(settings.store_dsn) as store:
+        while not stop.is_set():
+            wait = settings.keep_seconds
+            try:
+                # between two half-hours a stop is heeded; what is done is done
+                for line in keep(store, settings, progress=lambda *_: _check(stop)):
+                    log.info(line)
+            except _Stopped:
+                return
+            except FluxTowerError as error:
+                log.error("%s", error)
+                wait = min(wait, RETRY_SECONDS)
+            stop.wait(wait)
+
+
+class _Stopped(Exception):
+    """Somebody asked the program to end."""
+
+
+def _check(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise _Stopped
+
+
+def keep_once(store: Store, settings: Settings, *, dry_run: bool) -> None:
+    """Do what is due now with a progress bar, and print what was done."""
+    console, errors = Console(), Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("half-hours", total=None)
+
+        def report(day: str, done: int, total: int) -> None:
+            bar.update(task, description=day, completed=done, total=total)
+
+        lines = list(keep(store, settings, dry_run=dry_run, progress=report))
+    for line in lines or ["nothing to do"]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def keep(
+    store: Store, settings: Settings, *, dry_run: bool = False, progress: Report = lambda *_: None
+) -> Iterator[str]:
+    """Drop what is too old, compact what is old, and say what was done, or would be; each line as it is done."""
+    now = datetime.now(UTC)
+    ages = {
+        "samples": settings.keep_samples_days,
+        "minutes": settings.keep_minutes_days,
+        "readings": settings.keep_readings_days,
+        "rejects": settings.keep_rejects_days,
+    }
+    # first, so that nothing is compacted that is dropped right after
+    for kind, days in ages.items():
+        if days:
+            dropped = store.drop_old(kind, now - timedelta(days=days), dry_run=dry_run)
+            yield from _tell_dropped(dropped, f"{'would be ' * dry_run}dropped after {days:g} days")
+    if settings.compact_days:
+        before = now - timedelta(days=settings.compact_days)
+        done = store.compactable(before) if dry_run else store.compact(before, progress)
+        yield from _tell_compacted(done, "would be compacted" if dry_run else "compacted")
+
+
+def _tell_dropped(dropped: Dropped, what: str) -> Iterator[str]:
+    if dropped.rows:
+        yield f"{dropped.rows} {dropped.kind} {what}"
+    if dropped.chunks:
+        yield f"{dropped.kind} in {dropped.chunks} chunks {what}: {_megabytes(dropped.size)}"
+    if dropped.waiting:
+        yield f"{dropped.kind} in {dropped.waiting} older chunks stay: half-hours in them are not yet computed"
+
+
+def _tell_compacted(done: Compacted, what: str) -> Iterator[str]:
+    if done.half_hours or done.chunks:
+        yield f"{done.half_hours} half-hours with {done.samples} samples {what}, in {done.chunks} chunks of rows"
+    if done.bytes_blobs:
+        yield f"{_megabytes(done.bytes_before)} of rows have become {_megabytes(done.bytes_blobs)} of blobs"
+    if done.left:
+        yield f"{done.left} half-hours stay in rows: the log says why"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

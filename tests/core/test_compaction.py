@@ -1,0 +1,376 @@
+"""Compaction and retention on a real TimescaleDB: the same samples before and after, whoever dies in between."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from core.clock import NS, to_ns
+from core.errors import StoreError
+from core.records import FluxRecord, Reading, Reject, SampleBlock
+from core.store import Store
+from core.store.blobs import Blocks
+from core.store.readback import read_blocks
+from core.store.stations import get_streams
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = datetime(2025, 7, 1, tzinfo=UTC)
+AFTER = DAY + timedelta(days=2)
+HALF = timedelta(minutes=30)
+DT = NS // 10
+CHANNELS = ("u", "v", "w", "ts")
+STATION = """
+[station]
+id = "cn-keep"
+name = "Test tower"
+latitude = 26.1
+longitude = 117.4
+altitude = 300
+utc_offset = 8
+[site]
+canopy_height = 12
+[sonic]
+model = "CSAT3"
+height = 30
+[[stream]]
+name = "ec"
+kind = "block"
+rate = 10
+channels = [
+    { name = "u", variable = "U", unit = "m s-1", resolution = 0.001 },
+    { name = "v", variable = "V", unit = "m s-1", resolution = 0.001 },
+    { name = "w", variable = "W", unit = "m s-1" },
+    { name = "ts", variable = "T_SONIC", unit = "deg C", resolution = 0.5 },
+]
+[[stream]]
+name = "met"
+kind = "reading"
+interval = 60
+channels = [{ name = "TA", variable = "TA", unit = "deg C" }]
+[flux]
+stream = "ec"
+meteorology = "met"
+lateness_seconds = 60
+"""
+COMPACT = """
+import sys
+from datetime import datetime
+from core.store import Store
+with Store(sys.argv[1]) as store:
+    print(store.compact(datetime.fromisoformat(sys.argv[2])).half_hours, flush=True)
+"""
+
+
+@pytest.fixture
+def tower(store: Store) -> Store:
+    store.put_station(STATION, "cn-keep.toml")
+    return store
+
+
+def make_samples(n: int, seed: int = 1) -> np.ndarray:
+    """Values on the sensors' steps, but w and ts, which is declared wrongly; with every kind of odd value."""
+    random = np.random.default_rng(seed)
+    samples = np.round(random.normal(0, 1, (4, n)).cumsum(axis=1), 3).astype(np.float32)
+    samples[2] += np.float32(1e-5)
+    odd = [np.nan, np.inf, -np.inf, -0.0, 1e-45, 3.4e38]
+    for row in samples:
+        row[random.choice(n, len(odd), replace=False)] = odd
+    samples.view(np.uint32)[1, random.integers(n)] = 0x7FC12345  # a NaN that says something
+    samples[0, n // 2 : n // 2 + 50] = np.nan
+    return samples
+
+
+def cut(samples: np.ndarray, sizes: list[int], start: datetime = DAY, skip: tuple[int, ...] = ()) -> list[SampleBlock]:
+    """Cut samples into blocks of these sizes, over and over; leave out those of the numbers in ``skip``."""
+    made, place = [], 0
+    while place < samples.shape[1]:
+        n = sizes[len(made) % len(sizes)]
+        part = samples[:, place : place + n]
+        made.append(SampleBlock("cn-keep", "ec", to_ns(start) + place * DT, DT, CHANNELS, part, seq=7 + len(made)))
+        place += n
+    return [block for i, block in enumerate(made) if i not in skip]
+
+
+def all_blocks(store: Store) -> Blocks:
+    """Everything that is stored of the stream, with block borders, numbers and times of arrival."""
+    (layout,) = [row for row in get_streams(store._database, "cn-keep") if row.kind == "block"]
+    found = read_blocks(store._database, layout, DAY - timedelta(days=1), AFTER)
+    assert found is not None
+    return found
+
+
+def query(store: Store, statement: str) -> list[tuple]:
+    with psycopg.connect(store.dsn) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def count(store: Store, table: str) -> int:
+    return query(store, f"SELECT count(*) FROM {table}")[0][0]
+
+
+def test_samples_borders_numbers_and_times_are_the_same_before_and_after(tower: Store) -> None:
+    samples = make_samples(40_000)
+    samples.view(np.uint32)[3, 11] = 0x7F812345  # a signalling NaN
+    blocks = cut(samples, [100, 1, 37, 250, 64], skip=(5, 6, 300))
+    with np.errstate(invalid="ignore"):
+        tower.commit(blocks[::2], [])
+    tower.commit(blocks[1::2], [])
+    windows = [(DAY, HALF), (DAY + HALF, HALF), (DAY + timedelta(minutes=7, seconds=3), timedelta(hours=1))]
+    stored, span = all_blocks(tower), tower.sample_span("cn-keep", "ec")
+    traces = [tower.samples("cn-keep", "ec", start, start + length) for start, length in windows]
+    assert np.isnan(traces[0].channels["w"]).any()
+    done = tower.compact(AFTER)
+    assert (done.half_hours, done.samples, done.left, done.chunks) == (3, sum(b.samples.shape[1] for b in blocks), 0, 1)
+    assert (count(tower, "sample_block"), count(tower, "sample_blob")) == (0, 3)
+    assert query(tower, "SELECT count(*) FROM show_chunks('sample_block')") == [(0,)]
+    assert all_blocks(tower).equals(stored)
+    assert tower.sample_span("cn-keep", "ec") == span
+    for trace, (start, length) in zip(traces, windows, strict=True):
+        again = tower.samples("cn-keep", "ec", start, start + length)
+        for name in CHANNELS:
+            assert np.array_equal(trace.channels[name], again.channels[name], equal_nan=True)
+    sent = np.concatenate([block.samples for block in blocks], axis=1)
+    assert np.array_equal(stored.samples.view(np.uint32), sent.view(np.uint32))
+    assert tower.compact(AFTER).half_hours == 0
+
+
+def test_what_is_sent_again_is_a_duplicate_and_a_late_block_is_merged(tower: Store) -> None:
+    blocks = cut(make_samples(20_000), [100])
+    late = blocks.pop(17)
+    tower.commit(blocks, [])
+    tower.compact(AFTER)
+    minutes = tower.minutes("cn-keep", "ec", DAY, AFTER)
+    counted = query(tower, "SELECT samples, revision FROM interval_state ORDER BY time")
+    assert tower.commit(blocks, []).duplicate_blocks == len(blocks)
+    assert tower.minutes("cn-keep", "ec", DAY, AFTER).equals(minutes)
+    assert query(tower, "SELECT samples, revision FROM interval_state ORDER BY time") == counted
+    assert tower.commit([late, blocks[16]], []).blocks == 1
+    stored = all_blocks(tower)
+    assert len(stored.n) == 200
+    trace = tower.samples("cn-keep", "ec", DAY, DAY + HALF)
+    assert tower.compact(AFTER).samples == 100
+    assert all_blocks(tower).equals(stored)
+    again = tower.samples("cn-keep", "ec", DAY, DAY + HALF)
+    assert all(np.array_equal(trace.channels[c], again.channels[c], equal_nan=True) for c in CHANNELS)
+    assert (count(tower, "sample_block"), count(tower, "sample_blob")) == (0, 2)
+
+
+def test_where_blocks_overlap_the_later_start_counts_however_they_are_stored(tower: Store) -> None:
+    early = SampleBlock("cn-keep", "ec", to_ns(DAY), DT, CHANNELS, np.full((4, 300), 1, np.float32))
+    later = SampleBlock("cn-keep", "ec", to_ns(DAY) + 100 * DT, DT, CHANNELS, np.full((4, 50), 2, np.float32))
+    expected = np.repeat([1.0, 2.0, 1.0], [100, 50, 150])
+    for rows in ([early], [later]):
+        tower.commit(rows, [])
+    end = DAY + timedelta(seconds=30)
+    assert np.array_equal(tower.samples("cn-keep", "ec", DAY, end).channels["u"], expected)
+    tower.compact(AFTER)
+    assert np.array_equal(tower.samples("cn-keep", "ec", DAY, end).channels["u"], expected)
+    between = SampleBlock("cn-keep", "ec", to_ns(DAY) + 50 * DT, DT, CHANNELS, np.full((4, 100), 3, np.float32))
+    tower.commit([between], [])
+    expected = np.repeat([1.0, 3.0, 2.0, 1.0], [50, 50, 50, 150])
+    assert np.array_equal(tower.samples("cn-keep", "ec", DAY, end).channels["u"], expected)
+
+
+def test_a_day_that_is_not_over_stays_in_rows(tower: Store) -> None:
+    tower.commit(cut(make_samples(300), [100]), [])
+    assert tower.compact(DAY + timedelta(hours=23)).half_hours == 0
+    assert tower.compactable(DAY + timedelta(hours=24)).samples == 300
+    assert count(tower, "sample_block") == 3
+
+
+def test_a_row_that_cannot_be_compacted_stays_and_the_others_go(tower: Store) -> None:
+    tower.commit(cut(make_samples(54_000), [100]), [])
+    with psycopg.connect(tower.dsn, autocommit=True) as connection:
+        connection.execute("UPDATE sample_block SET c2[3] = NULL WHERE time = %s", (DAY + HALF,))
+    done = tower.compact(AFTER)
+    assert (done.half_hours, done.left, done.chunks) == (2, 1, 0)
+    assert (count(tower, "sample_block"), count(tower, "sample_blob")) == (180, 2)
+    assert tower.compactable(AFTER).half_hours == 1
+
+
+def test_a_damaged_blob_is_an_error_that_names_the_half_hour(tower: Store) -> None:
+    tower.commit(cut(make_samples(300), [100]), [])
+    tower.compact(AFTER)
+    with psycopg.connect(tower.dsn, autocommit=True) as connection:
+        connection.execute("UPDATE sample_blob SET samples = set_byte(samples, 20, get_byte(samples, 20) # 1)")
+    with pytest.raises(StoreError, match=r"2025-07-01 00:00Z cannot be read: .*checksum.*backup"):
+        tower.samples("cn-keep", "ec", DAY, DAY + HALF)
+
+
+def test_a_blob_of_a_newer_version_is_refused(tower: Store) -> None:
+    tower.commit(cut(make_samples(300), [100]), [])
+    tower.compact(AFTER)
+    with psycopg.connect(tower.dsn, autocommit=True) as connection:
+        connection.execute("UPDATE sample_blob SET codec = 99")
+    with pytest.raises(StoreError, match="codec 99"):
+        tower.samples("cn-keep", "ec", DAY, DAY + HALF)
+
+
+def test_arrays_read_the_same_where_only_a_superuser_could_copy_their_bytes(tower: Store) -> None:
+    tower.commit(cut(make_samples(2_000), [100, 1, 7]), [])
+    copied = all_blocks(tower)
+    with psycopg.connect(tower.dsn, autocommit=True) as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION array_bytes(real[]) RETURNS bytea LANGUAGE sql STABLE STRICT "
+            "AS 'SELECT array_send($1)'"
+        )
+    assert all_blocks(tower).equals(copied)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("moment", ["before the blob is written", "before the rows are deleted", "before the drop"])
+def test_kill_9_amid_a_compaction_leaves_all_samples(tower: Store, moment: str) -> None:
+    blocks = cut(make_samples(36_000), [100])
+    tower.commit(blocks, [])
+    stored = all_blocks(tower)
+    (chunk,) = query(tower, "SELECT show_chunks('sample_block')::text")[0]
+    hold = {
+        "before the blob is written": "SELECT pg_advisory_xact_lock_shared(hashtext('fluxtower old samples'))",
+        "before the rows are deleted": f"SELECT 1 FROM {chunk} WHERE time >= '{DAY + HALF}' FOR SHARE",
+        "before the drop": f"LOCK TABLE {chunk} IN ACCESS SHARE MODE",
+    }[moment]
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with psycopg.connect(tower.dsn) as holder:
+        holder.execute(hold)
+        process = subprocess.Popen([sys.executable, "-c", COMPACT, tower.dsn, AFTER.isoformat()], cwd=ROOT)
+        try:
+            wait_for(lambda: query(tower, waiting) != [(0,)])
+        finally:
+            process.kill()
+            process.wait()
+    wait_for(lambda: query(tower, waiting) == [(0,)])
+    assert all_blocks(tower).equals(stored)
+    expected = {
+        "before the blob is written": (360, 0),
+        "before the rows are deleted": (180, 1),
+        "before the drop": (0, 2),
+    }
+    assert (count(tower, "sample_block"), count(tower, "sample_blob")) == expected[moment]
+    tower.compact(AFTER)
+    assert all_blocks(tower).equals(stored)
+    assert (count(tower, "sample_block"), count(tower, "sample_blob")) == (0, 2)
+    assert tower.commit(blocks, []).blocks == 0
+
+
+def test_commits_readers_and_two_runs_at_once_lose_and_double_nothing(tower: Store) -> None:
+    blocks = cut(make_samples(72_000), [100])
+    late, early = blocks[::7], [block for i, block in enumerate(blocks) if i % 7]
+    tower.commit(early, [])
+    known = {(block.start_ns // 1000, block.seq) for block in early}
+    stop, errors, new = threading.Event(), [], []
+
+    def commit() -> None:
+        with Store(tower.dsn) as store:
+            for i in range(0, len(late), 5):
+                new.append(store.commit([*late[i : i + 5], *early[i : i + 40]], []).blocks)
+
+    def read() -> None:
+        with Store(tower.dsn) as store:
+            while not stop.is_set():
+                found = all_blocks(store)
+                there = set(zip(found.start_us.tolist(), found.head[3].tolist(), strict=True))
+                if not known <= there:
+                    errors.append(len(known - there))
+
+    def run() -> None:
+        with Store(tower.dsn) as store:
+            store.compact(AFTER)
+
+    reader = threading.Thread(target=read)
+    workers = [threading.Thread(target=one) for one in (commit, run, run)]
+    for thread in (reader, *workers):
+        thread.start()
+    for thread in workers:
+        thread.join()
+    stop.set()
+    reader.join()
+    tower.compact(AFTER)
+    assert errors == []
+    assert sum(new) == len(late)
+    found = all_blocks(tower)
+    assert found.head[3].tolist() == [block.seq for block in blocks]
+    assert np.array_equal(
+        found.samples.view(np.uint32), np.concatenate([b.samples for b in blocks], axis=1).view(np.uint32)
+    )
+    assert query(tower, "SELECT sum(samples) FROM interval_state") == [(72_000,)]
+    assert count(tower, "sample_block") == 0
+
+
+def compute(tower: Store, hours: int) -> None:
+    for i in range(2 * hours):
+        start = DAY + i * HALF
+        revision = tower.pending_revision("cn-keep", start)
+        if revision is not None:
+            record = FluxRecord("cn-keep", start, start + HALF, {"FC": 1.0})
+            tower.put_flux(record, config_sha256="x", code_version="1", revision=revision)
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_samples_are_dropped_only_when_they_are_computed(tower: Store, compacted: bool) -> None:
+    blocks = cut(make_samples(36_000), [100])
+    tower.commit(blocks, [])
+    if compacted:
+        tower.compact(AFTER)
+    table, later = ("sample_blob" if compacted else "sample_block"), DAY + timedelta(days=20)
+    kept = tower.drop_old("samples", later)
+    assert (kept.chunks, kept.waiting) == (0, 1)
+    compute(tower, 1)
+    would = tower.drop_old("samples", later, dry_run=True)
+    assert would.chunks == 1
+    assert would.size > 0
+    assert count(tower, table) > 0
+    assert tower.drop_old("samples", DAY + timedelta(hours=12)).chunks == 0
+    assert tower.drop_old("samples", later) == would
+    assert tower.sample_span("cn-keep", "ec") is None
+    assert query(tower, f"SELECT count(*) FROM show_chunks('{table}')") == [(0,)]
+    minutes = tower.minutes("cn-keep", "ec", DAY, AFTER)
+    assert len(minutes) == 60 * len(CHANNELS)
+    assert tower.commit(blocks, []).duplicate_blocks == len(blocks)
+    assert tower.minutes("cn-keep", "ec", DAY, AFTER).equals(minutes)
+    assert tower.commit(cut(make_samples(300), [100], start=DAY + 2 * HALF), []).blocks == 3
+
+
+def test_minutes_and_readings_are_dropped_by_their_own_ages(tower: Store) -> None:
+    tower.commit(cut(make_samples(300), [100]), [Reading("cn-keep", "met", to_ns(DAY), {"TA": 20.0})])
+    later = DAY + timedelta(days=60)
+    assert tower.drop_old("readings", later).waiting == 1
+    assert tower.drop_old("minutes", later).chunks == 1
+    compute(tower, 1)
+    assert tower.drop_old("readings", later).chunks == 1
+    assert (count(tower, "minute"), count(tower, "reading"), count(tower, "sample_block")) == (0, 0, 3)
+
+
+def test_old_rejects_are_deleted(tower: Store) -> None:
+    tower.commit([], [], [Reject("a/b", b"x", "why"), Reject("a/c", b"y", "why")])
+    with psycopg.connect(tower.dsn, autocommit=True) as connection:
+        connection.execute("UPDATE reject SET received = %s WHERE topic = 'a/b'", (DAY,))
+    assert tower.drop_old("rejects", AFTER, dry_run=True).rows == 1
+    assert tower.drop_old("rejects", AFTER).rows == 1
+    assert [row.topic for row in tower.rejects()] == ["a/c"]
+
+
+def test_minute_means_of_a_day(tower: Store) -> None:
+    samples = make_samples(1_800)
+    tower.commit(cut(samples, [100]), [])
+    times, means = tower.minute_means("cn-keep", "ec", "v", DAY, AFTER)
+    assert times.tolist() == [(DAY + timedelta(minutes=i)).replace(tzinfo=None) for i in range(3)]
+    pieces = samples[1].astype(np.float64).reshape(3, 600)
+    assert means == pytest.approx([piece[np.isfinite(piece)].mean() for piece in pieces])
+    assert tower.minute_means("cn-keep", "ec", "v", AFTER, AFTER)[1].shape == (0,)
