@@ -41,6 +41,8 @@ HALF_HOUR = timedelta(minutes=30)
 HALF_HOUR_US = 1_800_000_000
 YOUNG = timedelta(hours=1)
 """What is younger is never compacted nor dropped, so a commit of live blocks need not look for them."""
+HOUSEKEEPING = "housekeeping"
+"""The work that one run does at a time: compaction and retention."""
 DROP_WAIT = "5s"
 """How long to wait for readers before a chunk is left for the next run."""
 
@@ -156,6 +158,8 @@ def compact(
 ) -> Compacted:
     """Compact every chunk of rows that ends before a time; safe to repeat, to interrupt, and beside commits.
 
+    While another run is at work nothing is done.
+
     Parameters
     ----------
     database : Database
@@ -173,28 +177,33 @@ def compact(
         The server went away: what is done is done, and the next run goes on.
     """
     done = Compacted()
-    chunks = old_chunks(database, "sample_block", before)
-    if not chunks:
-        return done
-    catalogue.refresh()
-    for chunk in chunks:
-        half_hours = half_hours_in_rows(database, chunk)
-        left = done.left
-        for i, half_hour in enumerate(half_hours):
-            try:
-                _compact_half_hour(database, catalogue, half_hour, done)
-            except StoreUnavailable:
-                raise
-            except StoreError as error:
-                done.left += 1
-                log.error("%s stays in rows: %s", _name(catalogue, half_hour), error)
-            progress(f"{chunk['range_start']:%Y-%m-%d}", i + 1, len(half_hours))
-        done.bytes_before += chunk["bytes"]
-        if done.left == left and _drop_if_empty(database, chunk):
-            done.chunks += 1
-        elif half_hours:
-            database.vacuum(chunk["name"])
+    with database.alone(HOUSEKEEPING) as alone:
+        if not alone:
+            log.info("another run is at work")
+            return done
+        catalogue.refresh()
+        for chunk in old_chunks(database, "sample_block", before):
+            _compact_chunk(database, catalogue, chunk, done, progress)
     return done
+
+
+def _compact_chunk(database: Database, catalogue: Catalogue, chunk: Row, done: Compacted, progress: Progress) -> None:
+    half_hours = half_hours_in_rows(database, chunk)
+    left = done.left
+    for i, half_hour in enumerate(half_hours):
+        try:
+            _compact_half_hour(database, catalogue, half_hour, done)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            done.left += 1
+            log.error("%s stays in rows: %s", _name(catalogue, half_hour), error)
+        progress(f"{chunk['range_start']:%Y-%m-%d}", i + 1, len(half_hours))
+    done.bytes_before += chunk["bytes"]
+    if done.left == left and _drop_if_empty(database, chunk):
+        done.chunks += 1
+    elif half_hours:
+        database.vacuum(chunk["name"])
 
 
 def count(database: Database, before: datetime) -> Compacted:
@@ -229,14 +238,15 @@ def _compact_half_hour(database: Database, catalogue: Catalogue, half_hour: Row,
     time, end = half_hour["time"], half_hour["time"] + HALF_HOUR
     key = {"station": layout.station_key, "stream": layout.key, "time": time}
     with database.transaction() as connection:
+        # before anything is looked at: who waits for it must hold nothing that its owner may want to drop
+        connection.execute(sql("own_samples"))
         rows = read_rows(connection, layout, time, end, reach=timedelta(0))
         if rows is None:
-            return  # another run was faster
+            return
         before = _read_blob(connection, key)
         # what is in the blob came first: a row of the same start is a duplicate
         blocks = rows if before is None else join([before, rows])
         blob = {**key, **pack_blob(blocks, _read_grids(catalogue, layout))}
-        connection.execute(sql("own_samples"))
         connection.execute(sql("put_blob"), blob)
         back = _read_blob(connection, key)
         if back is None or not back.equals(blocks):
@@ -244,7 +254,7 @@ def _compact_half_hour(database: Database, catalogue: Catalogue, half_hour: Row,
         times = [_time(start) for start in rows.start_us.tolist()]
         keys = {**key, "start": time, "end": end, "times": times}
         if connection.execute(sql("delete_blocks"), keys).rowcount != len(times):
-            raise StoreError("its rows have changed meanwhile: the next run takes it")
+            raise StoreError("its rows have changed meanwhile")
     done.half_hours += 1
     done.samples += int(rows.n.sum())
     done.bytes_blobs += len(blob["head"]) + len(blob["samples"])

@@ -99,6 +99,13 @@ class Database:
         with self.transaction() as connection:
             return connection.execute(sql(name), parameters).fetchone()
 
+    @contextmanager
+    def alone(self, work: str) -> Iterator[bool]:
+        """Say whether nobody else does a work, in this process or another, and keep it so for the time of a block."""
+        with self.transaction() as connection:
+            row = connection.execute(sql("try_alone"), {"work": work}).fetchone()
+            yield row is not None and row["alone"]
+
     def vacuum(self, table: str) -> None:
         """Make the room of deleted rows of a table free for others; it cannot run in a transaction."""
         with _our_errors(), self._pool.connection() as connection:

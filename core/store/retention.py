@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.store.compaction import drop_chunk, old_chunks
+from core.store.compaction import HOUSEKEEPING, drop_chunk, old_chunks
 from core.store.database import Connection, Database, Row, sql
 
 TABLES = {"samples": ("sample_block", "sample_blob"), "minutes": ("minute",), "readings": ("reading",)}
@@ -60,31 +60,35 @@ def drop_old(database: Database, kind: str, before: datetime, *, dry_run: bool) 
         Only say what would be dropped.
     """
     dropped = Dropped(kind)
-    if kind == REJECTS:
-        with database.transaction() as connection:
+    with database.alone(HOUSEKEEPING) as alone:
+        if not alone:
+            log.info("another run is at work")
+        elif kind == REJECTS:
             statement = "count_old_rejects" if dry_run else "delete_old_rejects"
-            row = connection.execute(sql(statement), {"before": before}).fetchone()
+            row = database.row(statement, before=before)
             dropped.rows = 0 if row is None else row["rows"]
-        return dropped
-    for table in TABLES[kind]:
-        for chunk in old_chunks(database, table, before):
-            with database.transaction() as connection:
-                connection.execute(sql("own_samples"))
-                waiting = _count_waiting(connection, chunk) if kind in _NEEDED else 0
-                if waiting:
-                    log.warning(
-                        "%s of %s stay: %d half-hours are not yet computed",
-                        kind, f"{chunk['range_start']:%Y-%m-%d}", waiting,
-                    )  # fmt: skip
-                    dropped.waiting += 1
-                    continue
-                if not dry_run:
-                    if kind == "samples":
-                        connection.execute(sql("remember_dropped", chunk=chunk["name"]))
-                    drop_chunk(connection, table, chunk)
-            dropped.chunks += 1
-            dropped.size += chunk["bytes"]
+        else:
+            for table in TABLES[kind]:
+                for chunk in old_chunks(database, table, before):
+                    _drop_chunk(database, table, chunk, dropped, dry_run=dry_run)
     return dropped
+
+
+def _drop_chunk(database: Database, table: str, chunk: Row, dropped: Dropped, *, dry_run: bool) -> None:
+    with database.transaction() as connection:
+        connection.execute(sql("own_samples"))
+        waiting = _count_waiting(connection, chunk) if dropped.kind in _NEEDED else 0
+        if waiting:
+            day = f"{chunk['range_start']:%Y-%m-%d}"
+            log.warning("%s since %s stay: %d half-hours are not yet computed", dropped.kind, day, waiting)
+            dropped.waiting += 1
+            return
+        if not dry_run:
+            if dropped.kind == "samples":
+                connection.execute(sql("remember_dropped", chunk=chunk["name"]))
+            drop_chunk(connection, table, chunk)
+    dropped.chunks += 1
+    dropped.size += chunk["bytes"]
 
 
 def _count_waiting(connection: Connection, chunk: Row) -> int:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -291,16 +292,15 @@ def test_commits_readers_and_two_runs_at_once_lose_and_double_nothing(tower: Sto
 
     def run() -> None:
         with Store(tower.dsn) as store:
-            store.compact(AFTER)
+            for _ in range(3):
+                store.compact(AFTER)
 
-    reader = threading.Thread(target=read)
-    workers = [threading.Thread(target=one) for one in (commit, run, run)]
-    for thread in (reader, *workers):
-        thread.start()
-    for thread in workers:
-        thread.join()
-    stop.set()
-    reader.join()
+    with ThreadPoolExecutor(4) as threads:
+        reader, *workers = [threads.submit(one) for one in (read, commit, run, run)]
+        wait(workers)
+        stop.set()
+    for one in (reader, *workers):
+        one.result()
     tower.compact(AFTER)
     assert errors == []
     assert sum(new) == len(late)
