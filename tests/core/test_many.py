@@ -191,7 +191,7 @@ def test_a_commit_of_many_that_fails_tells_no_newest_values(towers: Store) -> No
 
 def test_stations_are_registered_together_or_not_at_all(store: Store) -> None:
     files = [(STATION.format(id=f"s{i}"), f"s{i}.toml") for i in range(3)]
-    with pytest.raises(ConfigError, match=r"bad.toml: sonic.height"):
+    with pytest.raises(ConfigError, match=r"bad.toml: line \d+: sonic.height"):
         store.put_stations([*files, (STATION.format(id="bad").replace("height = 30", "height = -3"), "bad.toml")])
     with pytest.raises(ConfigError, match=r"again.toml: station.id.*as in s1.toml"):
         store.put_stations([*files, (files[1][0], "again.toml")])

@@ -249,7 +249,7 @@ def test_what_is_not_registered_is_refused(tower: Store) -> None:
         tower.commit([], [Reading("cn-test", "met", START_NS, {"TA": 1.0})])
     with pytest.raises(UnknownStation):
         tower.fluxes("nowhere", START, START)
-    with pytest.raises(ConfigError, match=r"bad.toml: sonic.height"):
+    with pytest.raises(ConfigError, match=r"bad.toml: line \d+: sonic.height"):
         tower.put_station(STATION.format(id="x").replace("height = 30", "height = -3"), "bad.toml")
 
 
