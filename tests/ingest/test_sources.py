@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from core.errors import ConfigError, PayloadError, UnknownStation
+from core.records import Reading
 from core.station import Station, parse_station
+from ingest.payloads import decode
 from ingest.sources import MOST_KNOWN, Source, Sources, check_topics
 from tests.ingest.foreign import FILE, station
 
@@ -96,3 +98,61 @@ def test_a_topic_that_is_used_already_is_named(topic: str, by: str) -> None:
 
 def test_a_station_may_be_registered_again() -> None:
     check_topics(station(), "foreign.toml", [station(), other("x")], ROOT)
+
+
+def test_our_own_formats_may_come_on_a_topic_of_the_loggers() -> None:
+    text = FILE.split("[[stream]]")[0] + (
+        '[[stream]]\nname = "met"\nkind = "reading"\ninterval = 60\ntopic = "site/+/met"\nformat = "reading"\n'
+        'channels = [{ name = "TA", variable = "TA", unit = "deg C" }]\n'
+    )
+    declared = parse_station(text, "a.toml")
+    found = Sources({declared.id: declared}, ROOT).resolve("site/7/met")
+    (reading,) = decode(found, b'{"t": "2026-07-01T00:00:00Z", "v": {"TA": 21.5}}', 0)
+    assert isinstance(reading, Reading)
+    assert (reading.station, reading.stream, reading.values) == ("cn-foreign", "met", {"TA": 21.5})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'format = "senml-json"',
+            "",
+            "stream[0].format: expected a value: topic and format come together, got nothing",
+        ),
+        ('topic = "senml/json"', "", "stream[0].topic: expected a value: topic and format come together"),
+        ('"senml-json"\nchan', '"senml"\nchan', "stream[0].format: expected"),
+        (
+            'format = "senml-json"',
+            'format = "block"',
+            "stream[0].format: expected a format of a stream of",
+        ),
+        ('topic = "senml/json"', 'topic = "senml/#/x"', "stream[0].topic: expected an MQTT topic: # is the last level"),
+        ('topic = "senml/json"', 'topic = "senml/+"', "stream[1].topic: expected topics that 'senml/+' has not"),
+        ('["cs/v2/state', '["$SYS/state', "station.state_topics: expected MQTT topics: it must not begin with $"),
+        ('["cs/v2/state/QU8Q-9JTY-HVP8/#"]', '["serial/+"]', "station.state_topics: expected topics that"),
+        ("logger_utc_offset = 0", "logger_utc_offset = 20", "stream[4].logger_utc_offset: expected less than"),
+        (
+            'format = "senml-json"',
+            'format = "senml-json"\nlogger_utc_offset = 8',
+            "stream[0].logger_utc_offset: expected nothing: the stamps have a zone, got 8",
+        ),
+        ('format = "senml-json"', 'format = "senml-json"\ncolumns = ["a"]', "stream[0].columns: expected nothing"),
+        ('columns = ["TIMESTAMP"', 'columns = ["TIME"', "stream[5].columns: expected a column 'TIMESTAMP'"),
+        ('field = "AirTC_Avg"', 'field = "AirTC"', "stream[5].columns: expected a column 'AirTC'"),
+        ('field = "AirTC_Avg"', 'field = "RH"', "stream[5].channels: expected names that differ, got 'RH' twice"),
+        (
+            'kind = "block"\nrate = 20',
+            'kind = "block"\nstamps = "end"\nrate = 20',
+            "stream[6].stamps: expected nothing",
+        ),
+        ("resolution = 0.005, offset", "offset", "stream[6].channels[1].resolution: expected a step beside `offset`"),
+        ("resolution = 0.01", "resolution = 0", "stream[6].channels[0].resolution: expected greater than 0, got 0"),
+    ],
+)
+def test_a_mistaken_mapping_is_named(old: str, new: str, message: str) -> None:
+    assert old in FILE
+    with pytest.raises(ConfigError) as caught:
+        parse_station(FILE.replace(old, new, 1), "a.toml")
+    assert message in str(caught.value)
+    assert caught.value.line is not None
