@@ -5,6 +5,8 @@ Bad *data* is never an exception: it is NaN plus a flag.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class FluxTowerError(Exception):
     """Root of every error that Fluxtower raises on purpose."""
@@ -23,12 +25,23 @@ class ConfigError(FluxTowerError):
         What is accepted there and what was found.
     line : int, optional
         Line of the key, or of the part in which it is missing.
+    more : sequence of ConfigError
+        Other mistakes of the same file.
     """
 
-    def __init__(self, file: str, key: str, expected: str, got: str, line: int | None = None) -> None:
-        self.file, self.key, self.expected, self.got, self.line = file, key, expected, got, line
+    def __init__(
+        self,
+        file: str,
+        key: str,
+        expected: str,
+        got: str,
+        line: int | None = None,
+        more: Sequence[ConfigError] = (),
+    ) -> None:
+        self.file, self.key, self.expected, self.got, self.line, self.more = file, key, expected, got, line, more
         at = "" if line is None else f" line {line}:"
-        super().__init__(f"{file}:{at} {key}: expected {expected}, got {got}")
+        others = f" (and {len(more)} more)" if more else ""
+        super().__init__(f"{file}:{at} {key}: expected {expected}, got {got}{others}")
 
 
 class PayloadError(FluxTowerError):

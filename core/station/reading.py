@@ -40,7 +40,7 @@ def parse_station(text: str, file: str) -> Station:
     try:
         return Station.model_validate_json(_json(raw))
     except ValidationError as error:
-        raise with_line(_config_error(file, error), text) from None
+        raise _config_error(file, text, error) from None
 
 
 def station_json(station: Station) -> str:
@@ -59,7 +59,7 @@ def parse_station_json(text: str) -> Station:
     try:
         return Station.model_validate_json(text)
     except ValidationError as error:
-        raise _config_error("(stored station)", error) from None
+        raise _config_error("(stored station)", "", error) from None
 
 
 def read_station(path: Path) -> Station:
@@ -96,17 +96,17 @@ def _json(raw: dict[str, Any]) -> bytes:
     return orjson.dumps(raw, default=str)
 
 
-def _config_error(file: str, error: ValidationError) -> ConfigError:
-    """Turn pydantic's complaints into ours: the first is told, the others are counted.
+def _config_error(file: str, text: str, error: ValidationError) -> ConfigError:
+    """Turn pydantic's complaints into ours.
 
     A list of which no item is valid is called too short, too: that says nothing new. An unknown key comes first: it is
     mostly the misspelt form of one that is then missing.
     """
     complaints = error.errors()
     inner = [one for one in complaints if not any(_is_inside(other["loc"], one["loc"]) for other in complaints)]
-    first, *others = sorted(inner, key=lambda one: one["type"] != "extra_forbidden")
-    key, expected, got = _explain(first)
-    return ConfigError(file, key, expected, f"{got} (and {len(others)} more)" if others else got)
+    inner.sort(key=lambda one: one["type"] != "extra_forbidden")
+    first, *others = [with_line(ConfigError(file, *_explain(one)), text) for one in inner]
+    return ConfigError(file, first.key, first.expected, first.got, first.line, others)
 
 
 def _is_inside(place: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,19 +38,30 @@ def variables() -> None:
 @station_app.command()
 def check(files: StationFiles) -> None:
     """Check station files without registering them."""
+    from core.errors import ConfigError
+
     checked: list[Station] = []
+    valid = True
     for file in files:
-        _checked_text(file, checked)
-        typer.echo(f"{file}: valid")
+        try:
+            checked.append(_checked(file, lambda: checked)[0])
+        except ConfigError as error:
+            valid = False
+            for one in (error, *error.more):
+                typer.echo(f"error: {one}", err=True)
+        else:
+            typer.echo(f"{file}: valid")
+    if not valid:
+        raise typer.Exit(1)
 
 
 @station_app.command()
 def add(files: StationFiles) -> None:
     """Register station files, or append them as new configurations of their stations."""
     with open_store(read_settings()) as store:
-        registered = [row.station for row in store.stations()]
         for file in files:
-            row = store.put_station(_checked_text(file, registered), str(file))
+            _, text = _checked(file, lambda: [row.station for row in store.stations()])
+            row = store.put_station(text, str(file))
             typer.echo(
                 f"{row.station.id}: configuration {row.config_sha256[:12]} since {row.valid_from:%Y-%m-%d %H:%M}Z"
             )
@@ -84,8 +96,8 @@ def list_stations() -> None:
     print_table(table)
 
 
-def _checked_text(file: Path, others: list[Station]) -> str:
-    """Return the text of a valid station file whose topics none of the others uses, and add the station to them."""
+def _checked(file: Path, others: Callable[[], Iterable[Station]]) -> tuple[Station, str]:
+    """Return a valid station and its text; the others are asked for only if it uses topics that they might use."""
     from core.errors import ConfigError
     from core.station import parse_station, read_station_text, with_line
     from fluxcalc.halfhour import check_methods
@@ -95,8 +107,8 @@ def _checked_text(file: Path, others: list[Station]) -> str:
     station = parse_station(text, str(file))
     try:
         check_methods(station, str(file))
-        check_topics(station, str(file), others, read_settings().topic_root)
+        if station.topic_filters:
+            check_topics(station, str(file), others(), read_settings().topic_root)
     except ConfigError as error:
         raise with_line(error, text) from None
-    others.append(station)
-    return text
+    return station, text
