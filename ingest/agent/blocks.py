@@ -85,8 +85,8 @@ class Spans:
         """Return every stretch."""
         return list(zip(self._starts, self._ends, strict=True))
 
-    def add(self, start: int, end: int) -> tuple[int, int]:
-        """Add a stretch and return the one that it is now part of."""
+    def add(self, start: int, end: int) -> None:
+        """Add a stretch."""
         first = bisect_right(self._starts, start)
         if first and self._ends[first - 1] >= start:
             first -= 1
@@ -97,7 +97,6 @@ class Spans:
         self._ends[first:last] = [end]
         if len(self._starts) > MAX_SPANS:
             del self._starts[0], self._ends[0]
-        return start, end
 
 
 @dataclass(slots=True)

@@ -55,6 +55,11 @@ class Feed:
             return self._port.bad_lines
         return self._follower.bad_lines if self._follower is not None else 0
 
+    @property
+    def repeated(self) -> int:
+        """Records whose time had been sent."""
+        return 0 if self._follower is None else self._follower.repeated
+
     def poll(self) -> tuple[list[int], bool]:
         """Read what is new and put it into the spool.
 
@@ -70,7 +75,7 @@ class Feed:
             self._unsaved += self._port.poll()
         elif self._follower is not None and not self._unsaved:
             # the files keep what the spool has no room for
-            pieces, more = self._follower.poll(only_newest=self._spool.is_half_full)
+            pieces, more = self._follower.poll(has_room=not self._spool.is_half_full)
             self._unsaved += pieces
         return self._save(), more and not self._unsaved
 

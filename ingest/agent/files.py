@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from core.clock import NS
 from core.errors import PayloadError
 from ingest.agent.blocks import BlockMaker, Piece, Place, Spans
 from ingest.agent.config import FileSource
@@ -35,6 +36,8 @@ MAX_TAILS = 100
 """Most files followed at a time; the others, older ones, wait until these are read."""
 RESCAN_SECONDS = 60.0
 """How often every file is looked at; the folder's own time of change tells of new names at once. [s]"""
+
+DAY_NS = 86_400 * NS
 
 State = tuple[int, int]
 """Size [bytes] and time of change [ns] of a file."""
@@ -103,16 +106,21 @@ class Follower:
         self._left_over = False
         self._folder_changed = -1
         self._scanned = float("-inf")
+        self._repeated = 0
         self.bad_lines = 0
-        self.repeated = 0
 
-    def poll(self, *, only_newest: bool = False) -> tuple[list[Piece], bool]:
+    @property
+    def repeated(self) -> int:
+        """Records whose time had been sent."""
+        return self._repeated + sum(tail.maker.repeated for tail in self._tails.values())
+
+    def poll(self, *, has_room: bool = True) -> tuple[list[Piece], bool]:
         """Read what is new in the newest file, and then some of the oldest that is not read to its end.
 
         Parameters
         ----------
-        only_newest : bool
-            Leave older files for later.
+        has_room : bool
+            Catch up, too; otherwise only what is written right now is read, for the files keep the rest themselves.
 
         Returns
         -------
@@ -123,16 +131,17 @@ class Follower:
         """
         now = time.monotonic()
         pieces = self._scan(now)
-        tails = sorted(self._tails.values(), key=lambda tail: tail.first_ns)
-        older = [tail for tail in tails[:-1] if tail.has_more]
-        for tail in tails[-1:] + ([] if only_newest else older[:1]):
-            pieces += self._read(tail, now)
+        latest = time.time_ns() + DAY_NS  # a logger whose clock ran ahead must not keep its file the newest
+        tails = sorted(self._tails.values(), key=lambda tail: tail.first_ns if tail.first_ns < latest else 0)
+        wanted = tails[-1:] + [tail for tail in tails[:-1] if tail.has_more][:1] if has_room else tails[-1:]
+        for tail in wanted:
+            pieces += self._read(tail, now, has_room=has_room)
         for tail in tails:
             if not tail.maker.is_empty and now - tail.moved >= self._source.flush_seconds:
                 pieces += tail.maker.finish()
             if tail is not tails[-1] and not tail.has_more and tail.maker.is_empty:
                 self._settle(tail)
-        return pieces, any(tail.has_more for tail in (tails[-1:] if only_newest else tails))
+        return pieces, has_room and any(tail.has_more for tail in tails)
 
     def finish(self) -> list[Piece]:
         """Return what waits for the rest of its block."""
@@ -211,7 +220,7 @@ class Follower:
         maker = BlockMaker(self._source, self._sent)
         self._tails[print_of] = Tail(path, inode, reader, maker, first_ns, place, state, moved=time.monotonic())
 
-    def _read(self, tail: Tail, now: float) -> list[Piece]:
+    def _read(self, tail: Tail, now: float, *, has_room: bool) -> list[Piece]:
         """Read a file's next lines; a last line without an end waits."""
         try:
             with tail.path.open("rb") as file:
@@ -219,7 +228,7 @@ class Follower:
                 if status.st_ino != tail.inode:
                     raise FileNotFoundError
                 tail.state = status.st_size, status.st_mtime_ns
-                if not tail.has_more:
+                if not tail.has_more or (not has_room and tail.state[0] - tail.place.offset > CHUNK):
                     return []
                 if not _is_unchanged(file, tail.place):
                     return self._start_again(tail)
@@ -258,7 +267,7 @@ class Follower:
         return [*pieces, Piece(0, self._source.dt_ns, nothing, Place(tail.place.file, 0, 0))]
 
     def _settle(self, tail: Tail) -> None:
-        self.repeated += tail.maker.repeated
+        self._repeated += tail.maker.repeated
         self._settled[tail.inode] = tail.state
         del self._tails[tail.place.file]
 

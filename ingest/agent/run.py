@@ -34,52 +34,47 @@ def run(config: Config, stop: threading.Event) -> None:
     """
     while not stop.is_set():
         try:
-            with_spool(config, stop)
+            _run_on_spool(config, stop)
         except sqlite3.OperationalError as error:
             raise SetupError(f"the spool {config.spool} cannot be used: {error}", REMEDY) from None
         except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:
+                raise
             put_aside(config.spool, error)
 
 
-def with_spool(config: Config, stop: threading.Event) -> None:
-    """Open the spool and run; as ``run``, but a damaged spool ends it.
-
-    Raises
-    ------
-    sqlite3.DatabaseError
-        The spool cannot be used.
-    """
+def _run_on_spool(config: Config, stop: threading.Event) -> None:
+    """Run until ``stop`` is set, or until the spool turns out to be damaged (``sqlite3.DatabaseError``)."""
     streams = [source.stream for source in config.sources]
     spool = Spool(config.spool, config.station, streams, config.max_spool_bytes, compress=config.broker.compress)
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.setblocking(False)
-    sender = Sender(config.broker, config.station, streams, spool, lambda: _wake(theirs))
-    feeds = [Feed(source, spool) for source in config.sources]
-    status = Status(config, spool, sender, feeds)
-    sender.start()
-    try:
-        more = False
-        while not stop.is_set():
-            files = [feed.fileno for feed in feeds if feed.fileno >= 0]
-            ready, _, _ = select.select([ours.fileno(), *files], [], [], 0.0 if more else POLL_SECONDS)
-            if ours.fileno() in ready:
-                ours.recv(4096)
+    with contextlib.closing(spool), ours, theirs:
+        sender = Sender(config.broker, config.station, spool, lambda: _wake(theirs))
+        feeds = [Feed(source, spool) for source in config.sources]
+        status = Status(config, spool, sender, feeds)
+        sender.start()
+        try:
             more = False
+            while not stop.is_set():
+                ports = [feed.fileno for feed in feeds if feed.fileno >= 0]
+                ready, _, _ = select.select([ours.fileno(), *ports], [], [], 0.0 if more else POLL_SECONDS)
+                if ours.fileno() in ready:
+                    ours.recv(4096)
+                more = False
+                for feed in feeds:
+                    live, has_more = feed.poll()
+                    sender.add_live(feed.source.stream, live)
+                    more = more or has_more
+                sender.pump(time.monotonic())
+                status.maybe(time.monotonic())
             for feed in feeds:
-                live, has_more = feed.poll()
-                sender.add_live(feed.source.stream, live)
-                more = more or has_more
-            sender.pump(time.monotonic())
-            status.maybe(time.monotonic())
-        for feed in feeds:
-            feed.finish()
-    finally:
-        sender.stop()
+                feed.finish()
+        finally:
+            sender.stop()
+        sender.hear(float("inf"))
         status.write()
-        spool.close()
-        ours.close()
-        theirs.close()
 
 
 def _wake(theirs: socket.socket) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,19 +42,15 @@ class Sender:
         Where to, how fast.
     station : str
         Station id.
-    streams : sequence of str
-        Names of the streams.
     spool : Spool
         What to send.
     wake : callable
         Called from the network's thread when there may be something to do.
     """
 
-    def __init__(
-        self, broker: Broker, station: str, streams: Sequence[str], spool: Spool, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, broker: Broker, station: str, spool: Spool, wake: Callable[[], None]) -> None:
         self._broker, self._station, self._spool, self._wake = broker, station, spool, wake
-        self._lanes = {stream: Lane(broker.resend_seconds) for stream in streams}
+        self._lanes = {stream: Lane(broker.resend_seconds) for stream in spool.streams}
         self._lock = threading.Lock()
         self._window = FLYING
         self._flying: dict[int, int] = {}
@@ -83,7 +80,6 @@ class Sender:
         """Disconnect."""
         self._client.disconnect()
         self._client.loop_stop()
-        self._hear(float("inf"))
 
     def add_live(self, stream: str, seqs: Sequence[int]) -> None:
         """Take note of blocks of fresh samples: they overtake all others."""
@@ -98,7 +94,7 @@ class Sender:
         now : float
             Monotonic clock. [s]
         """
-        self._hear(now)
+        self.hear(now)
         if not self.is_connected:
             return
         for stream, lane in self._lanes.items():
@@ -111,6 +107,29 @@ class Sender:
         while busy and self._allowance > 0:
             # a block of each stream in turn
             busy = [(stream, lane) for stream, lane in busy if self._send_old(stream, lane, now)]
+
+    def hear(self, now: float) -> None:
+        """Take the newest watermarks: the lanes at once, the disk now and then.
+
+        Parameters
+        ----------
+        now : float
+            Monotonic clock; infinite makes the disk take them, too. [s]
+        """
+        with self._lock:
+            marks, self._marks = self._marks, {}
+        for stream, mark in marks.items():
+            if stream in self._lanes and mark.run == self._spool.run:
+                self._lanes[stream].cover(mark, now)
+                self._to_forget[stream] = mark
+        if self._to_forget and now - self._forgot >= FORGET_SECONDS:
+            self._forgot = now
+            try:
+                for stream, mark in self._to_forget.items():
+                    self.committed += self._spool.cover(stream, mark)
+                self._to_forget = {}
+            except sqlite3.OperationalError as error:
+                log.error("committed blocks cannot be deleted now: %s", error)
 
     @property
     def _has_room(self) -> bool:
@@ -148,20 +167,6 @@ class Sender:
                 self._flying[info.mid] = len(block.message)
         lane.sent(seq, now)
         return len(block.message)
-
-    def _hear(self, now: float) -> None:
-        """Take the newest watermarks: the lanes at once, the disk now and then."""
-        with self._lock:
-            marks, self._marks = self._marks, {}
-        for stream, mark in marks.items():
-            if stream in self._lanes and mark.run == self._spool.run:
-                self._lanes[stream].cover(mark, now)
-                self._to_forget[stream] = mark
-        if self._to_forget and now - self._forgot >= FORGET_SECONDS:
-            self._forgot = now
-            for stream, mark in self._to_forget.items():
-                self.committed += self._spool.cover(stream, mark)
-            self._to_forget = {}
 
     def _on_connect(
         self, client: Client, _: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None

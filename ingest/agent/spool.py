@@ -48,6 +48,9 @@ WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
 
+TELL_SECONDS = 60.0
+"""How often dropped blocks are logged. [s]"""
+
 log = logging.getLogger(__name__)
 
 
@@ -111,10 +114,20 @@ class Spool:
         (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
         self._connection.executemany("INSERT OR IGNORE INTO stream (name) VALUES (?)", [(name,) for name in streams])
         self._streams: dict[str, int] = dict(self._connection.execute("SELECT name, key FROM stream"))
+        # counted once: a full count would read the whole index each time
+        counted = self._connection.execute("SELECT stream, count(*) FROM block GROUP BY stream")
+        self._counts = dict.fromkeys(self._streams.values(), 0) | dict(counted)
+        self._dropped: dict[str, int] = {}
+        self._told_dropped = float("-inf")
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Every stream that was ever put, also those that are no longer configured: their blocks still wait."""
+        return tuple(self._streams)
 
     def put(self, source: Source, pieces: Sequence[Piece]) -> list[int]:
         """Keep blocks and how far their source is read, both or neither; the oldest make room if they must.
@@ -137,6 +150,7 @@ class Spool:
             The disk is full, for instance; nothing is kept then, and the same pieces may be put again.
         """
         seqs: list[int] = []
+        dropped: list[int] = []
         with self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             key = self._streams[source.stream]
@@ -144,7 +158,7 @@ class Spool:
             for piece in pieces:
                 if piece.n:
                     message = self._encode(source, piece, following)
-                    self._make_room(len(message) + ROW_BYTES)
+                    dropped += self._make_room(len(message) + ROW_BYTES)
                     connection.execute(
                         "INSERT INTO block (stream, seq, start, kind, message) VALUES (?, ?, ?, ?, ?)",
                         (key, following, piece.start_ns, source.kind, message),
@@ -158,6 +172,8 @@ class Spool:
                         (key, piece.place.file, piece.place.offset, piece.place.check),
                     )
             connection.execute("UPDATE stream SET next = ? WHERE key = ?", (following, key))
+        self._counts[key] += len(seqs)
+        self._tell_dropped(dropped)
         return seqs
 
     def cover(self, stream: str, mark: Watermark) -> int:
@@ -175,7 +191,9 @@ class Spool:
         with self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("DELETE FROM block WHERE stream = ? AND seq BETWEEN ? AND ?", covered)
-        return self._connection.total_changes - before
+        forgotten = self._connection.total_changes - before
+        self._counts[key] -= forgotten
+        return forgotten
 
     def read(self, stream: str, seq: int) -> Waiting | None:
         """Return a block, None if it is no longer there."""
@@ -200,10 +218,10 @@ class Spool:
     def waiting(self) -> dict[str, tuple[int, int | None, int]]:
         """Return, by stream: blocks that wait, START of the oldest of them [ns], blocks dropped ever."""
         query = (
-            "SELECT name, count(seq), (SELECT start FROM block WHERE stream = key ORDER BY seq LIMIT 1), dropped "
-            "FROM stream LEFT JOIN block ON stream = key GROUP BY key"
+            "SELECT name, key, (SELECT start FROM block WHERE stream = key ORDER BY seq LIMIT 1), dropped FROM stream"
         )
-        return {name: (count, oldest, dropped) for name, count, oldest, dropped in self._connection.execute(query)}
+        rows = self._connection.execute(query)
+        return {name: (self._counts[key], oldest, dropped) for name, key, oldest, dropped in rows}
 
     @property
     def used_bytes(self) -> int:
@@ -254,18 +272,29 @@ class Spool:
         )
         return encode_block(block, compress=self._compress)
 
-    def _make_room(self, size: int) -> None:
-        """Drop the oldest blocks of all streams until there is room."""
+    def _make_room(self, size: int) -> list[int]:
+        """Drop the oldest blocks of all streams until there is room; return the stream of each."""
+        dropped: list[int] = []
         pages = size // self._page_bytes + 1 + SPARE_PAGES
         while self.used_bytes + pages * self._page_bytes > self._max_bytes:
-            query = "SELECT id, stream, name, seq FROM block JOIN stream ON stream = key ORDER BY id LIMIT 1"
-            row = self._connection.execute(query).fetchone()
+            row = self._connection.execute("SELECT id, stream FROM block ORDER BY id LIMIT 1").fetchone()
             if row is None:
-                return
-            block, key, name, seq = row
-            self._connection.execute("DELETE FROM block WHERE id = ?", (block,))
-            self._connection.execute("UPDATE stream SET dropped = dropped + 1 WHERE key = ?", (key,))
-            log.error("the spool is full: block %d of %s is dropped; raise max_spool_bytes", seq, name)
+                break
+            self._connection.execute("DELETE FROM block WHERE id = ?", row[:1])
+            self._connection.execute("UPDATE stream SET dropped = dropped + 1 WHERE key = ?", row[1:])
+            dropped.append(row[1])
+        return dropped
+
+    def _tell_dropped(self, dropped: Sequence[int]) -> None:
+        """Count what was dropped, and log it once a minute."""
+        names = {key: name for name, key in self._streams.items()}
+        for key in dropped:
+            self._counts[key] -= 1
+            self._dropped[names[key]] = self._dropped.get(names[key], 0) + 1
+        if self._dropped and time.monotonic() - self._told_dropped >= TELL_SECONDS:
+            told = ", ".join(f"{count} of {name}" for name, count in self._dropped.items())
+            log.error("the spool is full: its oldest blocks are dropped (%s); raise max_spool_bytes", told)
+            self._dropped, self._told_dropped = {}, time.monotonic()
 
     def _remember_span(self, key: int, start: int, end: int) -> None:
         """Join a stretch of time with those that it touches."""

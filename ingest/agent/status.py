@@ -59,6 +59,7 @@ class Status:
         }
         for feed in self._feeds:
             streams[feed.source.stream]["bad_lines"] = feed.bad_lines
+            streams[feed.source.stream]["repeated"] = feed.repeated
             streams[feed.source.stream]["dropped"] += feed.lost
         return {
             "time": f"{from_ns(time.time_ns()):%Y-%m-%dT%H:%M:%SZ}",

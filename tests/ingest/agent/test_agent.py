@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from core.station import Station
 from core.store import Store
 from deploy.group import status
 from ingest import collector
+from tests.conftest import free_port
 from tests.ingest.conftest import collecting
 
 pytestmark = pytest.mark.integration
@@ -198,7 +200,7 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(
         writer.join(60)
         assert finished.is_set()
         wait_for(lambda: stored(registered, forest) >= len(tower.written), 120)
-        wait_for(lambda: is_empty(tower), 120)
+        wait_for(lambda: waiting(tower) == 0, 120)
     finally:
         writer.join(60)
         for process in processes.values():
@@ -209,11 +211,6 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(
 
 def start_collector(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", COLLECTOR], cwd=ROOT, env=environment)
-
-
-def is_empty(tower: Tower) -> bool:
-    streams = tower.facts().get("streams")
-    return isinstance(streams, dict) and streams["ec"]["waiting"] == 0
 
 
 def test_a_platform_that_was_away_gets_everything(
@@ -230,6 +227,32 @@ def test_a_platform_that_was_away_gets_everything(
     tower.assert_stored(registered)
 
 
+def test_slow_rows_become_readings_that_the_platform_covers(
+    settings: Settings, registered: Store, tower: Tower, forest: Station
+) -> None:
+    names = list(forest.streams["met"].channel_index)
+    text, changes = re.subn(r"(?s)\[\[source\]\].*", "", tower.config.read_text())
+    assert changes == 1
+    tower.config.write_text(
+        f'{text}[[source]]\ntype = "toa5"\nstream = "met"\nkind = "reading"\ninterval = 60\nfolder = "{tower.folder}"\n'
+        f'pattern = "met*.dat"\nutc_offset = 8\ncolumns = {json.dumps(names)}\n'
+    )
+    values = np.round(np.random.default_rng(4).normal(20, 5, (90, len(names))), 2).astype(np.float32)
+    values[7, 2] = np.nan
+    lines = ['"TOA5","tower","CR6","1","os","prog","2","met"', '"TIMESTAMP",' + ",".join(f'"{name}"' for name in names)]
+    lines += ['"TS"' + ',""' * len(names), '""' + ',""' * len(names)]
+    for i, row in enumerate(values):
+        end = from_ns(to_ns(BEGIN) + ((i + 1) * 60 + 8 * 3600) * NS)
+        lines.append(f'"{end:%Y-%m-%d %H:%M:%S}",' + ",".join("NAN" if np.isnan(one) else str(one) for one in row))
+    (tower.folder / "met.dat").write_text("\r\n".join(lines) + "\r\n")
+    with collecting(settings), tower.agent():
+        wait_for(lambda: waiting(tower, "met") == 0)
+    stored_rows = registered.readings(forest.id, "met", BEGIN, BEGIN + timedelta(days=1))
+    assert stored_rows["time"].to_list() == [BEGIN + timedelta(minutes=i) for i in range(90)]
+    np.testing.assert_array_equal(stored_rows.select(names).to_numpy().astype(np.float32), values)
+    assert registered.rejects() == []
+
+
 def test_the_command_checks_and_refuses(tower: Tower) -> None:
     command = [sys.executable, "-m", "fluxtower", "agent", "--config", str(tower.config)]
     checked = subprocess.run([*command, "--check"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -243,3 +266,23 @@ def test_the_command_checks_and_refuses(tower: Tower) -> None:
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "source[0].rate: expected 0.001 to 1000, got 0" in refused.stderr
+
+
+def test_a_spool_damaged_inside_is_put_aside_and_the_files_are_read_again(tower: Tower) -> None:
+    tower.config.write_text(re.sub('mqtt://[^"]+', f"mqtt://127.0.0.1:{free_port()}", tower.config.read_text()))
+    tower.write(3000)
+    with tower.agent():
+        wait_for(lambda: waiting(tower) == 300)
+    spool = tower.config.with_name("spool.db")
+    content = bytearray(spool.read_bytes())
+    content[8192:] = b"\xff" * (len(content) - 8192)
+    spool.write_bytes(content)
+    tower.status_file.unlink()
+    with tower.agent():
+        wait_for(lambda: waiting(tower) == 300)
+    assert len(list(spool.parent.glob("spool.db.damaged-*"))) == 1
+
+
+def waiting(tower: Tower, stream: str = "ec") -> int:
+    streams = tower.facts().get("streams")
+    return int(streams[stream]["waiting"]) if isinstance(streams, dict) else -1

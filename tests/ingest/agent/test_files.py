@@ -35,10 +35,10 @@ class Station:
                 spans.add(piece.start_ns, piece.end_ns)
         self.follower = Follower(self.source, spans, self.places.get)
 
-    def poll(self, *, only_newest: bool = False) -> None:
+    def poll(self, *, has_room: bool = True) -> None:
         more = True
         while more:
-            pieces, more = self.follower.poll(only_newest=only_newest)
+            pieces, more = self.follower.poll(has_room=has_room)
             self.keep(pieces)
 
     def keep(self, pieces: list[Piece]) -> None:
@@ -164,7 +164,7 @@ def test_copies_and_overlaps_count_once(station: Station) -> None:
 def test_older_files_come_after_the_newest_and_only_with_room(station: Station) -> None:
     for part in range(3):
         (station.folder / f"ts_{part}.dat").write_bytes(header() + rows(100 * part, 100))
-    station.poll(only_newest=True)
+    station.poll(has_room=False)
     assert station.found == expected(200, 100)
     station.poll()
     assert [piece.start_ns for piece in station.kept[10:]] == [START + i * NS for i in range(20)]
@@ -172,6 +172,30 @@ def test_older_files_come_after_the_newest_and_only_with_room(station: Station) 
     station.start()
     station.poll()
     assert len(station.kept) == 30
+
+
+def test_a_full_spool_does_not_catch_up(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "CHUNK", 2000)
+    path = station.folder / "ts.dat"
+    path.write_bytes(header() + rows(0, 200))
+    station.poll(has_room=False)
+    assert station.kept == []
+    station.poll()
+    assert station.found == expected(0, 200)
+    append(path, rows(200, 20))
+    station.poll(has_room=False)  # this is being written now
+    assert station.finish() == expected(0, 220)
+
+
+def test_a_file_of_the_future_is_not_the_newest(station: Station) -> None:
+    ahead = START + 20 * 365 * 86_400 * NS
+    (station.folder / "ts_1.dat").write_bytes(header() + b"".join(row(ahead + i * NS // 10) for i in range(10)))
+    path = station.folder / "ts_2.dat"
+    path.write_bytes(header() + rows(0, 10))
+    station.poll()
+    append(path, rows(10, 10))
+    station.poll(has_room=False)
+    assert station.found.keys() >= expected(0, 20).keys()
 
 
 def test_a_late_file_with_older_records_is_sent(station: Station) -> None:
