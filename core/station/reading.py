@@ -36,7 +36,8 @@ def parse_station(text: str, file: str) -> Station:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        raise ConfigError(file, "(syntax)", "TOML", str(error), int(line[1]) if line else None) from None
+        last = text.count("\n") + 1  # the library says "at end of document"
+        raise ConfigError(file, "(syntax)", "TOML", str(error), int(line[1]) if line else last) from None
     try:
         return Station.model_validate_json(_json(raw))
     except ValidationError as error:
