@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from core.constants import M_CH4, M_CO2, M_H2O, ZERO_CELSIUS
+from core.constants import M_CH4, M_CO2, M_H2O, M_N2O, ZERO_CELSIUS
 from core.errors import UnknownVariable
 
 
@@ -36,6 +36,7 @@ UNITS: dict[str, Unit] = {
     "mol m-3": Unit("amount density", 1.0),
     "mmol m-3": Unit("amount density", 1e-3),
     "umol m-3": Unit("amount density", 1e-6),
+    "nmol m-3": Unit("amount density", 1e-9),
     "kg m-3": Unit("mass density", 1.0),
     "g m-3": Unit("mass density", 1e-3),
     "mg m-3": Unit("mass density", 1e-6),
@@ -92,6 +93,15 @@ def _table(*rows: Variable) -> dict[str, Variable]:
     return {row.name: row for row in rows}
 
 
+def _trace_gas(gas: str) -> tuple[Variable, ...]:
+    """Return what a half-hour publishes of a trace gas that FLUXNET names: flux, its flag, amounts, storage."""
+    return (
+        Variable(f"F{gas}", "nmol m-2 s-1", -5000, 20000, f"{gas} flux, positive upward", f"{gas} 通量"),
+        Variable(f"F{gas}_SSITC_TEST", "1", 0, 2, f"quality of F{gas}: 0 good, 1 usable, 2 bad", f"{gas} 通量质量标记"),
+        Variable(f"S{gas}", "nmol m-2 s-1", -5000, 20000, f"{gas} storage change below the sensor", f"{gas} 储存项"),
+    )
+
+
 VARIABLES: dict[str, Variable] = _table(
     # high-rate channels
     Variable("U", "m s-1", -50, 50, "wind along the sonic's x axis", "超声风速计 x 轴风速"),
@@ -101,6 +111,7 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("CO2_DENSITY", "mmol m-3", 5, 60, "CO2 molar density", "CO2 摩尔密度", M_CO2),
     Variable("H2O_DENSITY", "mmol m-3", 0, 2500, "water vapour molar density", "水汽摩尔密度", M_H2O),
     Variable("CH4_DENSITY", "mmol m-3", 0, 2, "CH4 molar density", "CH4 摩尔密度", M_CH4),
+    Variable("N2O_DENSITY", "umol m-3", 0, 200, "N2O molar density", "N2O 摩尔密度", M_N2O),
     Variable("DIAG_SONIC", "1", 0, 65535, "diagnostic word of the sonic", "超声风速计诊断码"),
     Variable(
         "DIAG_SONIC_ADDRESS", "1", 0, 255, "what the sonic's diagnostic word is about (Gill)", "超声风速计状态地址"
@@ -116,6 +127,9 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("H2O", "mmol mol-1", 0, 100, "water vapour mole fraction in moist air", "湿空气水汽摩尔分数"),
     Variable("H2O_MIXING_RATIO", "mmol mol-1", 0, 100, "water vapour mole fraction in dry air", "干空气水汽摩尔分数"),
     Variable("CH4", "nmol mol-1", 1000, 20000, "CH4 mole fraction in moist air", "湿空气 CH4 摩尔分数"),
+    Variable("CH4_MIXING_RATIO", "nmol mol-1", 1000, 20000, "CH4 mole fraction in dry air", "干空气 CH4 摩尔分数"),
+    Variable("N2O", "nmol mol-1", 200, 5000, "N2O mole fraction in moist air", "湿空气 N2O 摩尔分数"),
+    Variable("N2O_MIXING_RATIO", "nmol mol-1", 200, 5000, "N2O mole fraction in dry air", "干空气 N2O 摩尔分数"),
     # weather and soil
     Variable("TA", "deg C", -80, 60, "air temperature", "气温"),
     Variable("RH", "%", 0, 105, "relative humidity", "相对湿度"),
@@ -162,6 +176,8 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("H_SSITC_TEST", "1", 0, 2, "quality of H: 0 good, 1 usable, 2 bad", "感热通量质量标记"),
     Variable("LE_SSITC_TEST", "1", 0, 2, "quality of LE: 0 good, 1 usable, 2 bad", "潜热通量质量标记"),
     Variable("FC_SSITC_TEST", "1", 0, 2, "quality of FC: 0 good, 1 usable, 2 bad", "CO2 通量质量标记"),
+    *_trace_gas("CH4"),
+    *_trace_gas("N2O"),
 )
 
 FLUX_COLUMNS: tuple[str, ...] = (
@@ -171,8 +187,27 @@ FLUX_COLUMNS: tuple[str, ...] = (
     *("H2O_MIXING_RATIO", "U_SIGMA", "V_SIGMA", "W_SIGMA", "T_SONIC_SIGMA", "TKE"),
     *("FETCH_MAX", "FETCH_70", "FETCH_90", "SC", "SH", "SLE"),
 )
-"""What a half-hour publishes, in order; each is a column of the table ``flux`` in lower case."""
+"""What every half-hour publishes, in order; each is a column of the table ``flux`` in lower case."""
 
+TRACE_COLUMNS: tuple[str, ...] = (
+    *("FCH4", "FCH4_SSITC_TEST", "CH4", "CH4_MIXING_RATIO", "SCH4"),
+    *("FN2O", "FN2O_SSITC_TEST", "N2O", "N2O_MIXING_RATIO", "SN2O"),
+)
+"""What half-hours publish beside, where CH4 or N2O is measured; columns of the table ``flux``, too."""
+
+GASES = ("CO2", "H2O", "CH4", "N2O")
+"""The gases that FLUXNET names; any other scalar is one of the family that ``scalar_variable`` knows."""
+
+GAS_NAME = r"[A-Z][A-Z0-9]{0,9}"
+AMOUNTS: dict[str, tuple[str, str, str]] = {
+    "DENSITY": ("umol m-3", "molar density", "摩尔密度"),
+    "MOLE_FRACTION": ("nmol mol-1", "mole fraction in moist air", "湿空气摩尔分数"),
+    "MIXING_RATIO": ("nmol mol-1", "mole fraction in dry air", "干空气摩尔分数"),
+}
+"""How the amount of a further scalar is given: ending of its name -> unit and words."""
+
+_AMOUNT = re.compile(f"({GAS_NAME})_({'|'.join(AMOUNTS)})")
+_FLUX = re.compile(f"(?P<what>F|S)(?P<gas>{GAS_NAME})|F(?P<judged>{GAS_NAME})_SSITC_TEST")
 _QUALIFIERS = re.compile(r"(_\d+_\d+_\d+|_\d+|_F|_PI|_QC|_SD|_N)+$")
 
 
@@ -184,15 +219,78 @@ def base_name(name: str) -> str:
 def variable(name: str) -> Variable:
     """Look up a variable by its name, with or without qualifiers.
 
+    Beside the table: the amount of any further scalar, such as ``O3_DENSITY``, ``NH3_MIXING_RATIO``,
+    ``CO_MOLE_FRACTION``.
+
     Raises
     ------
     UnknownVariable
-        The base name is not in the table.
+        The base name is not in the table, and is not such an amount.
     """
-    try:
-        return VARIABLES[base_name(name)]
-    except KeyError:
-        raise UnknownVariable(name) from None
+    base = base_name(name)
+    found = VARIABLES.get(base) or scalar_variable(base)
+    if found is None:
+        raise UnknownVariable(name)
+    return found
+
+
+def scalar_variable(name: str) -> Variable | None:
+    """Return a further scalar's amount, None if the name is not one; its plausible limits are wide open."""
+    match = _AMOUNT.fullmatch(name)
+    if match is None or not is_scalar(match[1]):
+        return None
+    unit, en, zh = AMOUNTS[match[2]]
+    return Variable(name, unit, -1e9, 1e9, f"{match[1]} {en}", f"{match[1]} {zh}")
+
+
+def is_scalar(gas: str) -> bool:
+    """Tell whether a name can be that of a further scalar: no gas of ``GASES``, no column that others have."""
+    if gas in GASES or not re.fullmatch(GAS_NAME, gas):
+        return False
+    return not any(name in VARIABLES for name in (gas, f"F{gas}", f"S{gas}"))
+
+
+def gas_of(name: str) -> str | None:
+    """Return the gas whose amount a channel measures: ``CO2_DENSITY_1`` -> ``CO2``; None if it measures none."""
+    base = base_name(name)
+    gas = next((base.removesuffix(f"_{kind}") for kind in AMOUNTS if base.endswith(f"_{kind}")), base)
+    return gas if gas in GASES or scalar_variable(base) else None
+
+
+def flux_column(gas: str) -> str:
+    """Return the column of a gas's flux: ``FC`` of CO2, ``FH2O``, ``FCH4``, ``FO3``."""
+    return "FC" if gas == "CO2" else f"F{gas}"
+
+
+def fraction_column(gas: str) -> str:
+    """Return the column of a gas's mole fraction in moist air: ``CO2``, ``O3_MOLE_FRACTION``."""
+    return gas if gas in GASES else f"{gas}_MOLE_FRACTION"
+
+
+def gas_columns(gas: str) -> tuple[str, ...]:
+    """Return what a half-hour publishes of a gas beside CO2 and H2O: flux, its flag, mole fractions, storage."""
+    return (f"F{gas}", f"F{gas}_SSITC_TEST", fraction_column(gas), f"{gas}_MIXING_RATIO", f"S{gas}")
+
+
+def flux_variable(name: str) -> Variable:
+    """Look up a column of a half-hour: one of ``FLUX_COLUMNS`` or of ``gas_columns``.
+
+    Raises
+    ------
+    UnknownVariable
+        It is neither.
+    """
+    if name in VARIABLES:
+        return VARIABLES[name]
+    match = _FLUX.fullmatch(name)
+    gas = (match["gas"] or match["judged"]) if match else ""
+    if match is None or not is_scalar(gas):
+        return variable(name)
+    if match["judged"]:
+        return Variable(name, "1", 0, 2, f"quality of F{gas}: 0 good, 1 usable, 2 bad", f"{gas} 通量质量标记")
+    words = {"F": ("flux, positive upward", "通量"), "S": ("storage change below the sensor", "储存项")}
+    en, zh = words[match["what"]]
+    return Variable(name, "nmol m-2 s-1", -1e9, 1e9, f"{gas} {en}", f"{gas} {zh}")
 
 
 def units_for(name: str) -> list[str]:

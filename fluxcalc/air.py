@@ -11,7 +11,7 @@ import numpy as np
 from core.constants import M_H2O, R_DRY, R_UNIVERSAL, R_VAPOUR, SONIC_HUMIDITY, ZERO_CELSIUS
 from core.records import FloatArray
 from core.station import Station
-from fluxcalc.interval import GASES, Air, HalfHour
+from fluxcalc.interval import Air, HalfHour
 from fluxcalc.kernels.statistics import moments
 
 SEA_LEVEL_PRESSURE = 101.3e3  # [Pa]
@@ -43,7 +43,7 @@ def choose_sensors(half: HalfHour, station: Station) -> HalfHour:
 
 def describe_air(half: HalfHour, _: Station) -> HalfHour:
     """Work out the mean state of the air; without any temperature there is none."""
-    half = half.noting(**{f"mean_{gas}": _mean(half, gas) for gas in GASES})
+    half = half.noting(**{f"mean_{gas}": _mean(half, gas) for gas in half.gases})
     if not math.isfinite(half.temperature):
         return half
     sonic = _mean(half, "ts")

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from core.errors import ProcessingError
 from core.records import FluxRecord, Samples
 from core.station import Station
-from core.variables import FLUX_COLUMNS
 from fluxcalc.fits import NOTHING_FITTED, Fits
 from fluxcalc.halfhour import make_record, run_steps
 from fluxcalc.interval import HalfHour, Meteorology, flux_of
@@ -53,6 +52,5 @@ def compute(
 def without_values(station: Station, start: datetime, reason: str) -> FluxRecord:
     """Return the record of an interval about which nothing can be said."""
     end = start + timedelta(minutes=flux_of(station).averaging_minutes)
-    return FluxRecord(
-        station.id, start, end, dict.fromkeys(FLUX_COLUMNS, math.nan), dict.fromkeys(FLUX_COLUMNS, reason)
-    )
+    columns = station.flux_columns
+    return FluxRecord(station.id, start, end, dict.fromkeys(columns, math.nan), dict.fromkeys(columns, reason))

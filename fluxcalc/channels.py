@@ -9,8 +9,8 @@ import numpy as np
 from core.clock import to_ns
 from core.records import FloatArray, Samples
 from core.station import Channel, Station
-from core.variables import base_name, si_scale
-from fluxcalc.interval import GASES, GasKind, HalfHour, flux_of
+from core.variables import base_name, gas_of, si_scale
+from fluxcalc.interval import GasKind, HalfHour, flux_of
 
 SERIES: dict[str, str] = {
     "U": "u",
@@ -19,31 +19,30 @@ SERIES: dict[str, str] = {
     "T_SONIC": "ts",
     "TA": "ta",
     "PA": "pa",
-    "T_CELL": "t_cell",
-    "PA_CELL": "pa_cell",
-    "CO2_DENSITY": "co2",
-    "CO2": "co2",
-    "CO2_MIXING_RATIO": "co2",
-    "H2O_DENSITY": "h2o",
-    "H2O": "h2o",
-    "H2O_MIXING_RATIO": "h2o",
 }
-NEEDED = ("u", "v", "w", "ts", *GASES)
+CELLS: dict[str, str] = {"T_CELL": "t_cell", "PA_CELL": "pa_cell"}
 
 
 def import_channels(half: HalfHour, station: Station) -> HalfHour:
     """Bring each channel that a half-hour uses to SI; the first channel of a variable wins.
 
+    Only cells have several: the first ``T_CELL`` and ``PA_CELL`` are those of the first closed path, and so on.
     A channel that is not declared, or was never received, is set aside with its reason.
     """
     stream = station.streams[flux_of(station).stream]
-    half = replace(half, dt=half.samples.dt_ns * 1e-9)
+    gases = tuple(gas.lower() for gas in station.gases)
+    half = replace(half, dt=half.samples.dt_ns * 1e-9, gases=gases)
     series: dict[str, FloatArray] = {}
     kinds: dict[str, GasKind] = {}
-    absent = dict.fromkeys(NEEDED, "no channel of the station measures it")
+    absent = dict.fromkeys(("u", "v", "w", "ts", *gases), "no channel of the station measures it")
+    cells = dict.fromkeys(CELLS, 0)
     for channel in stream.channels:
         variable = base_name(channel.variable)
-        name = SERIES.get(variable)
+        gas = gas_of(variable)
+        name = gas.lower() if gas else SERIES.get(variable)
+        if variable in CELLS:
+            cells[variable] += 1
+            name = cell_series(CELLS[variable], cells[variable])
         if name is None or name in series or absent.get(name, "").startswith("channel"):
             continue
         values = half.samples.channels.get(channel.name)
@@ -52,9 +51,14 @@ def import_channels(half: HalfHour, station: Station) -> HalfHour:
             continue
         absent.pop(name, None)
         series[name] = on_grid(to_si(values, channel), half.samples, half)
-        if name in GASES:
+        if gas:
             kinds[name] = gas_kind(variable)
     return replace(half, series=series, kinds=kinds, absent=absent)
+
+
+def cell_series(name: str, number: int) -> str:
+    """Return what ``t_cell`` or ``pa_cell`` of the number-th closed path is called: the first has no number."""
+    return name if number == 1 else f"{name}_{number}"
 
 
 def gas_kind(variable: str) -> GasKind:

@@ -16,19 +16,17 @@ PAIRS: dict[str, tuple[str, str]] = {
     "uw": ("u", "w"),
     "vw": ("v", "w"),
     "ts_ts": ("ts", "ts"),
-    "co2_co2": ("co2", "co2"),
-    "h2o_h2o": ("h2o", "h2o"),
     "w_ts": ("w", "ts"),
-    "w_co2": ("w", "co2"),
-    "w_h2o": ("w", "h2o"),
 }
+"""Pairs of any half-hour; each gas makes two more, with itself and with w."""
 
 
 def compute_covariances(half: HalfHour, _: Station) -> HalfHour:
     """Compute the covariances of all pairs whose series can be used, over the samples valid in both; divisor N."""
+    pairs = {**PAIRS, **{f"{x}_{gas}": (x, gas) for gas in half.gases for x in (gas, "w")}}
     found = {
         name: covariance(half.series[first], half.series[second])
-        for name, (first, second) in PAIRS.items()
+        for name, (first, second) in pairs.items()
         if half.has(first, second)
     }
     return replace(half, covariances=found).noting(**{f"cov_{name}": value for name, value in found.items()})

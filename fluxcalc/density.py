@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from core.constants import M_H2O, MU, SONIC_HUMIDITY
-from core.station import Station
+from core.station import Spectroscopy, Station
+from core.variables import flux_column
 from fluxcalc.heating import instrument_heat
 from fluxcalc.interval import Air, Fluxes, HalfHour, Step, flux_of
+from fluxcalc.spectroscopy import line_multipliers
 from fluxcalc.sun import is_daytime
+
+OUTSIDE_TABLE = "the weather is outside of the table by which the widening of the analyser's line is corrected"
 
 
 def correct_density(half: HalfHour, station: Station) -> HalfHour:
@@ -23,7 +27,8 @@ def correct_density(half: HalfHour, station: Station) -> HalfHour:
     if air is None:
         return replace(half, fluxes=Fluxes(ustar=ustar))
     heat = sensible_heat(air, raw, half.covariance("w_ts")) * half.factors["h"]
-    half = replace(half, fluxes=Fluxes(ustar, heat, raw.h2o * half.factors["h2o"], raw.co2 * half.factors["co2"]))
+    gases = {gas: raw.of(gas) * half.factors[gas] for gas in half.gases}
+    half = replace(half, fluxes=Fluxes(ustar, heat, gases))
     return DENSITY[flux_of(station).methods.density](half, station)
 
 
@@ -59,21 +64,25 @@ def keep_densities(half: HalfHour, _: Station) -> HalfHour:
     return half
 
 
-def webb_pearman_leuning(half: HalfHour, _: Station) -> HalfHour:
+def webb_pearman_leuning(half: HalfHour, station: Station) -> HalfHour:
     """Correct fluxes of gases measured as densities; ratios to dry air need nothing.
+
+    Where the analyser has a table ``spectroscopy``, the widening of its line is corrected as well; the multipliers are
+    noted as ``line_a_<gas>``, ``line_b_<gas>``, ``line_c_<gas>``.
 
     References
     ----------
     Webb et al. (1980), eqs 24 and 25, doi:10.1002/qj.49710644707
     """
-    return _correct_expansion(half, 0.0)
+    return _correct_expansion(half, station, 0.0)
 
 
 def webb_with_instrument_heat(half: HalfHour, station: Station) -> HalfHour:
     """Correct as ``wpl`` does, with the heat that the analyser itself gives to the air in its open path.
 
-    For cold sites with an LI-7500 of the first series. H stays what it is; what is added to it for the gases is noted
-    as ``instrument_heat``, in W m-2. By day and by night the instrument is warmed differently.
+    For cold sites with an LI-7500 of the first series, taken to be the analyser of CO2; gases of others are left alone.
+    H stays what it is; what is added to it for the gases is noted as ``instrument_heat``, in W m-2. By day and by night
+    the instrument is warmed differently.
 
     References
     ----------
@@ -83,22 +92,53 @@ def webb_with_instrument_heat(half: HalfHour, station: Station) -> HalfHour:
         return half
     daytime = is_daytime(half.start, half.end, station)
     heat = instrument_heat(half.air.temperature, half.diagnostics.get("wind_speed", math.nan), daytime=daytime)
-    return _correct_expansion(half, heat).noting(instrument_heat=heat, daytime=float(daytime))
+    return _correct_expansion(half, station, heat).noting(instrument_heat=heat, daytime=float(daytime))
 
 
-def _correct_expansion(half: HalfHour, added_heat: float) -> HalfHour:
+def _correct_expansion(half: HalfHour, station: Station, added_heat: float) -> HalfHour:
     if half.air is None:
         return half
     air, fluxes = half.air, half.fluxes
-    expansion = (fluxes.h + added_heat) / (air.heat_capacity * air.temperature)  # per unit of density [m s-1]
+
+    def expansion(gas: str) -> float:  # per unit of density [m s-1]
+        # the heat that an analyser gives to its path is nothing to the path of another
+        heat = fluxes.h + added_heat if _is_warmed(gas, station) else fluxes.h
+        return heat / (air.heat_capacity * air.temperature)
+
     dilution = 1.0 + MU * air.vapour_density / air.dry_density
-    water, carbon = fluxes.h2o, fluxes.co2
+    water = fluxes.h2o
     if half.kinds.get("h2o") == "density":
-        water = dilution * (water + expansion * air.vapour_density / M_H2O)
-    if half.kinds.get("co2") == "density":
-        by_vapour = MU * water * M_H2O / (dilution * air.dry_density)  # [m s-1]
-        carbon = carbon + (by_vapour + expansion) * half.diagnostics["mean_co2"]
-    return replace(half, fluxes=replace(fluxes, h2o=water, co2=carbon))
+        water = dilution * (water + expansion("h2o") * air.vapour_density / M_H2O)
+    by_vapour = MU * water * M_H2O / (dilution * air.dry_density)  # [m s-1]
+    gases = {**fluxes.gases, "h2o": water}
+    for gas in half.gases:
+        if gas == "h2o" or not half.has(gas) or half.kinds[gas] != "density":
+            continue
+        by_heat = expansion(gas)
+        mean = half.diagnostics[f"mean_{gas}"]
+        table = _line_table(gas, station)
+        if table is None:
+            gases[gas] = fluxes.of(gas) + (by_vapour + by_heat) * mean
+            continue
+        lines = line_multipliers(table, air.temperature, air.pressure, air.water)
+        if lines is None:
+            gases[gas] = math.nan
+            half = replace(half, reasons={**half.reasons, flux_column(gas.upper()): OUTSIDE_TABLE})
+            continue
+        # of by_vapour the covariance of vapour density itself: the rest is heat's
+        by_density = by_vapour - (dilution - 1.0) * by_heat
+        gases[gas] = lines.a * (fluxes.of(gas) + (lines.b * by_density + lines.c * dilution * by_heat) * mean)
+        half = half.noting(**{f"line_{name}_{gas}": value for name, value in lines._asdict().items()})
+    return replace(half, fluxes=replace(fluxes, gases=gases))
+
+
+def _is_warmed(gas: str, station: Station) -> bool:
+    return station.analyzer_of(gas.upper()) is station.analyzer_of("CO2")
+
+
+def _line_table(gas: str, station: Station) -> Spectroscopy | None:
+    analyzer = station.analyzer_of(gas.upper())
+    return None if analyzer is None else analyzer.spectroscopy
 
 
 DENSITY: Mapping[str, Step] = {

@@ -16,6 +16,9 @@ from fluxcalc.kernels.despike import bridge_outliers, despike_pass
 LIMITS = {"u": 3.5, "v": 3.5, "w": 5.0, "ts": 3.5, "co2": 3.5, "h2o": 3.5}
 """Distance from the window's mean in the first pass. [standard deviations]"""
 
+OTHER_LIMIT = 8.0
+"""The same for other gases, which come in bursts that are no spikes. [standard deviations]"""
+
 GROWTH = 0.1  # what each pass adds to the limits [standard deviations]
 PASSES = 10
 LONGEST = 3  # longest run that is a spike [samples]
@@ -49,13 +52,14 @@ def despike_vickers_mahrt(half: HalfHour, _: Station) -> HalfHour:
     minutes = (half.end - half.start).total_seconds() / 60
     window = min(max(STEP, round(max(1, minutes // 6) * 60 / half.dt)), half.n)
     step = min(STEP, window)
-    clean = {name: np.array(half.series[name]) for name in LIMITS if half.has(name)}
+    limits = limits_of(half)
+    clean = {name: np.array(half.series[name]) for name in limits}
     spikes = dict.fromkeys(clean, 0)
     pending = set(clean)
     for number in range(PASSES):
         found = 0
         for name in tuple(pending):
-            count, kept = despike_pass(clean[name], window, step, LIMITS[name] + GROWTH * number, LONGEST)
+            count, kept = despike_pass(clean[name], window, step, limits[name] + GROWTH * number, LONGEST)
             spikes[name] += count
             found += count
             if count == kept == 0:
@@ -77,7 +81,7 @@ def despike_mauder(half: HalfHour, _: Station) -> HalfHour:
     ----------
     Mauder et al. (2013), doi:10.1016/j.agrformet.2012.09.006
     """
-    clean = {name: np.array(half.series[name]) for name in LIMITS if half.has(name)}
+    clean = {name: np.array(half.series[name]) for name in limits_of(half)}
     spikes = dict.fromkeys(clean, 0)
     for name, values in clean.items():
         for _number in range(PASSES):
@@ -87,6 +91,12 @@ def despike_mauder(half: HalfHour, _: Station) -> HalfHour:
                 break
     counts = {f"spikes_{name}": float(count) for name, count in spikes.items()}
     return replace(half, series={**half.series, **clean}).noting(**counts)
+
+
+def limits_of(half: HalfHour) -> dict[str, float]:
+    """Return the series to be despiked with the limit of each. [standard deviations]"""
+    names = (*LIMITS, *(gas for gas in half.gases if gas not in LIMITS))
+    return {name: LIMITS.get(name, OTHER_LIMIT) for name in names if half.has(name)}
 
 
 def median_bounds(values: FloatArray) -> tuple[float, float]:

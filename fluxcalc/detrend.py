@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from core.records import FloatArray
 from core.station import Station
-from fluxcalc.interval import GASES, HalfHour, Step, flux_of
+from fluxcalc.interval import HalfHour, Step, flux_of
 from fluxcalc.kernels.detrend import fading_mean, line, running_mean
 from fluxcalc.kernels.statistics import moments
 from fluxcalc.transfer import pass_block_average, pass_line_removed, pass_mean_removed
 
-TURBULENT = ("u", "v", "w", "ts", *GASES)
+TURBULENT = ("u", "v", "w", "ts")  # and the gases
 DEFAULT_SECONDS = 250.0
 """Time constant of running means where the station gives none. [s]"""
 
@@ -109,7 +109,7 @@ def _window(half: HalfHour, station: Station) -> int:
 
 def _without_slow_part(half: HalfHour, slow: Callable[[FloatArray], FloatArray]) -> HalfHour:
     left = {}
-    for name in TURBULENT:
+    for name in (*TURBULENT, *half.gases):
         if half.has(name):
             fluctuations = half.series[name] - slow(half.series[name])
             left[name] = fluctuations + (moments(half.series[name])[1] - moments(fluctuations)[1])

@@ -20,7 +20,7 @@ from core.records import FloatArray
 from core.station import Analyzer, Channel, Station
 from core.variables import base_name
 from fluxcalc.channels import on_grid, to_si
-from fluxcalc.interval import GASES, HalfHour, flux_of
+from fluxcalc.interval import HalfHour, flux_of
 
 SONIC_SERIES = ("u", "v", "w", "ts")
 
@@ -133,6 +133,8 @@ class Device:
     name: str
     model: str
     series: tuple[str, ...]
+    least_signal: float | None = None
+    most_agc: float | None = None
 
 
 def trust_instruments(half: HalfHour, station: Station) -> HalfHour:
@@ -143,7 +145,6 @@ def trust_instruments(half: HalfHour, station: Station) -> HalfHour:
     second. Notes ``bad_sonic``, ``bad_irga_1``... (samples lost), ``sonic_<fault>``, ``irga_1_<fault>`` (samples with
     it; only faults that there were), ``irga_1_signal``, ``irga_1_agc`` (means, [1]). A missing word accuses nobody.
     """
-    options = flux_of(station).options
     bad: dict[Device, NDArray[np.bool_]] = {}
     noted: dict[str, float] = {}
     for device, kind, values in _reports(half, station):
@@ -152,7 +153,7 @@ def trust_instruments(half: HalfHour, station: Station) -> HalfHour:
                 key = f"{device.name}_{kind.removesuffix('_IRGA').lower()}"
                 valid = values[~np.isnan(values)]
                 noted[key] = float(valid.mean()) if valid.size else np.nan
-                limit = options.least_signal if kind == "SIGNAL_IRGA" else options.most_agc
+                limit = device.least_signal if kind == "SIGNAL_IRGA" else device.most_agc
                 if limit is None:
                     continue
                 wrong = values < limit / 100.0 if kind == "SIGNAL_IRGA" else values > limit / 100.0
@@ -264,11 +265,18 @@ def _sonic(station: Station) -> Device:
 
 
 def _analyzers(station: Station) -> list[Device]:
+    options = flux_of(station).options
     return [
-        Device(f"irga_{number}", analyzer.model, _gases(analyzer, station))
+        Device(
+            f"irga_{number}",
+            analyzer.model,
+            _gases(analyzer, station),
+            options.least_signal if analyzer.least_signal is None else analyzer.least_signal,
+            options.most_agc if analyzer.most_agc is None else analyzer.most_agc,
+        )
         for number, analyzer in enumerate(station.analyzer, start=1)
     ]
 
 
 def _gases(analyzer: Analyzer, station: Station) -> tuple[str, ...]:
-    return tuple(gas for gas in GASES if station.analyzer_of(gas.upper()) is analyzer)
+    return tuple(gas.lower() for gas in station.gases if station.analyzer_of(gas) is analyzer)

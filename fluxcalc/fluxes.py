@@ -20,12 +20,12 @@ def compute_raw_fluxes(half: HalfHour, station: Station) -> HalfHour:
     air = half.air
     if air is None:
         return replace(half, raw_fluxes=Fluxes(ustar=ustar)).noting(raw_ustar=ustar)
-    gas = {
-        name: half.covariance(f"w_{name}") / (air.dry_molar_volume if half.kinds.get(name) == "ratio" else 1.0)
-        for name in ("h2o", "co2")
+    gases = {
+        gas: half.covariance(f"w_{gas}") / (air.dry_molar_volume if half.kinds.get(gas) == "ratio" else 1.0)
+        for gas in half.gases
     }
     heat = air.heat_capacity * half.covariance("w_ts")
-    raw = Fluxes(ustar=ustar, h=heat, h2o=gas["h2o"], co2=gas["co2"])
+    raw = Fluxes(ustar, heat, gases)
     # before any correction the temperature is the one that was measured: without a thermometer the sonic's
     length = obukhov_length(replace(air, temperature=half.temperature), ustar, heat)
     return replace(half, raw_fluxes=raw).noting(
@@ -33,10 +33,9 @@ def compute_raw_fluxes(half: HalfHour, station: Station) -> HalfHour:
         raw_ustar=ustar,
         raw_h=heat,
         raw_le=raw.h2o * M_H2O * air.vaporisation,
-        raw_h2o=raw.h2o,
-        raw_co2=raw.co2,
         raw_obukhov_length=length,
         raw_stability=_over(station.measurement_height, length),
+        **{f"raw_{gas}": flux for gas, flux in gases.items()},
     )
 
 

@@ -12,7 +12,7 @@ from core.constants import M_H2O
 from core.records import FloatArray
 from core.station import Station
 from fluxcalc.fits import Fits
-from fluxcalc.interval import GASES, HalfHour
+from fluxcalc.interval import HalfHour
 from fluxcalc.massman import peak_frequency
 from fluxcalc.moncrieff import LEAST_KEPT, correct_analytically, factor_around_analyzer
 from fluxcalc.spectra import compute_cospectrum
@@ -28,6 +28,9 @@ LARGE: Mapping[str, Mapping[str, float]] = {
 
 [m s-1], [W m-2], latent heat in [W m-2], [mol m-2 s-1]
 """
+
+CLEAR = 3.0
+"""Other gases are large where their flux is as many random errors: what is much of one is little of another. [1]"""
 
 FastPart = Callable[[HalfHour, Station, str, float], float | None]
 """``(half, station, gas, cut-off frequency [Hz]) -> factor``; None where the method cannot say."""
@@ -54,7 +57,7 @@ def correct_in_situ(half: HalfHour, station: Station, *, fast: FastPart) -> Half
         return half
     factors = dict(half.factors)
     humidity = half.air.relative_humidity if half.air else math.nan
-    for gas in GASES:
+    for gas in half.gases:
         cutoff = cutoff_of(half.fits, gas, humidity)
         half = half.noting(**{f"cutoff_{gas}_hz": cutoff})
         factor = None if math.isnan(cutoff) else fast(half, station, gas, cutoff)
@@ -72,7 +75,7 @@ def cutoff_of(fits: Fits, gas: str, humidity: float) -> float:
     fits : Fits
         Classes by gas.
     gas : str
-        ``co2`` or ``h2o``.
+        ``co2``, ``h2o``...
     humidity : float
         Relative. [1]
 
@@ -159,5 +162,6 @@ def has_large_fluxes(half: HalfHour, gas: str) -> bool:
     least, raw = LARGE[stability_class(half)], half.raw_fluxes
     if half.air is None:
         return False
-    flux = raw.co2 if gas == "co2" else raw.h2o * M_H2O * half.air.vaporisation
-    return raw.ustar >= least["ustar"] and abs(raw.h) >= least["h"] and abs(flux) >= least[gas]
+    flux = raw.h2o * M_H2O * half.air.vaporisation if gas == "h2o" else raw.of(gas)
+    enough = least[gas] if gas in least else CLEAR * half.diagnostics.get(f"random_error_f{gas}", math.nan)
+    return raw.ustar >= least["ustar"] and abs(raw.h) >= least["h"] and abs(flux) >= enough

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from core.station import Analyzer
+
 
 class Sensor(NamedTuple):
     """Size and speed of a sensor.
@@ -35,6 +37,7 @@ SONICS: Mapping[str, Sensor] = {
 ANALYZERS: Mapping[str, Sensor] = {
     "li-7200": Sensor(0.127, 0.1, 0.0127, 0.005),
     "li-7500": Sensor(0.127, 0.1, 0.0095, 0.016),
+    "li-7700": Sensor(0.47, 0.1),
 }
 DEFAULT_SONIC = Sensor(0.125, 1 / 50, 0.0625)
 DEFAULT_ANALYZER = Sensor(0.127, 0.1, 0.0095, 0.016)
@@ -43,3 +46,19 @@ DEFAULT_ANALYZER = Sensor(0.127, 0.1, 0.0095, 0.016)
 def find_sensor(model: str, table: Mapping[str, Sensor]) -> Sensor | None:
     """Return the sensor whose name the model begins with, whatever its case; None if there is none."""
     return next((sensor for name, sensor in table.items() if model.lower().startswith(name)), None)
+
+
+def analyzer_sensor(analyzer: Analyzer | None) -> tuple[Sensor, bool]:
+    """Return size and speed of an analyser, and whether they are those of an ordinary one for want of better.
+
+    What the station says of its path and time constant goes before what is known of the model.
+    """
+    known = find_sensor(analyzer.model, ANALYZERS) if analyzer else None
+    sensor = known or DEFAULT_ANALYZER
+    if analyzer is None:
+        return sensor, True
+    if analyzer.path_length is not None:
+        sensor = sensor._replace(path=analyzer.path_length)
+    if analyzer.time_constant is not None:
+        sensor = sensor._replace(tau=analyzer.time_constant, signal_tau=analyzer.time_constant)
+    return sensor, known is None and (analyzer.path_length is None or analyzer.time_constant is None)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from core.constants import M_H2O
 from core.records import FloatArray, Samples
 from core.station import Flux, Station
 from fluxcalc.fits import NOTHING_FITTED, Fits
 
 GasKind = Literal["density", "fraction", "ratio"]
 GASES = ("co2", "h2o")
+"""The gases that every half-hour asks for; a station may measure more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,11 @@ class Air:
     heat_capacity: float
     vaporisation: float
 
+    @property
+    def water(self) -> float:
+        """Mole fraction of water vapour; 0 where it is not known and dry air stands in. [1]"""
+        return self.vapour_density / M_H2O * self.molar_volume
+
 
 @dataclass(frozen=True, slots=True)
 class Fluxes:
@@ -108,14 +115,22 @@ class Fluxes:
         Friction velocity. [m s-1]
     h : float
         Sensible heat. [W m-2]
-    h2o, co2 : float
-        Water vapour and CO2. [mol m-2 s-1]
+    gases : mapping of str to float
+        Water vapour, CO2 and what else is measured. [mol m-2 s-1]
     """
 
     ustar: float = math.nan
     h: float = math.nan
-    h2o: float = math.nan
-    co2: float = math.nan
+    gases: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, gas: str) -> float:
+        """Return the flux of a gas, NaN where there is none. [mol m-2 s-1]"""
+        return self.gases.get(gas, math.nan)
+
+    @property
+    def h2o(self) -> float:
+        """Flux of water vapour. [mol m-2 s-1]"""
+        return self.of("h2o")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +149,11 @@ class HalfHour:
         What was fitted over a longer period.
     dt : float
         Time between samples. [s]
+    gases : tuple of str
+        ``co2``, ``h2o`` and the station's others, whether they can be used or not.
     series : mapping of str to ndarray, shape (n,), float64
-        ``u v w`` [m s-1], ``ts ta t_cell`` [K], ``pa pa_cell`` [Pa], ``co2 h2o`` [mol m-3 or mol mol-1]; those that
-        can be used.
+        ``u v w`` [m s-1], ``ts ta t_cell`` [K], ``pa pa_cell`` [Pa], gases [mol m-3 or mol mol-1]; those that
+        can be used. A second closed path has ``t_cell_2`` and ``pa_cell_2``.
     kinds : mapping of str to str
         What each gas series is: molar density, fraction of moist air, or ratio to dry air.
     absent : mapping of str to str
@@ -150,9 +167,9 @@ class HalfHour:
     covariances : mapping of str to float
         ``uw``, ``w_ts``, ``w_co2``..., variances ``uu``, ``ts_ts``...; SI.
     stationarity : mapping of str to float
-        Difference between the covariance and the mean of its parts, for ``ustar, w_ts, w_h2o, w_co2``. [%]
+        Difference between the covariance and the mean of its parts, for ``ustar, w_ts, w_h2o, w_co2``... [%]
     factors : mapping of str to float
-        Spectral correction factors of ``tau, h, h2o, co2``. [1]
+        Spectral correction factors of ``tau, h`` and the gases. [1]
     raw_fluxes, fluxes : Fluxes
         Before and after the spectral and density corrections.
     stability : float
@@ -160,7 +177,7 @@ class HalfHour:
     diagnostics : mapping of str to float
         Intermediate values for the record.
     flags : mapping of str to int
-        Quality of ``TAU, H, LE, FC``: 0, 1, 2.
+        Quality of ``TAU, H, LE, FC``, ``FCH4``...: 0, 1, 2.
     reasons : mapping of str to str
         FLUXNET name -> why it is flagged or missing, in words.
     """
@@ -171,6 +188,7 @@ class HalfHour:
     meteorology: Meteorology
     fits: Fits = NOTHING_FITTED
     dt: float = math.nan
+    gases: tuple[str, ...] = GASES
     series: Mapping[str, FloatArray] = field(default_factory=dict)
     kinds: Mapping[str, GasKind] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)

@@ -13,10 +13,8 @@ import numpy as np
 from core.station import Analyzer, LagLimits, Station
 from fluxcalc.air import choose_sensors, describe_air
 from fluxcalc.fits import LagWindow
-from fluxcalc.interval import GASES, HalfHour, Step, flux_of
+from fluxcalc.interval import HalfHour, Step, flux_of
 from fluxcalc.kernels.lag import lagged_covariances, shift
-
-CELL_VOLUME = 16.0e-6  # sampling cell of a closed-path analyser [m3]
 
 
 def align_gases(half: HalfHour, station: Station) -> HalfHour:
@@ -26,12 +24,12 @@ def align_gases(half: HalfHour, station: Station) -> HalfHour:
 
 def keep_lags(half: HalfHour, _: Station) -> HalfHour:
     """Leave the gases where they are."""
-    return half.noting(**{f"lag_{gas}_s": 0.0 for gas in GASES if half.has(gas)})
+    return half.noting(**{f"lag_{gas}_s": 0.0 for gas in half.gases if half.has(gas)})
 
 
 def shift_by_nominal(half: HalfHour, station: Station) -> HalfHour:
     """Shift each gas by its nominal lag: the station's, else the one that geometry gives."""
-    for gas in GASES:
+    for gas in half.gases:
         if half.has(gas):
             half = _shifted(half, gas, round(lag_window(gas, station).nominal / half.dt))
     return half
@@ -52,7 +50,7 @@ def maximise_covariance(half: HalfHour, station: Station, *, default: bool) -> H
     default : bool
         Whether the nominal lag is taken in place of a maximum at the window's end; ``lag_<gas>_nominal`` is then 1.
     """
-    for gas in GASES:
+    for gas in half.gases:
         if half.has("w", gas):
             window = lag_window(gas, station)
             found = _find(half, gas, window)
@@ -73,7 +71,7 @@ def maximise_in_fitted_window(half: HalfHour, station: Station) -> HalfHour:
     """
     air = describe_air(choose_sensors(half, station), station).air
     humidity = math.nan if air is None else air.relative_humidity
-    for gas in GASES:
+    for gas in half.gases:
         if not half.has("w", gas):
             continue
         free, fitted = lag_window(gas, station), fitted_window(half.fits.lags.get(gas, ()), humidity)
@@ -118,7 +116,7 @@ def geometric_window(gas: str, analyzer: Analyzer | None) -> LagWindow:
     Parameters
     ----------
     gas : str
-        ``co2`` or ``h2o``: water sticks to tube walls, so its window is longer.
+        Water (``h2o``) sticks to tube walls, so its window is longer.
     analyzer : Analyzer or None
         Gives separation (open path) or tube and flow (closed path); none is an open path in the sonic's centre.
     """
@@ -133,7 +131,7 @@ def geometric_window(gas: str, analyzer: Analyzer | None) -> LagWindow:
     if analyzer.tube_length is None or analyzer.tube_diameter is None or analyzer.flow_rate is None:
         raise ValueError(f"analyser {analyzer.model}: closed path without tube_length, tube_diameter and flow_rate")
     tube = math.pi * (analyzer.tube_diameter / 2) ** 2 * analyzer.tube_length
-    nominal = (tube + CELL_VOLUME) / (analyzer.flow_rate * 1e-3 / 60)
+    nominal = (tube + analyzer.cell_volume * 1e-3) / (analyzer.flow_rate * 1e-3 / 60)
     return LagWindow(nominal, max(0.0, nominal - 2.0), (11.0 if gas == "h2o" else 3.0) * nominal + 0.3)
 
 

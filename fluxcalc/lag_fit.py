@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from core.records import FloatArray, FluxRecord
 from fluxcalc.fits import LagWindow
+from fluxcalc.insitu import CLEAR
 
 SPREAD = 1.5
 """Half width of a window in median absolute deviations."""
@@ -22,13 +24,16 @@ CLASSES = 10
 STRONG: Mapping[str, tuple[str, float]] = {"co2": ("raw_co2", 2e-6), "h2o": ("raw_le", 20.0)}
 """Uncorrected flux by which a covariance stands out, and how large it must be. [mol m-2 s-1], [W m-2]"""
 
+_SOUGHT = re.compile(r"lag_([a-z0-9]+)_maximum_s")
+
 
 def fit_lags(records: Iterable[FluxRecord], *, fewest: int = FEWEST) -> dict[str, tuple[LagWindow, ...]]:
     """Fit windows of lags to half-hours whose method seeks maxima of the covariance.
 
     Nominal is the median lag, the window reaches 1.5 median absolute deviations to both sides. Only lags count that are
-    a true maximum of a strong covariance. The lag of water vapour is fitted in ten classes of relative humidity; a
-    class with too few lags has the window of the nearest class that has enough, the moister of two.
+    a true maximum of a strong covariance; of gases beside CO2 and vapour one of three random errors and more. The lag
+    of water vapour is fitted in ten classes of relative humidity; a class with too few lags has the window of the
+    nearest class that has enough, the moister of two.
 
     Parameters
     ----------
@@ -48,7 +53,8 @@ def fit_lags(records: Iterable[FluxRecord], *, fewest: int = FEWEST) -> dict[str
     """
     kept = list(records)
     fitted: dict[str, tuple[LagWindow, ...]] = {}
-    for gas in STRONG:
+    sought = {match[1] for one in kept for name in one.diagnostics if (match := _SOUGHT.fullmatch(name))}
+    for gas in sorted(sought):
         lags, humidity = _true_lags(gas, kept)
         if lags.size < fewest:
             continue
@@ -73,15 +79,21 @@ def window_of(lags: FloatArray, humidity: tuple[float, float] = (0.0, 1.0)) -> L
 
 def _true_lags(gas: str, records: list[FluxRecord]) -> tuple[FloatArray, FloatArray]:
     """Return lags that were found [s] and the relative humidity [1] with each."""
-    flux, least = STRONG[gas]
     found = [
         (record.diagnostics[f"lag_{gas}_maximum_s"], record.values["RH"] / 100.0)
         for record in records
-        if not math.isnan(record.diagnostics.get(f"lag_{gas}_maximum_s", math.nan))
-        and abs(record.diagnostics.get(flux, math.nan)) >= least
+        if not math.isnan(record.diagnostics.get(f"lag_{gas}_maximum_s", math.nan)) and _stands_out(gas, record)
     ]
     lags = np.array(found, dtype=np.float64).reshape(-1, 2)
     return lags[:, 0], lags[:, 1]
+
+
+def _stands_out(gas: str, record: FluxRecord) -> bool:
+    noted = record.diagnostics
+    if gas in STRONG:
+        flux, least = STRONG[gas]
+        return abs(noted.get(flux, math.nan)) >= least
+    return abs(noted.get(f"raw_{gas}", math.nan)) >= CLEAR * noted.get(f"random_error_f{gas}", math.nan)
 
 
 def _by_humidity(lags: FloatArray, humidity: FloatArray, fewest: int) -> tuple[LagWindow, ...]:

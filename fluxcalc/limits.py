@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from core.records import FloatArray
 from core.station import Station
 from fluxcalc.diagnostics import explain_losses
-from fluxcalc.interval import GASES, HalfHour, flux_of
+from fluxcalc.interval import HalfHour, flux_of
 from fluxcalc.kernels.checks import count_faster, count_outside
 from fluxcalc.kernels.statistics import moments
 from fluxcalc.screening import absolute_limits
@@ -22,19 +23,29 @@ IMPOSSIBLE: dict[str, tuple[float, float]] = {
     "t_cell": (200.0, 350.0),
     "pa_cell": (2e4, 1.2e5),
 }
-"""Outside these a sample is missing from the start. [m s-1], [K], [Pa]"""
+"""Outside these a sample is missing from the start; likewise of a second cell. [m s-1], [K], [Pa]"""
+
+NEVER_NEGATIVE = ("co2", "ch4", "n2o")
+"""Gases of which there is always far more than noise; little of another may well be measured as less than nothing."""
 
 # a short dip of the vapour below zero is a spike, to be bridged by despiking, not a gap
 LEAST_VAPOUR = {"density": -0.3, "fraction": -0.007, "ratio": -0.007}
 """Below this a vapour sample is missing from the start. [mol m-3], [mol mol-1]"""
 
 
+_NUMBER = re.compile(r"_\d+$")  # of a second cell
+
+
 def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
     """Make samples missing that cannot be meant: wind above 50 m s-1, sonic outside 200-350 K, gas below zero."""
-    limits = {**IMPOSSIBLE, "co2": (0.0, np.inf)}
+    limits = {**IMPOSSIBLE, **dict.fromkeys(NEVER_NEGATIVE, (0.0, np.inf))}
     if half.has("h2o"):
         limits["h2o"] = (LEAST_VAPOUR[half.kinds["h2o"]], np.inf)
-    series = {name: _within(values, *limits[name]) for name, values in half.series.items()}
+    series = dict(half.series)
+    for name, values in half.series.items():
+        known = limits.get(_NUMBER.sub("", name))
+        if known is not None:
+            series[name] = _within(values, *known)
     return replace(half, series=series)
 
 
@@ -63,13 +74,13 @@ def remove_implausible_gas(half: HalfHour, station: Station) -> HalfHour:
     """
     options = flux_of(station).options.screening
     bounded = {}
-    for gas in GASES:
+    for gas in half.gases:
         if half.has(gas):
             low, high = absolute_limits(gas, options)
             per_unit = half.diagnostics["molar_volume"] if half.kinds[gas] == "density" else 1.0
             bounded[gas] = _within(half.series[gas], low / per_unit, high / per_unit)
     half = replace(half, series={**half.series, **bounded})
-    return set_aside(half, station, GASES)
+    return set_aside(half, station, half.gases)
 
 
 def set_aside(half: HalfHour, station: Station, names: tuple[str, ...]) -> HalfHour:

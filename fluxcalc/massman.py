@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 
 from core.station import Analyzer, Station
-from fluxcalc.instruments import ANALYZERS, DEFAULT_ANALYZER, DEFAULT_SONIC, SONICS, Sensor, find_sensor
-from fluxcalc.interval import GASES, HalfHour
+from fluxcalc.instruments import DEFAULT_SONIC, SONICS, Sensor, analyzer_sensor, find_sensor
+from fluxcalc.interval import HalfHour
 from fluxcalc.moncrieff import LEAST_KEPT
 from fluxcalc.transfer import tube_loss
 
@@ -27,7 +27,7 @@ def correct_by_peaks(half: HalfHour, station: Station) -> HalfHour:
     """
     wind = half.diagnostics.get("wind_speed", math.nan)
     if not wind > 0:
-        return replace(half, factors=dict.fromkeys(("tau", "h", "h2o", "co2"), math.nan))
+        return replace(half, factors=dict.fromkeys(("tau", "h", *half.gases), math.nan))
     stability = half.diagnostics.get("raw_stability", math.nan)
     frequency = peak_frequency(stability) * wind / station.measurement_height
     averaging = (half.end - half.start).total_seconds()
@@ -36,11 +36,11 @@ def correct_by_peaks(half: HalfHour, station: Station) -> HalfHour:
     sonic = known or DEFAULT_SONIC
     taus = {"tau": momentum_time_constant(sonic, wind)}
     taus["h"] = taus["tau"]
-    for gas in GASES:
+    for gas in half.gases:
         analyzer = station.analyzer_of(gas.upper())
-        model = find_sensor(analyzer.model, ANALYZERS) if analyzer else None
-        half = half.noting(**{f"spectral_default_{gas}": float(model is None)})
-        taus[gas] = gas_time_constant(gas, sonic, model or DEFAULT_ANALYZER, analyzer, half)
+        sensor, unknown = analyzer_sensor(analyzer)
+        half = half.noting(**{f"spectral_default_{gas}": float(unknown)})
+        taus[gas] = gas_time_constant(gas, sonic, sensor, analyzer, half)
     factors = {}
     for name, tau in taus.items():
         kept = part_kept(frequency, tau, averaging, stability)
@@ -106,7 +106,7 @@ def gas_time_constant(gas: str, sonic: Sensor, sensor: Sensor, analyzer: Analyze
     Parameters
     ----------
     gas : str
-        ``co2`` or ``h2o``.
+        ``co2``, ``h2o``...
     sonic, sensor : Sensor
         Of the wind and of the gas.
     analyzer : Analyzer or None

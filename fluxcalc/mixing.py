@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from core.constants import R_UNIVERSAL
 from core.station import Station
-from fluxcalc.interval import GASES, HalfHour
+from fluxcalc.channels import cell_series
+from fluxcalc.interval import HalfHour
 
 
 def dry_ratios(half: HalfHour, station: Station) -> HalfHour:
@@ -20,37 +21,45 @@ def dry_ratios(half: HalfHour, station: Station) -> HalfHour:
     Ibrom et al. (2007), doi:10.1111/j.1600-0889.2007.00307.x
     """
     half = _fractions_in_cell(half, station)
-    moist = [gas for gas in GASES if half.has(gas) and half.kinds[gas] == "fraction"]
+    moist = [gas for gas in half.gases if half.has(gas) and half.kinds[gas] == "fraction"]
     if not moist:
         return half
+    hygrometer = station.analyzer_of("H2O")
+    alone = [gas for gas in moist if station.analyzer_of(gas.upper()) is not hygrometer]
     if not half.has("h2o") or half.kinds["h2o"] == "density":
+        alone = moist
+    if alone:
         why = "a mole fraction of moist air needs the water vapour of the same analyser as a fraction or ratio"
-        return half.without(dict.fromkeys(moist, why))
+        half = half.without(dict.fromkeys(alone, why))
+    together = [gas for gas in moist if gas not in alone]
+    if not together:
+        return half
     water = half.series["h2o"]
     dry_part = 1.0 - water if half.kinds["h2o"] == "fraction" else 1.0 / (1.0 + water)
     return replace(
         half,
-        series={**half.series, **{gas: half.series[gas] / dry_part for gas in moist}},
-        kinds={**half.kinds, **dict.fromkeys(moist, "ratio")},
+        series={**half.series, **{gas: half.series[gas] / dry_part for gas in together}},
+        kinds={**half.kinds, **dict.fromkeys(together, "ratio")},
     )
 
 
 def _fractions_in_cell(half: HalfHour, station: Station) -> HalfHour:
     """Turn densities of closed paths into mole fractions of the moist air in their cell."""
-    closed = [gas for gas in GASES if half.has(gas) and half.kinds[gas] == "density" and _is_closed(gas, station)]
-    if not closed:
-        return half
-    if not half.has("t_cell", "pa_cell"):
-        why = "a density in a closed path needs the temperature and pressure of its cell"
-        return half.without(dict.fromkeys(closed, why))
-    volume = R_UNIVERSAL * half.series["t_cell"] / half.series["pa_cell"]  # of a mole of moist air [m3]
-    return replace(
-        half,
-        series={**half.series, **{gas: half.series[gas] * volume for gas in closed}},
-        kinds={**half.kinds, **dict.fromkeys(closed, "fraction")},
-    )
-
-
-def _is_closed(gas: str, station: Station) -> bool:
-    analyzer = station.analyzer_of(gas.upper())
-    return analyzer is not None and analyzer.path == "closed"
+    for number, analyzer in enumerate((one for one in station.analyzer if one.path == "closed"), start=1):
+        mine = [gas for gas in half.gases if half.has(gas) and station.analyzer_of(gas.upper()) is analyzer]
+        closed = [gas for gas in mine if half.kinds[gas] == "density"]
+        if not closed:
+            continue
+        cell = [cell_series(name, number) for name in ("t_cell", "pa_cell")]
+        if not half.has(*cell):
+            why = "a density in a closed path needs the temperature and pressure of its cell"
+            half = half.without(dict.fromkeys(closed, why))
+            continue
+        temperature, pressure = (half.series[name] for name in cell)
+        volume = R_UNIVERSAL * temperature / pressure  # of a mole of moist air [m3]
+        half = replace(
+            half,
+            series={**half.series, **{gas: half.series[gas] * volume for gas in closed}},
+            kinds={**half.kinds, **dict.fromkeys(closed, "fraction")},
+        )
+    return half

@@ -11,8 +11,8 @@ from core.records import FloatArray
 from core.station import Analyzer, Station
 from fluxcalc.cospectra import momentum_cospectrum, scalar_cospectrum
 from fluxcalc.detrend import pass_detrending
-from fluxcalc.instruments import ANALYZERS, DEFAULT_ANALYZER, DEFAULT_SONIC, SONICS, Sensor, find_sensor
-from fluxcalc.interval import GASES, HalfHour
+from fluxcalc.instruments import DEFAULT_SONIC, SONICS, Sensor, analyzer_sensor, find_sensor
+from fluxcalc.interval import HalfHour
 from fluxcalc.transfer import (
     pass_first_order,
     pass_line,
@@ -53,7 +53,7 @@ def correct_analytically(half: HalfHour, station: Station, *, sensors: bool, ave
     """
     wind = half.diagnostics.get("wind_speed", math.nan)
     if not wind > 0:
-        return replace(half, factors=dict.fromkeys(("tau", "h", "h2o", "co2"), math.nan))
+        return replace(half, factors=dict.fromkeys(("tau", "h", *half.gases), math.nan))
     stability = half.diagnostics.get("raw_stability", math.nan)
     n = FREQUENCIES * (station.measurement_height / wind)
     heat = scalar_cospectrum(n, stability) * WIDTHS
@@ -62,16 +62,16 @@ def correct_analytically(half: HalfHour, station: Station, *, sensors: bool, ave
     kept = pass_detrending(FREQUENCIES, half, station) ** 2 if averaging else np.ones_like(FREQUENCIES)
     if not sensors:
         scalar = make_up(heat, kept)
-        return replace(half, factors={"tau": make_up(momentum, kept), "h": scalar, "h2o": scalar, "co2": scalar})
+        return replace(half, factors={"tau": make_up(momentum, kept), **dict.fromkeys(("h", *half.gases), scalar)})
     known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
     half = half.noting(spectral_default_sonic=float(known is None))
     sonic = sonic_response(known or DEFAULT_SONIC, wind)
     factors = {"tau": make_up(momentum, kept * sonic**2), "h": make_up(heat, kept * sonic**2)}
-    for gas in GASES:
+    for gas in half.gases:
         analyzer = station.analyzer_of(gas.upper())
-        model = find_sensor(analyzer.model, ANALYZERS) if analyzer else None
-        half = half.noting(**{f"spectral_default_{gas}": float(model is None)})
-        response = gas_response(gas, model or DEFAULT_ANALYZER, analyzer, half)
+        sensor, unknown = analyzer_sensor(analyzer)
+        half = half.noting(**{f"spectral_default_{gas}": float(unknown)})
+        response = gas_response(gas, sensor, analyzer, half)
         factors[gas] = make_up(heat, kept * sonic * response)
     return replace(half, factors=factors)
 
@@ -99,7 +99,7 @@ def gas_response(gas: str, sensor: Sensor, analyzer: Analyzer | None, half: Half
     Parameters
     ----------
     gas : str
-        ``co2`` or ``h2o``.
+        ``co2``, ``h2o``...
     sensor : Sensor
         Length of its path and time constant.
     analyzer : Analyzer or None

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from core.constants import EARTH_ROTATION
 from core.station import Station
+from core.variables import flux_column
 from fluxcalc.interval import HalfHour, Step, flux_of
 
 CLASS_LIMITS = (15, 30, 50, 75, 100, 250, 500, 1000)
@@ -28,6 +29,7 @@ JUDGED = {
     "LE": Judged("w_h2o", ("w",)),
     "FC": Judged("w_co2", ("w",)),
 }
+"""The fluxes of any half-hour; other gases are judged as CO2 is."""
 
 
 FOKEN_TABLE: tuple[tuple[int, tuple[int, int], tuple[int, int]], ...] = (
@@ -41,6 +43,16 @@ FOKEN_TABLE: tuple[tuple[int, tuple[int, int], tuple[int, int]], ...] = (
     (8, (1, 8), (1, 8)),
 )
 """Overall class, first and last class of stationarity, of developed turbulence; the first row that holds is taken."""
+
+
+def judged_column(gas: str) -> str:
+    """Return the column by which the flux of a gas is judged: ``LE`` of water vapour, ``FC``, ``FCH4``..."""
+    return "LE" if gas == "h2o" else flux_column(gas.upper())
+
+
+def judged_fluxes(half: HalfHour) -> dict[str, Judged]:
+    """Return the fluxes that are judged, with what judges them."""
+    return JUDGED | {judged_column(gas): Judged(f"w_{gas}", ("w",)) for gas in half.gases}
 
 
 def flag_quality(half: HalfHour, station: Station) -> HalfHour:
@@ -72,7 +84,7 @@ def flag_mauder_foken(half: HalfHour, station: Station) -> HalfHour:
 
 
 def grade_foken(half: HalfHour, station: Station) -> HalfHour:
-    """Note the classes 1 (best) to 9 of Foken et al. (2004) as ``class_tau, class_h, class_le, class_fc``.
+    """Note the classes 1 (best) to 9 of Foken et al. (2004) as ``class_tau, class_h, class_le, class_fc``...
 
     The flags themselves stay those of Mauder & Foken: their column is defined as 0, 1, 2, and later steps filter by it.
 
@@ -113,7 +125,7 @@ def judge_tests(half: HalfHour, deviations: Mapping[str, float]) -> dict[str, tu
             half.stationarity[test.stationarity],
             max((deviations[part] for part in test.integral), key=lambda value: (math.isnan(value), value)),
         )
-        for name, test in JUDGED.items()
+        for name, test in judged_fluxes(half).items()
         if test.stationarity in half.stationarity
     }
 

@@ -18,7 +18,7 @@ LONGEST_CORRELATION = 10.0
 """Lag up to which correlation is looked for, unless the station says otherwise. [s]"""
 
 SCALARS: Mapping[str, str] = {"tau": "u", "h": "ts", "le": "h2o", "fc": "co2"}
-"""Flux -> the series whose covariance with w it comes from."""
+"""Flux -> the series whose covariance with w it comes from; other gases have ``fch4``..."""
 
 
 class Correlated(NamedTuple):
@@ -42,7 +42,7 @@ class Correlated(NamedTuple):
 
 
 def estimate_random_error(half: HalfHour, station: Station) -> HalfHour:
-    """Note the random errors ``random_error_tau|h|le|fc`` by the station's method.
+    """Note the random errors ``random_error_tau|h|le|fc``, ``random_error_fch4``... by the station's method.
 
     They are standard deviations, in SI, of the fluxes before spectral and density corrections.
     """
@@ -118,17 +118,19 @@ def integral_scale(correlation: FloatArray, end: str) -> float:
     return float(np.sum(relative))
 
 
+def scalars_of(half: HalfHour) -> dict[str, str]:
+    """Return ``SCALARS`` with the half-hour's further gases."""
+    return {**SCALARS, **{f"f{gas}": gas for gas in half.gases if gas not in SCALARS.values()}}
+
+
 def _estimate(half: HalfHour, options: Options, deviation: Callable[[Correlated], float]) -> HalfHour:
     air = half.air
     if air is None or not half.has("w"):
         return half
-    per_mole = {gas: 1.0 / air.dry_molar_volume if half.kinds.get(gas) == "ratio" else 1.0 for gas in ("h2o", "co2")}
-    units = {
-        "tau": air.density,
-        "h": air.heat_capacity,
-        "le": per_mole["h2o"] * M_H2O * air.vaporisation,
-        "fc": per_mole["co2"],
-    }
+    scalars = scalars_of(half)
+    per_mole = {gas: 1.0 / air.dry_molar_volume if half.kinds.get(gas) == "ratio" else 1.0 for gas in half.gases}
+    units = {flux: per_mole[name] for flux, name in scalars.items() if name in per_mole}
+    units |= {"tau": air.density, "h": air.heat_capacity, "le": per_mole["h2o"] * M_H2O * air.vaporisation}
     noted = {}
     for flux, pair in _correlate(half, options).items():
         noted[f"random_error_{flux}"] = deviation(pair) * units[flux]
@@ -138,14 +140,14 @@ def _estimate(half: HalfHour, options: Options, deviation: Callable[[Correlated]
 
 def _correlate(half: HalfHour, options: Options) -> dict[str, Correlated]:
     """Correlate w with each series there is; a time scale beyond the reach is looked at in full."""
-    fluxes = [flux for flux, name in SCALARS.items() if half.has(name)]
+    names = {flux: name for flux, name in scalars_of(half).items() if half.has(name)}
     w = half.series["w"]
-    scalars = [half.series[SCALARS[flux]] for flux in fluxes]
+    scalars = [half.series[name] for name in names.values()]
     n = len(w)
     seconds = LONGEST_CORRELATION if options.random_error_reach is None else options.random_error_reach
     reach = min(round(seconds / half.dt), n - 1)
     found = {}
-    for flux, scalar, covariances in zip(fluxes, scalars, _all_pairs([w, *scalars], reach), strict=True):
+    for flux, scalar, covariances in zip(names, scalars, _all_pairs([w, *scalars], reach), strict=True):
         scale = integral_scale(covariances[2][reach:], options.random_error_scale)
         if scale > reach:
             farther = min(math.ceil(scale), n // 2)

@@ -14,7 +14,7 @@ from core.constants import ZERO_CELSIUS
 from core.records import FloatArray
 from core.station import Screening, Station
 from fluxcalc.air import choose_sensors
-from fluxcalc.interval import GASES, HalfHour, Step, flux_of
+from fluxcalc.interval import HalfHour, Step, flux_of
 from fluxcalc.kernels.checks import (
     bin_windows,
     count_faster,
@@ -28,7 +28,7 @@ from fluxcalc.kernels.lag import shift
 from fluxcalc.kernels.statistics import covariance
 from fluxcalc.lag import lag_window
 
-TESTED = ("u", "v", "w", "ts", *GASES)
+TESTED = ("u", "v", "w", "ts")  # and the gases
 WINDOW = 1000  # of the tests of resolution and drop-outs [samples]
 WIND = ("u", "v", "w")
 
@@ -52,7 +52,7 @@ def screen_vickers_mahrt(half: HalfHour, station: Station) -> HalfHour:
     Vickers & Mahrt (1997), doi:10.1175/1520-0426(1997)014<0512:QCAFSP>2.0.CO;2
     """
     options = flux_of(station).options.screening
-    series = {name: half.series[name] for name in TESTED if half.has(name)}
+    series = {name: half.series[name] for name in (*TESTED, *half.gases) if half.has(name)}
     lines = {name: Line(*trend_line(x)) for name, x in series.items()}
     volume = molar_volume(half, station, lines["ts"].mean if "ts" in lines else math.nan)
     noted: dict[str, float] = {}
@@ -92,7 +92,7 @@ def judge_series(
     half : HalfHour
         Despiked.
     name : str
-        One of ``TESTED``.
+        Wind, temperature or a gas.
     x : ndarray, shape (n,), float64
         The series.
     trend : Line
@@ -157,21 +157,25 @@ def absolute_limits(name: str, options: Screening) -> tuple[float, float]:
         case "co2":
             low, high = options.limits_co2
             return 1e-6 * low, 1e-6 * high
-        case _:
+        case "h2o":
             low, high = options.limits_h2o
             return 1e-3 * low, 1e-3 * high
+        case _:
+            low, high = options.trace_limits(name.upper())
+            return 1e-9 * low, 1e-9 * high
 
 
 def step_limits(name: str, options: Screening) -> tuple[float, float]:
     """Return how much the mean of a series may change, hard and soft: [m s-1], [K], mole fractions [1]."""
-    (hard, soft), unit = {
+    known = {
         "u": (options.step_u, 1.0),
         "v": (options.step_u, 1.0),
         "w": (options.step_w, 1.0),
         "ts": (options.step_ts, 1.0),
         "co2": (options.step_co2, 1e-6),
         "h2o": (options.step_h2o, 1e-3),
-    }[name]
+    }
+    (hard, soft), unit = known.get(name) or (options.trace_steps(name.upper()), 1e-9)
     return unit * hard, unit * soft
 
 
@@ -217,7 +221,7 @@ def screen_lags(half: HalfHour, station: Station) -> HalfHour:
         return half
     hard, soft = flux.options.screening.lag_gain
     noted: dict[str, float] = {}
-    for gas in GASES:
+    for gas in half.gases:
         if not half.has("w", gas) or f"lag_{gas}_at_edge" not in half.diagnostics:
             continue
         back = round(lag_window(gas, station).nominal / half.dt) - round(half.diagnostics[f"lag_{gas}_s"] / half.dt)

@@ -29,8 +29,7 @@ TAPERS: Mapping[str, Callable[[int], FloatArray]] = {
 }
 """How an interval fades towards its ends."""
 
-SPECTRA = ("u", "v", "w", "ts", "co2", "h2o")
-COSPECTRA = {"w_u": ("w", "u"), "w_v": ("w", "v"), "w_ts": ("w", "ts"), "w_co2": ("w", "co2"), "w_h2o": ("w", "h2o")}
+SPECTRA = ("u", "v", "w", "ts")  # and the gases
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +176,19 @@ def tabulate_spectra(half: HalfHour, *, taper: str = "hamming", bins: int | None
         ``frequency`` [Hz]; ``spectrum_u``, ``cospectrum_w_ts``...: frequency times density over the (co)variance, [1];
         ``ogive_w_ts``... [1]. Columns of series that cannot be used are left out; none at all if none can.
     """
-    tapered = {name: _Tapered(half.series[name], taper) for name in SPECTRA if half.has(name)}
+    names = [name for name in (*SPECTRA, *half.gases) if half.has(name)]
+    tapered = {name: _Tapered(half.series[name], taper) for name in names}
     columns: dict[str, FloatArray] = {}
     frequency = np.empty(0)
     for name, one in tapered.items():
         spectrum = _cospectrum(one, one, half.dt)
         frequency = spectrum.frequency
         columns[f"spectrum_{name}"] = spectrum.weighted
-    pairs = {pair: names for pair, names in COSPECTRA.items() if half.has(*names)}
-    for pair, (first, second) in pairs.items():
-        spectrum = _cospectrum(tapered[first], tapered[second], half.dt)
-        columns[f"cospectrum_{pair}"] = spectrum.weighted
-        columns[f"ogive_{pair}"] = spectrum.ogive
+    for name in names if half.has("w") else ():
+        if name != "w":
+            spectrum = _cospectrum(tapered["w"], tapered[name], half.dt)
+            columns[f"cospectrum_w_{name}"] = spectrum.weighted
+            columns[f"ogive_w_{name}"] = spectrum.ogive
     if not columns:
         return {}
     if bins is None:

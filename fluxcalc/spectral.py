@@ -21,7 +21,7 @@ def correct_spectra(half: HalfHour, station: Station) -> HalfHour:
 
 def keep_fluxes(half: HalfHour, _: Station) -> HalfHour:
     """Take every covariance as complete: all factors are 1."""
-    return replace(half, factors=dict.fromkeys(("tau", "h", "h2o", "co2"), 1.0))
+    return replace(half, factors=dict.fromkeys(("tau", "h", *half.gases), 1.0))
 
 
 SPECTRAL: Mapping[str, Step] = {

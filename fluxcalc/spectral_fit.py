@@ -15,7 +15,8 @@ from scipy.optimize import minimize_scalar
 from core.records import FloatArray
 from fluxcalc.fits import Fits
 from fluxcalc.insitu import has_large_fluxes, pass_low, stability_class
-from fluxcalc.interval import GASES, HalfHour
+from fluxcalc.interval import HalfHour
+from fluxcalc.quality import judged_column
 from fluxcalc.spectra import bin_logarithmically, compute_cospectrum, compute_spectrum
 
 BINS = 50
@@ -73,9 +74,10 @@ def assess(half: HalfHour) -> Assessed | None:
     Assessed or None
         None if the interval says nothing.
     """
-    names = {"co2": "FC", "h2o": "LE"}
     gases = [
-        gas for gas in GASES if half.has(gas) and has_large_fluxes(half, gas) and half.flags.get(names[gas], 2) < 2
+        gas
+        for gas in half.gases
+        if half.has(gas) and has_large_fluxes(half, gas) and half.flags.get(judged_column(gas), 2) < 2
     ]
     if not gases or half.air is None or half.flags.get("H", 2) == 2 or not half.has("w", "ts"):
         return None
@@ -114,10 +116,9 @@ def fit_spectra(assessed: Sequence[Assessed], fits: Fits, *, band: tuple[float, 
     band : (float, float), optional
         Frequencies at which spectra are compared: low enough to see the whole, and below the noise. [Hz]
     """
-    cutoffs = {
-        "co2": fit_cutoffs(assessed, "co2", ANY_HUMIDITY, band=band),
-        "h2o": smooth_cutoffs(fit_cutoffs(assessed, "h2o", HUMIDITY_CLASSES, band=band)),
-    }
+    gases = sorted({gas for one in assessed for gas in one.gases} - {"h2o"})
+    cutoffs = {gas: fit_cutoffs(assessed, gas, ANY_HUMIDITY, band=band) for gas in gases}
+    cutoffs["h2o"] = smooth_cutoffs(fit_cutoffs(assessed, "h2o", HUMIDITY_CLASSES, band=band))
     found = {gas: classes for gas, classes in cutoffs.items() if classes}
     return replace(
         fits, cutoffs={**fits.cutoffs, **found}, attenuation={**fits.attenuation, **fit_attenuation(assessed)}
@@ -141,7 +142,7 @@ def fit_cutoffs(
     assessed : sequence of Assessed
         Those without the gas are left out.
     gas : str
-        ``co2`` or ``h2o``.
+        ``co2``, ``h2o``...
     classes : sequence of (float, float)
         Relative humidity, [low, high); air of 1 and more belongs to the last class. [1]
     band : (float, float), optional

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from core.station import Station
-from fluxcalc.interval import GASES, HalfHour
+from fluxcalc.interval import HalfHour
 from fluxcalc.kernels.statistics import covariance, mean_block_covariance
 
 BLOCKS = 6
@@ -30,7 +30,7 @@ def check_stationarity(half: HalfHour, _: Station) -> HalfHour:
 
     (uw, uw_parts), (vw, vw_parts) = both("u"), both("v")
     results = {"ustar": difference(friction_velocity(uw, vw), friction_velocity(uw_parts, vw_parts))}
-    results |= {f"w_{name}": difference(*both(name)) for name in ("ts", *GASES) if half.has(name)}
+    results |= {f"w_{name}": difference(*both(name)) for name in ("ts", *half.gases) if half.has(name)}
     noted = {f"stationarity_{name}": value for name, value in results.items()}
     return replace(half, stationarity=results).noting(**noted)
 

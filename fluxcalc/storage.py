@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,17 +12,23 @@ from numpy.typing import ArrayLike
 from core.constants import M_H2O
 from core.records import FluxRecord
 from core.station import Station
-from core.variables import VARIABLES, si_scale
+from core.variables import UNITS, flux_variable, fraction_column
 from fluxcalc.record import in_fluxnet_unit
 
-TERMS = ("SC", "SH", "SLE")
 BEHIND = {"SC": "CO2", "SH": "TA", "SLE": "H2O"}
-"""Term -> the column whose change makes it."""
+"""Term of every station -> the column whose change makes it."""
+
+TERMS = tuple(BEHIND)
 NO_PROFILE = "the profile lacks readings at the beginning or the end of the interval"
 
 
+def storage_terms(station: Station) -> dict[str, str]:
+    """Return ``BEHIND`` with the station's other gases."""
+    return BEHIND | {f"S{gas}": fraction_column(gas) for gas in station.gases[2:]}
+
+
 def add_storage(record: FluxRecord, previous: FluxRecord | None, station: Station) -> FluxRecord:
-    """Fill SC, SH and SLE of a record: from its profile, else from the change since the interval before at one level.
+    """Fill SC, SH, SLE (and SCH4...) of a record: from its profile, else from the change at one level.
 
     Parameters
     ----------
@@ -39,15 +46,16 @@ def add_storage(record: FluxRecord, previous: FluxRecord | None, station: Statio
         Positive: the air has stored. Where a term cannot be said it is NaN with a reason.
     """
     usable = previous if previous is not None and previous.end == record.start else None
+    behind = storage_terms(station)
     profiled = {
-        name: noted for name in TERMS if (noted := record.diagnostics.get(f"profile_{name.lower()}")) is not None
+        name: noted for name in behind if (noted := record.diagnostics.get(f"profile_{name.lower()}")) is not None
     }
-    terms = _terms(record, usable, station) | profiled
+    terms = _terms(record, usable, station, behind) | profiled
     values = {name: in_fluxnet_unit(name, value) for name, value in terms.items()}
-    reasons = {name: why for name, why in record.reasons.items() if name not in TERMS}
-    for name in TERMS:
+    reasons = {name: why for name, why in record.reasons.items() if name not in behind}
+    for name, column in behind.items():
         if math.isnan(values[name]):
-            why = _why_missing(name, record, usable)
+            why = _why_missing(column, record, usable)
             reasons[name] = record.reasons.get("TA", NO_PROFILE) if name in profiled else why
     return replace(record, values={**record.values, **values}, reasons=reasons)
 
@@ -109,39 +117,38 @@ def profile_storage(heights: ArrayLike, before: ArrayLike, after: ArrayLike, sec
     return float(np.trapezoid(np.interp(nodes, levels, change), nodes)) / seconds
 
 
-def _terms(record: FluxRecord, previous: FluxRecord | None, station: Station) -> dict[str, float]:
+def _terms(
+    record: FluxRecord, previous: FluxRecord | None, station: Station, behind: Mapping[str, str]
+) -> dict[str, float]:
     """Work out the terms in SI; NaN without the interval before."""
     noted = record.diagnostics
     if previous is None or "heat_capacity" not in noted or station.sonic is None:
-        return dict.fromkeys(TERMS, math.nan)
+        return dict.fromkeys(behind, math.nan)
     seconds = (record.start - previous.start).total_seconds()
     sonic = station.sonic.height
-
-    def change(term: str, per_unit: float, height: float) -> float:
-        name = BEHIND[term]
-        return per_unit * level_storage(_in_si(previous, name), _in_si(record, name), seconds, height)
-
-    def gas_height(gas: str) -> float:
-        analyzer = station.analyzer_of(gas)
-        return sonic if analyzer is None else sonic + analyzer.vertical_separation
-
     per_volume = 1.0 / noted["molar_volume"]
+    per_unit = {"SH": noted["heat_capacity"], "SLE": per_volume * M_H2O * noted["vaporisation"]}
+
+    def height(term: str) -> float:
+        gas = {"SC": "CO2", "SLE": "H2O"}.get(term, term.removeprefix("S"))
+        analyzer = station.analyzer_of(gas)
+        return sonic if term == "SH" or analyzer is None else sonic + analyzer.vertical_separation
+
     return {
-        "SC": change("SC", per_volume, gas_height("CO2")),
-        "SH": change("SH", noted["heat_capacity"], sonic),
-        "SLE": change("SLE", per_volume * M_H2O * noted["vaporisation"], gas_height("H2O")),
+        term: per_unit.get(term, per_volume)
+        * level_storage(_in_si(previous, column), _in_si(record, column), seconds, height(term))
+        for term, column in behind.items()
     }
 
 
 def _in_si(record: FluxRecord, name: str) -> float:
-    factor, offset = si_scale(name, VARIABLES[name].unit)
-    return record.values.get(name, math.nan) * factor + offset
+    unit = UNITS[flux_variable(name).unit]
+    return record.values.get(name, math.nan) * unit.factor + unit.offset
 
 
-def _why_missing(term: str, record: FluxRecord, previous: FluxRecord | None) -> str:
-    name = BEHIND[term]
-    if name in record.reasons:
-        return record.reasons[name]
+def _why_missing(column: str, record: FluxRecord, previous: FluxRecord | None) -> str:
+    if column in record.reasons:
+        return record.reasons[column]
     if previous is None:
         return "the interval before is not known"
-    return f"the interval before has no {name}"
+    return f"the interval before has no {column}"

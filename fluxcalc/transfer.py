@@ -15,11 +15,25 @@ from core.records import FloatArray
 TURBULENT = 2300.0
 """Reynolds number from which the flow in a tube is turbulent."""
 
-DIFFUSIVITY = {"co2": 0.1381e-4, "h2o": 0.2178e-4}
+DIFFUSIVITY = {
+    "co2": 0.1381e-4,
+    "h2o": 0.2178e-4,
+    "ch4": 0.1952e-4,
+    "n2o": 0.1436e-4,
+    "co": 0.1807e-4,
+    "o3": 0.1444e-4,
+    "nh3": 0.1978e-4,
+    "no": 0.1802e-4,
+    "no2": 0.1361e-4,
+    "so2": 0.1089e-4,
+}
 """Molecular diffusivity in air at 0 deg C and 101.325 kPa. [m2 s-1]
 
 Massman (1998), doi:10.1016/S1352-2310(97)00391-9
 """
+
+ORDINARY_DIFFUSIVITY = DIFFUSIVITY["co2"]
+"""Of a gas that is not in that table. [m2 s-1]"""
 
 
 def pass_block_average(frequency: FloatArray, averaging: float) -> FloatArray:
@@ -145,7 +159,7 @@ def pass_tube(
     frequency : ndarray, shape (n,)
         [Hz]
     gas : str
-        ``co2`` or ``h2o``; matters in laminar flow only.
+        ``co2``, ``h2o``...; matters in laminar flow only.
     length, diameter : float
         [m]
     flow : float
@@ -171,7 +185,9 @@ def tube_loss(gas: str, length: float, diameter: float, flow: float, temperature
     viscosity = dynamic * R_DRY * temperature / pressure  # [m2 s-1]
     reynolds = speed * diameter / viscosity
     if reynolds < TURBULENT:
-        diffusivity = DIFFUSIVITY[gas] * (101.325e3 / pressure) * math.pow(temperature / 273.15, 1.81)
+        diffusivity = (
+            DIFFUSIVITY.get(gas, ORDINARY_DIFFUSIVITY) * (101.325e3 / pressure) * math.pow(temperature / 273.15, 1.81)
+        )
         loss = math.pow(math.pi * radius, 2) / (12.0 * diffusivity)  # [s]
     else:
         loss = 80.0 * math.pow(reynolds, -0.125) * radius / speed  # [s]

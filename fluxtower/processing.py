@@ -252,7 +252,7 @@ def _compute_run(job: Job, run: Run, part: Path) -> Outcome:
             write_spectra(tabulate_spectra(half, bins=job.bins or None), job.spectra, station, record)
         records.append(_with_counts(record, gathered))
         outcome.count(record, gathered.duplicates, gathered.contested, empty=gathered.samples is None)
-    tabulate(records, full=job.full).write_ipc(part)
+    tabulate(records, job.station, full=job.full).write_ipc(part)
     return outcome
 
 

@@ -13,20 +13,19 @@ from api.exports.fluxnet import MISSING, write_fluxnet
 from core.clock import fluxnet_stamp
 from core.records import FloatArray, FluxRecord
 from core.station import Station
-from core.variables import FLUX_COLUMNS
 
 REASONS = "REASONS"
 
 
-def tabulate(records: Sequence[FluxRecord], *, full: bool) -> pl.DataFrame:
-    """Return one row a record: ``start`` (UTC), the columns of ``FLUX_COLUMNS``, and in full diagnostics and reasons.
+def tabulate(records: Sequence[FluxRecord], station: Station, *, full: bool) -> pl.DataFrame:
+    """Return one row a record: ``start`` (UTC), the station's ``flux_columns``, and in full diagnostics and reasons.
 
     Flags are whole numbers; a diagnostic that a record lacks is NaN; reasons are JSON, empty where there is none.
     """
     columns: dict[str, pl.Series] = {
         "start": pl.Series([record.start for record in records], dtype=pl.Datetime("us", "UTC"))
     }
-    for name in FLUX_COLUMNS:
+    for name in station.flux_columns:
         series = pl.Series([record.values[name] for record in records], dtype=pl.Float64)
         columns[name] = series.fill_nan(None).cast(pl.Int32) if name.endswith("_SSITC_TEST") else series
     if full:
@@ -72,8 +71,10 @@ def write_table(
     full : bool
         Whether there are diagnostics and reasons.
     """
-    noted = sorted({name for part in parts for name in pl.read_ipc_schema(part)} - {"start", REASONS, *FLUX_COLUMNS})
-    names = ["start", *FLUX_COLUMNS, *noted, *([REASONS] if full else [])]
+    noted = sorted(
+        {name for part in parts for name in pl.read_ipc_schema(part)} - {"start", REASONS, *station.flux_columns}
+    )
+    names = ["start", *station.flux_columns, *noted, *([REASONS] if full else [])]
     unfinished = folder / "table.csv"
     with unfinished.open("w", encoding="utf-8") as stream:
         for i, part in enumerate(parts):

@@ -25,7 +25,7 @@ from api.exports.columns import json_columns
 from api.exports.fluxnet import write_fluxnet
 from api.models import FluxesOut
 from core.store import StationRow, Store
-from core.variables import FLUX_COLUMNS, VARIABLES
+from core.variables import FLUX_COLUMNS, flux_variable
 
 router = APIRouter(tags=["fluxes"])
 
@@ -58,9 +58,11 @@ def fluxes(
     CSV is in FLUXNET's form: local standard time, regular step, -9999; unfilled, not filtered by u*.
     """
     id = row.station.id
-    names = choose_variables(variables)
     period = flux_period(store, row, start, end)
     table = store.fluxes(id, period.start, period.end)
+    known = flux_names(row, table)
+    names = choose_variables(variables, known)
+    table = table.with_columns(pl.lit(None, pl.Float64).alias(name) for name in known if name not in table.columns)
     minutes = averaging_minutes(row)
     offset = row.station.station.utc_offset
     if form == "csv":
@@ -78,13 +80,20 @@ def fluxes(
             "from": period.start,
             "to": period.end,
             "averaging_minutes": minutes,
-            "units": {name: VARIABLES[name].unit for name in names},
+            "units": {name: flux_variable(name).unit for name in names},
             "data": data,
         },
     )
 
 
-def choose_variables(names: str | None) -> list[str]:
+def flux_names(row: StationRow, table: pl.DataFrame) -> list[str]:
+    """Return what half-hours of a station have: by its present configuration, and by an earlier one in ``table``."""
+    others = {"start", "end", "reasons", "diagnostics", *PROVENANCE}
+    earlier = (name for name in table.columns if name not in others)
+    return list(dict.fromkeys((*(row.station.flux_columns if row.station.flux else FLUX_COLUMNS), *earlier)))
+
+
+def choose_variables(names: str | None, known: list[str]) -> list[str]:
     """Return the asked variables, or all.
 
     Raises
@@ -93,11 +102,13 @@ def choose_variables(names: str | None) -> list[str]:
         A name that a half-hour does not have.
     """
     if not names:
-        return list(FLUX_COLUMNS)
+        return known
     wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     for name in wanted:
-        if name not in FLUX_COLUMNS:
-            raise BadQuery(f"variables: a half-hour has no {name!r}", "one or more of " + ",".join(FLUX_COLUMNS))
+        if name not in known:
+            raise BadQuery(
+                f"variables: a half-hour of this station has no {name!r}", "one or more of " + ",".join(known)
+            )
     return wanted
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from api.deps import StationDep, StoreDep
 from api.routes.stations import describe, latest_values, stations
 from api.web import words
-from core.variables import FLUX_COLUMNS, VARIABLES
+from core.variables import flux_variable
 
 HERE = Path(__file__).parent
 KEPT = ("lang", "tz", "theme")  # what a link to another page takes along
@@ -36,7 +36,7 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
     """Show one station live."""
     now = datetime.now(UTC)
     latest = store.latest(row.station.id)
-    flux_words = {name: _words_of(name) for name in (*FLUX_COLUMNS, "NEE")}
+    flux_words = {name: _words_of(name) for name in (*row.station.flux_columns, "NEE")}
     data = {
         "station": describe(row, latest, store.flux_span(row.station.id), now),
         "latest": latest_values(row, latest, now),
@@ -105,5 +105,5 @@ def _plain(value: object) -> object:
 
 
 def _words_of(name: str) -> dict[str, str]:
-    facts = VARIABLES[name]
+    facts = flux_variable(name)
     return {"unit": facts.unit, "en": facts.en, "zh": facts.zh}

@@ -12,7 +12,7 @@ from core.station.reading import (
     station_json,
     with_line,
 )
-from core.station.site import MAX_CHANNELS, Analyzer, Channel, Format, Identity, Site, Sonic, Stream
+from core.station.site import MAX_CHANNELS, Analyzer, Channel, Format, Identity, Site, Sonic, Spectroscopy, Stream
 from core.station.whole import Station
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Screening",
     "Site",
     "Sonic",
+    "Spectroscopy",
     "Station",
     "Stream",
     "config_sha256",

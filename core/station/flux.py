@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.station.part import Name, Part, mistake
+from core.variables import GAS_NAME
 
 
 class Methods(Part):
@@ -46,8 +48,16 @@ class LagLimits(Part):
         return self
 
 
+GasName = Annotated[str, StringConstraints(pattern=f"^{GAS_NAME}$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Positive = Annotated[float, Field(gt=0)]
+
+
+TRACE_LIMITS = {"CH4": (170.0, 1e6), "N2O": (32.0, 1e6)}
+"""Absolute limits where the station says nothing; any other gas has none. [nmol mol-1]"""
+
+TRACE_STEPS = {"CH4": (40e3, 30e3), "N2O": (40e3, 30e3)}
+"""Likewise for steps of the mean, hard and soft. [nmol mol-1]"""
 
 
 class Screening(Part):
@@ -65,6 +75,9 @@ class Screening(Part):
     limits_ts: tuple[float, float] = Field(default=(-60.0, 60.0), description="deg C")
     limits_co2: tuple[float, float] = Field(default=(150.0, 1200.0), description="umol mol-1")
     limits_h2o: tuple[float, float] = Field(default=(0.0, 100.0), description="mmol mol-1")
+    limits_gases: Mapping[GasName, tuple[float, float]] = Field(
+        default_factory=dict, description="nmol mol-1, of gases other than CO2 and H2O"
+    )
     skewness_hard: Positive = Field(default=2.0, description="either sign")
     skewness_soft: Positive = Field(default=1.0, description="either sign")
     kurtosis_hard: tuple[float, float] = (1.0, 8.0)
@@ -75,6 +88,9 @@ class Screening(Part):
     step_ts: tuple[Positive, Positive] = Field(default=(4.0, 2.7), description="K: hard, soft")
     step_co2: tuple[Positive, Positive] = Field(default=(40.0, 27.0), description="umol mol-1: hard, soft")
     step_h2o: tuple[Positive, Positive] = Field(default=(3.26, 2.2), description="mmol mol-1: hard, soft")
+    step_gases: Mapping[GasName, tuple[Positive, Positive]] = Field(
+        default_factory=dict, description="nmol mol-1, of other gases: hard, soft"
+    )
     step_variance: tuple[Positive, Positive] = Field(
         default=(3.0, 2.0), description="variances of the whole: hard, soft"
     )
@@ -85,6 +101,14 @@ class Screening(Part):
     attack_share: Percent = Field(default=10.0, description="samples outside these angles, percent")
     steadiness: Positive = Field(default=0.5, description="trend of the horizontal wind over its mean")
 
+    def trace_limits(self, gas: str) -> tuple[float, float]:
+        """Return the absolute limits of a gas other than CO2 and H2O. [nmol mol-1]"""
+        return self.limits_gases.get(gas) or TRACE_LIMITS.get(gas, (-math.inf, math.inf))
+
+    def trace_steps(self, gas: str) -> tuple[float, float]:
+        """Return how much the mean of such a gas may change, hard and soft. [nmol mol-1]"""
+        return self.step_gases.get(gas) or TRACE_STEPS.get(gas, (math.inf, math.inf))
+
 
 class Options(Part):
     """Numbers that a method of the half-hour needs; unset ones take the method's own default."""
@@ -94,7 +118,7 @@ class Options(Part):
         default="inverse_e", description="where the sum of the correlation ends that gives the integral time scale"
     )
     random_error_reach: float | None = Field(default=None, gt=0, le=600, description="longest lag looked at, seconds")
-    lag_windows: Mapping[Literal["CO2", "H2O", "CH4"], LagLimits] = Field(default_factory=dict)
+    lag_windows: Mapping[GasName, LagLimits] = Field(default_factory=dict)
     screening: Screening = Screening()
     least_signal: Percent | None = Field(default=None, description="weaker samples of an analyser are removed")
     most_agc: Percent | None = Field(default=None, description="samples of an analyser with more gain are removed")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from core.errors import UnknownVariable
 from core.station.filters import fault
 from core.station.part import Name, Part, mistake, require_different
-from core.variables import units_for
+from core.variables import GAS_NAME, GASES, gas_of, is_scalar, units_for
 
 MAX_CHANNELS = 32
 
@@ -74,18 +75,57 @@ class Sonic(Part):
     left_handed: bool = Field(default=False, description="v points to the right of u, seen from above")
 
 
+class Spectroscopy(Part):
+    """How a line of a spectrum widens: what true density over measured density is, by temperature and pressure.
+
+    For an LI-7700 the table is in its manual; the part of it that covers the station's weather is enough.
+    """
+
+    temperatures: tuple[float, ...] = Field(min_length=2, description="deg C, ascending")
+    pressures: tuple[float, ...] = Field(min_length=2, description="kPa, ascending; of dry air that widens as much")
+    kappa: tuple[tuple[Annotated[float, Field(gt=0, le=10)], ...], ...] = Field(description="a row per temperature")
+    vapour_broadening: float = Field(0.46, ge=0, le=10, description="what vapour widens a line more than dry air does")
+
+    @model_validator(mode="after")
+    def _is_a_table(self) -> Spectroscopy:
+        for key in ("temperatures", "pressures"):
+            values = getattr(self, key)
+            if list(values) != sorted(set(values)):
+                raise mistake(key, "ascending numbers", ", ".join(f"{value:g}" for value in values))
+        shape = (len(self.temperatures), len(self.pressures))
+        if len(self.kappa) != shape[0] or any(len(row) != shape[1] for row in self.kappa):
+            raise mistake("kappa", f"{shape[0]} rows of {shape[1]}", f"rows of {[len(row) for row in self.kappa]}")
+        return self
+
+
 class Analyzer(Part):
     """A gas analyser; separations from the sonic's centre in metres, tube in metres, flow in L min-1."""
 
     model: str
-    gases: tuple[Literal["CO2", "H2O", "CH4"], ...] = Field(min_length=1)
+    gases: tuple[Annotated[str, StringConstraints(pattern=f"^{GAS_NAME}$")], ...] = Field(min_length=1)
     path: Literal["open", "closed"] = "open"
+    path_length: float | None = Field(None, gt=0, le=10, description="metres, if not its model's")
+    time_constant: float | None = Field(None, gt=0, le=60, description="seconds, if not its model's")
     northward_separation: float = Field(0.0, ge=-20, le=20)
     eastward_separation: float = Field(0.0, ge=-20, le=20)
     vertical_separation: float = Field(0.0, ge=-20, le=20)
     tube_length: float | None = Field(None, gt=0, le=200)
     tube_diameter: float | None = Field(None, gt=0, le=0.1)
     flow_rate: float | None = Field(None, gt=0, le=200)
+    cell_volume: float = Field(0.016, ge=0, le=10, description="of a closed path's cell, litres")
+    least_signal: float | None = Field(None, ge=0, le=100, description="in place of flux.options.least_signal")
+    most_agc: float | None = Field(None, ge=0, le=100, description="in place of flux.options.most_agc")
+    spectroscopy: Spectroscopy | None = None
+
+    @field_validator("gases")
+    @classmethod
+    def _are_gases(cls, gases: tuple[str, ...]) -> tuple[str, ...]:
+        for gas in gases:
+            if gas not in GASES and not is_scalar(gas):
+                raise PydanticCustomError(
+                    "gas", "{expected}", {"expected": f"a gas whose flux F{gas} is not another's"}
+                )
+        return gases
 
     @model_validator(mode="after")
     def _closed_path_has_a_tube(self) -> Analyzer:
@@ -199,6 +239,12 @@ class Stream(Part):
         """Return the channel of that name."""
         index = self.channel_index.get(name)
         return None if index is None else self.channels[index]
+
+    @cached_property
+    def gases(self) -> tuple[str, ...]:
+        """The gases that its channels measure, in their order."""
+        found = (gas_of(channel.variable) for channel in self.channels)
+        return tuple(dict.fromkeys(gas for gas in found if gas is not None))
 
     def channel_of(self, variable: str) -> Channel | None:
         """Return the first channel that measures a variable."""

@@ -11,7 +11,7 @@ from core.station.filters import overlap
 from core.station.flux import Flux, Profile
 from core.station.part import Part, mistake, require_different
 from core.station.site import Analyzer, Identity, Site, Sonic, Stream
-from core.variables import base_name
+from core.variables import FLUX_COLUMNS, GASES, base_name, gas_columns
 
 
 class Station(Part):
@@ -34,6 +34,19 @@ class Station(Part):
     def streams(self) -> dict[str, Stream]:
         """Streams by name."""
         return {stream.name: stream for stream in self.stream}
+
+    @cached_property
+    def gases(self) -> tuple[str, ...]:
+        """The gases whose fluxes are made: CO2 and H2O, and what else analysers or the stream of fluxes measure."""
+        if self.flux is None:
+            return ()
+        measured = (*self.streams[self.flux.stream].gases, *(gas for one in self.analyzer for gas in one.gases))
+        return tuple(dict.fromkeys(("CO2", "H2O", *measured)))
+
+    @cached_property
+    def flux_columns(self) -> tuple[str, ...]:
+        """What a half-hour of this station publishes: ``FLUX_COLUMNS``, then those of its gases beside CO2 and H2O."""
+        return (*FLUX_COLUMNS, *(name for gas in self.gases[2:] for name in gas_columns(gas)))
 
     def analyzer_of(self, gas: str) -> Analyzer | None:
         """Return the analyser that measures a gas."""
@@ -63,6 +76,13 @@ class Station(Part):
         for variable in ("U", "V", "W", "T_SONIC"):
             if samples.channel_of(variable) is None:
                 raise mistake("flux.stream", f"a channel that measures {variable}", f"none in stream {samples.name!r}")
+        declared = {gas for analyzer in self.analyzer for gas in analyzer.gases}
+        for gas in samples.gases:
+            if gas not in (*GASES, *declared):
+                raise mistake("analyzer", f"one with {gas} among its gases, for a channel measures it", "none")
+        for gas in self.flux.options.lag_windows:
+            if gas not in self.gases:
+                raise mistake(f"flux.options.lag_windows.{gas}", f"one of {', '.join(self.gases)}", gas)
         if self.flux.meteorology is not None:
             self._require_stream("flux.meteorology", self.flux.meteorology, "reading")
         if self.flux.profile is not None:

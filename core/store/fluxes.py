@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,9 @@ from core.frames import UTC_TIME
 from core.records import FluxRecord
 from core.store.database import Database, Row, sql
 from core.store.stations import get_station
-from core.variables import FLUX_COLUMNS
+from core.variables import FLUX_COLUMNS, TRACE_COLUMNS
+
+COLUMNS = (*FLUX_COLUMNS, *TRACE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def put_flux(database: Database, record: FluxRecord, *, config_sha256: str, code
     """Store a result; the one it replaces goes to ``flux_history``, and a newer one that is there stays."""
     key = {"station": get_station(database, record.station).key, "time": record.start, "revision": revision}
     row = {
-        **{name.lower(): _number(record.values.get(name, math.nan)) for name in FLUX_COLUMNS},
+        **{name.lower(): _number(record.values.get(name, math.nan)) for name in COLUMNS},
+        "scalars": _scalars(record),
         "time": record.start,
         "ends": record.end,
         "station": key["station"],
@@ -67,7 +70,9 @@ def put_flux(database: Database, record: FluxRecord, *, config_sha256: str, code
 
 def put_storage(database: Database, record: FluxRecord) -> None:
     """Store the storage terms of a result that is there: they hang on the interval before, which may come later."""
-    row = {name: _number(record.values[name.upper()]) for name in ("sc", "sh", "sle")}
+    terms = ("SC", "SH", "SLE", "SCH4", "SN2O")
+    row: dict[str, object] = {name.lower(): _number(record.values.get(name, math.nan)) for name in terms}
+    row["scalars"] = Json({name: value for name, value in _scalars(record).items() if name.startswith("S")})
     key = {"station": get_station(database, record.station).key, "time": record.start}
     with database.transaction() as connection:
         connection.execute(sql("put_storage"), {**row, **key, "reasons": Json(dict(record.reasons))})
@@ -83,12 +88,15 @@ def fail_interval(database: Database, station: str, start: datetime, revision: i
 
 
 def read_fluxes(database: Database, station: str, start: datetime, end: datetime) -> pl.DataFrame:
-    """Read results of [start, end): ``start``, ``end``, FLUXNET columns, reasons and diagnostics (JSON), origin."""
+    """Read results of [start, end): ``start``, ``end``, FLUXNET columns, reasons and diagnostics (JSON), origin.
+
+    Columns of CH4, N2O and further scalars are there if one of the results has a value in them.
+    """
     rows = database.rows("fluxes", station=get_station(database, station).key, start=start, end=end)
     schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "start": UTC_TIME,
         "end": UTC_TIME,
-        **dict.fromkeys(FLUX_COLUMNS, pl.Float64),
+        **dict.fromkeys((*FLUX_COLUMNS, *_traces(rows)), pl.Float64),
         **dict.fromkeys(("reasons", "diagnostics", "config_sha256", "code_version"), pl.String),
         "computed": UTC_TIME,
     }
@@ -103,7 +111,7 @@ def read_records(database: Database, station: str, start: datetime, end: datetim
             station,
             row["time"],
             row["ends"],
-            {name: math.nan if row[name.lower()] is None else row[name.lower()] for name in FLUX_COLUMNS},
+            _values(row),
             row["reasons"],
             {name: value for name, value in row["diagnostics"].items() if value is not None},
         )
@@ -117,11 +125,30 @@ def flux_span(database: Database, station: str) -> tuple[datetime, datetime] | N
     return None if row is None or row["first"] is None else (row["first"], row["last"])
 
 
-def _flux(row: Mapping[str, object]) -> Row:
+def _traces(rows: Sequence[Row]) -> list[str]:
+    """Return the columns beside ``FLUX_COLUMNS`` in which a row has a value."""
+    named = [name for name in TRACE_COLUMNS if any(row[name.lower()] is not None for row in rows)]
+    return named + list(dict.fromkeys(name for row in rows for name in row["scalars"]))
+
+
+def _values(row: Row) -> dict[str, float]:
+    """Return a result's values; of CH4 and N2O only where something is said of them."""
+    said = row["reasons"]
+    names = [*FLUX_COLUMNS, *(name for name in TRACE_COLUMNS if row[name.lower()] is not None or name in said)]
+    values = {name: row[name.lower()] for name in names} | row["scalars"]
+    return {name: math.nan if value is None else value for name, value in values.items()}
+
+
+def _scalars(record: FluxRecord) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in record.values.items() if name not in COLUMNS}
+
+
+def _flux(row: Row) -> Row:
     return {
         "start": row["time"],
         "end": row["ends"],
-        **{name: row[name.lower()] for name in FLUX_COLUMNS},
+        **{name: row[name.lower()] for name in COLUMNS},
+        **row["scalars"],
         "reasons": orjson.dumps(row["reasons"]).decode(),
         "diagnostics": orjson.dumps(row["diagnostics"]).decode(),
         "config_sha256": row["config_sha256"],

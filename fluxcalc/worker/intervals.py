@@ -20,8 +20,7 @@ from fluxcalc.halfhour import process
 from fluxcalc.interval import Levels, Meteorology, flux_of
 from fluxcalc.profile import average_levels, join_levels
 from fluxcalc.season import METHODS, provisional_season
-from fluxcalc.storage import TERMS as STORAGE_TERMS
-from fluxcalc.storage import add_storage
+from fluxcalc.storage import add_storage, storage_terms
 from fluxcalc.weather import mean_meteorology, weather
 from qc.limits import flag_limits
 
@@ -91,7 +90,9 @@ def join_storage(store: Store, station: Station, start: datetime, length: timede
     records = store.flux_records(station.id, start - length, start + length)
     for before, after in pairwise(records):
         joined = add_storage(after, before, station)
-        changed = any(not _same(joined.values[name], after.values[name]) for name in STORAGE_TERMS)
+        changed = any(
+            not _same(joined.values[name], after.values.get(name, math.nan)) for name in storage_terms(station)
+        )
         if changed and before.end == after.start and "heat_capacity" in after.diagnostics:
             store.put_storage(joined)
 

@@ -26,12 +26,15 @@ def variables() -> None:
     """List the known variables with unit, limits and words."""
     from rich.table import Table
 
-    from core.variables import VARIABLES, units_for
+    from core.variables import AMOUNTS, VARIABLES, units_for
 
     table = Table("name", "unit", "also declared in", "limits", "description", "说明")
     for one in VARIABLES.values():
         others = ", ".join(unit for unit in units_for(one.name) if unit != one.unit)
         table.add_row(one.name, one.unit, others, f"{one.low:g} .. {one.high:g}", one.en, one.zh)
+    for ending, (unit, en, zh) in AMOUNTS.items():
+        others = ", ".join(other for other in units_for(f"O3_{ending}") if other != unit)
+        table.add_row(f"<GAS>_{ending}", unit, others, "", f"{en} of a further scalar, such as O3", f"其他气体{zh}")
     print_table(table)
 
 

@@ -378,7 +378,8 @@ SELECT * FROM jsonb_populate_record(NULL::flux, %(row)s::jsonb || jsonb_build_ob
 ON CONFLICT (station, time) DO NOTHING;
 
 -- name: put_storage
-UPDATE flux SET sc = %(sc)s, sh = %(sh)s, sle = %(sle)s, reasons = %(reasons)s
+UPDATE flux SET sc = %(sc)s, sh = %(sh)s, sle = %(sle)s, sch4 = %(sch4)s, sn2o = %(sn2o)s,
+    scalars = scalars || %(scalars)s, reasons = %(reasons)s
 WHERE station = %(station)s AND time = %(time)s;
 
 -- name: fluxes
