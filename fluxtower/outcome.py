@@ -11,7 +11,7 @@ from rich.table import Table
 
 from core.records import FluxRecord
 
-JUDGED = ("TAU", "H", "LE", "FC")
+FLAG = "_SSITC_TEST"
 SHOWN = 8
 """Most reasons that a summary lists for a flux."""
 
@@ -64,12 +64,12 @@ class Outcome:
         self.empty += empty
         self.duplicates += duplicates
         self.contested += contested
-        for flux in JUDGED:
-            value, flag = record.values[flux], record.values[f"{flux}_SSITC_TEST"]
+        for flux in (name.removesuffix(FLAG) for name in record.values if name.endswith(FLAG)):
+            value, flag = record.values[flux], record.values[flux + FLAG]
             state = "missing" if value != value else "unjudged" if flag != flag else f"{flag:.0f}"
             self.states[flux, state] += 1
             if state != "0":
-                why = record.reasons.get(flux) or record.reasons.get(f"{flux}_SSITC_TEST", "no reason is known")
+                why = record.reasons.get(flux) or record.reasons.get(flux + FLAG, "no reason is known")
                 self.reasons[flux, state, grouped(why)] += 1
 
     def add_problem(self, text: str) -> None:
@@ -93,11 +93,12 @@ class Outcome:
     def tables(self) -> tuple[Table, Table]:
         """Return how good the fluxes are, and why not better, as tables for a terminal."""
         quality = Table("flux", "good (0)", "usable (1)", "bad (2)", "not judged", "missing")
-        for flux in JUDGED:
+        fluxes = dict.fromkeys(flux for flux, _ in self.states)
+        for flux in fluxes:
             row = (str(self.states[flux, state]) for state in ("0", "1", "2", "unjudged", "missing"))
             quality.add_row(flux, *row)
         why = Table("flux", "is", "half-hours", "why")
-        for flux in JUDGED:
+        for flux in fluxes:
             mine = Counter({key: n for key, n in self.reasons.items() if key[0] == flux})
             for (_, state, reason), n in mine.most_common(SHOWN):
                 why.add_row(flux, state, str(n), reason)

@@ -71,10 +71,9 @@ def write_table(
     full : bool
         Whether there are diagnostics and reasons.
     """
-    noted = sorted(
-        {name for part in parts for name in pl.read_ipc_schema(part)} - {"start", REASONS, *station.flux_columns}
-    )
-    names = ["start", *station.flux_columns, *noted, *([REASONS] if full else [])]
+    columns = station.flux_columns
+    noted = sorted({name for part in parts for name in pl.read_ipc_schema(part)} - {"start", REASONS, *columns})
+    names = ["start", *columns, *noted, *([REASONS] if full else [])]
     unfinished = folder / "table.csv"
     with unfinished.open("w", encoding="utf-8") as stream:
         for i, part in enumerate(parts):

@@ -106,9 +106,7 @@ def choose_variables(names: str | None, known: list[str]) -> list[str]:
     wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     for name in wanted:
         if name not in known:
-            raise BadQuery(
-                f"variables: a half-hour of this station has no {name!r}", "one or more of " + ",".join(known)
-            )
+            raise BadQuery(f"variables: a half-hour here has no {name!r}", "one or more of " + ",".join(known))
     return wanted
 
 

@@ -81,8 +81,8 @@ class Spectroscopy(Part):
     For an LI-7700 the table is in its manual; the part of it that covers the station's weather is enough.
     """
 
-    temperatures: tuple[float, ...] = Field(min_length=2, description="deg C, ascending")
-    pressures: tuple[float, ...] = Field(min_length=2, description="kPa, ascending; of dry air that widens as much")
+    temperatures: tuple[float, ...] = Field(min_length=3, description="deg C, ascending")
+    pressures: tuple[float, ...] = Field(min_length=3, description="kPa, ascending; of dry air that widens as much")
     kappa: tuple[tuple[Annotated[float, Field(gt=0, le=10)], ...], ...] = Field(description="a row per temperature")
     vapour_broadening: float = Field(0.46, ge=0, le=10, description="what vapour widens a line more than dry air does")
 
@@ -122,9 +122,8 @@ class Analyzer(Part):
     def _are_gases(cls, gases: tuple[str, ...]) -> tuple[str, ...]:
         for gas in gases:
             if gas not in GASES and not is_scalar(gas):
-                raise PydanticCustomError(
-                    "gas", "{expected}", {"expected": f"a gas whose flux F{gas} is not another's"}
-                )
+                expected = f"the name of a gas: F{gas}, S{gas} or {gas} is something else"
+                raise PydanticCustomError("gas", "{expected}", {"expected": expected})
         return gases
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import orjson
 import polars as pl
-from psycopg.types.json import Json
+from psycopg.types.json import Json, Jsonb
 
 from core.frames import UTC_TIME
 from core.records import FluxRecord
@@ -72,7 +72,7 @@ def put_storage(database: Database, record: FluxRecord) -> None:
     """Store the storage terms of a result that is there: they hang on the interval before, which may come later."""
     terms = ("SC", "SH", "SLE", "SCH4", "SN2O")
     row: dict[str, object] = {name.lower(): _number(record.values.get(name, math.nan)) for name in terms}
-    row["scalars"] = Json({name: value for name, value in _scalars(record).items() if name.startswith("S")})
+    row["scalars"] = Jsonb({name: value for name, value in _scalars(record).items() if name.startswith("S")})
     key = {"station": get_station(database, record.station).key, "time": record.start}
     with database.transaction() as connection:
         connection.execute(sql("put_storage"), {**row, **key, "reasons": Json(dict(record.reasons))})

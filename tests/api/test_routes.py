@@ -165,6 +165,22 @@ def test_fluxes_with_flags_reasons_and_diagnostics(client: httpx.Client, registe
     assert some.data["diagnostics"] == [{"spikes_w": 3.0, "pitch": None}]
 
 
+def test_fluxes_have_what_a_station_measures_beside(client: httpx.Client, registered: Store) -> None:
+    tower.put_flux(registered, tower.flux(START, FC=-1.0, FCH4=3.5, FNH3=0.25, FNH3_SSITC_TEST=1.0))
+    table = FluxesOut.model_validate(client.get(f"{BASE}/fluxes").json())
+    extra = {name: unit for name, unit in table.units.items() if name not in FLUX_COLUMNS}
+    assert extra == {"FCH4": "nmol m-2 s-1", "FNH3": "nmol m-2 s-1", "FNH3_SSITC_TEST": "1"}
+    assert (table.data["FCH4"], table.data["FNH3"]) == ([3.5], [0.25])
+    query = {"format": "csv", "variables": "FNH3,FNH3_SSITC_TEST"}
+    assert client.get(f"{BASE}/fluxes", params=query).text.splitlines()[1].endswith(",0.25,1")
+    assert client.get(f"{BASE}/fluxes", params={"variables": "FN2O"}).status_code == 422
+    # declared, though nothing is computed of it yet
+    declared = tower.STATION.replace('["CO2", "H2O"]', '["CO2", "H2O", "N2O"]')
+    registered.put_station(declared, "tower.toml")
+    later = FluxesOut.model_validate(client.get(f"{BASE}/fluxes", params={"variables": "FN2O,FCH4"}).json())
+    assert (later.data["FN2O"], later.data["FCH4"]) == ([None], [3.5])
+
+
 def test_fluxes_csv_is_fluxnet(client: httpx.Client, registered: Store) -> None:
     tower.put_flux(registered, tower.flux(START, FC=-12.25, USTAR=0.1 + 0.2, FC_SSITC_TEST=0.0))
     tower.put_flux(registered, tower.flux(START + 2 * HALF_HOUR, FC=1e-7, FC_SSITC_TEST=2.0))

@@ -20,6 +20,7 @@ from core.station import (
     Screening,
     Site,
     Sonic,
+    Spectroscopy,
     Stream,
     parse_station,
     read_station,
@@ -88,6 +89,28 @@ ELSEWHERE = {  # what is wrong is told of another line than the changed one: whe
         ("[sonic]\nmodel", "[sonic]\nmodl", "a.toml: sonic.modl: expected no such key, got 'CSAT3'"),
         ("canopy_height = 12", "canopy_height = twelve", "a.toml: (syntax): expected TOML, got Invalid value (at line"),
         ('id = "cn-test"', 'id = "../etc"', "a.toml: station.id: expected"),
+        (
+            "[[stream]]",
+            '[[analyzer]]\nmodel = "x"\ngases = ["LE"]\n[[stream]]',
+            "a.toml: analyzer[0].gases: expected the name of a gas: FLE, SLE or LE is something else",
+        ),
+        (
+            'variable = "T_SONIC", unit = "deg C" }',
+            'variable = "T_SONIC", unit = "deg C" }, { name = "o", variable = "O3_DENSITY", unit = "nmol m-3" }',
+            "a.toml: analyzer: expected one with O3 among its gases, for a channel measures it, got none",
+        ),
+        (
+            "[[stream]]",
+            '[[analyzer]]\nmodel = "LI-7700"\ngases = ["CH4"]\n[analyzer.spectroscopy]\ntemperatures = [0, 10, 20]\n'
+            "pressures = [90, 95, 100]\nkappa = [[1, 1, 1], [1, 1, 1]]\n[[stream]]",
+            "a.toml: analyzer[0].spectroscopy.kappa: expected 3 rows of 3, got rows of [3, 3]",
+        ),
+        (
+            "[[stream]]",
+            '[[analyzer]]\nmodel = "LI-7700"\ngases = ["CH4"]\n[analyzer.spectroscopy]\ntemperatures = [0, 20, 10]\n'
+            "pressures = [90, 95, 100]\nkappa = [[1, 1, 1], [1, 1, 1], [1, 1, 1]]\n[[stream]]",
+            "a.toml: analyzer[0].spectroscopy.temperatures: expected ascending numbers, got 0, 20, 10",
+        ),
     ],
 )
 def test_a_mistake_names_file_line_key_expected_and_got(old: str, new: str, message: str) -> None:
@@ -99,6 +122,12 @@ def test_a_mistake_names_file_line_key_expected_and_got(old: str, new: str, mess
     assert shown.startswith(message)
     line = text.splitlines()[(caught.value.line or 0) - 1]
     assert ELSEWHERE.get(old, new.splitlines()[-1] if new else "") in line
+
+
+def test_a_lag_window_is_that_of_a_gas_of_the_station() -> None:
+    text = TEXT + "[flux.options.lag_windows.N2O]\nnominal = 1.0\n"
+    with pytest.raises(ConfigError, match=r"flux.options.lag_windows.N2O: expected one of CO2, H2O, got N2O"):
+        parse_station(text, "a.toml")
 
 
 def test_an_unknown_method_names_the_choices() -> None:
@@ -130,7 +159,21 @@ def test_the_example_stations_are_valid(path: Path) -> None:
 
 def test_every_key_and_every_method_is_documented() -> None:
     text = (ROOT / "docs" / "guide" / "station.md").read_text(encoding="utf-8")
-    parts = (Identity, Site, Sonic, Analyzer, Stream, Channel, Flux, Methods, Options, LagLimits, Screening, Files)
+    parts = (
+        Identity,
+        Site,
+        Sonic,
+        Analyzer,
+        Stream,
+        Channel,
+        Flux,
+        Methods,
+        Options,
+        LagLimits,
+        Screening,
+        Files,
+        Spectroscopy,
+    )
     keys = {key for part in parts for key in part.model_fields}
     assert [
         key for key in sorted(keys) if f"`{key}`" not in text and f".{key}`" not in text and f"{key} =" not in text

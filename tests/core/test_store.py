@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from core.errors import ConfigError, StoreError, StoreUnavailable, UnknownStatio
 from core.records import FluxRecord, Reading, Reject, SampleBlock
 from core.store import Store
 from core.store.queries import migrations, named
-from core.variables import FLUX_COLUMNS
+from core.variables import FLUX_COLUMNS, TRACE_COLUMNS
 
 pytestmark = pytest.mark.integration
 
@@ -181,6 +182,34 @@ def test_recomputing_keeps_the_old_result_in_the_history(tower: Store) -> None:
         assert connection.execute("SELECT fc FROM flux_history").fetchall() == [(-3.0,)]
 
 
+def test_trace_gases_and_further_scalars_are_kept(tower: Store) -> None:
+    first = {"FC": -3.0, "FCH4": 12.5, "SCH4": np.nan, "FO3": -4.5, "SO3": np.nan}
+    record = FluxRecord("cn-test", START, START + timedelta(minutes=30), first, {"SCH4": "not yet", "SO3": "not yet"})
+    tower.put_flux(record, config_sha256="x", code_version="1", revision=1)
+    tower.put_storage(replace(record, values={**first, "SC": 0.5, "SCH4": 0.25, "SO3": 0.75}, reasons={}))
+    later = FluxRecord("cn-test", record.end, record.end + timedelta(minutes=30), {"FC": 1.0})
+    tower.put_flux(later, config_sha256="x", code_version="1", revision=1)
+    table = tower.fluxes("cn-test", START, START + timedelta(hours=1))
+    extra = [name for name in table.columns if name.isupper() and name not in FLUX_COLUMNS]
+    assert extra == ["FCH4", "SCH4", "FO3", "SO3"]
+    assert table.select(extra).rows() == [(12.5, 0.25, -4.5, 0.75), (None, None, None, None)]
+    back, plain = tower.flux_records("cn-test", START, START + timedelta(hours=1))
+    assert {name: back.values[name] for name in (*extra, "SC")} == {
+        "FCH4": 12.5,
+        "SCH4": 0.25,
+        "FO3": -4.5,
+        "SO3": 0.75,
+        "SC": 0.5,
+    }
+    assert set(plain.values) == set(FLUX_COLUMNS)
+    tower.put_flux(replace(record, values={"FO3": -5.0}), config_sha256="x", code_version="2", revision=2)
+    with psycopg.connect(tower.dsn) as connection:
+        assert connection.execute("SELECT fch4, scalars FROM flux_history").fetchall() == [
+            (12.5, {"FO3": -4.5, "SO3": 0.75})
+        ]
+        assert connection.execute("SELECT scalars->>'FO3' FROM v_flux ORDER BY time").fetchall() == [("-5.0",), (None,)]
+
+
 def test_the_flux_table_has_the_columns_of_the_variables_table(store: Store) -> None:
     with psycopg.connect(store.dsn) as connection:
         tables = [
@@ -188,7 +217,8 @@ def test_the_flux_table_has_the_columns_of_the_variables_table(store: Store) -> 
             for table in ("flux", "flux_history", "v_flux")
         ]
     others = {"time", "ends", "station", "reasons", "diagnostics", "config_sha256", "code_version", "computed"}
-    expected = {name.lower() for name in FLUX_COLUMNS} | others
+    others |= {"scalars"}
+    expected = {name.lower() for name in (*FLUX_COLUMNS, *TRACE_COLUMNS)} | others
     assert tables == [expected | {"revision"}, expected | {"revision", "replaced"}, expected]
 
 

@@ -6,7 +6,22 @@ import numpy as np
 import pytest
 
 from core.errors import UnknownVariable
-from core.variables import FLUX_COLUMNS, UNITS, VARIABLES, Variable, base_name, convert, si_scale, units_for
+from core.variables import (
+    AMOUNTS,
+    FLUX_COLUMNS,
+    TRACE_COLUMNS,
+    UNITS,
+    VARIABLES,
+    Variable,
+    base_name,
+    convert,
+    flux_variable,
+    gas_columns,
+    gas_of,
+    si_scale,
+    units_for,
+    variable,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,14 +59,56 @@ def test_a_unit_of_another_quantity_is_refused() -> None:
         si_scale("TEMP", "K")
 
 
-@pytest.mark.parametrize("variable", VARIABLES.values(), ids=lambda v: v.name)
-def test_every_variable_is_complete(variable: Variable) -> None:
-    assert variable.unit in UNITS
-    assert variable.unit in units_for(variable.name)
-    assert variable.low < variable.high
-    assert variable.en
-    assert any("一" <= sign <= "鿿" for sign in variable.zh)
+@pytest.mark.parametrize("facts", VARIABLES.values(), ids=lambda v: v.name)
+def test_every_variable_is_complete(facts: Variable) -> None:
+    assert facts.unit in UNITS
+    assert facts.unit in units_for(facts.name)
+    assert facts.low < facts.high
+    assert facts.en
+    assert any("一" <= sign <= "鿿" for sign in facts.zh)
 
 
 def test_every_flux_column_is_a_variable() -> None:
-    assert [name for name in FLUX_COLUMNS if name not in VARIABLES] == []
+    assert [name for name in (*FLUX_COLUMNS, *TRACE_COLUMNS) if name not in VARIABLES] == []
+    assert (*gas_columns("CH4"), *gas_columns("N2O")) == TRACE_COLUMNS
+
+
+@pytest.mark.parametrize("ending", AMOUNTS)
+def test_any_further_scalar_has_a_family_of_names(ending: str) -> None:
+    facts = variable(f"NH3_{ending}_1_2_1")
+    assert facts.name == f"NH3_{ending}"
+    assert facts.unit in units_for(f"NH3_{ending}")
+    assert gas_of(f"NH3_{ending}_1_2_1") == "NH3"
+
+
+def test_units_of_a_further_scalar() -> None:
+    assert convert(3.0, "O3_DENSITY", "umol m-3", "nmol m-3") == pytest.approx(3000.0)
+    assert convert(3.0, "O3_MIXING_RATIO", "umol mol-1", "nmol mol-1") == pytest.approx(3000.0)
+    with pytest.raises(ValueError, match="not measured in 'mg m-3'"):
+        si_scale("O3_DENSITY", "mg m-3")  # its molar mass is not known
+
+
+@pytest.mark.parametrize("name", ["O3", "H_DENSITY", "C_DENSITY", "LE_MIXING_RATIO", "o3_DENSITY", "CH4_MOLE_FRACTION"])
+def test_a_name_that_could_be_another_is_no_scalar(name: str) -> None:
+    """H would have the storage SH, C the flux FC, LE the storage SLE."""
+    with pytest.raises(UnknownVariable):
+        variable(name)
+
+
+def test_columns_of_a_further_scalar_are_told_apart() -> None:
+    assert gas_columns("O3") == ("FO3", "FO3_SSITC_TEST", "O3_MOLE_FRACTION", "O3_MIXING_RATIO", "SO3")
+    units = [flux_variable(name).unit for name in gas_columns("O3")]
+    assert units == ["nmol m-2 s-1", "1", "nmol mol-1", "nmol mol-1", "nmol m-2 s-1"]
+    assert "storage" in flux_variable("SO2").en
+    assert "mole fraction" in flux_variable("SO2_MOLE_FRACTION").en
+    assert flux_variable("FC") == VARIABLES["FC"]
+    for name in ("XO3", "SO3_SSITC_TEST", "FX_Y", "O3"):
+        with pytest.raises(UnknownVariable):
+            flux_variable(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "gas"), [("CO2", "CO2"), ("H2O_DENSITY", "H2O"), ("CH4_MIXING_RATIO_2", "CH4"), ("TA", None), ("U", None)]
+)
+def test_a_channel_names_its_gas(name: str, gas: str | None) -> None:
+    assert gas_of(name) == gas

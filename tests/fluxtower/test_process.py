@@ -47,6 +47,31 @@ def test_an_orchard_gives_what_eddypro_gives(tmp_path: Path, run: Run) -> None:
     assert "2 intervals from 2 of 2 files" in result.out
 
 
+def test_a_further_scalar_has_columns_a_flag_and_a_line_in_the_summary(tmp_path: Path, run: Run) -> None:
+    """Ozone as a mole fraction in dry air, 40 - 2 w: its flux is -2 var(w) times the moles of dry air, and a factor."""
+    body = [f"{line.rstrip()},{40 - 2 * float(line.split(',')[4]):.6f}\n" for line in lines()]
+    names = ('"press"', '"kPa"', '"Smp"\n')
+    header = HEADER
+    for name, new in zip(names, ('"press","o3"', '"kPa","ppb"', '"Smp","Smp"\n'), strict=True):
+        header = header.replace(name, new)
+    station = STATION.replace('"H2O"]', '"H2O", "O3"]').replace(
+        "\n]\n", '\n    { name = "o3", variable = "O3_MIXING_RATIO", unit = "nmol mol-1" },\n]\n'
+    )
+    result = run(write(tmp_path / "ozone.dat", body, header), station=station, options=["--full"])
+    assert (result.status, len(result.rows)) == (0, MINUTES), result.err
+    names = list(result.rows[0])
+    assert names[names.index("FO3") :][:5] == ["FO3", "FO3_SSITC_TEST", "O3_MOLE_FRACTION", "O3_MIXING_RATIO", "SO3"]
+    for row in result.rows:
+        dry = 98.5e3 / (8.314 * 292.15) * 0.988
+        expected = -2 * float(row["cov_ww"]) * dry * float(row["factor_o3"])
+        assert float(row["FO3"]) == pytest.approx(expected, rel=0.1)
+        assert row["FO3_SSITC_TEST"] in "012"
+        assert float(row["O3_MIXING_RATIO"]) == pytest.approx(40.0, abs=0.2)
+    assert result.rows[0]["SO3"] == "-9999"
+    assert float(result.rows[1]["SO3"]) != -9999
+    assert "FO3" in result.out
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_files_cut_anywhere_packed_and_out_of_order_give_the_same_table(
     workers: str, tmp_path: Path, run: Run, clean: list[dict[str, str]]

@@ -3,7 +3,7 @@
 import { Figure, padded } from "./figure.js";
 import { axisText, numberText, offsetHours, offsetText, secondsOf, timeText, unitText } from "./format.js";
 import { colour, drawMark, markElement, qualityOf, qualityText } from "./marks.js";
-import { byId, element, getJson, gettext, page, words } from "./page.js";
+import { byId, element, getJson, gettext, otherGases, page, words } from "./page.js";
 import { showTable } from "./table.js";
 import { throttle } from "./traces.js";
 
@@ -18,9 +18,11 @@ const SHOWN = [
   { name: "FC", flag: "FC_SSITC_TEST" },
   { name: "LE", flag: "LE_SSITC_TEST" },
   { name: "H", flag: "H_SSITC_TEST" },
+  ...otherGases(),
   { name: "USTAR", flag: "TAU_SSITC_TEST" },
 ];
-const COLUMNS = ["FC", "LE", "H", "USTAR", "TAU", "ZL", "WS", "WD", "TA", "FC_SSITC_TEST", "LE_SSITC_TEST", "H_SSITC_TEST", "TAU_SSITC_TEST"];
+const COLUMNS = ["FC", "LE", "H", "USTAR", "TAU", "ZL", "WS", "WD", "TA", "FC_SSITC_TEST", "LE_SSITC_TEST", "H_SSITC_TEST", "TAU_SSITC_TEST",
+  ...otherGases().flatMap(({ name, flag }) => [name, flag])];
 
 /** Draw the flux figures; `refresh` loads the period, `follow` does so when new fluxes came and the newest are shown. */
 export function makeFluxes(/** @type {HTMLElement} */ parent, /** @type {import("./period.js").Period} */ period) {

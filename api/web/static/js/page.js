@@ -31,6 +31,12 @@ export function words(/** @type {{en: string, zh: string}} */ facts) {
   return facts[page.state.lang] || facts.en;
 }
 
+/** The fluxes of gases beside CO2 and water vapour that the station has, each with its flag. */
+export function otherGases() {
+  const judged = Object.keys(page.variables).filter((name) => name.startsWith("F") && `${name}_SSITC_TEST` in page.variables);
+  return judged.filter((name) => name !== "FC").map((name) => ({ name, flag: `${name}_SSITC_TEST` }));
+}
+
 /** A value of the page's state, as the address has it. */
 export function stateOf(/** @type {string} */ name) {
   return new URLSearchParams(location.search).get(name);

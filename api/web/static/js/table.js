@@ -2,11 +2,12 @@
 
 import { numberText, offsetHours, offsetText, timeText, unitText } from "./format.js";
 import { markElement, qualityOf } from "./marks.js";
-import { element, gettext, page, words } from "./page.js";
+import { element, gettext, otherGases, page, words } from "./page.js";
 
 const ROWS = 48;
 const COLUMNS = [
   ["FC", "FC_SSITC_TEST"], ["LE", "LE_SSITC_TEST"], ["H", "H_SSITC_TEST"], ["TAU", "TAU_SSITC_TEST"],
+  ...otherGases().map(({ name, flag }) => [name, flag]),
   ["USTAR", ""], ["ZL", ""], ["WS", ""], ["WD", ""], ["TA", ""],
 ];
 
