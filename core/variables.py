@@ -93,12 +93,12 @@ def _table(*rows: Variable) -> dict[str, Variable]:
     return {row.name: row for row in rows}
 
 
-def _trace_gas(gas: str) -> tuple[Variable, ...]:
-    """Return what a half-hour publishes of a trace gas that FLUXNET names: flux, its flag, amounts, storage."""
+def _published(gas: str, low: float, high: float) -> tuple[Variable, ...]:
+    """Return what a half-hour publishes of a gas beside its mole fractions; limits are those of flux and storage."""
     return (
-        Variable(f"F{gas}", "nmol m-2 s-1", -5000, 20000, f"{gas} flux, positive upward", f"{gas} 通量"),
+        Variable(f"F{gas}", "nmol m-2 s-1", low, high, f"{gas} flux, positive upward", f"{gas} 通量"),
         Variable(f"F{gas}_SSITC_TEST", "1", 0, 2, f"quality of F{gas}: 0 good, 1 usable, 2 bad", f"{gas} 通量质量标记"),
-        Variable(f"S{gas}", "nmol m-2 s-1", -5000, 20000, f"{gas} storage change below the sensor", f"{gas} 储存项"),
+        Variable(f"S{gas}", "nmol m-2 s-1", low, high, f"{gas} storage change below the sensor", f"{gas} 储存项"),
     )
 
 
@@ -176,8 +176,8 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("H_SSITC_TEST", "1", 0, 2, "quality of H: 0 good, 1 usable, 2 bad", "感热通量质量标记"),
     Variable("LE_SSITC_TEST", "1", 0, 2, "quality of LE: 0 good, 1 usable, 2 bad", "潜热通量质量标记"),
     Variable("FC_SSITC_TEST", "1", 0, 2, "quality of FC: 0 good, 1 usable, 2 bad", "CO2 通量质量标记"),
-    *_trace_gas("CH4"),
-    *_trace_gas("N2O"),
+    *_published("CH4", -5000, 20000),
+    *_published("N2O", -5000, 20000),
 )
 
 FLUX_COLUMNS: tuple[str, ...] = (
@@ -207,7 +207,8 @@ AMOUNTS: dict[str, tuple[str, str, str]] = {
 """How the amount of a further scalar is given: ending of its name -> unit and words."""
 
 _AMOUNT = re.compile(f"({GAS_NAME})_({'|'.join(AMOUNTS)})")
-_FLUX = re.compile(f"(?P<what>F|S)(?P<gas>{GAS_NAME})|F(?P<judged>{GAS_NAME})_SSITC_TEST")
+_PUBLISHED = re.compile(f"[FS]({GAS_NAME})(_SSITC_TEST)?")
+ANY = 1e9  # limit of a scalar about which nothing is known
 _QUALIFIERS = re.compile(r"(_\d+_\d+_\d+|_\d+|_F|_PI|_QC|_SD|_N)+$")
 
 
@@ -240,7 +241,7 @@ def scalar_variable(name: str) -> Variable | None:
     if match is None or not is_scalar(match[1]):
         return None
     unit, en, zh = AMOUNTS[match[2]]
-    return Variable(name, unit, -1e9, 1e9, f"{match[1]} {en}", f"{match[1]} {zh}")
+    return Variable(name, unit, -ANY, ANY, f"{match[1]} {en}", f"{match[1]} {zh}")
 
 
 def is_scalar(gas: str) -> bool:
@@ -282,15 +283,9 @@ def flux_variable(name: str) -> Variable:
     """
     if name in VARIABLES:
         return VARIABLES[name]
-    match = _FLUX.fullmatch(name)
-    gas = (match["gas"] or match["judged"]) if match else ""
-    if match is None or not is_scalar(gas):
-        return variable(name)
-    if match["judged"]:
-        return Variable(name, "1", 0, 2, f"quality of F{gas}: 0 good, 1 usable, 2 bad", f"{gas} 通量质量标记")
-    words = {"F": ("flux, positive upward", "通量"), "S": ("storage change below the sensor", "储存项")}
-    en, zh = words[match["what"]]
-    return Variable(name, "nmol m-2 s-1", -1e9, 1e9, f"{gas} {en}", f"{gas} {zh}")
+    match = _PUBLISHED.fullmatch(name)
+    published = _published(match[1], -ANY, ANY) if match and is_scalar(match[1]) else ()
+    return next((one for one in published if one.name == name), None) or variable(name)
 
 
 def units_for(name: str) -> list[str]:
