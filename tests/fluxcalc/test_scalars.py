@@ -120,7 +120,7 @@ def test_a_multiple_of_co2_has_that_multiple_of_its_flux(path, key, method):
         "closed": ("closed", "O3_MIXING_RATIO", "umol mol-1"),
         "closed, moist": ("closed", "O3_MOLE_FRACTION", "umol mol-1"),
     }[path]
-    swap = [('"CSAT3"' if path == "open" else '"HS-50"', '"WindMaster"')] if "gill" in method else []
+    swap = [('"CSAT3"' if path == "open" else '"HS-50"', '"WindMaster"')] if key == "angle_of_attack" else []
     if path == "closed, moist":
         swap.append(('"CO2_MIXING_RATIO"', '"CO2"'))  # CO2 itself is a fraction of moist air, too
     station = build(name, channel("o3", variable, unit), more=("O3",), swap=tuple(swap), **{key: method})
