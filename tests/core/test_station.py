@@ -89,6 +89,22 @@ ELSEWHERE = {  # what is wrong is told of another line than the changed one: whe
         ("[sonic]\nmodel", "[sonic]\nmodl", "a.toml: sonic.modl: expected no such key, got 'CSAT3'"),
         ("canopy_height = 12", "canopy_height = twelve", "a.toml: (syntax): expected TOML, got Invalid value (at line"),
         ('id = "cn-test"', 'id = "../etc"', "a.toml: station.id: expected"),
+    ],
+)
+def test_a_mistake_names_file_line_key_expected_and_got(old: str, new: str, message: str) -> None:
+    assert old in TEXT
+    text = TEXT.replace(old, new, 1)
+    with pytest.raises(ConfigError) as caught:
+        parse_station(text, "a.toml")
+    shown = re.sub(r"line \d+: ", "", str(caught.value), count=1)
+    assert shown.startswith(message)
+    line = text.splitlines()[(caught.value.line or 0) - 1]
+    assert ELSEWHERE.get(old, new.splitlines()[-1] if new else "") in line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
         (
             "[[stream]]",
             '[[analyzer]]\nmodel = "x"\ngases = ["LE"]\n[[stream]]',
@@ -113,15 +129,10 @@ ELSEWHERE = {  # what is wrong is told of another line than the changed one: whe
         ),
     ],
 )
-def test_a_mistake_names_file_line_key_expected_and_got(old: str, new: str, message: str) -> None:
-    assert old in TEXT
-    text = TEXT.replace(old, new, 1)
+def test_a_mistake_about_gases_is_named(old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_station(text, "a.toml")
-    shown = re.sub(r"line \d+: ", "", str(caught.value), count=1)
-    assert shown.startswith(message)
-    line = text.splitlines()[(caught.value.line or 0) - 1]
-    assert ELSEWHERE.get(old, new.splitlines()[-1] if new else "") in line
+        parse_station(TEXT.replace(old, new, 1), "a.toml")
+    assert re.sub(r"line \d+: ", "", str(caught.value), count=1).startswith(message)
 
 
 def test_a_lag_window_is_that_of_a_gas_of_the_station() -> None:
