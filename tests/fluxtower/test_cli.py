@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.records import SampleBlock
+from core.records import LoggerState, SampleBlock
 from core.settings import Settings
 from core.station import read_station
 from core.store import Store
@@ -133,3 +133,20 @@ def test_a_block_over_the_border_of_two_files_stays_whole() -> None:
     joined = next(block for block in whole if block.start_ns == border)
     assert np.isfinite(joined.samples).all()
     assert not any(np.isfinite(block.samples).all() for block in apart if block.start_ns == border)
+
+
+@pytest.mark.integration
+def test_a_station_whose_topic_is_used_is_not_added(
+    settings: Settings, store: Store, environment: dict[str, str], tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one.toml", tmp_path / "other.toml"
+    one.write_text(FILE)
+    other.write_text(FILE.replace('id = "cn-foreign"', 'id = "cn-other"'))
+    again = fluxtower("station", "add", one, one, environment=environment)
+    assert again.returncode == 0
+    refused = fluxtower("station", "add", other, environment=environment)
+    assert refused.returncode == 1
+    assert "topics that are not used yet ('senml/json' is, by station cn-foreign)" in refused.stderr
+    assert [row.station.id for row in store.stations()] == ["cn-foreign"]
+    store.put_states([LoggerState("cn-foreign", "CR6", False)])
+    assert "CR6 offline since" in fluxtower("station", "list", environment=environment).stdout
