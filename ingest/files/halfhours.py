@@ -1,0 +1,283 @@
+"""Tables of half-hours that other programs made, under FLUXNET names and in FLUXNET units.
+
+FLUXNET, AmeriFlux BASE and our own tables; EddyPro's full output; REddyProc's text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+
+from core.errors import PayloadError
+from core.variables import UNITS, VARIABLES, convert
+from ingest.files.opening import opened
+
+MAX_BYTES = 1 << 30
+"""Largest table. [bytes]"""
+LOCAL_TIME = pl.Datetime("us")
+MISSING = ["-9999", "-9999.0", "-9999.00", "-9999.000", "NA", "NaN", "nan", "NAN", ""]
+_STAMPS = ("TIMESTAMP_START", "TIMESTAMP_END")
+
+
+@dataclass(frozen=True, slots=True)
+class HalfHours:
+    """A table of intervals, one after the other as the file has them.
+
+    Attributes
+    ----------
+    frame : pl.DataFrame
+        ``start``, ``end`` (local standard time, naive); FLUXNET variables in FLUXNET units, missing is null.
+    maker : str
+        What made it: ``AmeriFlux BASE``, ``EddyPro``, ``REddyProc`` or ``FLUXNET``.
+    sources : mapping of str to str
+        FLUXNET variable -> the file's column.
+    left_out : tuple of str
+        Columns that were not understood.
+    """
+
+    frame: pl.DataFrame
+    maker: str
+    sources: Mapping[str, str]
+    left_out: tuple[str, ...] = field(repr=False, default=())
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a column of another program is."""
+
+    variable: str
+    unit: str
+
+
+EDDYPRO = {
+    "Tau": _Named("TAU", "kg m-1 s-2"), "H": _Named("H", "W m-2"), "LE": _Named("LE", "W m-2"),
+    "co2_flux": _Named("FC", "umol m-2 s-1"), "h2o_flux": _Named("FH2O", "mmol m-2 s-1"),
+    "qc_Tau": _Named("TAU_SSITC_TEST", "1"), "qc_H": _Named("H_SSITC_TEST", "1"),
+    "qc_LE": _Named("LE_SSITC_TEST", "1"), "qc_co2_flux": _Named("FC_SSITC_TEST", "1"),
+    "co2_strg": _Named("SC", "umol m-2 s-1"), "H_strg": _Named("SH", "W m-2"), "LE_strg": _Named("SLE", "W m-2"),
+    "co2_mole_fraction": _Named("CO2", "umol mol-1"), "co2_mixing_ratio": _Named("CO2_MIXING_RATIO", "umol mol-1"),
+    "h2o_mole_fraction": _Named("H2O", "mmol mol-1"), "h2o_mixing_ratio": _Named("H2O_MIXING_RATIO", "mmol mol-1"),
+    "sonic_temperature": _Named("T_SONIC", "K"), "air_temperature": _Named("TA", "K"),
+    "air_pressure": _Named("PA", "Pa"), "RH": _Named("RH", "%"), "VPD": _Named("VPD", "Pa"),
+    "wind_speed": _Named("WS", "m s-1"), "max_wind_speed": _Named("WS_MAX", "m s-1"), "wind_dir": _Named("WD", "deg"),
+    "u*": _Named("USTAR", "m s-1"), "TKE": _Named("TKE", "m2 s-2"), "L": _Named("MO_LENGTH", "m"),
+    "(z-d)/L": _Named("ZL", "1"), "x_peak": _Named("FETCH_MAX", "m"), "x_70%": _Named("FETCH_70", "m"),
+    "x_90%": _Named("FETCH_90", "m"),
+}  # fmt: skip
+"""EddyPro's full output: its units are fixed."""
+REDDYPROC = {
+    "NEE": _Named("NEE", "umol m-2 s-1"), "LE": _Named("LE", "W m-2"), "H": _Named("H", "W m-2"),
+    "Rg": _Named("SW_IN", "W m-2"), "Tair": _Named("TA", "deg C"), "Tsoil": _Named("TS", "deg C"),
+    "rH": _Named("RH", "%"), "VPD": _Named("VPD", "hPa"), "Ustar": _Named("USTAR", "m s-1"),
+}  # fmt: skip
+"""The columns that REddyProc's introduction uses."""
+_SAME = {"w m-2": "W m-2", "degc": "deg C", "mbar": "hPa", "-": "1", "": ""}
+
+
+def read_halfhours(path: Path) -> HalfHours:
+    """Read a table of half-hours, plain, gzip or zip; its header tells what it is.
+
+    Raises
+    ------
+    PayloadError
+        It is none of the tables known, a stamp cannot be read, or a number is none: names file, line and remedy.
+    """
+    with opened(path) as one:
+        content = one.stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise PayloadError(f"{path.name}: more than {MAX_BYTES} bytes: split it by years")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PayloadError(f"{path.name}: this is no text table: {error}") from None
+    return parse_halfhours(text, path.name)
+
+
+def parse_halfhours(text: str, file: str) -> HalfHours:
+    """Read the text of a table; as ``read_halfhours``."""
+    lines = text.splitlines()
+    comments = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    if comments == len(lines):
+        raise PayloadError(f"{file}: line 1: the file is empty: fetch it anew")
+    separator = "\t" if "\t" in lines[comments] else ","
+    names = _fields(lines[comments], separator)
+    if set(_STAMPS) & set(names):
+        maker = "AmeriFlux BASE" if comments and "Site" in "".join(lines[:comments]) else "FLUXNET"
+        return _fluxnet(lines[comments + 1 :], names, comments + 2, file, maker)
+    if {"date", "time", "qc_Tau"} <= set(names):
+        units = _fields(lines[1], separator) if len(lines) > 1 and "[" in lines[1] else None
+        return _eddypro(lines[1 + (units is not None) :], names, units, 2 + (units is not None), file)
+    if len(lines) > 2 and "qc_Tau" in lines[1]:
+        return _eddypro(lines[3:], _fields(lines[1], separator), _fields(lines[2], separator), 4, file)
+    if {"Year", "DoY", "Hour"} <= set(names):
+        return _reddyproc(lines[2:], names, _fields(lines[1], separator) if len(lines) > 1 else [], separator, file)
+    raise PayloadError(
+        f"{file}: line {comments + 1}: no TIMESTAMP_START (FLUXNET, AmeriFlux), no date, time and qc_Tau (EddyPro's "
+        f"full output) and no Year, DoY, Hour (REddyProc): it begins with {', '.join(names[:6])!a}"
+    )
+
+
+def _fluxnet(lines: Sequence[str], names: Sequence[str], first: int, file: str, maker: str) -> HalfHours:
+    frame = _table(lines, names, ",", first, file)
+    stamps = [_stamp(frame, name, "%Y%m%d%H%M", first, file) for name in _STAMPS if name in names]
+    if len(stamps) < 2:
+        step = _step(stamps[0])
+        stamps = [stamps[0], stamps[0] + step] if _STAMPS[0] in names else [stamps[0] - step, stamps[0]]
+    chosen: dict[str, str] = {}
+    for variable in VARIABLES:
+        # the variable itself, then its first position; what was filled or partitioned is not taken for measured
+        for name in (variable, f"{variable}_1_1_1", f"{variable}_PI", f"{variable}_PI_1_1_1", f"{variable}_1"):
+            if name in names:
+                chosen.setdefault(variable, name)
+    columns = {variable: _number(frame, name, first, file) for variable, name in chosen.items()}
+    rest = [name for name in names if name not in chosen.values() and name not in _STAMPS]
+    return HalfHours(_joined(stamps[0], stamps[1], columns), maker, chosen, tuple(rest))
+
+
+def _eddypro(
+    lines: Sequence[str], names: Sequence[str], units: Sequence[str] | None, first: int, file: str
+) -> HalfHours:
+    frame = _table(lines, names, ",", first, file)
+    moments = frame.select(pl.concat_str(["date", "time"], separator=" ").alias("end"))
+    ends = _stamp(moments, "end", "%Y-%m-%d %H:%M", first, file)
+    if units is not None:
+        _check_units(names, units, EDDYPRO, first - 1, file)
+    return _renamed(frame, names, EDDYPRO, ends - _step(ends), ends, "EddyPro", first, file)
+
+
+def _reddyproc(
+    lines: Sequence[str], names: Sequence[str], units: Sequence[str], separator: str, file: str
+) -> HalfHours:
+    _check_units(names, units, REDDYPROC, 2, file)
+    frame = _table(lines, names, separator, 3, file)
+    year, day, hour = (_number(frame, name, 3, file) for name in ("Year", "DoY", "Hour"))
+    known = pl.DataFrame({"year": year, "day": day, "hour": hour})
+    ends = known.select(
+        pl.datetime(pl.col("year").cast(pl.Int32), 1, 1)
+        + pl.duration(days=pl.col("day").cast(pl.Int64) - 1)
+        + pl.duration(minutes=(pl.col("hour") * 60).round().cast(pl.Int64))
+    ).to_series()
+    if ends.null_count():
+        raise PayloadError(f"{file}: line {3 + (ends.is_null().arg_max() or 0)}: Year, DoY, Hour: a number is missing")
+    return _renamed(frame, names, REDDYPROC, ends - _step(ends), ends, "REddyProc", 3, file)
+
+
+def _renamed(
+    frame: pl.DataFrame, names: Sequence[str], known: Mapping[str, _Named], starts: pl.Series, ends: pl.Series,
+    maker: str, first: int, file: str,
+) -> HalfHours:  # fmt: skip
+    columns: dict[str, pl.Series] = {}
+    sources: dict[str, str] = {}
+    for name, named in known.items():
+        if name in names:
+            factor, shift = _to_fluxnet(named)
+            columns[named.variable] = _number(frame, name, first, file) * factor + shift
+            sources[named.variable] = name
+    rest = tuple(name for name in names if name not in known)
+    if maker == "EddyPro" and "TAU" in columns:
+        # its version 6 gives the size, version 7 the flux: downward is negative with us
+        columns["TAU"] = -columns["TAU"].abs()
+    return HalfHours(_joined(starts, ends, columns), maker, sources, rest)
+
+
+def _to_fluxnet(named: _Named) -> tuple[float, float]:
+    """Return factor and shift that bring a column to the variable's FLUXNET unit."""
+    wanted = VARIABLES[named.variable].unit
+    if named.unit == wanted:
+        return 1.0, 0.0
+    zero, one = (convert(value, named.variable, named.unit, wanted) for value in (0.0, 1.0))
+    return one - zero, zero
+
+
+def _table(lines: Sequence[str], names: Sequence[str], separator: str, first: int, file: str) -> pl.DataFrame:
+    """Read lines as text; each must have all fields."""
+    whole = [line for line in lines if line.strip()]
+    if not whole:
+        raise PayloadError(f"{file}: line {first}: no half-hour after the header")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise PayloadError(f"{file}: line {first - 1}: two columns are called {twice!a}: rename one")
+    for i, line in enumerate(whole):
+        fields = line.count(separator) + 1 if '"' not in line else len(_fields(line, separator))
+        if fields != len(names):
+            raise PayloadError(
+                f"{file}: line {first + i}: expected {len(names)} fields as the header has, got {fields}"
+            )
+    return pl.read_csv(
+        io.StringIO("\n".join(whole)),
+        separator=separator,
+        has_header=False,
+        new_columns=list(names),
+        infer_schema=False,
+        null_values=MISSING,
+    )
+
+
+def _number(frame: pl.DataFrame, name: str, first: int, file: str) -> pl.Series:
+    text = frame[name].str.strip_chars()
+    values = text.cast(pl.Float64, strict=False).fill_nan(None)
+    # -9999 counts however it is written; an infinite value is none
+    values = values.set((values == -9999.0) | values.is_infinite(), None)
+    bad = text.is_not_null() & text.cast(pl.Float64, strict=False).is_null() & ~text.is_in(MISSING)
+    if bad.any():
+        line = bad.arg_max() or 0
+        raise PayloadError(f"{file}: line {first + line}: {name}: expected a number, got {text[line]!a}")
+    return values
+
+
+def _stamp(frame: pl.DataFrame, name: str, pattern: str, first: int, file: str) -> pl.Series:
+    times = frame[name].str.strip_chars().str.to_datetime(pattern, time_unit="us", strict=False)
+    if times.null_count():
+        line = times.is_null().arg_max() or 0
+        raise PayloadError(
+            f"{file}: line {first + line}: {name}: expected a time like {pattern}, got {frame[name][line]!a}"
+        )
+    return times
+
+
+def _step(times: pl.Series) -> timedelta:
+    """Return the most frequent step of a series of times; half an hour for a single one."""
+    steps = times.diff().drop_nulls()
+    steps = steps.filter(steps > timedelta(0))
+    return timedelta(minutes=30) if steps.is_empty() else steps.mode().sort()[0]
+
+
+def _joined(starts: pl.Series, ends: pl.Series, columns: Mapping[str, pl.Series]) -> pl.DataFrame:
+    series = {"start": starts.cast(LOCAL_TIME), "end": ends.cast(LOCAL_TIME), **columns}
+    return pl.DataFrame([values.alias(name) for name, values in series.items()])
+
+
+def _check_units(names: Sequence[str], units: Sequence[str], known: Mapping[str, _Named], line: int, file: str) -> None:
+    """Refuse a table whose line of units names another one than the program writes; words not known pass."""
+    for name, words in zip(names, units, strict=False):
+        if name in known:
+            stated = _unit(words)
+            if stated and stated != known[name].unit:
+                raise PayloadError(
+                    f"{file}: line {line}: {name} is in {words!a}, expected {known[name].unit}: convert it, or rename "
+                    "the column"
+                )
+
+
+def _unit(words: str) -> str | None:
+    """Return our unit for ``[W+1m-2]``, ``umolm-2s-1``, ``degC``; None where it is not known."""
+    text = _bare(words.strip().strip("[]"))
+    return _SAME.get(text.lower()) or next((unit for unit in UNITS if _bare(unit) == text), None)
+
+
+def _bare(unit: str) -> str:
+    """Write a unit without blanks, in the order of its parts: ``umol+1s-1m-2`` and ``umol m-2 s-1`` are the same."""
+    text = unit.replace("\u00b5", "u").replace("\u03bc", "u").replace("+1", " ")
+    parts = re.findall(r"[A-Za-z%]+?(?=m-\d|s-\d|kg|mol-\d|K-\d|[^A-Za-z%]|$)-?\d?|-", text)
+    return "".join(sorted(parts))
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    return [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]

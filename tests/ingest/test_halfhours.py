@@ -1,0 +1,126 @@
+"""Half-hour tables of other programs: EddyPro's own, AmeriFlux, FLUXNET, REddyProc, and what is wrong with them."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+from datetime import datetime
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import PayloadError
+from ingest.files.halfhours import parse_halfhours, read_halfhours
+from tests.fluxcalc.reference import HALFHOUR, SEASON, needs_halfhour, needs_season
+
+AMERIFLUX = """# Site: XX-Syn
+# Version: 2-5
+TIMESTAMP_START,TIMESTAMP_END,FC,NEE_PI_F,TA_1_1_1,TA_1_2_1,VPD_PI,SW_IN,P,WTD
+202607010000,202607010030,-1.25,-1.3,12.5,12.9,3.25,0,-9999,0.3
+202607010030,202607010100,-9999,-1.1,-9999.0,12.8,3.5,NaN,0.2,0.3
+"""
+REDDYPROC = (
+    "Year\tDoY\tHour\tNEE\tLE\tH\tRg\tTair\tTsoil\trH\tVPD\tUstar\n"
+    "-\t-\t-\tumolm-2s-1\tWm-2\tWm-2\tWm-2\tdegC\tdegC\t%\thPa\tms-1\n"
+    "1998\t1\t0.5\t-1.21\t1.49\t-11.77\t0\t7.4\t4.19\t55.27\t4.6\t0.72\n"
+    "1998\t1\t1\t1.72\t3.8\t-13.5\t0\t7.5\t4.2\t55.95\t4.6\t0.52\n"
+    "1998\t1\t24\t-9999\t3.8\t-13.5\t0\t7.5\t4.2\t55.95\t4.6\t-9999\n"
+)
+EDDYPRO = """file_info,,,,corrected_fluxes,,,,
+filename,date,time,DOY,Tau,qc_Tau,co2_flux,air_temperature,VPD
+,[yyyy-mm-dd],[HH:MM],[ddd.ddd],[kg+1m-1s-2],[#],[µmol+1s-1m-2],[K],[Pa]
+a.ghg,2026-07-01,00:30,182.021,0.25,0,-3.5,288.15,412
+not_enough_data,2026-07-01,01:00,182.042,-9999,-9999,-9999,-9999,-9999
+"""
+
+
+def test_ameriflux_base():
+    table = parse_halfhours(AMERIFLUX, "AMF_XX-Syn.csv")
+    assert table.maker == "AmeriFlux BASE"
+    assert table.frame["start"].to_list() == [datetime(2026, 7, 1, 0, 0), datetime(2026, 7, 1, 0, 30)]
+    assert table.frame.drop("start", "end").to_dict(as_series=False) == {
+        "TA": [12.5, None], "VPD": [3.25, 3.5], "P": [None, 0.2], "SW_IN": [0.0, None], "FC": [-1.25, None],
+    }  # fmt: skip
+    assert table.sources["TA"] == "TA_1_1_1"
+    assert table.left_out == ("NEE_PI_F", "TA_1_2_1", "WTD")  # filled is not measured
+
+
+def test_reddyproc_text():
+    table = parse_halfhours(REDDYPROC, "Example.txt")
+    assert table.maker == "REddyProc"
+    assert table.frame["end"].to_list() == [
+        datetime(1998, 1, 1, 0, 30), datetime(1998, 1, 1, 1, 0), datetime(1998, 1, 2, 0, 0),
+    ]  # fmt: skip
+    assert table.frame["start"][0] == datetime(1998, 1, 1)
+    assert table.frame["NEE"].to_list() == [-1.21, 1.72, None]
+    assert table.frame["USTAR"].to_list() == [0.72, 0.52, None]
+
+
+def test_eddypro_full_output():
+    table = parse_halfhours(EDDYPRO, "eddypro_full_output.csv")
+    row = table.frame.row(0, named=True)
+    assert row["start"] == datetime(2026, 7, 1)
+    assert row["TAU"] == -0.25  # downward is negative
+    assert row["TA"] == pytest.approx(15.0)
+    assert row["VPD"] == pytest.approx(4.12)
+    assert row["FC"] == -3.5
+    assert table.frame.row(1)[2:] == (None,) * 5
+
+
+@needs_halfhour
+def test_what_eddypro_really_wrote(tmp_path):
+    path = HALFHOUR / "synth20hz" / "express.csv"
+    table = read_halfhours(path)
+    packed = tmp_path / "express.csv.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert read_halfhours(packed).frame.equals(table.frame)
+    theirs = pl.read_csv(path)
+    assert table.frame["H"].to_list() == theirs["H"].to_list()
+    assert table.frame["PA"].to_list() == pytest.approx((theirs["air_pressure"] / 1000).to_list())
+    assert (table.frame["end"] - table.frame["start"]).dt.total_minutes().unique().to_list() == [30]
+
+
+@needs_season
+def test_a_whole_year_of_reddyproc_columns():
+    """The reference's table, written as that program's example files are."""
+    inputs = pl.read_parquet(SEASON / "DE-Tha_1998" / "input.parquet").drop("time")
+    head, units = REDDYPROC.splitlines()[:2]
+    body = inputs.select(head.split("\t")).fill_null(-9999).write_csv(separator="\t", include_header=False)
+    table = parse_halfhours(f"{head}\n{units}\n{body}", "DE-Tha.txt")
+    for ours, theirs in (("NEE", "NEE"), ("SW_IN", "Rg"), ("USTAR", "Ustar"), ("VPD", "VPD")):
+        assert table.frame[ours].to_list() == inputs[theirs].to_list()
+    assert table.frame["start"][0] == datetime(1998, 1, 1)
+    assert table.frame["end"][-1] == datetime(1999, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1: the file is empty"),
+        ("# nothing else\n", "line 1: the file is empty"),
+        ("a,b\n1,2\n", "line 1: no TIMESTAMP_START"),
+        ("TIMESTAMP_START,FC\n", "line 2: no half-hour"),
+        ("TIMESTAMP_START,FC\n202607010000,1\n202607010030\n", "line 3: expected 2 fields as the header has, got 1"),
+        ("TIMESTAMP_START,FC\n202607010000,1\n2026-07-01,2\n", "line 3: TIMESTAMP_START: expected a time"),
+        ("TIMESTAMP_START,FC\n202607010000,one\n", "line 2: FC: expected a number, got 'one'"),
+        ("TIMESTAMP_START,FC,FC\n202607010000,1,2\n", "two columns are called 'FC'"),
+        (REDDYPROC.replace("\thPa\t", "\tkPa\t"), "line 2: VPD is in 'kPa', expected hPa"),
+        (REDDYPROC.replace("\t0.5\t", "\tx\t"), "line 3: Hour: expected a number"),
+        (EDDYPRO.replace("[K]", "[degC]"), "line 3: air_temperature is in '\\[degC\\]', expected K"),
+        (EDDYPRO.replace("00:30", "00h30"), "line 4: end: expected a time"),
+    ],
+)
+def test_what_is_wrong_is_said(text, message):
+    with pytest.raises(PayloadError, match=message):
+        parse_halfhours(text, "table.csv")
+
+
+@given(st.sampled_from([AMERIFLUX, REDDYPROC, EDDYPRO]), st.data())
+def test_a_damaged_table_is_read_or_refused(text, data):
+    letters = list(text)
+    for _ in range(data.draw(st.integers(0, 6))):
+        letters[data.draw(st.integers(0, len(letters) - 1))] = data.draw(st.sampled_from('0,"\t\n#x-é'))
+    with contextlib.suppress(PayloadError):
+        parse_halfhours("".join(letters[: data.draw(st.integers(0, len(letters)))]), "table.csv")
