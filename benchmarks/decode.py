@@ -1,7 +1,7 @@
 """What decoding a message costs: `python benchmarks/decode.py`.
 
 CPU time of one message on one core, the least of many repetitions: a block of 20 samples of 10 channels (a second at
-20 Hz) in each of its forms, and the good messages of the other formats that `benchmarks/fuzz.py` starts from. Prints a
+20 Hz) in each of its forms, and the good messages of the other formats that `benchmarks/hostile.py` has. Prints a
 table and, last, one line of JSON with microseconds by name.
 """
 
@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from benchmarks.fuzz import MESSAGES, NOW  # noqa: E402
+from benchmarks.hostile import MESSAGES, NOW  # noqa: E402
 from core.clock import NS  # noqa: E402
 from core.records import SampleBlock  # noqa: E402
 from core.station import Channel, Stream  # noqa: E402

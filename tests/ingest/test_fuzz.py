@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzz import DECODERS, FILES, MESSAGES, Outcome, bombs, make_payload, run, try_bomb, try_payload
+from benchmarks.fuzz import DECODERS, Outcome, run, try_bomb, try_payload
+from benchmarks.hostile import FILES, MESSAGES, bombs, make_payload
 from core.errors import PayloadError
 from ingest.payloads import FORMATS
 
