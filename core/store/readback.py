@@ -138,10 +138,16 @@ def read_minute_means(
     found: dict[int, float] = {}
     for layout in _layouts(database, station, stream, "block"):
         if channel in layout.channels:
-            keys = {"station": layout.station_key, "stream": layout.key, "start": start, "end": end}
+            keys = {
+                "station": layout.station_key, "stream": layout.key, "place": layout.channels.index(channel) + 1,
+                "start": start, "end": end,
+            }  # fmt: skip
             with database.transaction() as connection, connection.cursor(binary=True, row_factory=tuple_row) as cursor:
-                rows = cursor.execute(sql("minute_means"), {**keys, "place": layout.channels.index(channel) + 1})
-                found.update((time, mean) for time, mean, _ in rows)
+                # minutes with parts are rare, and to plan the statement that merges them takes longer than the rest
+                has_parts = cursor.execute(sql("has_minute_parts"), keys).fetchone()
+                whole = cursor.execute(sql("open_minute_means"), keys).fetchall() if has_parts else []
+                found.update(cursor.execute(sql("minute_means"), keys).fetchall())
+                found.update(whole)
     times = sorted(found)
     return np.array(times, np.int64).astype("datetime64[us]"), np.array([found[time] for time in times], np.float64)
 

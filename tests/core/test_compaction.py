@@ -18,7 +18,7 @@ import pytest
 from core.clock import NS, to_ns
 from core.errors import StoreError
 from core.records import FluxRecord, Reading, Reject, SampleBlock
-from core.store import Store
+from core.store import Store, ingest
 from core.store.blobs import Blocks
 from core.store.readback import read_blocks
 from core.store.stations import get_streams
@@ -67,7 +67,7 @@ lateness_seconds = 60
 COMPACT = """
 import sys
 from datetime import datetime
-from core.store import Store
+from core.store import Store, ingest
 with Store(sys.argv[1]) as store:
     print(store.compact(datetime.fromisoformat(sys.argv[2])).half_hours, flush=True)
 """
@@ -374,3 +374,19 @@ def test_minute_means_of_a_day(tower: Store) -> None:
     pieces = samples[1].astype(np.float64).reshape(3, 600)
     assert means == pytest.approx([piece[np.isfinite(piece)].mean() for piece in pieces])
     assert tower.minute_means("cn-keep", "ec", "v", AFTER, AFTER)[1].shape == (0,)
+
+
+def test_minute_means_count_the_parts_that_are_not_yet_merged(tower: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = make_samples(1_800)
+    blocks = cut(samples, [100])
+    tower.commit(blocks[::2], [])
+    monkeypatch.setattr(ingest, "MANY_STREAMS", 1)
+    tower.commit(blocks[1::2], [])
+    assert count(tower, "minute_part") > 0
+    open_means = tower.minute_means("cn-keep", "ec", "v", DAY, AFTER)[1]
+    assert tower.drop_old("samples", AFTER).waiting == 1
+    tower.fold_minutes(AFTER)
+    assert count(tower, "minute_part") == 0
+    assert tower.minute_means("cn-keep", "ec", "v", DAY, AFTER)[1] == pytest.approx(open_means)
+    pieces = samples[1].astype(np.float64).reshape(3, 600)
+    assert open_means == pytest.approx([piece[np.isfinite(piece)].mean() for piece in pieces])

@@ -277,7 +277,8 @@ ON CONFLICT (station, time) DO UPDATE SET
 
 -- name: blocks_between
 -- blocks that overlap a window and begin at most so long before it; times in microseconds since 1970
-SELECT (extract(epoch FROM time) * 1e6)::bigint, n, dt_ns, coalesce(seq, -1), (extract(epoch FROM received) * 1e6)::bigint,
+-- (a double holds seconds to 0.2 us, and rounds right; numeric seconds cost four times as much)
+SELECT (date_part('epoch', time) * 1e6)::bigint, n, dt_ns, coalesce(seq, -1), (date_part('epoch', received) * 1e6)::bigint,
        {columns}
 FROM sample_block
 WHERE station = %(station)s AND stream = %(stream)s
@@ -318,13 +319,15 @@ WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND ti
 ORDER BY time, channel;
 
 -- name: minute_means
--- a minute that has parts is found twice: as it is in `minute`, and after that whole
-SELECT (extract(epoch FROM time) * 1e6)::bigint, mean[%(place)s], 0 AS whole FROM minute
-WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time < %(end)s
-UNION ALL
-SELECT (extract(epoch FROM begins) * 1e6)::bigint, means[%(place)s], 1 FROM open_minutes(%(stream)s)
-WHERE begins >= %(start)s AND begins < %(end)s
-ORDER BY 1, 3;
+SELECT (date_part('epoch', time) * 1e6)::bigint, mean[%(place)s] FROM minute
+WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time < %(end)s;
+
+-- name: has_minute_parts
+SELECT 1 FROM minute_part WHERE time >= %(start)s AND time < %(end)s AND first <= %(stream)s AND last >= %(stream)s LIMIT 1;
+
+-- name: open_minute_means
+SELECT (date_part('epoch', begins) * 1e6)::bigint, means[%(place)s] FROM open_minutes(%(stream)s)
+WHERE begins >= %(start)s AND begins < %(end)s;
 
 -- name: latest
 SELECT s.id AS station, st.name AS stream, st.channels, l.time, l.received, l.values
