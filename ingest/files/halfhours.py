@@ -102,6 +102,14 @@ def read_halfhours(path: Path) -> HalfHours:
 
 def parse_halfhours(text: str, file: str) -> HalfHours:
     """Read the text of a table; as ``read_halfhours``."""
+    try:
+        return _parse(text, file)
+    except (pl.exceptions.PolarsError, csv.Error, OverflowError) as error:
+        what = str(error).splitlines()[0][:200]
+        raise PayloadError(f"{file}: this is no whole table: {what}: fetch it anew") from None
+
+
+def _parse(text: str, file: str) -> HalfHours:
     lines = text.splitlines()
     comments = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     if comments == len(lines):
