@@ -147,15 +147,16 @@ def advance(database: Database, advances: Sequence[Advance], new: Iterable[Advan
     new : iterable of Advance
         Those whose run may not be known yet.
     """
-    columns: dict[str, list[object]] = {name: [getattr(one, name) for one in advances] for name in _PLAIN}
+    none = (None, None, None, None)
+    columns = {name: _words([getattr(one, name) for one in advances]) for name in _PLAIN}
     for name in ("first", "top"):
-        pairs = [getattr(one, name) or (None, None) for one in advances]
-        columns[name], columns[name + "_starts"] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    clocks = [one.clock or (None, None, None, None) for one in advances]
+        pairs = [getattr(one, name) or none for one in advances]
+        columns[name] = _words([pair[0] for pair in pairs])
+        columns[name + "_starts"] = _words([pair[1] for pair in pairs])
     for i, name in enumerate(("seen", "newest", "lag", "delay")):
-        columns[name] = [clock[i] for clock in clocks]
-    columns["numbers"] = [_multirange(one.numbers, "[%d,%d]") for one in advances]
-    columns["times"] = [_multirange(one.times, "[%d,%d)") for one in advances]
+        columns[name] = _words([(one.clock or none)[i] for one in advances])
+    columns["numbers"] = " ".join([_multirange(one.numbers, "[%d,%d]") for one in advances])
+    columns["times"] = " ".join([_multirange(one.times, "[%d,%d)") for one in advances])
     keys = [(one.station, one.stream, one.run) for one in new]
     with database.transaction() as connection:
         connection.execute(sql("lock_watermarks"))
@@ -191,6 +192,11 @@ def read_gaps(database: Database, station: str | None, limit: int, *, filled: bo
 def read_arrivals(database: Database, station: str | None) -> list[Arrival]:
     """Read how the messages of each stream come in."""
     return [Arrival(**row) for row in database.rows("arrivals", station=station)]
+
+
+def _words(column: Iterable[object]) -> str:
+    """Join values as PostgreSQL reads them; none of them, names neither, has a space in it."""
+    return " ".join(["" if value is None else str(value) for value in column])
 
 
 def _multirange(ranges: Ranges, form: str) -> str:
