@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     )
     broker: str | None = Field(
         None,
-        description="Address of an existing MQTT broker, e.g. mqtt://user:password@host:1883.",
+        description="Address of an existing MQTT broker, e.g. mqtt://user:password@host:1883; mqtts:// is TLS.",
     )
     db_port: int = Field(15432, ge=1024, le=65535, description="Loopback port of the private PostgreSQL.")
     broker_port: int = Field(11883, ge=1024, le=65535, description="Loopback port of the private Mosquitto.")
@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     collector: str = Field(
         "collector",
         description="MQTT client id of the collector: its persistent session has this name.",
+    )
+    collector_group: str = Field(
+        "",
+        pattern="^[a-z0-9-]*$",
+        description="Collectors of one group, each with a name of its own, share the messages; empty = one gets all.",
     )
     batch_seconds: float = Field(0.2, gt=0, le=10, description="Longest time a message waits for its commit. [s]")
     batch_messages: int = Field(2000, ge=1, description="Most messages in one commit.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -15,6 +17,8 @@ from core.errors import ConfigError
 KEEPALIVE = 30
 """Seconds of silence after which client and broker ask each other whether they live."""
 PORTS = {"mqtt": 1883, "mqtts": 8883}
+FILES = ("ca_file", "certificate_file", "key_file")
+VERSIONS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,14 @@ class Address:
     ca_file: str | None = None
     certificate_file: str | None = None
     key_file: str | None = None
+    version: str = "5"
 
 
 def parse_address(url: str) -> Address:
-    """Read ``mqtt://user:password@host:port``; ``mqtts://`` is TLS with the machine's certificates.
+    """Read ``mqtt://user:password@host:port``; ``mqtts://`` is TLS.
+
+    After a ``?`` come ``ca_file``, ``certificate_file`` and ``key_file`` (see ``Address``) and ``version`` (5 or
+    3.1.1) as ``name=value``, joined by ``&``.
 
     Raises
     ------
@@ -54,13 +62,45 @@ def parse_address(url: str) -> Address:
         raise ConfigError("environment", "FLUXTOWER_BROKER", expected, got)
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
-    return Address(host, port or PORTS[parts.scheme], parts.scheme == "mqtts", user, password)
+    return Address(
+        host,
+        port or PORTS[parts.scheme],
+        parts.scheme == "mqtts",
+        user,
+        password,
+        **_options(parts.query, parts.scheme),
+    )
+
+
+def _options(query: str, scheme: str) -> dict[str, str]:
+    key = "FLUXTOWER_BROKER"
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    for name, value in options.items():
+        if name in FILES:
+            if scheme != "mqtts":
+                raise ConfigError("environment", key, f"mqtts:// beside {name}", f"{scheme}://")
+            if not os.access(value, os.R_OK):
+                raise ConfigError("environment", key, f"a readable file as {name}", repr(value))
+        elif name != "version":
+            raise ConfigError("environment", key, f"{', '.join(FILES)} or version after the ?", repr(name))
+        elif value not in VERSIONS:
+            raise ConfigError("environment", key, "version=5 or version=3.1.1", repr(value))
+    if ("certificate_file" in options) != ("key_file" in options):
+        raise ConfigError("environment", key, "certificate_file and key_file together", "one of them")
+    return options
 
 
 def make_client(address: Address, client_id: str, *, manual_ack: bool = False) -> Client:
-    """Return an MQTT 5 client that reconnects by itself; it is not connected yet."""
+    """Return a client that reconnects by itself; it is not connected yet, ``connect`` does that.
+
+    Without a ``client_id`` the broker chooses one and forgets the session with the connection.
+    """
     client = Client(
-        CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=manual_ack
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        protocol=VERSIONS[address.version],
+        clean_session=None if address.version == "5" else not client_id,
+        manual_ack=manual_ack,
     )
     client.reconnect_delay_set(min_delay=1, max_delay=15)
     if address.user is not None:
@@ -70,9 +110,20 @@ def make_client(address: Address, client_id: str, *, manual_ack: bool = False) -
     return client
 
 
-def connect_properties(**values: int) -> Properties:
-    """Return MQTT 5 CONNECT properties, e.g. ``SessionExpiryInterval=60``."""
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
+def connect(
+    client: Client, address: Address, *, clean_start: bool | Literal[3] = MQTT_CLEAN_START_FIRST_ONLY, **values: int
+) -> None:
+    """Connect in the background, and again whenever the connection breaks.
+
+    ``values`` are MQTT 5 CONNECT properties, e.g. ``SessionExpiryInterval=60``; MQTT 3.1.1 has none of them.
+    """
+    if address.version == "5":
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        for name, value in values.items():
+            setattr(properties, name, value)
+        client.connect_async(
+            address.host, address.port, keepalive=KEEPALIVE, clean_start=clean_start, properties=properties
+        )
+    else:
+        client.connect_async(address.host, address.port, keepalive=KEEPALIVE)
+    client.loop_start()

@@ -14,7 +14,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest.broker import KEEPALIVE, connect_properties, make_client, parse_address
+from ingest.broker import connect, make_client, parse_address
 
 SESSION_EXPIRY = 7 * 86_400
 """How long the broker keeps the session of a collector that is away. [s]"""
@@ -50,7 +50,7 @@ class Message:
 
 
 class Subscriber:
-    """A persistent MQTT 5 session whose messages are acknowledged by hand.
+    """A persistent session whose messages are acknowledged by hand.
 
     The broker keeps at most ``in_flight`` messages unacknowledged, so a caller that stops taking bounds memory
     by itself. A message from an earlier connection is never acknowledged on a later one: the broker sends it again
@@ -66,9 +66,12 @@ class Subscriber:
         What to subscribe to, at QoS 1.
     in_flight : int
         Receive maximum.
+    group : str
+        Subscribers of one group, each with a ``client_id`` of its own, share the messages; empty = this one gets all.
     """
 
-    def __init__(self, url: str, client_id: str, topic_filter: str, in_flight: int) -> None:
+    def __init__(self, url: str, client_id: str, topic_filter: str, in_flight: int, group: str = "") -> None:
+        self._group = group
         self._address = parse_address(url)
         self._filter = topic_filter
         self._foreign: set[str] = set()
@@ -105,16 +108,14 @@ class Subscriber:
 
     def start(self) -> None:
         """Connect in the background, and again whenever the connection breaks."""
-        self._client.connect_async(
-            self._address.host,
-            self._address.port,
-            keepalive=KEEPALIVE,
+        connect(
+            self._client,
+            self._address,
             clean_start=False,
-            properties=connect_properties(
-                SessionExpiryInterval=SESSION_EXPIRY, ReceiveMaximum=self._in_flight, MaximumPacketSize=MAX_PACKET
-            ),
+            SessionExpiryInterval=SESSION_EXPIRY,
+            ReceiveMaximum=self._in_flight,
+            MaximumPacketSize=MAX_PACKET,
         )
-        self._client.loop_start()
 
     def follow(self, filters: Collection[str]) -> None:
         """Subscribe to these topics of other makers' messages, too, and leave those that are no longer among them."""
@@ -125,7 +126,7 @@ class Subscriber:
                 return  # the connection that is being made subscribes to all
             self._subscribe(sorted(new))
             for part in _batched(sorted(gone), SUBSCRIBE_AT_ONCE):
-                self._client.unsubscribe(part)
+                self._client.unsubscribe([self._shared(one) for one in part])
 
     def stop(self) -> None:
         """Send what is acknowledged, disconnect and keep the session at the broker."""
@@ -208,10 +209,20 @@ class Subscriber:
             self._subscribe([self._filter, *sorted(self._foreign)])
 
     def _subscribe(self, filters: list[str]) -> None:
-        options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+        # a shared subscription may not leave out our own messages, and MQTT 3.1.1 cannot: the writer does it then
+        options = SubscribeOptions(
+            qos=1, noLocal=not self._group, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+        )
         for part in _batched(filters, SUBSCRIBE_AT_ONCE):
-            _, mid = self._client.subscribe([(one, options) for one in part])
+            shared = [self._shared(one) for one in part]
+            if self._address.version == "5":
+                _, mid = self._client.subscribe([(one, options) for one in shared])
+            else:
+                _, mid = self._client.subscribe([(one, 1) for one in shared])
             self._asked[mid] = part
+
+    def _shared(self, topic_filter: str) -> str:
+        return f"$share/{self._group}/{topic_filter}" if self._group else topic_filter
 
     def _on_connect_fail(self, client: Client, _: Any) -> None:
         log.warning("no broker at %s: trying again (is it running? `fluxtower status`)", self._where)

@@ -91,7 +91,13 @@ def open_session(settings: Settings, timeout: float = 30.0) -> None:
 
 
 def _subscriber(settings: Settings) -> Subscriber:
-    return Subscriber(settings.broker_url, settings.collector, f"{settings.topic_root}/#", settings.in_flight)
+    return Subscriber(
+        settings.broker_url,
+        settings.collector,
+        f"{settings.topic_root}/#",
+        settings.in_flight,
+        settings.collector_group,
+    )
 
 
 class Report:

@@ -16,7 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from core.clock import NS
 from core.errors import FluxTowerError, SetupError
 from core.records import Reading, SampleBlock
-from ingest.broker import KEEPALIVE, connect_properties, make_client, parse_address
+from ingest.broker import connect, make_client, parse_address
 from ingest.encoding import encode_block, encode_reading
 from ingest.topics import block_topic, reading_topic
 
@@ -72,13 +72,7 @@ class Publisher:
         self._client.on_publish = self._on_publish
 
     def __enter__(self) -> Self:
-        self._client.connect_async(
-            self._address.host,
-            self._address.port,
-            keepalive=KEEPALIVE,
-            properties=connect_properties(SessionExpiryInterval=SESSION_EXPIRY),
-        )
-        self._client.loop_start()
+        connect(self._client, self._address, SessionExpiryInterval=SESSION_EXPIRY)
         return self
 
     def __exit__(

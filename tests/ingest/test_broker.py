@@ -12,6 +12,8 @@ from ingest.broker import Address, parse_address
         ("mqtt://127.0.0.1:11883", Address("127.0.0.1", 11883)),
         ("mqtt://broker", Address("broker", 1883)),
         ("mqtts://broker/", Address("broker", 8883, tls=True)),
+        ("mqtt://broker?version=3.1.1", Address("broker", 1883, version="3.1.1")),
+        ("mqtts://broker/?ca_file=/dev/null", Address("broker", 8883, tls=True, ca_file="/dev/null")),
         ("mqtt://me:p%40ss@[::1]:1884", Address("::1", 1884, user="me", password="p@ss")),
     ],
 )
@@ -24,6 +26,21 @@ def test_addresses(url: str, address: Address) -> None:
 )
 def test_what_is_no_address_names_the_setting(url: str) -> None:
     with pytest.raises(ConfigError, match="FLUXTOWER_BROKER: expected an address like mqtt://"):
+        parse_address(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("mqtt://x?version=4", "version=5 or version=3.1.1"),
+        ("mqtt://x?ca_file=/dev/null", "mqtts:// beside ca_file"),
+        ("mqtts://x?ca_file=/nowhere", "a readable file as ca_file"),
+        ("mqtts://x?key_file=/dev/null", "certificate_file and key_file together"),
+        ("mqtts://x?cafile=/dev/null", "ca_file, certificate_file, key_file or version"),
+    ],
+)
+def test_wrong_options_say_what_is_expected(url: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=f"FLUXTOWER_BROKER: expected {expected}"):
         parse_address(url)
 
 
