@@ -150,6 +150,10 @@ class Store:
         """Note the gaps that opened and close those that were filled."""
         watermarks.search_gaps(self._database)
 
+    def check_gaps(self, station: str | None = None) -> None:
+        """Close open gaps whose data are stored although they did not come from the sender itself."""
+        watermarks.check_gaps(self._database, station)
+
     def gaps(self, station: str | None = None, limit: int = 1000, *, filled: bool = False) -> list[Gap]:
         """Read the newest known gaps, of one station or of all; ``filled``: those too that came late."""
         return watermarks.read_gaps(self._database, station, limit, filled=filled)

@@ -178,10 +178,20 @@ def advance(database: Database, advances: Sequence[Advance], new: Iterable[Advan
 
 def search_gaps(database: Database) -> None:
     """Note the gaps that opened, close those that were filled; streams whose messages came in line cost nothing."""
+    settings = {"grace": GRACE_SECONDS, "most": MOST_RANGES}
     with database.transaction() as connection:
         connection.execute(sql("lock_watermarks"))
-        for name in ("forget_gaps", "fill_gaps", "note_gaps", "shorten_watermarks", "mark_looked"):
-            connection.execute(sql(name), {"grace": GRACE_SECONDS, "most": MOST_RANGES})
+        for name in ("forget_gaps", "fill_gaps", "heal_watermarks", "note_gaps", "shorten_watermarks", "mark_looked"):
+            connection.execute(sql(name, holes=sql("holes")), settings)
+
+
+def check_gaps(database: Database, station: str | None) -> None:
+    """Look in the stored data whether open gaps were filled by another way than the sender's own, as by files."""
+    settings = {"grace": GRACE_SECONDS, "station": station}
+    with database.transaction() as connection:
+        connection.execute(sql("lock_watermarks"))
+        for name in ("heal_watermarks", "fill_gaps"):
+            connection.execute(sql(name, holes=sql("open_holes")), settings)
 
 
 def read_gaps(database: Database, station: str | None, limit: int, *, filled: bool) -> list[Gap]:

@@ -17,6 +17,7 @@ app = typer.Typer()
 def gaps(
     station: Annotated[str | None, typer.Argument(help="Station id; default: all.")] = None,
     filled: Annotated[bool, typer.Option("--all", help="Those too that were filled late.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Look first whether other data have filled them.")] = False,
     limit: Annotated[int, typer.Option(help="How many of the newest.", min=1)] = 50,
 ) -> None:
     """List the known gaps: from when to when nothing came, how much is missing, since when that is known."""
@@ -26,6 +27,8 @@ def gaps(
     with open_store(read_settings()) as store:
         if station is not None:
             store.station(station)
+        if check:
+            store.check_gaps(station)
         for gap in store.gaps(station, limit, filled=filled):
             table.add_row(
                 gap.station,

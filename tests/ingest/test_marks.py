@@ -311,3 +311,33 @@ def test_blocks_in_arrays_count_like_records(one: Collector) -> None:
     assert one.watermark() == Watermark(9, 5, ((4, 4),))
     (arrival,) = one.store.arrivals()
     assert (arrival.records, arrival.duplicates) == (8, 2)
+
+
+def test_what_a_killed_collector_did_not_tell_is_no_gap(one: Collector, other: Collector) -> None:
+    step = 60 * NS
+    one.commit(*(block(i, i, 5) for i in range(10)))
+    one.commit(*(Reading("cn-x", "met", START + i * step, {"TA": 1.0}, step_ns=step) for i in range(5)))
+    one.marks.tell()
+    lost = Collector(one.store)
+    lost.commit(*(block(i, i, 5) for i in range(10, 20)))
+    lost.commit(*(Reading("cn-x", "met", START + i * step, {"TA": 1.0}, step_ns=step) for i in range(5, 8)))
+    other.commit(*(block(i, i, 5) for i in range(23, 150)))
+    other.commit(*(Reading("cn-x", "met", START + i * step, {"TA": 1.0}, step_ns=step) for i in range(8, 20)))
+    other.marks.tell()
+    assert other.watermark() == Watermark(5, 149, ((10, 22),))  # sending them again moves the mark
+    assert open_gaps(one.store) == [(at(20), at(23), 3, True)]
+    assert open_gaps(one.store) == [(at(20), at(23), 3, True)]
+
+
+def test_data_that_come_by_another_way_close_a_gap(one: Collector) -> None:
+    one.commit(*(block(i, i, 5) for i in (*range(10), *range(20, 150))))
+    one.marks.tell()
+    assert open_gaps(one.store) == [(at(10), at(20), 10, True)]
+    one.store.commit([block(i, None) for i in range(10, 19)], [])
+    one.store.check_gaps("cn-y")
+    assert one.store.gaps()[0].missing_s == pytest.approx(10, abs=0.51)
+    one.store.check_gaps("cn-x")
+    assert one.store.gaps()[0].missing_s == pytest.approx(1, abs=0.51)
+    one.store.commit([block(19, None)], [])
+    one.store.check_gaps()
+    assert one.store.gaps() == []
