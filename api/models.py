@@ -111,6 +111,40 @@ class LatestValue(_Out):
     status: Status
 
 
+class FeedOut(_Out):
+    """How the messages of a stream come in."""
+
+    stream: str
+    records: int = Field(description="blocks or readings that came")
+    repeated: int = Field(description="how many of them were stored already")
+    restarts: int = Field(description="how often the sender began its numbers afresh")
+    received: datetime | None = Field(description="when the last message came")
+    time: datetime | None = Field(description="end of the newest data")
+    lag_s: float | None = Field(description="of the last message: arrival minus end of its data [s]")
+    clock_s: float | None = Field(description="how far the sender's clock is ahead, as measured [s]")
+
+
+class GapOut(_Out):
+    """A stretch of time for which nothing came although later data did."""
+
+    stream: str
+    start: datetime
+    end: datetime
+    messages: int = Field(description="how many were missing when the gap was noticed; 0: nothing was recorded")
+    counted: bool = Field(description="whether by the sender's numbers, or by the length of its messages")
+    missing_s: float = Field(description="what is still missing [s]")
+    noticed: datetime
+    filled: datetime | None = Field(description="when the last of it came late")
+
+
+class FeedsOut(_Out):
+    """Feeds and gaps of a station, newest gap first."""
+
+    station: str
+    feeds: list[FeedOut]
+    gaps: list[GapOut]
+
+
 class LatestOut(_Out):
     """The newest values of a station."""
 
