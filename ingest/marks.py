@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from core.errors import StoreError, StoreUnavailable
+from core.errors import StoreUnavailable
 from core.records import Reading, SampleBlock
 from core.store import NO_SEQ, Advance, BlockArrays, Committed, Mark, Store
 from ingest import watermark
@@ -26,6 +26,8 @@ SEARCH_SECONDS = 15.0
 """How often gaps are searched. [s]"""
 MOST_PIECES = 1000
 """Most ranges remembered of a run until they are told."""
+MOST_RUNS = 200_000
+"""Most runs that are kept in memory."""
 WINDOW_US = 600_000_000
 """Length of a window in which the smallest lag is looked for; the last and the running one count. [us]"""
 
@@ -163,7 +165,7 @@ class Marks:
         self._of_layout: dict[tuple[int, int], _Run] = {}  # the same by the store's key of the stream's layout
         self._queue: deque[_Run] = deque()  # first in, first out: none waits for ever
         self._untaken: list[Advance] = []  # what the store did not take yet
-        self._unsent: dict[str, bytes] = {}  # newest mark by topic, while there is no connection
+        self._unsent: dict[str, bytes] = {}  # newest mark by topic, until it is published
         self._searched = float("-inf")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._tell_until_stopped, name="marks", daemon=True)
@@ -236,6 +238,9 @@ class Marks:
         key = station, stream, number
         run = self._runs.get(key)
         if run is None:
+            if len(self._runs) >= MOST_RUNS:  # forgotten runs are looked up in the store again
+                self._runs = {known: one for known, one in self._runs.items() if one.queued}
+                self._of_layout.clear()
             run = self._runs[key] = _Run(*key)
         if not run.queued:
             run.queued = True
@@ -261,8 +266,8 @@ class Marks:
         except StoreUnavailable as error:  # what was not told stays, and is told the next time
             log.warning("watermarks wait, senders keep their blocks longer: %s", error)
             return False
-        except StoreError as error:
-            log.error("watermarks that the store refuses are left out, their senders send again: %s", error)
+        except Exception:  # the thread must not end: less would be said from then on, and nobody would notice
+            log.exception("watermarks that cannot be told are left out, their senders send again")
             self._untaken = []
         return True
 
@@ -274,33 +279,36 @@ class Marks:
         StoreError
             The store is away or refuses: nothing is forgotten, call again.
         """
-        for topic in list(self._unsent):
-            if not self._publish(topic, self._unsent[topic]):
-                break
-            del self._unsent[topic]
         if not self._untaken:
             with self._lock:
                 turn = [self._queue.popleft() for _ in range(min(MOST_A_TICK, len(self._queue)))]
                 self._untaken = [run.take() for run in turn]
                 for run in turn:
                     run.queued = False
-        if not self._untaken:
-            return
-        unknown = [one for one in self._untaken if not self._runs[one.station, one.stream, one.run].known]
-        marks = self._store.advance(self._untaken, unknown)
-        self._untaken = []
-        for mark in marks:
-            self._learn(mark)
-            said = watermark.summarise(mark.run, mark.committed)
-            if said is not None:
-                topic, payload = committed_topic(mark.station, mark.stream, self._root), watermark.encode(said)
-                if not self._publish(topic, payload):
-                    self._unsent[topic] = payload
+        if self._untaken:
+            marks = self._store.advance(self._untaken, [one for one in self._untaken if not self._is_known(one)])
+            self._untaken = []
+            for mark in marks:
+                self._learn(mark)
+                said = watermark.summarise(mark.run, mark.committed)
+                if said is not None:
+                    topic = committed_topic(mark.station, mark.stream, self._root)
+                    self._unsent[topic] = watermark.encode(said)
+        for topic in list(self._unsent):
+            if not self._publish(topic, self._unsent[topic]):
+                break
+            del self._unsent[topic]
+
+    def _is_known(self, one: Advance) -> bool:
+        run = self._runs.get((one.station, one.stream, one.run))
+        return run is not None and run.known
 
     def _learn(self, mark: Mark) -> None:
         """Take over what other collectors, or this one before a restart, have seen."""
         with self._lock:
-            run = self._runs[mark.station, mark.stream, mark.run]
+            run = self._runs.get((mark.station, mark.stream, mark.run))
+            if run is None:
+                return
             run.known = True
             if mark.top is not None and (run.top is None or mark.top[1] > run.top[1]):
                 run.top = mark.top

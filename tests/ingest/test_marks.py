@@ -341,3 +341,22 @@ def test_data_that_come_by_another_way_close_a_gap(one: Collector) -> None:
     one.store.commit([block(19, None)], [])
     one.store.check_gaps()
     assert one.store.gaps() == []
+
+
+def test_what_the_store_refuses_does_not_stop_the_marks(one: Collector, caplog: pytest.LogCaptureFixture) -> None:
+    one.marks.after([block(0, 2**63 - 1, 1), block(1, 1, 2)], [], Committed())  # beyond what a range can end at
+    one.marks.tell_all()
+    assert "left out" in caplog.text
+    one.commit(block(2, 2, 2))
+    one.marks.tell_all()
+    assert one.watermark() == Watermark(2, 2, ((0, 1),))
+
+
+def test_runs_without_end_are_forgotten_and_found_again(one: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.marks.MOST_RUNS", 10)
+    for run in range(1, 40):
+        one.commit(block(run, 0, run))
+        one.marks.tell()
+    one.commit(block(100, 1, 3))
+    one.marks.tell()
+    assert one.watermark() == Watermark(3, 1)
