@@ -49,23 +49,36 @@ def pending_revision(database: Database, station: str, start: datetime) -> int |
 def put_flux(database: Database, record: FluxRecord, *, config_sha256: str, code_version: str, revision: int) -> None:
     """Store a result; the one it replaces goes to ``flux_history``, and a newer one that is there stays."""
     key = {"station": get_station(database, record.station).key, "time": record.start, "revision": revision}
-    row = {
+    row = _row(record, key["station"], config_sha256, code_version, revision)
+    with database.transaction() as connection:
+        connection.execute(sql("keep_old_flux"), key)
+        connection.execute(sql("delete_old_flux"), key)
+        connection.execute(sql("insert_flux"), {"row": orjson.dumps(row).decode()})
+        connection.execute(sql("interval_done"), {**key, "failure": None})
+
+
+def put_history(database: Database, records: Sequence[FluxRecord], *, config_sha256: str, code_version: str) -> int:
+    """Store results of another program where there is none; all of one station. Return how many are new."""
+    if not records:
+        return 0
+    station = get_station(database, records[0].station).key
+    rows = [_row(record, station, config_sha256, code_version, 0) for record in records]
+    return len(database.rows("insert_history", rows=orjson.dumps(rows).decode()))
+
+
+def _row(record: FluxRecord, station: object, config_sha256: str, code_version: str, revision: int) -> Row:
+    return {
         **{name.lower(): _number(record.values.get(name, math.nan)) for name in COLUMNS},
         "scalars": _scalars(record),
         "time": record.start,
         "ends": record.end,
-        "station": key["station"],
+        "station": station,
         "reasons": dict(record.reasons),
         "diagnostics": {name: _number(value) for name, value in record.diagnostics.items()},
         "config_sha256": config_sha256,
         "code_version": code_version,
         "revision": revision,
     }
-    with database.transaction() as connection:
-        connection.execute(sql("keep_old_flux"), key)
-        connection.execute(sql("delete_old_flux"), key)
-        connection.execute(sql("insert_flux"), {"row": orjson.dumps(row).decode()})
-        connection.execute(sql("interval_done"), {**key, "failure": None})
 
 
 def put_storage(database: Database, record: FluxRecord) -> None:

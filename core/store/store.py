@@ -233,6 +233,10 @@ class Store:
             self._database, record, config_sha256=config_sha256, code_version=code_version, revision=revision
         )
 
+    def put_history(self, records: Sequence[FluxRecord], *, config_sha256: str, code_version: str) -> int:
+        """Store results of another program where the station has none; return how many are new."""
+        return fluxes.put_history(self._database, records, config_sha256=config_sha256, code_version=code_version)
+
     def put_storage(self, record: FluxRecord) -> None:
         """Store the storage terms SC, SH, SLE and the reasons of a result that is there."""
         fluxes.put_storage(self._database, record)

@@ -61,6 +61,28 @@ def ingest(
 
 
 @app.command()
+def history(
+    files: Annotated[list[Path], typer.Argument(help="EddyPro full output, AmeriFlux BASE or FLUXNET CSV.")],
+    station: Annotated[str, typer.Option(help="The registered station whose half-hours these are.")],
+) -> None:
+    """Take half-hours that another program made over into the database, where the station has none of its own."""
+    from fluxtower.cli.common import open_store
+    from fluxtower.history import take_over
+
+    with open_store(read_settings()) as store:
+        taken, failed = take_over(store, station, files)
+    for one in taken:
+        typer.echo(
+            f"{one.file} ({one.maker}): {one.stored:,} of {one.intervals:,} half-hours are new; "
+            f"{', '.join(one.columns) or 'no column'} taken, {len(one.left_out)} columns not kept"
+        )
+    for what in failed:
+        typer.echo(what, err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def simulate(
     station: StationFile,
     start: Annotated[datetime | None, typer.Option(help="First half-hour (UTC); default: one day ago.")] = None,

@@ -418,6 +418,14 @@ INSERT INTO flux
 SELECT * FROM jsonb_populate_record(NULL::flux, %(row)s::jsonb || jsonb_build_object('computed', now()))
 ON CONFLICT (station, time) DO NOTHING;
 
+-- name: insert_history
+-- what is there stays, whoever made it
+INSERT INTO flux
+SELECT f.* FROM jsonb_array_elements(%(rows)s::jsonb) AS row,
+    LATERAL jsonb_populate_record(NULL::flux, row || jsonb_build_object('computed', now())) AS f
+ON CONFLICT (station, time) DO NOTHING
+RETURNING time;
+
 -- name: put_storage
 UPDATE flux SET sc = %(sc)s, sh = %(sh)s, sle = %(sle)s, sch4 = %(sch4)s, sn2o = %(sn2o)s,
     scalars = scalars || %(scalars)s, reasons = %(reasons)s
