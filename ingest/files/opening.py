@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import tempfile
 import zipfile
 import zlib
@@ -18,6 +19,11 @@ MAX_UNPACKED = 1 << 34
 """Most bytes that a packed file is unpacked to; a year of ten channels at 20 Hz, as text, is four times that."""
 TABLES = (".data", ".csv", ".dat", ".txt")
 """Names of a zip's table end so; LI-COR's .ghg may have a slow one beside it, ``-biomet.data``."""
+# what the libraries raise of damaged files; a zip's names may be no UTF-8
+_FAULTS = (
+    *(OSError, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def opened(path: Path) -> Iterator[Opened]:
                     yield Opened(cast(BinaryIO, member), None)
             else:
                 yield Opened(plain, path.stat().st_size)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except _FAULTS as error:
         # what the library says may hold bytes of the file
         raise PayloadError(f"{path.name}: it cannot be read: {str(error)[:200]}: fetch it anew") from None
 

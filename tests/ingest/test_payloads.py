@@ -86,7 +86,7 @@ def blocks(draw: st.DrawFn) -> SampleBlock:
 def readings(draw: st.DrawFn) -> Reading:
     values = st.floats(width=32, allow_infinity=False)
     given = draw(st.dictionaries(NAMES, values, min_size=1, max_size=32))
-    numbers = st.integers(0, 2**63 - 1)
+    numbers = st.integers(0, 2**63 - 2)
     time = draw(st.integers(EARLIEST_NS, LATEST_NS - 1))
     return Reading("cn-bsh", "met", time, given, draw(st.none() | numbers), draw(numbers))
 
