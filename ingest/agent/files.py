@@ -132,16 +132,18 @@ class Follower:
         now = time.monotonic()
         pieces = self._scan(now)
         latest = time.time_ns() + DAY_NS  # a logger whose clock ran ahead must not keep its file the newest
-        tails = sorted(self._tails.values(), key=lambda tail: tail.first_ns if tail.first_ns < latest else 0)
+        tails = sorted(self._tails.values(), key=lambda tail: (tail.first_ns < latest, tail.first_ns))
         wanted = tails[-1:] + [tail for tail in tails[:-1] if tail.has_more][:1] if has_room else tails[-1:]
+        before = [tail.place for tail in wanted]
         for tail in wanted:
             pieces += self._read(tail, now, has_room=has_room)
+        is_moving = before != [tail.place for tail in wanted]
         for tail in tails:
             if not tail.maker.is_empty and now - tail.moved >= self._source.flush_seconds:
                 pieces += tail.maker.finish()
             if tail is not tails[-1] and not tail.has_more and tail.maker.is_empty:
                 self._settle(tail)
-        return pieces, has_room and any(tail.has_more for tail in tails)
+        return pieces, has_room and is_moving and any(tail.has_more for tail in tails)
 
     def finish(self) -> list[Piece]:
         """Return what waits for the rest of its block."""
@@ -195,6 +197,8 @@ class Follower:
 
     def _follow(self, path: Path, file: BinaryIO, inode: int, state: State) -> None:
         head = [file.readline(LONGEST_LINE) for _ in range(HEADER_LINES + 1)]
+        if len(head[0]) > 5 and not head[0].lstrip(b'"').startswith(b"TOA5"):
+            raise PayloadError(f"{path.name}: this is no TOA5 file: correct `pattern`")
         if not head[-1].endswith(b"\n"):
             return  # no record yet
         lines = [line.rstrip(b"\r\n") for line in head]

@@ -50,6 +50,6 @@ def test_unit_runs_the_group_as_an_ordinary_user() -> None:
 def test_unit_runs_the_agent_as_a_user_of_its_own() -> None:
     service = read_unit("fluxtower-agent.service")["Service"]
     assert service["ExecStart"].endswith("fluxtower agent --config /etc/fluxtower/agent.toml")
-    assert service["DynamicUser"] == "yes"
+    assert service["User"] == "fluxtower-agent"
     for key, folder in (("StateDirectory", "/var/lib/"), ("RuntimeDirectory", "/run/")):
         assert f'"{folder}{service[key]}/' in (DEPLOY.parent / "docs" / "guide" / "agent.md").read_text()

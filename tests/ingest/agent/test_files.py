@@ -221,13 +221,14 @@ def test_gzip_other_names_and_other_tables_are_left_alone(station: Station, capl
     (station.folder / "slow.dat").write_bytes(header() + rows(0, 20))
     (station.folder / "ts_other.dat").write_bytes(header().replace(b'"w"', b'"v"') + rows(0, 20))
     (station.folder / "ts_text.dat").write_bytes(b"hello\n" * 10)
+    (station.folder / "ts_binary.dat").write_bytes(b"TOB1" * 100)
     (station.folder / "ts_dir.dat").mkdir()
     station.poll()
     station.poll()
     assert station.finish() == {}
     said = [record.getMessage() for record in caplog.records]
     assert len([one for one in said if "no column 'w'" in one]) == 1
-    assert len([one for one in said if "this is no TOA5 file" in one]) == 1
+    assert len([one for one in said if "this is no TOA5 file" in one]) == 2
 
 
 def test_bad_lines_are_left_out_and_counted(station: Station, caplog: pytest.LogCaptureFixture) -> None:
@@ -258,6 +259,21 @@ def test_readings_keep_their_own_time(tmp_path: Path) -> None:
     station.start()
     append(tmp_path / "ts.dat", row(times[-1] + dt, dt))
     assert list(station.finish()) == [*times, times[-1] + dt]
+
+
+def test_a_file_that_cannot_be_read_is_no_busy_loop(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = station.folder / "ts.dat"
+    path.write_bytes(header() + rows(0, 10))
+    station.poll()
+    append(path, rows(10, 10))
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(files, "_is_unchanged", fail)
+        assert station.follower.poll() == ([], False)
+    assert station.finish() == expected(0, 20)
 
 
 def test_silence_ends_a_block(tmp_path: Path) -> None:
