@@ -65,9 +65,9 @@ class Settings(BaseSettings):
         description="Collectors of one group, each with a name of its own, share the messages; empty = one gets all.",
     )
     batch_seconds: float = Field(0.2, gt=0, le=10, description="Longest time a message waits for its commit. [s]")
-    batch_messages: int = Field(2000, ge=1, description="Most messages in one commit.")
+    batch_messages: int = Field(10_000, ge=1, description="Most messages in one commit.")
     in_flight: int = Field(
-        8000,
+        50_000,
         ge=1,
         le=65535,
         description="Most messages the broker may send before an acknowledgement: bounds memory.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client
@@ -13,6 +13,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from core.errors import ConfigError
+from ingest.wire import BulkClient
+
+ClientT = TypeVar("ClientT", bound=Client)
 
 KEEPALIVE = 30
 """Seconds of silence after which client and broker ask each other whether they live."""
@@ -90,12 +93,21 @@ def _options(query: str, scheme: str) -> dict[str, str]:
     return options
 
 
-def make_client(address: Address, client_id: str, *, manual_ack: bool = False) -> Client:
+def make_client(address: Address, client_id: str) -> Client:
     """Return a client that reconnects by itself; it is not connected yet, ``connect`` does that.
 
     Without a ``client_id`` the broker chooses one and forgets the session with the connection.
     """
-    client = Client(
+    return _make(Client, address, client_id, manual_ack=False)
+
+
+def make_bulk_client(address: Address, client_id: str) -> BulkClient:
+    """Return the same, for many messages, which are acknowledged by hand."""
+    return _make(BulkClient, address, client_id, manual_ack=True)
+
+
+def _make(kind: type[ClientT], address: Address, client_id: str, *, manual_ack: bool) -> ClientT:
+    client = kind(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=VERSIONS[address.version],

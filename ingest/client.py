@@ -6,15 +6,17 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest.broker import connect, make_client, parse_address
+from ingest.broker import connect, make_bulk_client, parse_address
+from ingest.wire import Message
+
+__all__ = ["Message", "Subscriber"]
 
 SESSION_EXPIRY = 7 * 86_400
 """How long the broker keeps the session of a collector that is away. [s]"""
@@ -38,15 +40,8 @@ def _batched(items: Sequence[str], most: int) -> list[list[str]]:
     return [list(items[i : i + most]) for i in range(0, len(items), most)]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as it came; ``connection`` says over which connection, and so whether it can still be acknowledged."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    mid: int
-    connection: int
+def _payload_bytes(messages: Sequence[Message]) -> int:
+    return sum([len(message.payload) for message in messages])
 
 
 class Subscriber:
@@ -87,14 +82,14 @@ class Subscriber:
         self._dropped = 0
         self._window = WINDOW
         self._unconfirmed = 0
-        self._client = make_client(self._address, client_id, manual_ack=True)
+        self._client = make_bulk_client(self._address, client_id)
         self._client.max_inflight_messages_set(0)  # ``publish`` keeps the window that the broker asks for
         self._client.on_publish = self._on_publish
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
+        self._client.on_messages = self._on_messages
 
     @property
     def dropped(self) -> int:
@@ -155,7 +150,7 @@ class Subscriber:
             self._wanted = most
             self._changed.wait_for(self._enough, gather)
             messages = [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
-            self._inbox_bytes -= sum(len(message.payload) for message in messages)
+            self._inbox_bytes -= _payload_bytes(messages)
             self._changed.notify_all()
             return messages
 
@@ -176,9 +171,8 @@ class Subscriber:
     def acknowledge(self, messages: Iterable[Message]) -> None:
         """Tell the broker that these are done; those of an earlier connection are left out."""
         with self._changed:  # no connection may begin or end between the look and the acknowledgement
-            for message in messages:
-                if message.qos and message.connection == self._connection:
-                    self._client.ack(message.mid, message.qos)
+            connection = self._connection
+            self._client.acknowledge_all([one.mid for one in messages if one.qos and one.connection == connection])
 
     def _enough(self) -> bool:
         return len(self._inbox) >= self._wanted or self._inbox_bytes >= MAX_INBOX_BYTES or self._stopping
@@ -187,6 +181,7 @@ class Subscriber:
         """Begin or end a connection: what waits belongs to no connection any more, the broker sends it again."""
         with self._changed:
             self._connection += 1
+            self._client.connection = self._connection
             self._subscribed = False
             self._inbox.clear()
             self._inbox_bytes = 0
@@ -250,19 +245,16 @@ class Subscriber:
             self._subscribed = True
             self._changed.notify_all()
 
-    def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
+    def _on_messages(self, messages: Sequence[Message]) -> None:
         with self._changed:
-            if message.qos == 0 and len(self._inbox) >= self._in_flight:
-                self._dropped += 1
-                return
+            if len(self._inbox) >= self._in_flight:
+                kept = [message for message in messages if message.qos]
+                self._dropped += len(messages) - len(kept)
+                messages = kept
             # not reading is the only brake on bytes; the broker may end the connection, which empties the inbox
             self._changed.wait_for(lambda: self._inbox_bytes < MAX_INBOX_BYTES or self._stopping)
-            try:
-                topic = message.topic
-            except UnicodeDecodeError:
-                topic = "(not UTF-8)"
-            self._inbox.append(Message(topic, bytes(message.payload), message.qos, message.mid, self._connection))
-            self._inbox_bytes += len(message.payload)
+            self._inbox += messages
+            self._inbox_bytes += _payload_bytes(messages)
             if self._enough():
                 self._changed.notify_all()
 

@@ -1,4 +1,4 @@
-"""The collector: one loop that takes messages, commits them and only then acknowledges them."""
+"""The collector: it takes messages, commits them and only then acknowledges them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from core.errors import SetupError
@@ -15,7 +16,7 @@ from ingest.client import Subscriber
 from ingest.folding import Folding
 from ingest.marks import Marks
 from ingest.newest import Newest
-from ingest.writer import Counts, Records, Stopped, Writer
+from ingest.writer import Batch, Counts, Records, Stopped, Writer
 
 REPORT_SECONDS = 10.0
 """How often a line about the load is logged. [s]"""
@@ -47,19 +48,27 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
         writer = Writer(store, settings.topic_root, stop, after)
         report = Report(writer.counts)
+
+        def gather() -> Batch:
+            messages = subscriber.take(settings.batch_messages, IDLE_SECONDS, settings.batch_seconds)
+            return writer.prepare(messages)
+
         follow_at = time.monotonic()
         subscriber.start()
         marks.start()
         try:
-            while not stop.is_set():
-                if time.monotonic() >= follow_at:
-                    subscriber.follow(writer.topics())
-                    follow_at = time.monotonic() + FOLLOW_SECONDS
-                messages = subscriber.take(settings.batch_messages, IDLE_SECONDS, settings.batch_seconds)
-                if messages:
-                    writer.write(messages)
-                    subscriber.acknowledge(messages)
-                report.maybe(subscriber.dropped)
+            with ThreadPoolExecutor(1, "gather") as gatherer:  # while a batch is committed, the next one is prepared
+                coming = gatherer.submit(gather)
+                while not stop.is_set():
+                    if time.monotonic() >= follow_at:
+                        subscriber.follow(writer.topics())
+                        follow_at = time.monotonic() + FOLLOW_SECONDS
+                    batch = coming.result()
+                    coming = gatherer.submit(gather)
+                    if batch.messages:
+                        writer.commit(batch)
+                        subscriber.acknowledge(batch.messages)
+                    report.maybe(subscriber.dropped)
         except Stopped:
             log.info("stopped while the store was away; the broker keeps what was not acknowledged")
         finally:

@@ -8,24 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TypeVar
 
 from core.errors import PayloadError, StoreError, StoreUnavailable, UnknownStation
 from core.records import LoggerState, Reading, Reject, SampleBlock
-from core.station import Station
 from core.store import BlockArrays, Committed, Store
 from ingest import topics
 from ingest.client import Message
+from ingest.directory import Directory
+from ingest.lanes import Lanes
 from ingest.payloads import decode
 from ingest.payloads.checks import MAX_PAYLOAD
 from ingest.placing import conform
-from ingest.sources import Sources
 
-REFRESH_SECONDS = 2.0
-"""Shortest time between two looks at the stations. [s]"""
-REFRESH_COST = 20.0
-"""So many times as long as the last look took must pass before the next one: thousands of stations take seconds."""
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 """Waits before the store is tried again. [s]"""
 
@@ -71,58 +66,13 @@ class Prepared:
     reject: Reject | None = None
 
 
-class Directory:
-    """The registered stations, looked up again when a message does not fit, but not more often than every 2 s.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages that are ready for the store: blocks in arrays, and what went the slow way."""
 
-    Parameters
-    ----------
-    store : Store
-        Where stations are registered.
-    root : str
-        First levels of our own topics.
-    """
-
-    def __init__(self, store: Store, root: str) -> None:
-        self._store = store
-        self._root = root
-        self._stations: dict[str, Station] = {}
-        self._newest: datetime | None = None
-        self._next_read = float("-inf")
-        self.sources = Sources({}, root)
-
-    def station(self, id: str) -> Station:
-        """Return a station.
-
-        Raises
-        ------
-        UnknownStation
-            It was not registered at the last look.
-        """
-        try:
-            return self._stations[id]
-        except KeyError:
-            raise UnknownStation(id) from None
-
-    def refresh(self) -> bool:
-        """Read the stations again unless that was done just now; say whether it was done."""
-        if time.monotonic() < self._next_read:
-            return False
-        self.read()
-        return True
-
-    def follow(self) -> None:
-        """Read the stations again if one got another file since they were read, but not too often."""
-        if self._store.newest_config() != self._newest:
-            self.refresh()
-
-    def read(self) -> None:
-        """Read the stations again."""
-        began = time.monotonic()
-        self._newest = self._store.newest_config()
-        self._stations = {row.station.id: row.station for row in self._store.stations()}
-        self.sources = Sources(self._stations, self._root)
-        done = time.monotonic()
-        self._next_read = done + max(REFRESH_SECONDS, REFRESH_COST * (done - began))
+    messages: Sequence[Message]
+    arrays: list[BlockArrays]
+    others: list[Prepared]
 
 
 class Writer:
@@ -146,6 +96,8 @@ class Writer:
         self._store = store
         self._stop = stop
         self._directory = Directory(store, topic_root)
+        self._lanes = Lanes(self._directory)
+        self._lock = threading.RLock()  # of directory and lanes
         self.counts = Counts()
 
     def write(self, messages: Sequence[Message]) -> None:
@@ -158,23 +110,44 @@ class Writer:
         Stopped
             ``stop`` was set first: nothing of the batch may be acknowledged.
         """
-        batch = self._insist(lambda: [self._prepare(message) for message in messages])
+        self.commit(self.prepare(messages))
+
+    def prepare(self, messages: Sequence[Message]) -> Batch:
+        """Decode and place messages; another thread may do this for the next ones while these are committed.
+
+        Raises
+        ------
+        Stopped
+            ``stop`` was set while the store was away.
+        """
+        with self._lock:
+            if not self._directory.version:
+                self._insist(self._directory.read)
+            arrays, others = self._lanes.place(messages)
+            return Batch(messages, arrays, self._insist(lambda: [self._prepare(message) for message in others]))
+
+    def commit(self, batch: Batch) -> None:
+        """Store a batch; as ``write``."""
         try:
-            self._insist(lambda: self._commit(batch), only_unavailable=True)
+            self._insist(lambda: self._commit(batch.others, batch.arrays), only_unavailable=True)
         except (StoreError, UnknownStation) as refusal:
-            log.warning("the store refuses a batch of %d messages, looking for the culprit: %s", len(batch), refusal)
-            # a station may have got a new layout since its messages were placed
-            self._insist(self._directory.read)
-            self._bisect(self._insist(lambda: [self._prepare(message) for message in messages]))
-        self.counts.messages += len(messages)
+            count = len(batch.messages)
+            log.warning("the store refuses a batch of %d messages, looking for the culprit: %s", count, refusal)
+            with self._lock:
+                # a station may have got a new layout since its messages were placed
+                self._insist(self._directory.read)
+                others = self._insist(lambda: [self._prepare(message) for message in batch.messages])
+            self._bisect(others)
+        self.counts.messages += len(batch.messages)
 
     def topics(self) -> Collection[str]:
         """Return the foreign topics of the registered stations, as the store has them now if it answers."""
-        try:
-            self._directory.follow()
-        except StoreError as error:
-            log.debug("the stations cannot be read now: %s", error)
-        return self._directory.sources.filters
+        with self._lock:
+            try:
+                self._directory.refresh()
+            except StoreError as error:
+                log.debug("the stations cannot be read now: %s", error)
+            return self._directory.sources.filters
 
     def _bisect(self, batch: Sequence[Prepared]) -> None:
         """Commit a refused batch by halves until what the store refuses stands alone; that goes to ``reject``."""
@@ -254,13 +227,14 @@ class Writer:
                 prepared.records.append(conform(record, station, now_ns))
         return prepared
 
-    def _commit(self, batch: Sequence[Prepared]) -> None:
+    def _commit(self, batch: Sequence[Prepared], arrays: Sequence[BlockArrays] = ()) -> None:
         began = time.monotonic()
         records = [record for prepared in batch for record in prepared.records]
         done = self._store.commit(
             [record for record in records if isinstance(record, SampleBlock)],
             [record for record in records if isinstance(record, Reading)],
             [prepared.reject for prepared in batch if prepared.reject is not None],
+            arrays,
         )
         self._store.put_states([state for prepared in batch for state in prepared.states])
         self.counts.add(done, time.monotonic() - began)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import lru_cache
 
 import orjson
 
-from core.errors import StoreError, UnknownStation
+from core.errors import ConfigError, StoreError, UnknownStation
 from core.records import Reading, SampleBlock
 from core.station import Identity, Station, parse_station, parse_station_json
 from core.store.database import Database
@@ -18,6 +19,8 @@ from core.store.stations import StreamRow, get_streams, layout
 
 OVERLAP = timedelta(minutes=2)
 """Configurations are looked at again for so long: one may become visible after a younger one."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -30,6 +33,12 @@ class _Known:
     is_toml: bool
     station: Station | None = None
 
+    def read(self, id: str) -> Station:
+        if self.station is None:
+            self.station = parse_station(self.content, id) if self.is_toml else _read_json(self.content)
+            self.content = ""
+        return self.station
+
 
 class Catalogue:
     """Stations and stream layouts as last read; thread-safe.
@@ -40,6 +49,11 @@ class Catalogue:
     ----------
     database : Database
         The store's.
+
+    Attributes
+    ----------
+    version : int
+        Another one after every change.
     """
 
     def __init__(self, database: Database) -> None:
@@ -49,6 +63,7 @@ class Catalogue:
         self._streams: dict[str, list[StreamRow]] = defaultdict(list)
         self._by_key: dict[int, StreamRow] = {}
         self._newest: datetime | None = None
+        self.version = 0
 
     def refresh(self) -> set[str]:
         """Read what was registered since the last look; return the stations that are new or have changed.
@@ -68,6 +83,7 @@ class Catalogue:
                 if known is None or known.sha256 != row["sha256"]:
                     self._known[row["id"]] = _Known(row["key"], row["sha256"], row["content"], row["is_toml"])
                     changed.add(row["id"])
+            self.version += bool(changed)
             # many at once are read in one statement, few one by one
             for one in [None] if len(changed) > 100 else sorted(changed):
                 for stream in get_streams(self._database, one):
@@ -90,10 +106,18 @@ class Catalogue:
             known = self._known.get(id)
             if known is None:
                 raise UnknownStation(id)
-            if known.station is None:
-                known.station = parse_station(known.content, id) if known.is_toml else _read_json(known.content)
-                known.content = ""
-            return known.station
+            return known.read(id)
+
+    def stations(self) -> dict[str, Station]:
+        """Return all stations as last read; one whose stored text is not valid any more is left out and logged."""
+        stations = {}
+        with self._lock:
+            for id, known in self._known.items():
+                try:
+                    stations[id] = known.read(id)
+                except ConfigError as error:
+                    log.error("station %s is left out, register its file again: %s", id, error)
+        return stations
 
     def stream(self, record: SampleBlock | Reading) -> StreamRow:
         """Return the layout in which a record is stored.

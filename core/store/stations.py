@@ -119,12 +119,6 @@ def get_stations(database: Database) -> list[StationRow]:
     return [_station_row(row) for row in database.rows("stations")]
 
 
-def newest_config(database: Database) -> datetime | None:
-    """Return when a configuration was registered last, None if there is none."""
-    row = database.row("newest_config_of_all")
-    return None if row is None else row["newest"]
-
-
 def get_streams(database: Database, station: str | None) -> list[StreamRow]:
     """Return the stored stream layouts of one station or of all, oldest first."""
     return [stream_row(row) for row in database.rows("streams", station=station)]

@@ -96,10 +96,6 @@ class Store:
         """Return all stations by id."""
         return stations.get_stations(self._database)
 
-    def newest_config(self) -> datetime | None:
-        """Return when a station file was registered last, None if never."""
-        return stations.newest_config(self._database)
-
     def station(self, id: str) -> StationRow:
         """Return a station."""
         return stations.get_station(self._database, id)

@@ -46,9 +46,6 @@ RETURNING id, key;
 SELECT DISTINCT ON (station) station, sha256, valid_from FROM station_config
 WHERE station = ANY(%(stations)s) ORDER BY station, valid_from DESC;
 
--- name: newest_config_of_all
-SELECT max(valid_from) AS newest FROM station_config;
-
 -- name: put_configs
 INSERT INTO station_config (station, sha256, toml, parsed)
 SELECT * FROM unnest(%(station)s::int[], %(sha256)s::text[], %(toml)s::text[], %(parsed)s::text[])
