@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from core.errors import ConfigError
 from core.records import Reading, SampleBlock
 from core.settings import Settings
 from core.station import Station, read_station
+from core.store import Store
 from ingest.files import toa5
+from ingest.load import Load, send, station_files
 from ingest.publisher import Publisher
 from ingest.replay import blocks, readings
 from ingest.simulator import Tower, records
@@ -54,6 +57,36 @@ def send_simulation(
         publisher.wait_connected(CONNECT_SECONDS)
         sent = records(Tower(station, seed=seed), start, days)
         publish(publisher, sent, station.id, days, days_since(start), speed)
+
+
+def send_load(settings: Settings, load: Load, seconds: float, journal: Path | None, *, register: bool) -> None:
+    """Publish what thousands of towers would, in real time."""
+    if register:
+        with Store(settings.store_dsn) as store:
+            store.wait(CONNECT_SECONDS)
+            register_load(store, load)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+    with Progress(*columns) as bar:
+        task = bar.add_task(f"{load.towers:,} towers", total=seconds, note="")
+
+        def show(sent: int, late: float) -> None:
+            bar.update(task, advance=1, note=f"{sent:,} blocks" + (f", {late:.1f} s late" if late > 1 else ""))
+
+        send(load, settings.broker_url, settings.topic_root, seconds, journal=journal, progress=show)
+        bar.update(task, completed=seconds)
+
+
+def register_load(store: Store, load: Load) -> None:
+    """Register the stations of a load, a thousand at a time."""
+    for files in batched(station_files(load), 1000):
+        store.put_stations(files)
+
+
+def batched(items: Iterable[tuple[str, str]], most: int) -> Iterator[list[tuple[str, str]]]:
+    """Give items in lists of at most so many."""
+    rest = iter(items)
+    while part := list(islice(rest, most)):
+        yield part
 
 
 def file_records(

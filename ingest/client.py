@@ -28,6 +28,10 @@ WINDOW = 1000
 """Most messages of ours that wait for the broker's confirmation, if it does not ask for fewer."""
 PUBLISH_SECONDS = 2.0
 """Longest wait of a message of ours for room in the window. [s]"""
+NO_TOPIC = "fluxtower/nothing"
+"""A topic that nobody subscribes to."""
+ANSWER_SECONDS = 2.0
+"""How long the end of a session waits for the broker. [s]"""
 SESSION_TAKEN_OVER = 142
 SUBSCRIBE_AT_ONCE = 500
 """Topics in one request, so that it stays far below any limit of a broker."""
@@ -80,6 +84,7 @@ class Subscriber:
         self._subscribed = False
         self._stopping = False
         self._dropped = 0
+        self._unsubscribed: set[int | None] = set()
         self._window = WINDOW
         self._unconfirmed = 0
         self._client = make_bulk_client(self._address, client_id)
@@ -89,6 +94,7 @@ class Subscriber:
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
+        self._client.on_unsubscribe = self._on_unsubscribe
         self._client.on_messages = self._on_messages
 
     @property
@@ -128,6 +134,11 @@ class Subscriber:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+            if self._subscribed:
+                # the broker reads in order: once it has answered this, it has read the acknowledgements before it.
+                # without that it would send the messages again to whoever continues the session at once
+                _, mid = self._client.unsubscribe(NO_TOPIC)
+                self._changed.wait_for(lambda: mid in self._unsubscribed or not self._subscribed, ANSWER_SECONDS)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -243,6 +254,13 @@ class Subscriber:
                     return
         with self._changed:
             self._subscribed = True
+            self._changed.notify_all()
+
+    def _on_unsubscribe(
+        self, client: Client, _: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        with self._changed:
+            self._unsubscribed.add(mid)
             self._changed.notify_all()
 
     def _on_messages(self, messages: Sequence[Message]) -> None:

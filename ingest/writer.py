@@ -239,7 +239,7 @@ class Writer:
         self._store.put_states([state for prepared in batch for state in prepared.states])
         self.counts.add(done, time.monotonic() - began)
         if self._after is not None:
-            self._after(records, [], done)
+            self._after(records, arrays, done)
 
     def _insist(self, work: Callable[[], T], *, only_unavailable: bool = False) -> T:
         """Do work that needs the store, again and again until the store is there."""

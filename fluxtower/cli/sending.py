@@ -84,16 +84,37 @@ def history(
 
 @app.command()
 def simulate(
-    station: StationFile,
+    station: Annotated[Path | None, typer.Option("--station", help="Station file (TOML) of one tower.")] = None,
     start: Annotated[datetime | None, typer.Option(help="First half-hour (UTC); default: one day ago.")] = None,
     days: Annotated[float, typer.Option(help="How much to send.", min=0.02)] = 1.0,
     speed: Annotated[float, typer.Option(help="Times real time; 0 = as fast as it goes.", min=0)] = 0.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same records.")] = 1,
+    towers: Annotated[int, typer.Option(help="Load instead: so many towers in real time.", min=0, max=99_999)] = 0,
+    rate: Annotated[float, typer.Option(help="Load: samples a second.", min=0.1, max=1000)] = 20.0,
+    block_seconds: Annotated[float, typer.Option(help="Load: length of a block.", min=0.1, max=60)] = 1.0,
+    seconds: Annotated[float, typer.Option(help="Load: how long.", min=1)] = 60.0,
+    weather: Annotated[int, typer.Option(help="Load: stations with 30 variables a minute.", min=0, max=99_999)] = 0,
+    register: Annotated[bool, typer.Option(help="Load: register the stations first.")] = True,
+    spikes: Annotated[float, typer.Option(help="Load: chance of a spike in a block.", min=0, max=1)] = 0.0,
+    dropouts: Annotated[float, typer.Option(help="Load: chance that a block is never sent.", min=0, max=1)] = 0.0,
+    late: Annotated[float, typer.Option(help="Load: chance that it comes late, out of order.", min=0, max=1)] = 0.0,
+    duplicates: Annotated[float, typer.Option(help="Load: chance that it comes twice.", min=0, max=1)] = 0.0,
+    clock_jumps: Annotated[float, typer.Option(help="Load: chance that the clock jumps.", min=0, max=1)] = 0.0,
+    journal: Annotated[Path | None, typer.Option(help="Load: file for what was sent, for benchmarks.")] = None,
 ) -> None:
-    """Publish a simulated forest tower through MQTT."""
-    from fluxtower.sending import send_simulation
+    """Publish a simulated forest tower through MQTT, or the load of thousands of towers."""
+    from core.errors import ConfigError
+    from fluxtower.sending import send_load, send_simulation
+    from ingest.load import Faults, Load
 
-    send_simulation(read_settings(), station, start and start.replace(tzinfo=UTC), days, speed, seed)
+    if towers:
+        faults = Faults(spikes, dropouts, late, duplicates, clock_jumps)
+        load = Load(towers, rate, block_seconds, weather, seed, faults)
+        send_load(read_settings(), load, seconds, journal, register=register)
+    elif station is None:
+        raise ConfigError("command line", "--station", "a station file, or --towers N", "neither")
+    else:
+        send_simulation(read_settings(), station, start and start.replace(tzinfo=UTC), days, speed, seed)
 
 
 @app.command()

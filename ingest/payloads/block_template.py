@@ -190,7 +190,7 @@ def _learn(payload: bytes, number: int) -> _Template | None:
     """Make a template of a message, None if it is no plain block."""
     try:
         (block,) = block_cbor.decode(_NOWHERE, payload, 0)
-        numbers, samples = _find(payload)
+        numbers, samples = find_values(payload)
     except (PayloadError, _Other, IndexError):
         return None
     message = np.frombuffer(payload, np.uint8)
@@ -207,8 +207,16 @@ class _Other(Exception):
     """The message is built in another way than templates are."""
 
 
-def _find(payload: bytes) -> tuple[dict[str, tuple[int, int]], tuple[int, ...]]:
-    """Return where a valid block has its time and numbers (those of whole bytes), and its samples."""
+def find_values(payload: bytes) -> tuple[dict[str, tuple[int, int]], tuple[int, ...]]:
+    """Return where a valid block has its time and numbers, and its samples.
+
+    Returns
+    -------
+    numbers : dict of str to (int, int)
+        Position and length of ``t``, ``seq`` and ``run``; one that is part of its head is left out.
+    samples : tuple of int
+        Position of each channel's samples.
+    """
     numbers: dict[str, tuple[int, int]] = {}
     samples: list[int] = []
     count, at = _head(payload, 0, 5)

@@ -1,0 +1,402 @@
+"""How many towers one machine takes in: `python benchmarks/ingest.py [--towers 20000] [--seconds 600]`.
+
+Broker, database, collector and simulator run together on this machine, in a private folder, with fsync and
+synchronous_commit on. Every tower sends 20 Hz x 10 channels in messages of one second; stations of weather send 30
+variables a minute. Afterwards every (station, block number) that was sent is looked for in the database.
+
+Latency is the time from the call that sends a message to the commit of the transaction that holds it, both by this
+machine's clock (`track_commit_timestamp`); the machine should be idle. `--search 2500` goes on with so many more towers
+until a run is not held, each in a new database. Prints tables and, last, one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import psycopg
+
+from core.clock import to_ns
+from core.records import SampleBlock
+from core.settings import Settings, read_settings
+from core.store import Store
+from deploy.group import servers
+from fluxtower.sending import register_load
+from ingest import collector
+from ingest.load import JOURNAL, Load, station_files, tower_id
+
+ROOT = Path(__file__).resolve().parents[1]
+
+BARS = {"p50_s": 0.3, "p99_s": 1.5, "bytes_per_sample": 40.0, "readback_ms": 20.0, "minute_means_ms": 5.0}
+DRAIN_SECONDS = 60.0
+"""How long the collector may take after the last message; a run that is held takes less than two seconds."""
+SETTLE_SECONDS = 5.0
+"""CPU time is counted from so long after the begin. [s]"""
+TICKS = os.sysconf("SC_CLK_TCK")
+ROW = np.dtype(
+    [("fields", ">i2"), ("l1", ">i4"), ("stream", ">i4"), ("l2", ">i4"), ("seq", ">i8"), ("l3", ">i4"), ("xid", ">i8")]
+)
+"""A row of the binary COPY that reads the stored blocks back."""
+
+
+@contextmanager
+def machine(folder: Path) -> Iterator[Settings]:
+    """Private servers in a folder, with the time of each commit kept."""
+    ours = read_settings()
+    settings = ours.model_copy(
+        update={
+            "var": folder,
+            "native": ours.native or ours.var / "native",
+            "dsn": None,
+            "broker": None,
+            "db_port": free_port(),
+            "broker_port": free_port(),
+            "api_port": free_port(),
+        }
+    )
+    with servers(settings), psycopg.connect(settings.store_dsn, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+    with servers(settings, keep=False):
+        yield settings
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(settings: Settings, name: str) -> dict[str, str]:
+    """Environment for a program of the group."""
+    given = {"VAR", "NATIVE", "DB_PORT", "BROKER_PORT", "API_PORT"}
+    values = {key: str(getattr(settings, key.lower())) for key in given}
+    return {**os.environ, **{f"FLUXTOWER_{key}": value for key, value in values.items()}, "FLUXTOWER_COLLECTOR": name}
+
+
+def start(settings: Settings, log: Path, *arguments: str, name: str = "collector") -> subprocess.Popen[bytes]:
+    """Start a command of ours."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "fluxtower", *arguments],
+            cwd=ROOT,
+            env=environment(settings, name),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+class Meter:
+    """CPU time of the programs of a run, by kind."""
+
+    def __init__(self, settings: Settings, ours: dict[str, int]) -> None:
+        self._ours = ours
+        self._database = database_pid(settings)
+        self._first = self._read()
+        self._began = time.monotonic()
+
+    def _read(self) -> dict[str, float]:
+        spent: dict[str, float] = {}
+        parents: dict[int, int] = {}
+        times: dict[int, float] = {}
+        kinds: dict[int, str] = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    name, fields = (entry / "stat").read_text().rpartition(")")[::2]
+                except OSError:
+                    continue
+                values = fields.split()
+                pid = int(entry.name)
+                parents[pid], times[pid] = int(values[1]), (int(values[11]) + int(values[12])) / TICKS
+                kinds[pid] = "broker" if name.endswith("(mosquitto") and self._is_ours(entry) else ""
+        for pid, spent_here in times.items():
+            kind = next((name for name, one in self._ours.items() if one == pid), kinds[pid])
+            if parents[pid] == self._database or pid == self._database:
+                kind = "database"
+            if kind:
+                spent[kind] = spent.get(kind, 0.0) + spent_here
+        return spent
+
+    def _is_ours(self, entry: Path) -> bool:
+        # the database and the broker have the same configuration folder
+        folder = Path(f"/proc/{self._database}/cmdline").read_bytes().split(b"config_file=")[1].split(b"/etc/")[0]
+        return folder in (entry / "cmdline").read_bytes()
+
+    def read(self) -> dict[str, float]:
+        """Cores used since the begin, by kind."""
+        taken = time.monotonic() - self._began
+        return {kind: (spent - self._first.get(kind, 0.0)) / taken for kind, spent in self._read().items()}
+
+
+def database_pid(settings: Settings) -> int:
+    """Process id of the database server."""
+    with psycopg.connect(settings.store_dsn) as connection:
+        (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def run(load: Load, seconds: float, collectors: int) -> dict[str, float]:
+    """One run in a new database; prints what it finds."""
+    with tempfile.TemporaryDirectory(prefix="fluxtower-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with machine(folder / "var") as settings:
+            return measure(settings, folder, load, seconds, collectors)
+
+
+def measure(settings: Settings, folder: Path, load: Load, seconds: float, collectors: int) -> dict[str, float]:
+    """Register, collect, send, compare."""
+    with Store(settings.store_dsn) as store:
+        store.migrate()
+        began = time.perf_counter()
+        register_load(store, load)
+        registered = time.perf_counter() - began
+    names = [f"collector-{i}" for i in range(collectors)]
+    collector.open_session(settings.model_copy(update={"collector": names[0]}))
+    running = {name: start(settings, folder / f"{name}.log", "collector", name=name) for name in names}
+    journal = folder / "journal"
+    arguments = ["--towers", load.towers, "--rate", load.rate, "--block-seconds", load.block_seconds]
+    arguments += ["--weather", load.weather, "--seconds", seconds, "--seed", load.seed]
+    arguments += ["--journal", journal, "--no-register"]
+    try:
+        wait_for_line(folder / f"{names[0]}.log", "connected to the broker")
+        sender = start(settings, folder / "sender.log", "simulate", *map(str, arguments))
+        time.sleep(SETTLE_SECONDS)
+        meter = Meter(settings, {"simulator": sender.pid, **{name: one.pid for name, one in running.items()}})
+        time.sleep(max(1.0, seconds - 2 * SETTLE_SECONDS))
+        cores = meter.read()
+        if sender.wait(seconds + 120) != 0:
+            raise SystemExit((folder / "sender.log").read_text())
+        ended = time.monotonic()
+        sent = np.fromfile(journal, JOURNAL)
+        expected = len(np.unique(keys(sent["tower"], sent["seq"], sent["seq"].min())))
+        drained = wait_for_rows(settings, expected, ended)
+    finally:
+        for one in running.values():
+            one.terminate()
+        for one in running.values():
+            one.wait(60)
+    found = compare(settings, sent)
+    with psycopg.connect(settings.store_dsn) as connection:
+        (size,) = connection.execute("SELECT hypertable_size('sample_block')").fetchone()
+        (minutes,) = connection.execute("SELECT hypertable_size('minute')").fetchone()
+        (readings, rejects) = connection.execute(
+            "SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM reject)"
+        ).fetchone()
+        missing = minutes_missing(connection, found["stored"], load.n)
+    rate = load.towers / load.block_seconds
+    samples = found["stored"] * load.n
+    result = {
+        "towers": load.towers,
+        "lost": found["lost"],
+        "doubled": found["doubled"],
+        "p50_s": round(found["p50_s"], 3),
+        "p99_s": round(found["p99_s"], 3),
+        "bytes_per_sample": round(size / max(samples, 1), 1),
+    }
+    show(
+        f"{load.towers:,} towers, {load.rate:g} Hz x 10 channels in {load.block_seconds:g} s messages, {seconds:g} s, "
+        f"{load.weather:,} weather stations",
+        {
+            "stations registered [s]": registered,
+            "blocks sent": len(sent),
+            "of them different": expected,
+            "lost": found["lost"],
+            "doubled": found["doubled"],
+            "samples not in the minutes": missing,
+            "readings stored": readings,
+            "rejects": rejects,
+            "latency p50 [s]": found["p50_s"],
+            "latency p99 [s]": found["p99_s"],
+            "latency max [s]": found["max_s"],
+            "all stored after the last message [s]": drained,
+            "bytes on disk per sample (10 channels)": size / max(samples, 1),
+            "bytes on disk per sample, minutes": minutes / max(samples, 1),
+        },
+    )
+    show(
+        "CPU",
+        {f"{kind} [cores]": one for kind, one in sorted(cores.items())} | {"together [cores]": sum(cores.values())},
+    )
+    show("CPU of a message", {f"{kind} [us]": 1e6 * one / rate for kind, one in sorted(cores.items())})
+    result |= read_back(settings, load)
+    result["held"] = float(
+        not found["lost"]
+        and not found["doubled"]
+        and drained < 2
+        and all(result[bar] <= BARS[bar] for bar in ("p50_s", "p99_s"))
+    )
+    return result
+
+
+def wait_for_line(log: Path, words: str) -> None:
+    """Wait until a program has logged some words."""
+    deadline = time.monotonic() + 60
+    while words not in log.read_text():
+        if time.monotonic() > deadline:
+            raise SystemExit(log.read_text())
+        time.sleep(0.1)
+
+
+def wait_for_rows(settings: Settings, expected: int, ended: float) -> float:
+    """Wait until so many blocks are stored; return how long after the last message that was. [s]"""
+    with psycopg.connect(settings.store_dsn, autocommit=True) as connection:
+        while True:
+            (stored,) = connection.execute("SELECT count(*) FROM sample_block").fetchone()
+            taken = time.monotonic() - ended
+            if stored >= expected or taken > DRAIN_SECONDS:
+                return taken
+            time.sleep(0.2)
+
+
+def keys(tower: np.ndarray, seq: np.ndarray, first: int) -> np.ndarray:
+    """One number for each (tower, block number)."""
+    return (seq.astype(np.int64) - first) * 100_000 + tower
+
+
+def compare(settings: Settings, sent: np.ndarray) -> dict[str, float]:
+    """Compare what was sent with what is stored."""
+    first = sent["seq"].min()
+    with psycopg.connect(settings.store_dsn) as connection:
+        streams = dict(
+            connection.execute("SELECT t.key, s.id FROM stream t JOIN station s ON s.key = t.station").fetchall()
+        )
+        number = np.full(max(streams) + 1, -1)
+        for key, station in streams.items():
+            if station.startswith("tower-"):
+                number[key] = int(station.removeprefix("tower-"))
+        rows = read_rows(connection, "SELECT stream, seq, xmin::text::bigint FROM sample_block")
+        xids, place = np.unique(rows["xid"].astype(np.int64), return_inverse=True)
+        times = connection.execute(
+            "SELECT extract(epoch FROM pg_xact_commit_timestamp(x::text::xid)) FROM unnest(%s::bigint[]) x",
+            [xids.tolist()],
+        ).fetchall()
+    committed = np.array([float(one) for (one,) in times])[place]
+    stored = keys(number[rows["stream"].astype(np.int64)], rows["seq"], first)
+    published = keys(sent["tower"], sent["seq"], first)
+    unique, at = np.unique(published, return_index=True)  # the first time that it was sent
+    held, of = np.unique(stored, return_index=True)
+    _, left, right = np.intersect1d(unique, held, assume_unique=True, return_indices=True)
+    latency = committed[of[right]] - sent["sent_ns"][at[left]] / 1e9
+    quantiles = np.quantile(latency, [0.5, 0.99, 1.0]) if len(latency) else [np.nan] * 3
+    return {
+        "stored": len(stored),
+        "lost": len(unique) - len(left),
+        "doubled": len(stored) - len(held),
+        **dict(zip(("p50_s", "p99_s", "max_s"), map(float, quantiles), strict=True)),
+    }
+
+
+def read_rows(connection: psycopg.Connection, query: str) -> np.ndarray:
+    """Read rows of three numbers."""
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
+        content = b"".join(copy)
+    return np.frombuffer(content[19:-2], ROW)
+
+
+def minutes_missing(connection: psycopg.Connection, blocks: int, n: int) -> int:
+    """Samples that the minutes do not count, or count twice: what is merged and what is not, together."""
+    query = "SELECT coalesce(sum(n[1]), 0) FROM minute"
+    parts = "SELECT coalesce(sum(n[i]), 0) FROM minute_part, LATERAL generate_series(1, cardinality(n), channels) i"
+    ((merged,), (waiting,)) = (connection.execute(one).fetchone() for one in (query, parts))
+    return int(blocks * n - merged - waiting)
+
+
+def read_back(settings: Settings, load: Load) -> dict[str, float]:
+    """Time a half-hour as arrays and a day of 1-minute means of a station of its own."""
+    text, _ = next(station_files(load))
+    begin = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    random = np.random.default_rng(1)
+    with Store(settings.store_dsn) as store:
+        row = store.put_station(text.replace(tower_id(0), "reader"), "reader.toml")
+        names = tuple(row.station.streams["ec"].channel_index)
+        for hours in range(24):
+            first = to_ns(begin + timedelta(hours=hours))
+            blocks = [
+                SampleBlock(
+                    "reader", "ec", first + i * load.block_ns, load.block_ns // load.n, names,
+                    random.normal(size=(10, load.n)).astype(np.float32), i,
+                )
+                for i in range(3600 * 10**9 // load.block_ns)
+            ]  # fmt: skip
+            store.commit(blocks, [])
+        noon = begin + timedelta(hours=12)
+        samples = timed(lambda: store.samples("reader", "ec", noon, noon + timedelta(minutes=30)))
+        with psycopg.connect(settings.store_dsn, autocommit=True) as connection:
+            (stream,) = connection.execute("SELECT key FROM stream WHERE station = %s", [row.key]).fetchone()
+            query = (
+                "SELECT time, mean[3] FROM minute WHERE station = %s AND stream = %s "
+                "AND time >= %s AND time < %s ORDER BY time"
+            )
+            day = [row.key, stream, begin, begin + timedelta(days=1)]
+            means = timed(lambda: connection.execute(query, day).fetchall())
+    found = {"readback_ms": round(samples, 2), "minute_means_ms": round(means, 2)}
+    show("Reading back", {"a half-hour as arrays [ms]": samples, "a day of 1-minute means of a channel [ms]": means})
+    return found
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Median time of a call. [ms]"""
+    taken = []
+    for _ in range(15):
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return 1e3 * float(np.median(taken))
+
+
+def show(title: str, rows: dict[str, float]) -> None:
+    """Print a table."""
+    print(f"\n{title}")
+    for name, value in rows.items():
+        print(f"  {name:48s} {value:14,.3f}".rstrip("0").rstrip("."))
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--towers", type=int, default=20_000, help="how many (default 20000)")
+    parser.add_argument("--seconds", type=float, default=600, help="how long they send (default 600)")
+    parser.add_argument("--weather", type=int, default=2500, help="stations with 30 variables a minute (default 2500)")
+    parser.add_argument("--block-seconds", type=float, default=1.0, help="length of a message (default 1)")
+    parser.add_argument("--search", type=int, default=0, help="go on with so many more towers until it is too much")
+    arguments = parser.parse_args()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}, "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
+    towers = arguments.towers
+    best: dict[str, float] = {}
+    while True:
+        result = run(Load(towers, 20.0, arguments.block_seconds, arguments.weather), arguments.seconds, 1)
+        if result.pop("held") or not best:
+            best = result
+        if best is not result or not arguments.search:
+            break
+        towers += arguments.search
+    print()
+    for name, bar in BARS.items():
+        print(f"  {name:20s} {best[name]:10.3f}   bar {bar:g}")
+    print(json.dumps(best))
+
+
+if __name__ == "__main__":
+    main()
