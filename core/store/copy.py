@@ -69,7 +69,10 @@ class RowFormat:
 
     def rows(self, m: int) -> NDArray[Any]:
         """Return ``m`` rows in which only the values are missing."""
-        return np.full(m, self._prototype)
+        rows = np.empty(m, self._prototype.dtype)
+        # as bytes: numpy fills structures field by field
+        rows.view(np.uint8).reshape(m, -1)[:] = np.frombuffer(self._prototype.tobytes(), np.uint8)
+        return rows
 
     @property
     def itemsize(self) -> int:

@@ -175,7 +175,8 @@ def _copy_blocks(connection: Connection, table: str, groups: Sequence[BlockArray
     for one in groups:
         statement = f"COPY {table} ({block_columns(one.samples.shape[1])}) FROM STDIN (FORMAT BINARY)"
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(HEADER + block_rows(one) + TRAILER)
+            for part in (HEADER, block_rows(one), TRAILER):
+                copy.write(part)
 
 
 def _minute_parts(groups: Sequence[BlockArrays]) -> list[MinuteParts]:
