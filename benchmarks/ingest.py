@@ -338,14 +338,7 @@ def read_back(settings: Settings, load: Load) -> dict[str, float]:
             store.commit(blocks, [])
         noon = begin + timedelta(hours=12)
         samples = timed(lambda: store.samples("reader", "ec", noon, noon + timedelta(minutes=30)))
-        with psycopg.connect(settings.store_dsn, autocommit=True) as connection:
-            (stream,) = connection.execute("SELECT key FROM stream WHERE station = %s", [row.key]).fetchone()
-            query = (
-                "SELECT time, mean[3] FROM minute WHERE station = %s AND stream = %s "
-                "AND time >= %s AND time < %s ORDER BY time"
-            )
-            day = [row.key, stream, begin, begin + timedelta(days=1)]
-            means = timed(lambda: connection.execute(query, day).fetchall())
+        means = timed(lambda: store.minute_means("reader", "ec", names[2], begin, begin + timedelta(days=1)))
     found = {"readback_ms": round(samples, 2), "minute_means_ms": round(means, 2)}
     show("Reading back", {"a half-hour as arrays [ms]": samples, "a day of 1-minute means of a channel [ms]": means})
     return found

@@ -32,6 +32,8 @@ NO_TOPIC = "fluxtower/nothing"
 """A topic that nobody subscribes to."""
 ANSWER_SECONDS = 2.0
 """How long the end of a session waits for the broker. [s]"""
+MAX_BATCH_BYTES = 64 << 20
+"""Payload bytes that are taken at once. [bytes]"""
 SESSION_TAKEN_OVER = 142
 SUBSCRIBE_AT_ONCE = 500
 """Topics in one request, so that it stays far below any limit of a broker."""
@@ -143,7 +145,7 @@ class Subscriber:
         self._client.loop_stop()
 
     def take(self, most: int, wait: float, gather: float) -> list[Message]:
-        """Return waiting messages in the order in which they came.
+        """Return waiting messages in the order in which they came, 64 MiB at most and one more.
 
         Parameters
         ----------
@@ -160,8 +162,12 @@ class Subscriber:
                 return []
             self._wanted = most
             self._changed.wait_for(self._enough, gather)
-            messages = [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
-            self._inbox_bytes -= _payload_bytes(messages)
+            messages: list[Message] = []
+            size = 0
+            while self._inbox and len(messages) < most and size < MAX_BATCH_BYTES:
+                messages.append(self._inbox.popleft())
+                size += len(messages[-1].payload)
+            self._inbox_bytes -= size
             self._changed.notify_all()
             return messages
 

@@ -160,7 +160,7 @@ class Flux(Part):
     lateness_seconds: float = Field(60.0, ge=0, le=7 * 86400, description="how long to wait for late samples")
     max_missing_percent: float = Field(10.0, ge=0, le=100)
     methods: Methods = Methods()
-    options: Options = Options()
+    options: Options = Field(default_factory=Options)  # a default would be copied deeply each time
 
     @field_validator("averaging_minutes")
     @classmethod

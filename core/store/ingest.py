@@ -151,9 +151,12 @@ def _by_key(catalogue: Catalogue, readings: Iterable[Reading]) -> dict[Key, Read
 
 def _leave_out_stored(connection: Connection, groups: Sequence[BlockArrays]) -> list[BlockArrays]:
     """Leave out the blocks that no longer lie in rows: what is compacted or dropped is a duplicate, too."""
-    now = datetime.now(UTC)
-    chosen = (one.take(~find_stored(connection, one.station, one.stream, one.time_us, now)) for one in groups)
-    return [one for one in chosen if len(one)]
+    left = []
+    for one in groups:
+        stored = find_stored(connection, one.station, one.stream, one.time_us, datetime.now(UTC))
+        if not stored.all():
+            left.append(one.take(~stored) if stored.any() else one)
+    return left
 
 
 def _insert_blocks(connection: Connection, groups: Sequence[BlockArrays]) -> list[BlockArrays]:

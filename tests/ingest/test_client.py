@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from core.settings import Settings
+from ingest import client
 from ingest.client import Message, Subscriber
 from ingest.publisher import Publisher
 
@@ -101,3 +102,14 @@ def test_waiting_ends_with_the_time_or_with_the_number_asked_for(settings: Setti
         publish(settings, 30)
         assert numbers(subscriber.take(30, 1.0, 5.0)) == list(range(30))
         assert time.monotonic() - began < 4.0
+
+
+def test_what_is_taken_at_once_is_bounded_by_its_bytes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MAX_BATCH_BYTES", 1000)
+    with session(settings) as subscriber:
+        with Publisher(settings.broker_url, settings.topic_root) as publisher:
+            for _ in range(10):
+                publisher.publish(f"{settings.topic_root}/x", bytes(300))
+            publisher.flush()
+        time.sleep(0.5)
+        assert [len(subscriber.take(1000, 1.0, 0.1)) for _ in range(3)] == [4, 4, 2]

@@ -128,6 +128,7 @@ def test_what_is_published_comes_whole_and_is_acknowledged_together(settings: Se
         deadline = time.monotonic() + 20
         while len(got) < 900 and time.monotonic() < deadline:
             time.sleep(0.02)
+        time.sleep(1.0)  # the broker reads one acknowledgement after the other
     assert [message.topic for message in got] == [f"{settings.topic_root}/{number}" for number in range(900)]
     assert [len(message.payload) for message in got] == [sizes[number % len(sizes)] for number in range(900)]
     assert reads < 900
