@@ -27,7 +27,7 @@ from core.clock import NS
 from core.errors import SetupError
 from core.records import Reading, SampleBlock
 from core.station import parse_station
-from ingest.broker import KEEPALIVE, connect_properties, make_bulk_client, parse_address
+from ingest.broker import connect, make_bulk_client, parse_address
 from ingest.encoding import encode_block, encode_reading
 from ingest.payloads.block_template import find_values
 from ingest.simulator import Tower, half_hour_samples, records
@@ -38,6 +38,7 @@ TICK_SECONDS = 0.02
 """How often the messages that are due are sent. [s]"""
 WINDOW = 50_000
 """Most messages of a connection that wait for their confirmation; numbers of messages are used again after 65 535."""
+NO_PROPERTIES = b"\0"
 MOST_AT_ONCE = 10_000
 """Most messages in one write."""
 LONGEST_LATE = 10
@@ -194,6 +195,8 @@ class Packets:
         What is sent.
     root : str
         First levels of every topic.
+    properties : bytes
+        No properties, as MQTT 5 writes them; nothing in MQTT 3.1.1.
 
     Attributes
     ----------
@@ -201,7 +204,7 @@ class Packets:
         Where the message number stands.
     """
 
-    def __init__(self, load: Load, root: str) -> None:
+    def __init__(self, load: Load, root: str, properties: bytes = NO_PROPERTIES) -> None:
         self._load = load
         text, name = next(station_files(load))
         station = parse_station(text, name)
@@ -216,7 +219,7 @@ class Packets:
         example = SampleBlock(station.id, "ec", now, stream.dt_ns, names, first, now // load.block_ns)
         payload = encode_block(example)
         topic = block_topic(tower_id(0), "ec", root).encode()
-        body = len(topic).to_bytes(2, "big") + topic + bytes(2) + b"\0" + payload
+        body = len(topic).to_bytes(2, "big") + topic + bytes(2) + properties + payload
         head = bytes([PUBLISH | 2]) + _written(len(body))
         numbers, arrays = find_values(payload)
         begin = len(head) + len(body) - len(payload)
@@ -276,10 +279,7 @@ class Connection:
         self._client.on_disconnect = partial(self._end, "ended")
 
     def __enter__(self) -> Self:
-        self._client.connect_async(
-            self._address.host, self._address.port, KEEPALIVE, properties=connect_properties(SessionExpiryInterval=0)
-        )
-        self._client.loop_start()
+        connect(self._client, self._address)
         with self._changed:
             self._changed.wait_for(lambda: self._connected or bool(self._broken), 10)
         if not self._connected:
@@ -379,12 +379,13 @@ def send(
     SetupError
         No broker, or the connection broke.
     """
-    packets = Packets(load, root)
+    properties = NO_PROPERTIES if parse_address(url).version == "5" else b""
+    packets = Packets(load, root, properties)
     random = np.random.default_rng(load.seed)
     offset = np.zeros(load.towers, np.int64)
     waiting: list[tuple[int, int, NDArray[np.uint8], tuple[int, int]]] = []
     begin = -(-time.time_ns() // load.block_ns) * load.block_ns
-    weather = _weather(load, root, begin)
+    weather = _weather(load, root, begin, properties)
     sent = done = 0
     told = time.monotonic()
     with ExitStack() as stack:
@@ -441,7 +442,9 @@ def send(
     return sent
 
 
-def _weather(load: Load, root: str, begin: int) -> Callable[[int], Iterator[tuple[NDArray[np.uint8], int]]]:
+def _weather(
+    load: Load, root: str, begin: int, properties: bytes
+) -> Callable[[int], Iterator[tuple[NDArray[np.uint8], int]]]:
     """Return what gives the packets of readings that became due since it was last called, and where their number is."""
     values: list[dict[str, float]] = []
     if load.weather:
@@ -459,7 +462,7 @@ def _weather(load: Load, root: str, begin: int) -> Callable[[int], Iterator[tupl
             start = begin // minute * minute + (round_ - 1) * minute
             reading = Reading(weather_id(number), "met", start, values[(round_ + 37 * number) % len(values)])
             topic = reading_topic(reading.station, "met", root).encode()
-            body = len(topic).to_bytes(2, "big") + topic + bytes(2) + b"\0" + encode_reading(reading)
+            body = len(topic).to_bytes(2, "big") + topic + bytes(2) + properties + encode_reading(reading)
             head = bytes([PUBLISH | 2]) + _written(len(body))
             yield np.frombuffer(head + body, np.uint8)[None].copy(), len(head) + 2 + len(topic)
             done += 1

@@ -15,7 +15,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from core.settings import Settings
-from ingest.broker import connect_properties, make_bulk_client, parse_address
+from ingest.broker import connect, make_bulk_client, parse_address
 from ingest.publisher import Publisher
 from ingest.wire import BulkClient, Message
 
@@ -95,8 +95,7 @@ def connected(settings: Settings, client: BulkClient, topic: str) -> Iterator[th
     ready = threading.Event()
     client.on_connect = lambda one, *_: one.subscribe(topic, 1)
     client.on_subscribe = lambda *_: ready.set()
-    client.connect_async(address.host, address.port, properties=connect_properties(SessionExpiryInterval=60))
-    client.loop_start()
+    connect(client, address, SessionExpiryInterval=60)
     try:
         assert ready.wait(10)
         yield ready
@@ -136,8 +135,7 @@ def test_what_is_published_comes_whole_and_is_acknowledged_together(settings: Se
     second = make_bulk_client(parse_address(settings.broker_url), settings.collector)
     second.on_messages = again.extend
     address = parse_address(settings.broker_url)
-    second.connect_async(address.host, address.port, clean_start=False)
-    second.loop_start()
+    connect(second, address, clean_start=False)
     time.sleep(1.0)
     second.disconnect()
     second.loop_stop()
