@@ -27,10 +27,12 @@ import numpy as np  # noqa: E402
 
 from benchmarks.hostile import FILES, MESSAGES, NOW, bombs, make_payload  # noqa: E402
 from core.errors import PayloadError  # noqa: E402
-from core.records import LoggerState, Reading  # noqa: E402
+from core.records import LoggerState, Reading, SampleBlock  # noqa: E402
 from core.station import Station  # noqa: E402
+from core.store import NO_SEQ  # noqa: E402
 from ingest.files import raw  # noqa: E402
 from ingest.payloads import Record, decode  # noqa: E402
+from ingest.payloads.block_template import Templates  # noqa: E402
 from ingest.payloads.checks import EARLIEST_NS, LATEST_NS, MAX_BLOCK_NS, MAX_SAMPLES  # noqa: E402
 from ingest.sources import Source  # noqa: E402
 
@@ -53,6 +55,37 @@ def _message(meant: Source) -> Decoder:
     return read
 
 
+def _many(meant: Source, good: Sequence[bytes]) -> Decoder:
+    """Return what decodes a payload among others of its form, as a collector does, and compares with it alone."""
+    templates = Templates()
+
+    def read(payload: bytes) -> str:
+        batch = [*good, payload, *good]
+        decoded, others = templates.decode(batch)
+        together = [place for blocks in decoded for place in blocks.places.tolist()]
+        if sorted([*others, *together]) != list(range(len(batch))):
+            return "a message is lost or doubled"
+        try:
+            records = decode(meant, payload, NOW)
+        except PayloadError:
+            if len(good) in together:
+                return "taken together, refused alone"
+            raise
+        for blocks in decoded:
+            for i in np.flatnonzero(blocks.places == len(good)):
+                (alone,) = records
+                assert isinstance(alone, SampleBlock)
+                said = (blocks.structure.channels, blocks.structure.dt_ns, blocks.start_ns[i], blocks.run[i])
+                seq = None if blocks.seq[i] == NO_SEQ else int(blocks.seq[i])
+                if said != (alone.channels, alone.dt_ns, alone.start_ns, alone.run) or seq != alone.seq:
+                    return f"{said}, {seq} together, {alone} alone"
+                if not np.array_equal(blocks.samples[i], alone.samples, equal_nan=True):
+                    return "other samples together than alone"
+        return fault_of(meant, records)
+
+    return read
+
+
 def _file(name: str, declared: Station) -> Decoder:
     """Return what reads a file whole, as `fluxtower process` and `fluxtower ingest` do; it is written to memory."""
     stream = "ec"
@@ -71,6 +104,7 @@ def _file(name: str, declared: Station) -> Decoder:
 
 DECODERS: dict[str, tuple[Decoder, list[bytes]]] = {
     **{name: (_message(meant), seeds) for name, (meant, seeds) in MESSAGES.items()},
+    "block, together": (_many(MESSAGES["block"][0], MESSAGES["block"][1][:1]), MESSAGES["block"][1][:1]),
     **{name: (_file(file, declared), seeds) for name, (file, declared, seeds) in FILES.items()},
 }
 """Decoder -> what reads a payload and returns a fault, and good payloads to begin with."""

@@ -74,7 +74,7 @@ def test_well_formed_nonsense(value: object) -> None:
 
 def test_every_format_is_tried() -> None:
     assert {meant.format for meant, _ in MESSAGES.values()} == set(FORMATS)
-    assert set(FILES) | set(MESSAGES) == set(DECODERS)
+    assert {"block, together", *FILES, *MESSAGES} == set(DECODERS)
 
 
 @pytest.mark.parametrize(("name", "payload"), bombs().items(), ids=lambda one: one if isinstance(one, str) else "")
