@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError
-from core.station.lines import line_of
 from core.station.whole import Station
+from core.toml_lines import line_of
 
 
 def parse_station(text: str, file: str) -> Station:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from core.errors import ConfigError
-from core.toml_lines import find_line
+from core.toml_lines import line_of
 
 T = TypeVar("T")
 
@@ -98,8 +98,8 @@ class Keys:
     def mistake(self, key: str, expected: str, got: str = "nothing") -> ConfigError:
         """Return an error about a key of this table."""
         dotted = ".".join(part for part in (self._path, key) if part)
-        line = find_line(self._text, dotted)
-        return ConfigError(f"{self._file}: line {line}", dotted, expected, got if len(got) <= 80 else got[:77] + "...")
+        shown = got if len(got) <= 80 else got[:77] + "..."
+        return ConfigError(self._file, dotted, expected, shown, line_of(self._text, dotted))
 
     def _take(self, key: str, kind: type[T], default: T | None) -> T:
         value = self._left.pop(key, default)

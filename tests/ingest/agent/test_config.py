@@ -101,7 +101,7 @@ def test_defaults() -> None:
         ),
         ('localhost"', 'localhost"\npassword_file = "/dev/null"', "broker.url: expected a user"),
         ('localhost"', 'localhost"\ncompress = 1', "line 8: broker.compress: expected true or false, got 1"),
-        ("[broker]", "[brokers]", "line 1: broker: expected a part [broker], got nothing"),
+        ("[broker]", "[brokers]", "agent.toml: broker: expected a part [broker], got nothing"),
         ("[[source]]", "[source]", "(syntax): expected TOML, got Cannot overwrite a value (at line 18"),
         ('"toa5"', '"ftp"', "line 10: source[0].type: expected one of toa5, serial, tcp, got 'ftp'"),
         ("rate = 20", 'rate = "20"', "line 12: source[0].rate: expected a number, got '20'"),
