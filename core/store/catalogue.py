@@ -75,21 +75,23 @@ class Catalogue:
         """
         with self._lock:
             since = datetime.min.replace(tzinfo=UTC) if self._newest is None else self._newest - OVERLAP
-            changed: set[str] = set()
             rows = {row["id"]: row for row in self._database.rows("configs_since", since=since)}
-            for row in rows.values():
-                self._newest = max(row["valid_from"], self._newest or row["valid_from"])
-                known = self._known.get(row["id"])
-                if known is None or known.sha256 != row["sha256"]:
-                    self._known[row["id"]] = _Known(row["key"], row["sha256"], row["content"], row["is_toml"])
-                    changed.add(row["id"])
-            self.version += bool(changed)
+            changed = {
+                id for id, row in rows.items() if id not in self._known or self._known[id].sha256 != row["sha256"]
+            }
             # many at once are read in one statement, few one by one
-            for one in [None] if len(changed) > 100 else sorted(changed):
-                for stream in get_streams(self._database, one):
-                    if stream.key not in self._by_key:
-                        self._streams[stream.station].append(stream)
-                        self._by_key[stream.key] = stream
+            some = [None] if len(changed) > 100 else sorted(changed)
+            streams = [stream for one in some for stream in get_streams(self._database, one)]
+            # only now, when all is read: if the database had died in between, the next look finds the same changes
+            for stream in streams:
+                if stream.key not in self._by_key:
+                    self._streams[stream.station].append(stream)
+                    self._by_key[stream.key] = stream
+            for id, row in rows.items():
+                self._newest = max(row["valid_from"], self._newest or row["valid_from"])
+                if id in changed:
+                    self._known[id] = _Known(row["key"], row["sha256"], row["content"], row["is_toml"])
+            self.version += bool(changed)
             return changed
 
     def station(self, id: str) -> Station:

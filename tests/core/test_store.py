@@ -335,3 +335,20 @@ def test_a_server_that_is_away_is_unavailable() -> None:
 def test_every_query_is_used() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "core" / "store").glob("*.py"))
     assert [name for name in named("queries.sql") if f'"{name}"' not in code] == []
+
+
+def test_a_database_that_dies_while_stations_are_read_is_asked_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by benchmarks/faults.py: stations were known without their streams, and their blocks refused for ever."""
+    store.put_station(STATION.format(id="cn-test"), "cn-test.toml")
+    with monkeypatch.context() as patched:
+        patched.setattr("core.store.catalogue.get_streams", _dies)
+        with pytest.raises(StoreUnavailable):
+            store.catalogue.refresh()
+    assert store.catalogue.refresh() == {"cn-test"}
+    assert store.catalogue.layout("cn-test", "ec", "block", CHANNELS).channels == CHANNELS
+
+
+def _dies(*_: object) -> list[object]:
+    raise StoreUnavailable("killed")
