@@ -129,3 +129,19 @@ def autocorrelation(x: FloatArray) -> FloatArray:
             break
         found.append(rho)
     return np.array(found)
+
+
+def joint_uncertainty(*parts: FloatArray) -> FloatArray:
+    """Return the standard deviation of independent parts together: random, of u*, of gap filling.
+
+    Parameters
+    ----------
+    *parts : ndarray of one shape, float64
+        One standard deviation each; NaN in one is NaN in all. [any]
+
+    References
+    ----------
+    Pastorello et al. (2020), doi:10.1038/s41597-020-0534-3
+    """
+    total: FloatArray = np.sqrt(np.sum(np.square(parts), axis=0))
+    return total

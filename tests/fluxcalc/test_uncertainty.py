@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fluxcalc.kernels.uncertainty import spread_of_like_fluxes, spread_of_like_records
-from fluxcalc.uncertainty import autocorrelation, random_uncertainty, sum_uncertainty
+from fluxcalc.uncertainty import autocorrelation, joint_uncertainty, random_uncertainty, sum_uncertainty
 from tests import naive_season
 from tests.fluxcalc.reference import SEASON, needs_season
 from tests.fluxcalc.test_gapfill import column, weather
@@ -93,3 +93,9 @@ def test_correlated_records_count_less(memory):
 def test_autocorrelation_of_nothing():
     assert autocorrelation(np.full(20, np.nan)).size == 0
     assert autocorrelation(np.ones(20)).size == 0
+
+
+def test_parts_add_in_squares():
+    joint = joint_uncertainty(np.array([3.0, 1.0]), np.array([4.0, math.nan]))
+    assert_array_equal(joint, [5.0, math.nan])
+    assert_array_equal(joint_uncertainty(np.full(1, 2.0), np.full(1, 3.0), np.full(1, 6.0)), [7.0])
