@@ -41,8 +41,8 @@ from ingest.load import JOURNAL, Load, station_files, tower_id
 ROOT = Path(__file__).resolve().parents[1]
 
 BARS = {"p50_s": 0.3, "p99_s": 1.5, "bytes_per_sample": 40.0, "readback_ms": 20.0, "minute_means_ms": 5.0}
-DRAIN_SECONDS = 60.0
-"""How long the collector may take after the last message; a run that is held takes less than two seconds."""
+STALL_SECONDS = 20.0
+"""What is not stored although nothing came for so long is lost. [s]"""
 SETTLE_SECONDS = 5.0
 """CPU time is counted from so long after the begin. [s]"""
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -175,7 +175,8 @@ def measure(settings: Settings, folder: Path, load: Load, seconds: float, collec
     arguments += ["--weather", load.weather, "--seconds", seconds, "--seed", load.seed]
     arguments += ["--journal", journal, "--no-register"]
     try:
-        wait_for_line(folder / f"{names[0]}.log", "connected to the broker")
+        for words in ("connected to the broker", "stations are known"):
+            wait_for_line(folder / f"{names[0]}.log", words)
         sender = start(settings, folder / "sender.log", "simulate", *map(str, arguments))
         time.sleep(SETTLE_SECONDS)
         meter = Meter(settings, {"simulator": sender.pid, **{name: one.pid for name, one in running.items()}})
@@ -255,13 +256,16 @@ def wait_for_line(log: Path, words: str) -> None:
 
 
 def wait_for_rows(settings: Settings, expected: int, ended: float) -> float:
-    """Wait until so many blocks are stored; return how long after the last message that was. [s]"""
+    """Wait until so many blocks are stored, or no more come; return how long after the last message that was. [s]"""
     with psycopg.connect(settings.store_dsn, autocommit=True) as connection:
+        before, moved = -1, ended
         while True:
             (stored,) = connection.execute("SELECT count(*) FROM sample_block").fetchone()
-            taken = time.monotonic() - ended
-            if stored >= expected or taken > DRAIN_SECONDS:
-                return taken
+            now = time.monotonic()
+            moved = now if stored > before else moved
+            before = stored
+            if stored >= expected or now - moved > STALL_SECONDS:
+                return moved - ended
             time.sleep(0.2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import time
 
 from core.station import Station
@@ -11,6 +12,8 @@ from ingest.sources import Sources
 
 REFRESH_SECONDS = 2.0
 """Shortest time between two looks at the stations. [s]"""
+
+log = logging.getLogger(__name__)
 
 
 class Directory:
@@ -63,7 +66,9 @@ class Directory:
         if self._catalogue.version == self.version:
             return False
         self.version = self._catalogue.version
-        self.sources = Sources(self._catalogue.stations(), self._root)
+        stations = self._catalogue.stations()
+        self.sources = Sources(stations, self._root)
+        log.info("%d stations are known", len(stations))
         # so many objects that stay would be looked through again and again, for seconds with 20 000 stations
         gc.freeze()
         return True
