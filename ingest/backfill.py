@@ -137,6 +137,8 @@ def backfill(
         _fill_blocks(store, station, stream, spans, block_seconds, progress, outcome)
     elif spans:
         _fill_readings(store, station, stream, spans, progress, outcome)
+    if outcome.samples or outcome.readings:
+        store.check_gaps(station.station.id)  # what a sender left out may now be here
     return outcome
 
 

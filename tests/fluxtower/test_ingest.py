@@ -19,6 +19,7 @@ from core.station import Station
 from core.store import Store
 from fluxtower.backfilling import Request, assign, ingest_files, watch_folders
 from ingest.backfill import backfill
+from ingest.marks import Marks
 from tests.fluxcalc.reference import STATIONS
 from tests.ingest.test_binary_files import FIRST, NAMES, UNITS
 
@@ -123,6 +124,25 @@ def test_only_what_messages_did_not_bring_is_stored(store, station, folder):
     np.testing.assert_array_equal(stored(store, station), values())
     already = sum(b - a for a, b in live) - 1
     assert (outcome.present, outcome.samples) == (already, N - already)
+
+
+def test_a_gap_that_a_sender_left_is_closed(store, station, folder):
+    """Blocks 10 to 19 never came; the logger's files have their samples."""
+    rows, begin, marks = values().astype(np.float32), to_ns(BEGIN), Marks(store, "test", lambda *_: True)
+    blocks = [
+        SampleBlock(
+            station.station.id, station.flux.stream, begin + i * 10**9, 50_000_000, NAMES,
+            rows[20 * i : 20 * i + 20].T.copy(), seq=i, run=1,
+        )
+        for i in (*range(10), *range(20, 150))
+    ]  # fmt: skip
+    marks.after(blocks, [], store.commit(blocks, []))
+    marks.tell()
+    store.search_gaps()
+    (gap,) = store.gaps()
+    assert (gap.starts, gap.blocks) == (BEGIN + timedelta(seconds=10), 10)
+    run(store, station, sorted(folder.iterdir()))
+    assert store.gaps() == []
 
 
 def test_broken_off_and_begun_again(store, station, folder, monkeypatch):
