@@ -6,6 +6,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
+import numpy as np
+
 from tests.naive import Series, covariance, mean, variance
 
 
@@ -142,3 +144,32 @@ def spread_of_like_fluxes(
     near = range(max(0, i - before), min(len(y), i + after + 1))
     values = [sd[j] for j in near if not math.isnan(sd[j]) and y[i] - within <= y[j] <= y[i] + within]
     return (statistics.median(values), len(values)) if values else (math.nan, 0)
+
+
+def change_point(x: Sequence[float], y: Sequence[float], slope_after: bool) -> list[float]:
+    """Fit two joined lines at every point by least squares; change point, F, slopes, standard errors of the best."""
+
+    def fit(columns: list[list[float]], values: list[float]) -> tuple[np.ndarray, float, np.ndarray]:
+        design = np.array([[1.0] * len(values), *columns]).T
+        found = np.linalg.lstsq(design, np.array(values), rcond=None)[0]
+        left = float(((np.array(values) - design @ found) ** 2).sum())
+        return found, left, np.linalg.pinv(design.T @ design)
+
+    line, left, _ = fit([list(x)], list(y))
+    spread = math.sqrt(left / (len(x) - 1))
+    points = [(a, b) for a, b in zip(x, y, strict=True) if abs(b - line[0] - line[1] * a) <= 4 * spread]
+    x, y = [point[0] for point in points], [point[1] for point in points]
+    reduced = fit([x] if slope_after else [], y)[1]
+    best = [math.nan, -1.0]
+    for i in range(1, len(x) - 1):
+        bend = [max(value - x[i], 0) for value in x]
+        columns = [x, bend] if slope_after else [[min(value, x[i]) for value in x]]
+        found, left, inverse = fit(columns, y)
+        freedom = len(x) - len(columns) - 1
+        score = (reduced - left) / (left / freedom)
+        if score > best[1]:
+            errors = [math.sqrt(left / freedom * inverse[k, k]) for k in range(1, len(columns) + 1)]
+            after = found[1] + found[2] if slope_after else 0.0
+            best = [x[i], score, len(x), found[1], after, errors[0], errors[1] if slope_after else 0.0]
+    place, margin = x.index(best[0]) + 1, max(len(x) // 20, 3)
+    return best if margin < place < len(x) - margin else [math.nan, math.nan, len(x)] + [math.nan] * 4
