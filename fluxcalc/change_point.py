@@ -102,7 +102,7 @@ def seasons_by_count(starts: pl.Series, night: NDArray[np.bool_], seasons: int =
     for own in np.unique(year).tolist():
         places = np.flatnonzero(year == own)
         places = np.concatenate((places[december[places]], places[~december[places]]))
-        before = np.cumsum(night[places]) - night[places]
+        before: IntArray = np.cumsum(night[places]) - night[places]
         part = before * seasons // max(int(night[places].sum()), 1)
         labels[places] = own * 1000 + 1 + np.minimum(part, seasons - 1)
     return labels

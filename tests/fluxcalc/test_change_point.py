@@ -144,7 +144,7 @@ def test_seasons_have_equal_counts_and_begin_in_december():
 @needs_season
 @pytest.mark.parametrize(("site", "years"), [("DE-Tha_1998", [1998]), ("DE-Geb_2004_2006", [2004, 2005, 2006])])
 def test_thresholds_of_sites_lie_in_the_band_of_their_bootstraps(site, years):
-    """Another method: REddyProc's own change point, a broken line of its own kind, is printed for comparison."""
+    """What REddyProc's option CPT gives is printed for comparison; it is not reproduced."""
     inputs, starts = read_site(site)
     flux, temperature, ustar, radiation = (column(inputs, name) for name in ("NEE", "Tair", "Ustar", "Rg"))
     seasons = seasons_by_count(starts, (radiation < 10) & np.isfinite(flux + temperature + ustar))
