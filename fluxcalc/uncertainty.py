@@ -145,3 +145,84 @@ def joint_uncertainty(*parts: FloatArray) -> FloatArray:
     """
     total: FloatArray = np.sqrt(np.sum(np.square(parts), axis=0))
     return total
+
+
+PAIR_RADIATION, PAIR_TEMPERATURE, PAIR_WIND = 35.0, 3.0, 1.0
+"""What differs by less on two days is alike (75 umol m-2 s-1 of light are about 35 W m-2). [W m-2], [K], [m s-1]"""
+PAIRS_A_BIN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDays:
+    """Random uncertainty by differences between two days.
+
+    Attributes
+    ----------
+    sd : ndarray, shape (n,), float64
+        One standard deviation of each record; NaN where the flux is missing, or all with too few pairs. [as the flux]
+    offset, uptake, release : float
+        ``sd = offset + uptake * |flux|`` where the flux is negative, with ``release`` where it is not.
+    pairs : int
+    """
+
+    sd: FloatArray
+    offset: float
+    uptake: float
+    release: float
+    pairs: int
+
+
+def paired_day_uncertainty(
+    measured: FloatArray,
+    filled: FloatArray,
+    radiation: FloatArray,
+    temperature: FloatArray,
+    wind: FloatArray | None = None,
+    *,
+    per_day: int = 48,
+) -> PairedDays:
+    """Estimate random uncertainty from pairs of records a day apart under like conditions.
+
+    The difference of a pair is noise of both. Pairs are sorted by their mean flux, uptake and release apart; the
+    spread in bins of fifty pairs grows with the flux along a line. As the flux that sorts a pair is noisy itself, the
+    line is too flat where noise is as large as the flux.
+
+    Parameters
+    ----------
+    measured, filled : ndarray, shape (n,), float64
+        Fluxes without and with gaps filled; NaN is missing. [any]
+    radiation, temperature, wind : ndarray, shape (n,), float64
+        Measured; ``wind`` is not compared without one. [W m-2], [deg C], [m s-1]
+    per_day : int
+        Records a day.
+
+    References
+    ----------
+    Hollinger & Richardson (2005), doi:10.1093/treephys/25.7.873
+    """
+    conditions = [(radiation, PAIR_RADIATION), (temperature, PAIR_TEMPERATURE)]
+    if wind is not None:
+        conditions.append((wind, PAIR_WIND))
+    first, second = measured[:-per_day], measured[per_day:]
+    alike = np.isfinite(first) & np.isfinite(second)
+    for values, limit in conditions:
+        alike &= np.abs(values[per_day:] - values[:-per_day]) < limit
+    size, difference = (first[alike] + second[alike]) / 2, (second - first)[alike]
+    rows: list[tuple[float, float, float, float]] = []
+    for below in (True, False):
+        side = np.flatnonzero((size < 0) == below)
+        side = side[np.argsort(np.abs(size[side]), kind="stable")]
+        for some in np.array_split(side, max(side.size // PAIRS_A_BIN, 1)):
+            if some.size >= PAIRS_A_BIN:
+                flux, own = float(np.abs(size[some]).mean()), difference[some]
+                spread = float(own.std(ddof=1)) / np.sqrt(2)  # a difference has the noise of two
+                rows.append((1.0, flux * below, flux * (not below), spread))
+    if not rows:
+        nan = float("nan")
+        return PairedDays(np.full(measured.size, nan), nan, nan, nan, int(alike.sum()))
+    table = np.array(rows)
+    # the least-squares solution of smallest norm: a side without pairs does not grow
+    offset, uptake, release = (float(value) for value in np.linalg.lstsq(table[:, :3], table[:, 3])[0])
+    smallest = float(table[:, 3].min())  # a line must not go below what was seen
+    sd = np.maximum(offset + np.where(filled < 0, uptake, release) * np.abs(filled), smallest)
+    return PairedDays(np.where(np.isfinite(filled), sd, np.nan), offset, uptake, release, int(alike.sum()))

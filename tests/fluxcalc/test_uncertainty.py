@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fluxcalc.kernels.uncertainty import spread_of_like_fluxes, spread_of_like_records
-from fluxcalc.uncertainty import autocorrelation, joint_uncertainty, random_uncertainty, sum_uncertainty
+from fluxcalc.uncertainty import (
+    autocorrelation,
+    joint_uncertainty,
+    paired_day_uncertainty,
+    random_uncertainty,
+    sum_uncertainty,
+)
 from tests import naive_season
 from tests.fluxcalc.reference import SEASON, needs_season
 from tests.fluxcalc.test_gapfill import column, weather
@@ -99,3 +105,42 @@ def test_parts_add_in_squares():
     joint = joint_uncertainty(np.array([3.0, 1.0]), np.array([4.0, math.nan]))
     assert_array_equal(joint, [5.0, math.nan])
     assert_array_equal(joint_uncertainty(np.full(1, 2.0), np.full(1, 3.0), np.full(1, 6.0)), [7.0])
+
+
+def days_with_noise(seed: int, days: int = 400):
+    """The weather repeats every day; noise is double exponential and grows with the flux, by day more slowly."""
+    _, radiation, temperature, _ = weather(seed, 1)
+    radiation, temperature = np.tile(radiation, days), np.tile(temperature, days)
+    flux = np.where(radiation > 0, -1 - radiation / 30, 3 + np.arange(radiation.size) % 48 / 4)
+    sd = 0.3 + np.where(flux < 0, 0.05, 0.1) * np.abs(flux)
+    noise = np.random.default_rng(seed).laplace(0, sd / math.sqrt(2))
+    return flux, flux + noise, sd, radiation, temperature
+
+
+def test_paired_days_give_back_noise_that_grows_with_the_flux():
+    flux, measured, sd, radiation, temperature = days_with_noise(4)
+    wind = np.full(flux.size, 2.0)
+    found = paired_day_uncertainty(measured, flux, radiation, temperature, wind)
+    assert found.pairs == flux.size - 48
+    assert np.median(found.sd / sd) == pytest.approx(1, abs=0.05)
+    assert np.abs(found.sd / sd - 1).max() < 0.2
+    assert found.offset == pytest.approx(0.3, abs=0.06)
+    assert (found.uptake, found.release) == (pytest.approx(0.05, abs=0.01), pytest.approx(0.1, abs=0.015))
+
+
+def test_days_that_are_not_alike_are_no_pairs():
+    flux, measured, _, radiation, temperature = days_with_noise(5, 20)
+    wind = np.arange(flux.size) // 48 * 1.5
+    found = paired_day_uncertainty(measured, flux, radiation, temperature, wind)
+    assert found.pairs == 0
+    assert np.isnan(found.sd).all()
+    measured[:] = math.nan
+    assert paired_day_uncertainty(measured, flux, radiation, temperature).pairs == 0
+
+
+def test_paired_days_leave_missing_fluxes_alone():
+    flux, measured, _, radiation, temperature = days_with_noise(6, 60)
+    flux[7] = math.nan
+    found = paired_day_uncertainty(measured, flux, radiation, temperature)
+    assert math.isnan(found.sd[7])
+    assert np.isfinite(np.delete(found.sd, 7)).all()
