@@ -76,7 +76,8 @@ class Correction:
     low, factor, high : ndarray, shape (n,), float64
         25th, 50th and 75th percentile; ``low`` and ``high`` are NaN where the factor is borrowed. [1]
     method, count : ndarray of int, shape (n,)
-        1 from the window, 2 from records near in time, 3 from the same days of other years, 0 none; of how many.
+        1 from the window, 2 from records near in time, 3 from the same days a year before and after, 0 none; of how
+        many.
     """
 
     low: FloatArray
@@ -102,9 +103,9 @@ def closing_factors(
 ) -> Correction:
     """Estimate for every half-hour the factor that closes the energy balance.
 
-    Single factors (net - ground)/(H + LE) are told about noon and midnight, outliers go, and the percentiles of those
-    within fifteen days are the half-hour's. Without five of them it takes the mean of the factors within five days and
-    an hour of the time of day, else that of the same days in other years.
+    Of the single factors (net - ground)/(H + LE), without outliers, those about noon and midnight within fifteen days
+    give the half-hour's percentiles. Without five of them it takes the mean of the factors within five days and an hour
+    of the time of day, else that of the same days a year before and after.
 
     Parameters
     ----------
@@ -125,13 +126,13 @@ def closing_factors(
     turbulent = sensible + latent
     with np.errstate(divide="ignore", invalid="ignore"):
         single = (net - ground) / turbulent
-    used = np.isfinite(single) & ((hour >= HOURS[0][0]) | (hour < HOURS[0][1] - 24))
-    used |= np.isfinite(single) & (hour >= HOURS[1][0]) & (hour < HOURS[1][1])
-    places = np.flatnonzero(used)
-    if places.size:
-        quarter, three = np.quantile(single[places], (0.25, 0.75))
+    used = np.isfinite(single)
+    if used.any():
+        quarter, three = np.quantile(single[used], (0.25, 0.75))
         fence = FENCE * (three - quarter)
-        places = places[(single[places] >= quarter - fence) & (single[places] <= three + fence)]
+        used &= (single >= quarter - fence) & (single <= three + fence)
+    night = (hour >= HOURS[0][0]) | (hour < HOURS[0][1] - 24)
+    places = np.flatnonzero(used & (night | ((hour >= HOURS[1][0]) & (hour < HOURS[1][1]))))
     reach = REACH_DAYS * per_day
     index = np.arange(n)
     first, end = np.searchsorted(places, index - reach, "left"), np.searchsorted(places, index + reach, "right")
@@ -143,9 +144,8 @@ def closing_factors(
     percentiles[:, enough] = values[share.ravel()].T
     method, count = np.where(enough, WINDOW, NONE), np.where(enough, end - first, 0)
     factor = percentiles[1].copy()
-    years = round(n / per_day / 365.25) + 1
     for i in np.flatnonzero(~enough):
-        for way, turns in ((NEIGHBOURS, (0,)), (OTHER_YEARS, tuple(k for k in range(-years, years + 1) if k))):
+        for way, turns in ((NEIGHBOURS, (0,)), (OTHER_YEARS, (-1, 1))):
             found = percentiles[1, _near(int(i), turns, n, per_day)]
             found = found[np.isfinite(found)]
             if found.size:
