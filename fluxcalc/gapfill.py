@@ -157,7 +157,7 @@ def fill_mds(
     gaps = np.isnan(y)
     too_long = np.zeros(n, dtype=bool)
     if dialect.longest_gap_days is not None:
-        too_long = _in_long_gap(gaps, dialect.longest_gap_days * per_day)
+        too_long = in_long_gap(gaps, dialect.longest_gap_days * per_day)
     wanted = np.flatnonzero(~too_long if every_record else gaps & ~too_long)
     steps = _usable_steps(dialect.steps, drivers, n // per_day + 2)
     mean, sd, count, method, days = sample_marginal(
@@ -217,7 +217,7 @@ def _quality(method: IntArray, window: IntArray) -> IntArray:
     return quality
 
 
-def _in_long_gap(gaps: NDArray[np.bool_], longest: int) -> NDArray[np.bool_]:
+def in_long_gap(gaps: NDArray[np.bool_], longest: int) -> NDArray[np.bool_]:
     """Mark the records of runs of gaps that are longer than ``longest`` records."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], gaps, [False])).astype(np.int8)))
     marked = np.zeros(gaps.size, dtype=bool)
