@@ -19,7 +19,7 @@ from fluxcalc.fits import read_fits
 from fluxcalc.halfhour import process
 from fluxcalc.interval import Levels, Meteorology, flux_of
 from fluxcalc.profile import average_levels, join_levels
-from fluxcalc.season import METHODS, provisional_season
+from fluxcalc.provisional import METHODS, provisional_season
 from fluxcalc.storage import add_storage, storage_terms
 from fluxcalc.weather import mean_meteorology, weather
 from qc.limits import flag_limits

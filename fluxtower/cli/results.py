@@ -116,10 +116,63 @@ def fit(
 
 
 @app.command()
-def season(station: Annotated[str, typer.Argument(help="Station id.")]) -> None:
-    """Fill the running season's NEE now, instead of at the next daily run."""
+def season(
+    source: Annotated[
+        str, typer.Argument(help="Table of half-hours, or a station's id.", metavar="FILE|STATION", show_default=False)
+    ],
+    station: Annotated[Path | None, typer.Option(help="Station file (TOML).", show_default=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Directory for tables, figures and manifest.", show_default=False)
+    ] = None,
+    ustar: Annotated[str, typer.Option(help="Threshold: seasonal, annual, oneflux, none, or a number.")] = "seasonal",
+    filter_day: Annotated[bool, typer.Option("--filter-day", help="The threshold holds by day, too.")] = False,
+    spikes: Annotated[float, typer.Option(help="Spike test: 4 strict, 5.5, 7; 0 = none.", min=0)] = 5.5,
+    fill: Annotated[str, typer.Option(help="Dialect of gap filling.")] = "mds_reddyproc",
+    partition: Annotated[str, typer.Option(help="nt, dt, or both; empty = none.")] = "nt",
+    uncertainty: Annotated[bool, typer.Option(help="Random uncertainty and scenarios of u*.")] = True,
+    percentiles: Annotated[int, typer.Option(help="Scenarios of u*: 3 or 41.")] = 3,
+    samples: Annotated[int, typer.Option(help="Bootstrap samples of the threshold.", min=2)] = 100,
+    begin: Annotated[datetime | None, typer.Option("--from", formats=TIMES, help="Begin, local standard time.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=TIMES, help="End, local standard time.")] = None,
+    figures: Annotated[bool, typer.Option(help="Draw figures.")] = True,
+) -> None:
+    """Filter, fill and partition a season: a table of EddyPro, AmeriFlux, FLUXNET, REddyProc, or a station's fluxes.
+
+    What is wrong with the input is told on stderr and makes the exit status 1; what can be done is done all the same.
+    Without --output: fill a station's running season in the platform now, instead of at the next daily run.
+    """
+    if output is None:
+        if Path(source).is_file():
+            raise ConfigError("command line", "--output", "a directory, for a table", "nothing")
+        _fill_running(source)
+        return
+    from fluxcalc.season import Methods
+    from fluxtower.season.command import make_season
+
+    methods = Methods(
+        ustar=_number_or_word(ustar),
+        filter_day=filter_day,
+        spikes=spikes or None,
+        fill=fill,
+        partition=tuple(part.strip() for part in partition.split(",") if part.strip()),
+        uncertainty=uncertainty,
+        percentiles=percentiles,
+        samples=samples,
+    )
+    if not make_season(source, station, output, methods, begin, end, figures=figures):
+        raise typer.Exit(1)
+
+
+def _fill_running(station: str) -> None:
     from fluxcalc.worker import fill_season
 
     with open_store(read_settings()) as store:
         run = fill_season(store, station)
     typer.echo(f"{station}: there are no fluxes yet" if run is None else f"{station}: provisional run {run}")
+
+
+def _number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -40,12 +40,15 @@ class HalfHours:
         FLUXNET variable -> the file's column.
     left_out : tuple of str
         Columns that were not understood.
+    first_line : int
+        Line of the file in which the first interval stands.
     """
 
     frame: pl.DataFrame
     maker: str
     sources: Mapping[str, str]
     left_out: tuple[str, ...] = field(repr=False, default=())
+    first_line: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def _fluxnet(lines: Sequence[str], names: Sequence[str], first: int, file: str, 
                 chosen.setdefault(variable, name)
     columns = {variable: _number(frame, name, first, file) for variable, name in chosen.items()}
     rest = [name for name in names if name not in chosen.values() and name not in _STAMPS]
-    return HalfHours(_joined(stamps[0], stamps[1], columns), maker, chosen, tuple(rest))
+    return HalfHours(_joined(stamps[0], stamps[1], columns), maker, chosen, tuple(rest), first)
 
 
 def _eddypro(
@@ -192,7 +195,7 @@ def _renamed(
     if maker == "EddyPro" and "TAU" in columns:
         # its version 6 gives the size, version 7 the flux: downward is negative with us
         columns["TAU"] = -columns["TAU"].abs()
-    return HalfHours(_joined(starts, ends, columns), maker, sources, rest)
+    return HalfHours(_joined(starts, ends, columns), maker, sources, rest, first)
 
 
 def _to_fluxnet(named: _Named) -> tuple[float, float]:

@@ -1,95 +1,278 @@
-"""The running season: a regular grid, usable fluxes only, no hole that could be filled."""
+"""The season's steps: bad stamps, bad clocks, spikes, missing data, REddyProc's results through the whole chain."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import math
+import statistics
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 
-from core.frames import PRODUCT_COLUMNS
-from fluxcalc.season import provisional_season
-from tests.fluxcalc.test_gapfill import weather
+from fluxcalc.aggregates import aggregate, find_periods
+from fluxcalc.grid import find_clock_shift, lay_grid
+from fluxcalc.season import LOW_TURBULENCE, SPIKE, Methods, Season, process_season, sum_season
+from fluxcalc.spikes import find_spikes
+from fluxcalc.sun import potential_radiation
+from tests.fluxcalc.reference import SEASON, needs_season
+from tests.fluxcalc.test_gapfill import column
+from tests.fluxcalc.test_ustar import read_site
 
-START = datetime(2024, 6, 1, tzinfo=UTC)
-
-
-def half_hours(days: int = 10, minutes: int = 30, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
-    y, radiation, temperature, deficit = weather(seed, days, 1440 // minutes)
-    starts = [START + i * timedelta(minutes=minutes) for i in range(y.size)]
-    time = pl.Series("start", starts, dtype=pl.Datetime("us", "UTC"))
-    fluxes = pl.DataFrame({"start": time, "FC": y, "FC_SSITC_TEST": np.zeros(y.size)})
-    return fluxes, pl.DataFrame({"start": time, "SW_IN": radiation, "TA": temperature, "VPD": deficit})
-
-
-@pytest.mark.parametrize("minutes", [15, 30])
-def test_bad_flags_and_lost_intervals_are_filled(minutes):
-    fluxes, drivers = half_hours(minutes=minutes)
-    n = fluxes.height
-    flags = np.zeros(n)
-    flags[100:120] = 2
-    flags[130:140] = 1
-    flags[145] = np.nan
-    fluxes = fluxes.with_columns(FC_SSITC_TEST=pl.Series(flags).fill_nan(None))
-    sent = fluxes.with_row_index().filter(~pl.col("index").is_between(200, 219)).drop("index")
-    product = provisional_season(sent.sample(fraction=1, shuffle=True, seed=1), drivers, averaging_minutes=minutes)
-    assert product.schema == PRODUCT_COLUMNS
-    assert product["start"].to_list() == fluxes["start"].to_list()
-    gaps = np.zeros(n, dtype=bool)
-    gaps[100:120] = gaps[200:220] = gaps[145] = True
-    assert product["NEE"].is_null().to_numpy().tolist() == gaps.tolist()
-    assert product["NEE_F"].null_count() == 0
-    kept = product.filter(~gaps)
-    assert kept["NEE_F"].to_list() == fluxes.filter(~gaps)["FC"].to_list()
-    assert set(kept["NEE_F_QC"]) == {0}
-    filled = product.filter(gaps)
-    assert set(filled["NEE_F_QC"]) == {1}
-    assert set(filled["NEE_F_METHOD"]) == {1}
-    assert filled["NEE_F_N"].min() >= 2
-    # the same weather on other days: the filled values are near the ones that were taken out
-    assert (filled["NEE_F"] - fluxes.filter(gaps)["FC"]).abs().mean() < 2
+BEGIN = datetime(2023, 1, 1)
+K = 1800 * 12.0107e-6
 
 
-def test_drivers_come_at_any_step_and_may_be_missing():
-    fluxes, drivers = half_hours()
-    fluxes = fluxes.with_columns(FC=pl.when(pl.int_range(pl.len()).is_between(50, 60)).then(None).otherwise("FC"))
-    often = pl.concat([drivers.with_columns(pl.col("start") + timedelta(minutes=shift)) for shift in (1, 11, 21)])
-    by_half_hour = provisional_season(fluxes, drivers)
-    assert provisional_season(fluxes, often).equals(by_half_hour)
-    without = provisional_season(fluxes, drivers.drop("VPD"))
-    assert set(without["NEE_F_METHOD"]) == {2}
-    for nothing in (None, drivers.head(0)):
-        alone = provisional_season(fluxes, nothing)
-        assert set(alone["NEE_F_METHOD"]) == {3}
-        assert alone["NEE_F"].null_count() == 0
+def made_up(days: int = 365, latitude: float = 51.0, seed: int = 0) -> pl.DataFrame:
+    """A year whose exchange follows light, temperature and, by night, turbulence."""
+    random = np.random.default_rng(seed)
+    n = days * 48
+    starts = pl.Series("start", [BEGIN + i * timedelta(minutes=30) for i in range(n)], dtype=pl.Datetime("us"))
+    above = potential_radiation(starts.dt.offset_by("15m"), latitude, 15.0, 1.0)
+    light = above * np.repeat(random.uniform(0.3, 0.75, days), 48)
+    season = np.arange(n) / 48 / 365 * 2 * np.pi
+    temperature = 9 - 9 * np.cos(season) + light / 150 + random.normal(0, 1, n)
+    ustar = random.gamma(3, 0.12, n)
+    respiration = 2.5 * np.exp(0.06 * (temperature - 10))
+    nee = respiration * np.where(light < 10, np.minimum(1, ustar / 0.2), 1) - 22 * light / (light + 350)
+    return pl.DataFrame(
+        {
+            "start": starts, "SW_IN": light, "TA": temperature, "VPD": np.maximum(0, temperature / 2 + light / 100),
+            "USTAR": ustar, "FC": nee + random.normal(0, 0.6, n), "LE": light / 4 + random.normal(0, 5, n),
+        }
+    )  # fmt: skip
 
 
-def test_what_cannot_be_filled_is_null():
-    fluxes, drivers = half_hours(days=1)
-    product = provisional_season(fluxes.with_columns(FC_SSITC_TEST=pl.lit(2.0)), drivers)
-    assert product.height == 48
-    for name in ("NEE", "NEE_F", "NEE_F_QC", "NEE_F_SD", "NEE_F_METHOD", "NEE_F_WINDOW"):
-        assert product[name].null_count() == 48, name
-    assert set(product["NEE_F_N"]) == {0}
+def run(frame: pl.DataFrame, latitude: float = 51.0, **methods: object) -> Season:
+    return process_season(lay_grid(frame), latitude, 15.0, 1.0, Methods(**{"samples": 10, **methods}))  # type: ignore[arg-type]
 
 
-def test_infinite_and_undefined_fluxes_are_gaps():
-    fluxes, drivers = half_hours()
-    values = fluxes["FC"].to_numpy().copy()
-    values[[70, 80]] = np.nan, np.inf
-    product = provisional_season(fluxes.with_columns(FC=pl.Series(values)), drivers)
-    assert product["NEE"].null_count() == 2
-    assert product["NEE_F"].is_finite().all()
+@pytest.fixture(scope="module")
+def whole() -> Season:
+    return run(made_up())
 
 
-def test_no_fluxes_give_an_empty_product():
-    fluxes, drivers = half_hours(days=1)
-    assert provisional_season(fluxes.head(0), drivers).schema == PRODUCT_COLUMNS
+@pytest.mark.figures
+@needs_season
+@pytest.mark.parametrize(("site", "place"), [("DE-Tha_1998", (51.0, 13.6)), ("DE-Geb_2004_2006", (51.1, 10.9))])
+def test_the_chain_gives_what_reddyproc_gives(site, place):
+    """Seasonal thresholds, filter, filling and night-time partitioning in one go; no clock is found wrong."""
+    inputs, starts = read_site(site)
+    names = {"NEE": "NEE", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR", "LE": "LE", "H": "H"}
+    frame = inputs.select(starts.alias("start"), *(pl.col(old).alias(new) for old, new in names.items()))
+    grid = lay_grid(frame)
+    assert grid.problems == ()
+    season = process_season(grid, *place, 1.0, Methods(spikes=None, uncertainty=False))
+    table = pl.read_parquet(SEASON / site / "reddyproc_seasonal_ustar_mr_gl.parquet")
+    assert season.problems == ()
+    assert_allclose(season.results["NEE_F"], column(table, "NEE_uStar_f"), atol=6e-9)
+    assert_array_equal(season.results["NEE_F_QC"], column(table, "NEE_uStar_fqc"))
+    assert_allclose(season.results["RECO_NT"], column(table, "Reco_uStar"), atol=1e-8)
+    total = sum_season(season)["NEE_F"].value
+    assert total == pytest.approx(np.nansum(column(table, "NEE_uStar_f")) * K, rel=1e-9)
+    print(f"{site}: NEE, quality and respiration of {len(starts)} half-hours equal REddyProc's; {total:.1f} gC m-2")
 
 
-def test_one_half_hour_is_a_season():
-    fluxes, _ = half_hours(days=1)
-    product = provisional_season(fluxes.head(1), None)
-    assert product["NEE_F"].to_list() == fluxes["FC"].head(1).to_list()
-    assert product["NEE_F_QC"].to_list() == [0]
+def test_a_good_year_has_everything(whole):
+    assert whole.problems == ()
+    assert whole.reasons == {}
+    for name in ("NEE_F", "LE_F", "TA_F", "RECO_NT", "GPP_NT", "NEE_RANDUNC", "NEE_U05", "NEE_U95", "ET"):
+        assert np.isfinite(whole.results[name]).all(), name
+    # the made-up night lacks exchange below 0.2 m s-1
+    assert 0.1 < whole.results["USTAR_THRESHOLD"].mean() < 0.35
+    night = whole.flags["NEE"] == LOW_TURBULENCE
+    assert (whole.variables["USTAR"][night] < whole.results["USTAR_THRESHOLD"][night]).all()
+    measured = np.isfinite(whole.measured("NEE"))
+    assert_array_equal(whole.results["NEE_F"][measured], whole.variables["FC"][measured])
+    total = sum_season(whole)["NEE_F"]
+    assert total.joint == pytest.approx(math.hypot(total.random, total.ustar))
+    assert "NEE is FC: no storage" in " ".join(whole.notes)
+
+
+def test_storage_is_added_and_said():
+    frame = made_up(20).with_columns(SC=pl.when(pl.int_range(pl.len()) < 100).then(0.5))
+    season = run(frame, spikes=None, ustar="none")
+    fc = frame["FC"].to_numpy()
+    assert_allclose(season.variables["NEE"], fc + np.where(np.arange(fc.size) < 100, 0.5, 0))
+    assert any(f"{fc.size - 100} records without SC" in note for note in season.notes)
+
+
+def test_flags_reject_and_say_how_many():
+    frame = made_up(20).with_columns(FC_SSITC_TEST=pl.when(pl.int_range(pl.len()) < 7).then(2.0).otherwise(1.0))
+    frame = frame.with_columns(TA=pl.when(pl.int_range(pl.len()) == 9).then(288.0).otherwise("TA"))
+    season = run(frame, spikes=None, ustar=0.0)
+    assert np.isnan(season.measured("NEE")[:7]).all()
+    assert "NEE: 7 records rejected: quality flag 2, or none" in season.notes
+    assert "TA: 1 records rejected: outside -80 to 60 deg C" in season.notes
+
+
+def rows(*minutes: int) -> pl.DataFrame:
+    starts = [BEGIN + timedelta(minutes=m) for m in minutes]
+    return pl.DataFrame({"start": starts, "FC": [float(m) for m in minutes]})
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        ((0, 30, 30, 60), "line 5: 2023-01-01 00:30 comes again: remove one of the rows; the last one counts"),
+        ((0, 30, 60, 150), "line 6: 2 intervals are missing before 2023-01-01 02:30: they are gaps"),
+        ((0, 30, 67, 90, 120), "line 5: 2023-01-01 01:07 is not on the grid of 30 minutes: correct the stamp"),
+        ((0, 60, 30, 90), "line 5: 2023-01-01 00:30 is before the one above it: sort the table; it was sorted here"),
+    ],
+)
+def test_bad_stamps_are_told_with_line_and_remedy(minutes, expected):
+    grid = lay_grid(rows(*minutes), first_line=3, what="line")
+    assert any(problem.startswith(expected) for problem in grid.problems), grid.problems
+    assert grid.minutes == 30
+    assert (grid.starts.diff().drop_nulls() == timedelta(minutes=30)).all()
+    kept = np.isfinite(grid.variables["FC"])
+    assert_array_equal(grid.variables["FC"][kept], (np.arange(kept.size) * 30.0)[kept])
+
+
+def test_what_cannot_be_laid_on_a_grid_is_refused():
+    with pytest.raises(ValueError, match="there is no half-hour"):
+        lay_grid(rows())
+    with pytest.raises(ValueError, match="divides the day"):
+        lay_grid(rows(0, 7, 14, 21))
+    with pytest.raises(ValueError, match="more than forty years"):
+        lay_grid(pl.concat([rows(0, 30), pl.DataFrame({"start": [datetime(2223, 1, 1)], "FC": [0.0]})]))
+
+
+def test_missing_values_of_every_kind():
+    frame = rows(0, 30, 60, 90, 120).with_columns(FC=pl.Series([-9999.0, math.nan, math.inf, None, 1.0]))
+    assert_array_equal(lay_grid(frame).variables["FC"], [math.nan] * 4 + [1.0])
+
+
+@pytest.mark.parametrize("late", [-4, -1, 2, 5])
+def test_a_shifted_clock_is_told_not_mended(late):
+    frame = made_up(120)
+    light = frame["SW_IN"].to_numpy()
+    shifted = frame.with_columns(SW_IN=np.where(np.arange(light.size) >= 60 * 48, np.roll(light, late), light))
+    season = run(shifted, uncertainty=False, ustar="none")
+    (problem,) = season.problems
+    word = "late" if late > 0 else "early"
+    assert problem.startswith(f"2023-03-02 to 2023-04-30: SW_IN is {abs(late) * 30} minutes {word}")
+    assert_array_equal(season.variables["SW_IN"], shifted["SW_IN"].to_numpy())
+    assert find_clock_shift(light, season.results["SW_IN_POT"], 48) == ()
+
+
+def test_spikes_are_those_of_the_naive_test():
+    random = np.random.default_rng(3)
+    x = random.normal(0, 1, 1000)
+    x[random.integers(0, 1000, 60)] = np.nan
+    x[[99, 101, 499, 501]] = 0
+    x[[100, 500, 999]] = 25
+    night = (np.arange(1000) % 48) < 20
+    found = find_spikes(x, night, z=4)
+    expected = np.zeros(1000, dtype=bool)
+    for first in range(0, 1000, 13 * 48):
+        for dark in (True, False):
+            bends = {
+                i: 2 * x[i] - x[i - 1] - x[i + 1]
+                for i in range(max(1, first), min(999, first + 13 * 48))
+                if night[i] == dark and not math.isnan(2 * x[i] - x[i - 1] - x[i + 1])
+            }
+            middle = statistics.median(bends.values())
+            spread = statistics.median(abs(d - middle) for d in bends.values())
+            for i, d in bends.items():
+                expected[i] = d < middle - 4 * spread / 0.6745 or d > middle + 4 * spread / 0.6745
+    assert_array_equal(found, expected)
+    assert found[100]
+    assert found[500]
+
+
+def test_spikes_of_a_season_are_gaps():
+    frame = made_up(40)
+    frame = frame.with_columns(FC=pl.when(pl.int_range(pl.len()) == 700).then(80.0).otherwise("FC"))
+    season = run(frame, ustar="none")
+    assert season.flags["NEE"][700] == SPIKE
+    assert abs(season.results["NEE_F"][700]) < 30
+
+
+@pytest.mark.parametrize("missing", ["SW_IN", "TA", "VPD", "USTAR", "FC"])
+def test_a_missing_variable_is_told_and_the_rest_done(missing):
+    name = "NEE" if missing == "FC" else missing
+    season = run(made_up(60).drop(missing))
+    assert any(problem.startswith(f"{name}: no record: add") for problem in season.problems)
+    assert np.isfinite(season.results["LE_F"]).all()
+    assert ("NEE_F" in season.results) == (missing != "FC")
+    if missing in ("SW_IN", "TA"):
+        assert "RECO_NT" in season.reasons
+
+
+def test_all_gaps():
+    season = run(made_up(60).with_columns(FC=pl.lit(None, pl.Float64), LE=pl.lit(-9999.0)))
+    assert "NEE_F" in season.reasons
+    assert "LE_F" in season.reasons
+    assert np.isfinite(season.results["TA_F"]).all()
+
+
+@pytest.mark.parametrize("latitude", [51.0, 80.0])
+def test_without_night(latitude):
+    """Night records missing, and a polar summer that has none."""
+    frame = made_up(365, latitude).slice(120 * 48, 100 * 48)
+    season = run(frame.with_columns(FC=pl.when(pl.col("SW_IN") >= 10).then("FC")), latitude)
+    assert "USTAR_THRESHOLD" in season.reasons
+    assert "RECO_NT" in season.reasons
+    assert not (season.flags["NEE"] == LOW_TURBULENCE).any()
+    day = season.variables["SW_IN"] >= 10
+    assert np.isfinite(season.results["NEE_F"][day]).all()
+
+
+def test_a_year_with_nine_of_ten_missing():
+    frame = made_up()
+    lost = np.random.default_rng(1).random(frame.height) < 0.9
+    season = run(frame.with_columns(FC=pl.when(~pl.Series(lost)).then("FC")))
+    assert np.isfinite(season.results["NEE_F"]).mean() > 0.99
+    whole_total = K * frame["FC"].sum()
+    assert sum_season(season)["NEE_F"].value == pytest.approx(whole_total, abs=60)
+
+
+def test_a_step_that_fails_stops_no_other(monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no luck")
+
+    monkeypatch.setattr("fluxcalc.season.partition_by_night", broken)
+    season = run(made_up(60))
+    assert season.reasons["RECO_NT"] == "partition_night failed: no luck"
+    assert "NEE_RANDUNC" in season.results
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ustar": "best"}, {"fill": "magic"}, {"partition": ("noon",)}, {"percentiles": 7}], ids=str
+)
+def test_unknown_methods_are_refused(wrong):
+    with pytest.raises(ValueError, match="expected"):
+        run(made_up(2), **wrong)
+
+
+def test_scenarios_of_41_thresholds():
+    season = run(made_up(200), percentiles=41)
+    assert season.scenarios.shape == (41, 200 * 48)
+    shown = np.array([season.results[f"NEE_VUT_{p:02d}"] for p in (5, 16, 25, 50, 75, 84, 95)])
+    assert (np.diff(shown, axis=0) >= 0).all()
+
+
+def test_aggregates_are_means_and_sums():
+    n = 366 * 48
+    starts = pl.Series([datetime(2024, 1, 1) + i * timedelta(minutes=30) for i in range(n)])
+    nee, et, ta = np.arange(n) / n, np.full(n, 0.1), np.arange(n, dtype=float)
+    gap = nee.copy()
+    gap[100] = np.nan
+    series = {"NEE_F": nee, "ET": et, "TA_F": ta, "GPP_NT": gap}
+    quality = {"NEE_F_QC": (np.arange(n) % 4).astype(float)}
+    year = aggregate(series, starts, "YY", 48, quality).row(0, named=True)
+    assert year["NEE_F"] == pytest.approx(nee.sum() * K)
+    assert year["ET"] == pytest.approx(n * 0.1)
+    assert year["TA_F"] == pytest.approx(ta.mean())
+    assert math.isnan(year["GPP_NT"])
+    assert year["NEE_F_QC"] == 0.5
+    february = aggregate(series, starts, "MM", 48, quality).row(1, named=True)
+    here = slice(31 * 48, 60 * 48)
+    assert february["NEE_F"] == pytest.approx(nee[here].sum() * K / 29)
+    weeks = aggregate(series, starts, "WW", 48, quality)
+    assert weeks.height == 52
+    assert find_periods(starts, "WW", 48).count[-1] == 9 * 48
+    part = aggregate({name: values[48:] for name, values in series.items()}, starts[48:], "YY", 48, {})
+    assert math.isnan(part["NEE_F"][0])  # a year that lacks a day has no sum

@@ -1,0 +1,97 @@
+"""How fast a season is: `python benchmarks/season.py [--site DIR]`.
+
+DIR is laid out as reference/season/<site> (input.parquet); without it a year is made up. Compiled beforehand; CPU
+time of one process, the fastest of several runs. Prints a table and, last, one line of JSON; a figure that does not
+exist yet is null. The whole site-year has 41 thresholds of u* of 200 bootstrap samples, without tables and figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from fluxcalc.gapfill import fill_mds  # noqa: E402
+from fluxcalc.grid import Grid, lay_grid  # noqa: E402
+from fluxcalc.season import Methods, process_season  # noqa: E402
+from fluxcalc.seasons import continuous_seasons, season_years  # noqa: E402
+from fluxcalc.sun import potential_radiation  # noqa: E402
+from fluxcalc.ustar import bootstrap, select_night  # noqa: E402
+
+NAMES = {"NEE": "NEE", "LE": "LE", "H": "H", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR"}
+PLACE = (51.0, 13.6, 1.0)
+BARS = {"mds_all_s": 0.05, "ustar_boot100_s": 1.0, "daytime_s": 2.0, "site_year_s": 30.0, "peak_mb": 1024.0}
+
+
+def read_site(folder: Path) -> Grid:
+    """Half-hours of the reference; its stamps are of the end."""
+    table = pl.read_parquet(folder / "input.parquet")
+    starts = table["time"].str.to_datetime().dt.offset_by("-30m").alias("start")
+    return lay_grid(table.select(starts, *(pl.col(old).alias(new) for old, new in NAMES.items())))
+
+
+def make_year() -> Grid:
+    """A year of light, temperature and exchange, a third of which is missing."""
+    random = np.random.default_rng(0)
+    n = 17_520
+    starts = pl.datetime_range(pl.datetime(2023, 1, 1), pl.datetime(2023, 12, 31, 23, 30), "30m", eager=True)
+    above = potential_radiation(starts.dt.offset_by("15m"), *PLACE)
+    light = above * np.repeat(random.uniform(0.3, 0.75, n // 48), 48)
+    temperature = 9 - 9 * np.cos(np.arange(n) / n * 2 * np.pi) + light / 150 + random.normal(0, 1, n)
+    ustar = random.gamma(3, 0.12, n)
+    nee = 2.5 * np.exp(0.06 * (temperature - 10)) * np.where(light < 10, np.minimum(1, ustar / 0.2), 1)
+    nee += random.normal(0, 0.6, n) - 22 * light / (light + 350)
+    nee[random.random(n) < 0.33] = np.nan
+    deficit = np.maximum(0, temperature / 2 + light / 100)
+    series = {"NEE": nee, "LE": light / 4, "H": light / 5, "SW_IN": light, "TA": temperature, "VPD": deficit}
+    return Grid(starts, 30, {**series, "USTAR": ustar})
+
+
+def fastest(what: Callable[[], object], times: int) -> float:
+    """CPU seconds of the fastest of several runs after the first, which compiles."""
+    what()
+    found = []
+    for _ in range(times):
+        begin = time.process_time()
+        what()
+        found.append(time.process_time() - begin)
+    return min(found)
+
+
+def main() -> None:
+    """Time it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--site", type=Path, help="folder with input.parquet")
+    site = parser.parse_args().site
+    grid = read_site(site) if site else make_year()
+    names = ("NEE", "SW_IN", "TA", "VPD")
+    nee, radiation, temperature, deficit = (grid.variables[name] for name in names)
+    labels = continuous_seasons(grid.starts)
+    years = season_years(grid.starts, labels)
+    night = select_night(nee, temperature, grid.variables["USTAR"], radiation, labels, years)
+    whole = Methods(percentiles=41, samples=200)
+    figures: dict[str, float | None] = {
+        "mds_all_s": fastest(lambda: fill_mds(nee, radiation, temperature, deficit), 7),
+        "ustar_boot100_s": fastest(lambda: bootstrap(night, 100), 3),
+        "daytime_s": None,
+        "site_year_s": fastest(lambda: process_season(grid, *PLACE, whole), 2),
+    }
+    figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{site.name if site else 'made-up year'}: {len(grid.starts)} half-hours, {night.flux.size} of the night")
+    for name, value in figures.items():
+        print(f"{name:18} {'-' if value is None else f'{value:.3f}':>10}   wanted: {BARS[name]:g}")
+    print(json.dumps({name: value and round(value, 4) for name, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()

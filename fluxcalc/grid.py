@@ -1,0 +1,176 @@
+"""The regular grid of a season, and whether its clock agrees with the sun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core.records import FloatArray
+
+SHOWN = 5
+"""Most lines that are told one by one of a kind of mistake."""
+MOST = 40 * 366 * 48
+"""Most intervals of a grid: a stamp in a wrong century must not fill the memory."""
+CLOCK_DAYS = 30
+"""Days of which the brightest record of each time of day is compared with the sun."""
+CLOCK_LEAST = 0.6
+"""Share of the records of such a window that must be measured. [1]"""
+CLOCK_REACH = 13
+"""How far a clock may be off to be found. [h]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Series on a regular grid.
+
+    Attributes
+    ----------
+    starts : pl.Series of datetime, length n
+        Starts of the intervals, local standard time.
+    minutes : int
+        Length of an interval; divides the day.
+    variables : mapping of str to ndarray, shape (n,), float64
+        FLUXNET variable -> values in FLUXNET units; NaN is missing.
+    problems : tuple of str
+        What was wrong with the stamps: line, what, remedy.
+    """
+
+    starts: pl.Series
+    minutes: int
+    variables: Mapping[str, FloatArray]
+    problems: tuple[str, ...] = ()
+
+
+def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row") -> Grid:
+    """Lay rows on the regular grid from the first to the last; say of each stamp that is wrong where it is.
+
+    Rows off the grid are left out; of rows for one interval the last counts; intervals without a row are gaps.
+
+    Parameters
+    ----------
+    frame : pl.DataFrame
+        ``start`` (local standard time); every other numeric column is a variable; -9999, NaN, infinite and null are
+        missing.
+    first_line : int
+        Number of the first row.
+    what : str
+        What the number counts: ``line`` of a file.
+
+    Raises
+    ------
+    ValueError
+        No row, no regular step, or a grid of more than forty years of half-hours.
+    """
+    rows = frame.drop("end", strict=False).with_row_index("_line", offset=first_line)
+    rows = rows.filter(pl.col("start").is_not_null())
+    if rows.is_empty():
+        raise ValueError("there is no half-hour")
+    ordered = rows.sort("start", maintain_order=True)
+    step = _step(ordered["start"])
+    minutes = round(step / timedelta(minutes=1))
+    if minutes < 1 or 1440 % minutes or step != timedelta(minutes=minutes):
+        raise ValueError(
+            f"the step is {step}: expected one that divides the day, as half an hour; average the table anew"
+        )
+    problems: list[str] = []
+    backward = rows.filter(pl.col("start") < pl.col("start").shift(1))
+    _tell(problems, backward, what, "is before the one above it: sort the table; it was sorted here")
+    offset = (pl.col("start").dt.epoch("us") % round(step / timedelta(microseconds=1))).alias("_offset")
+    ordered = ordered.with_columns(offset)
+    usual = ordered["_offset"].mode().sort()[0]
+    off = ordered.filter(pl.col("_offset") != usual)
+    _tell(problems, off, what, f"is not on the grid of {minutes} minutes: correct the stamp; the row is left out")
+    ordered = ordered.filter(pl.col("_offset") == usual).drop("_offset")
+    twice = ordered.filter(pl.col("start") == pl.col("start").shift(1))
+    _tell(problems, twice, what, "comes again: remove one of the rows; the last one counts")
+    ordered = ordered.unique("start", keep="last", maintain_order=True)
+    first, last = ordered["start"][0], ordered["start"][-1]
+    n = (last - first) // step + 1
+    if n > MOST:
+        raise ValueError(
+            f"{first} to {last} is more than forty years: correct the year of the stamps, or split the table"
+        )
+    between = pl.col("start").diff().dt.total_microseconds() // round(step / timedelta(microseconds=1))
+    leaps = ordered.with_columns(_lost=between.fill_null(1) - 1).filter(pl.col("_lost") > 0)
+    for line, start, lost in leaps.select("_line", "start", "_lost").head(SHOWN).iter_rows():
+        problems.append(f"{what} {line}: {lost} intervals are missing before {start:%Y-%m-%d %H:%M}: they are gaps")
+    if leaps.height > SHOWN:
+        problems.append(f"{leaps.height - SHOWN} more places where intervals are missing")
+    starts = pl.datetime_range(first, last, step, eager=True).alias("start").cast(ordered["start"].dtype)
+    whole = starts.to_frame().join(ordered, on="start", how="left", maintain_order="left")
+    names = [name for name, kind in ordered.schema.items() if kind.is_numeric() and name != "_line"]
+    return Grid(starts, minutes, {name: _values(whole[name]) for name in names}, tuple(problems))
+
+
+def find_clock_shift(radiation: FloatArray, potential: FloatArray, per_day: int) -> tuple[tuple[int, int, int], ...]:
+    """Find where measured radiation comes early or late.
+
+    In each window of 30 days the brightest record of each time of day, which clouds hardly touch, is compared with the
+    potential radiation; the shift with the highest correlation is the clock's, to a record.
+
+    Parameters
+    ----------
+    radiation, potential : ndarray, shape (n,), float64
+        Measured and potential radiation; NaN is missing. [W m-2]
+    per_day : int
+        Records a day.
+
+    Returns
+    -------
+    tuple of (first, end, shift)
+        Records [first, end) whose radiation comes ``shift`` records late (negative: early); windows with equal shifts
+        are joined, those without one are not told. Nothing where the sun does not rise or set.
+    """
+    size = CLOCK_DAYS * per_day
+    reach = CLOCK_REACH * per_day // 24
+    found: list[tuple[int, int, int]] = []
+    for first in range(0, max(1, radiation.size - size // 2), size):
+        end = radiation.size if first + size + size // 2 > radiation.size else first + size
+        shift = _shift(radiation[first:end], potential[first:end], per_day, reach)
+        if shift and found and found[-1][1] == first and found[-1][2] == shift:
+            found[-1] = (found[-1][0], end, shift)
+        elif shift:
+            found.append((first, end, shift))
+    return tuple(found)
+
+
+def _shift(radiation: FloatArray, potential: FloatArray, per_day: int, reach: int) -> int:
+    days = radiation.size // per_day
+    measured = radiation[: days * per_day].reshape(days, per_day)
+    sun = potential[: days * per_day].reshape(days, per_day)
+    if days < CLOCK_DAYS // 3 or np.isfinite(measured).mean() < CLOCK_LEAST or not (sun <= 0).any():
+        return 0
+    brightest = np.where(np.isfinite(measured), measured, -np.inf).max(axis=0)
+    expected = sun.mean(axis=0)
+    if not np.isfinite(brightest).all() or np.ptp(brightest) < 100 or np.ptp(expected) < 100:
+        return 0
+    shifts = np.arange(-reach, reach + 1)
+    like = np.array([np.corrcoef(brightest, np.roll(expected, shift))[0, 1] for shift in shifts])
+    # another shift must explain the day clearly better than none
+    best = int(np.argmax(like))
+    return int(shifts[best]) if 1 - like[best] < 0.5 * (1 - like[reach]) else 0
+
+
+def _tell(problems: list[str], rows: pl.DataFrame, what: str, remedy: str) -> None:
+    for line, start in rows.select("_line", "start").head(SHOWN).iter_rows():
+        problems.append(f"{what} {line}: {start:%Y-%m-%d %H:%M} {remedy}")
+    if rows.height > SHOWN:
+        problems.append(f"{rows.height - SHOWN} more such {what}s")
+
+
+def _step(starts: pl.Series) -> timedelta:
+    steps = starts.diff().drop_nulls()
+    steps = steps.filter(steps > timedelta(0))
+    most: timedelta = timedelta(minutes=30) if steps.is_empty() else steps.mode().sort()[0]
+    return most
+
+
+def _values(column: pl.Series) -> FloatArray:
+    values: NDArray[np.float64] = column.cast(pl.Float64).fill_null(np.nan).to_numpy().copy()
+    values[~np.isfinite(values) | (values == -9999.0)] = np.nan
+    return values

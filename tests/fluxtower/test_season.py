@@ -1,0 +1,147 @@
+"""`fluxtower season`: a table to tables, figures and a manifest; what is wrong with a table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.io import netcdf_file
+from typer.testing import CliRunner, Result
+
+from fluxtower.cli import app
+from tests.fluxcalc.test_season import made_up
+
+STATION = """
+[station]
+id = "made-up"
+name = "Made-up forest"
+latitude = 51.0
+longitude = 15.0
+altitude = 300.0
+utc_offset = 1.0
+
+[[stream]]
+name = "ec"
+kind = "block"
+rate = 20.0
+channels = [{ name = "Ux", variable = "U", unit = "m s-1" }]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("season")
+    (path / "station.toml").write_text(STATION)
+    write(made_up(60), path / "fluxes.csv")
+    return path
+
+
+def write(frame: pl.DataFrame, path: Path) -> None:
+    stamp = pl.col("start").dt.strftime("%Y%m%d%H%M").alias("TIMESTAMP_START")
+    frame.select(stamp, pl.exclude("start")).write_csv(path, null_value="-9999")
+
+
+def season(folder: Path, table: str, *options: str) -> Result:
+    given = ("season", str(folder / table), "--station", str(folder / "station.toml"), "--samples", "5", *options)
+    return CliRunner().invoke(app, given)
+
+
+@pytest.fixture(scope="module")
+def output(folder: Path) -> Path:
+    result = season(folder, "fluxes.csv", "--output", str(folder / "out"))
+    assert result.exit_code == 0, result.output
+    return folder / "out"
+
+
+def test_every_table_is_there(output):
+    hours = pl.read_csv(output / "made-up_HH.csv")
+    assert hours.columns[:2] == ["TIMESTAMP_START", "TIMESTAMP_END"]
+    assert hours.height == 60 * 48
+    assert hours.row(0)[:2] == (202301010000, 202301010030)
+    days = pl.read_csv(output / "made-up_DD.csv")
+    k = 1800 * 12.0107e-6
+    assert days["TIMESTAMP"][0] == 20230101
+    assert days["NEE_F"][0] == pytest.approx(k * hours["NEE_F"][:48].sum(), rel=1e-5)
+    weeks = pl.read_csv(output / "made-up_WW.csv")
+    assert weeks.row(1)[:2] == (20230108, 20230114)
+    months = pl.read_csv(output / "made-up_MM.csv")
+    assert months["TIMESTAMP"].to_list() == [202301, 202302, 202303]
+    assert months["NEE_F"][2] == -9999  # a day of March
+    assert pl.read_csv(output / "made-up_YY.csv")["NEE_F"].to_list() == [-9999]
+
+
+def test_parquet_and_netcdf_say_the_same(output):
+    hours = pl.read_parquet(output / "made-up_HH.parquet")
+    assert "fluxtower season" in pl.read_parquet_metadata(output / "made-up_HH.parquet")["history"]
+    with netcdf_file(output / "made-up_HH.nc", mmap=False) as file:
+        assert file.Conventions == b"CF-1.11"
+        time = file.variables["time"]
+        assert time.units == b"seconds since 1970-01-01 00:00:00"
+        first = np.datetime64("2022-12-31T23:00", "s").astype(float)  # UTC
+        assert time.data[0] == first
+        np.testing.assert_array_equal(file.variables["time_bounds"].data[0], [first, first + 1800])
+        nee = file.variables["NEE_F"]
+        assert nee.units == b"umol m-2 s-1"
+        np.testing.assert_allclose(nee.data, hours["NEE_F"].fill_null(-9999).to_numpy(), rtol=1e-6)
+        for variable in file.variables.values():
+            assert hasattr(variable, "units") or variable is file.variables["time_bounds"]
+
+
+def test_manifest_names_inputs_methods_and_files(output, folder):
+    manifest = json.loads((output / "manifest.json").read_text())
+    sha = hashlib.sha256((folder / "fluxes.csv").read_bytes()).hexdigest()
+    assert manifest["inputs"][0]["sha256"] == sha
+    assert manifest["methods"]["fill"] == "mds_reddyproc"
+    named = {file["file"]: file["sha256"] for file in manifest["files"]}
+    there = {file.name for file in output.iterdir()} - {"manifest.json"}
+    assert set(named) == there
+    for name in ("fingerprint", "cumulative", "diurnal", "ustar", "light"):
+        assert f"made-up_{name}.png" in there
+        assert (output / f"made-up_{name}.svg").read_text().count("<path") > 3
+    for name, value in named.items():
+        assert hashlib.sha256((output / name).read_bytes()).hexdigest() == value
+
+
+def test_a_bad_stamp_is_told_and_the_rest_done(folder):
+    frame = made_up(30)
+    write(pl.concat([frame[:500], frame[499:700], frame[705:]]), folder / "bad.csv")
+    result = season(folder, "bad.csv", "--output", str(folder / "bad"), "--no-figures", "--ustar", "0.2")
+    assert result.exit_code == 1
+    assert "line 502: 2023-01-11 09:30 comes again: remove one of the rows" in result.output
+    assert "line 703: 5 intervals are missing before 2023-01-15 16:30: they are gaps" in result.output
+    assert pl.read_csv(folder / "bad" / "made-up_HH.csv")["NEE_F"].min() > -9999
+
+
+def test_a_period_is_cut_out(folder):
+    options = ("--from", "2023-01-05", "--to", "2023-01-25", "--ustar", "none", "--no-uncertainty", "--no-figures")
+    result = season(folder, "fluxes.csv", "--output", str(folder / "cut"), *options)
+    assert result.exit_code == 0, result.output
+    hours = pl.read_csv(folder / "cut" / "made-up_HH.csv")
+    assert hours["TIMESTAMP_START"][0] == 202301050000
+    assert hours.height == 20 * 48
+
+
+def test_41_scenarios(folder):
+    result = season(folder, "fluxes.csv", "--output", str(folder / "many"), "--no-figures", "--percentiles", "41")
+    assert result.exit_code == 0, result.output
+    days = pl.read_csv(folder / "many" / "made-up_DD.csv")
+    assert (days["NEE_VUT_05"] <= days["NEE_VUT_95"]).all()
+    # half of the versions of a day lie below its median, whatever those of its half-hours are
+    assert days["NEE_VUT_50"].is_between(days["NEE_VUT_05"], days["NEE_VUT_95"]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--fill", "magic"), "fill: expected one of mds_reddyproc"),
+        (("--ustar", "best"), "ustar: expected seasonal"),
+        (("--from", "2030-01-01"), "there is no half-hour"),
+    ],
+)
+def test_mistakes_are_told(folder, options, expected):
+    result = season(folder, "fluxes.csv", "--output", str(folder / "none"), *options)
+    assert expected in str(result.exception)
