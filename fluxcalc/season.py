@@ -18,6 +18,7 @@ from core.records import FloatArray
 from core.variables import VARIABLES
 from fluxcalc.aggregates import MOLAR_CARBON
 from fluxcalc.air import saturation_pressure
+from fluxcalc.energy_balance import evapotranspiration
 from fluxcalc.gapfill import DIALECTS, UNFILLED, Filled, fill_driver, fill_mds
 from fluxcalc.grid import Grid, find_clock_shift
 from fluxcalc.nighttime import partition_by_night
@@ -391,8 +392,7 @@ def add_evapotranspiration(season: Season, _: Methods) -> Season:
     if "LE_F" not in season.results:
         return season
     temperature = season.results.get("TA_F", np.full(len(season.starts), 15.0))
-    heat = (3147.5 - 2.37 * (temperature + ZERO_CELSIUS)) * 1e3
-    return season.with_results(ET=season.results["LE_F"] / heat * season.minutes * 60)
+    return season.with_results(ET=evapotranspiration(season.results["LE_F"], temperature) * season.minutes * 60)
 
 
 def partition_night(season: Season, methods: Methods) -> Season:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,17 @@ import pytest
 from scipy.io import netcdf_file
 from typer.testing import CliRunner, Result
 
+from core.records import FluxRecord
+from core.settings import Settings
+from core.store import Store
+from core.variables import FLUX_COLUMNS
 from fluxtower.cli import app
 from tests.fluxcalc.test_season import made_up
 
+CHANNELS = """
+    { name = "Uy", variable = "V", unit = "m s-1" }, { name = "Uz", variable = "W", unit = "m s-1" },
+    { name = "Ts", variable = "T_SONIC", unit = "deg C" },
+"""
 STATION = """
 [station]
 id = "made-up"
@@ -132,6 +142,29 @@ def test_41_scenarios(folder):
     assert (days["NEE_VUT_05"] <= days["NEE_VUT_95"]).all()
     # half of the versions of a day lie below its median, whatever those of its half-hours are
     assert days["NEE_VUT_50"].is_between(days["NEE_VUT_05"], days["NEE_VUT_95"]).all()
+
+
+@pytest.mark.integration
+def test_a_station_of_the_store(
+    folder: Path, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLUXTOWER_DSN", settings.store_dsn)
+    text = STATION + '\n[sonic]\nmodel = "CSAT3"\nheight = 4.0\n[site]\ncanopy_height = 0.5\n[flux]\nstream = "ec"\n'
+    text = text.replace("channels = [", "channels = [" + CHANNELS)
+    store.put_station(text, "made-up.toml")
+    nothing = dict.fromkeys(FLUX_COLUMNS, math.nan)
+    for i in range(10):
+        values = nothing | {"FC": float(i), "FC_SSITC_TEST": 2.0 if i == 3 else 0.0}
+        start = datetime(2026, 7, 1, 22, tzinfo=UTC) + i * timedelta(minutes=30)
+        record = FluxRecord("made-up", start, start + timedelta(minutes=30), values, {}, {})
+        store.put_flux(record, config_sha256="x", code_version="1", revision=1)
+    result = CliRunner().invoke(app, ("season", "made-up", "--output", str(folder / "stored"), "--no-figures"))
+    assert result.exit_code == 1  # there is no meteorology
+    assert "USTAR: no record" in result.output
+    hours = pl.read_csv(folder / "stored" / "made-up_HH.csv")
+    assert hours["TIMESTAMP_START"][0] == 202607012300  # UTC+1
+    assert hours["NEE"].to_list() == [0, 1, 2, -9999, 4, 5, 6, 7, 8, 9]
+    assert hours["NEE_F_QC"][3] > 0
 
 
 @pytest.mark.parametrize(
