@@ -173,3 +173,35 @@ def change_point(x: Sequence[float], y: Sequence[float], slope_after: bool) -> l
             best = [x[i], score, len(x), found[1], after, errors[0], errors[1] if slope_after else 0.0]
     place, margin = x.index(best[0]) + 1, max(len(x) // 20, 3)
     return best if margin < place < len(x) - margin else [math.nan, math.nan, len(x)] + [math.nan] * 4
+
+
+def light_cost(
+    theta: Sequence[float], prior: Series, width: Series, radiation: Series, dryness: Series, growth: Series,
+    uptake: Series, weight: Series,
+) -> float:  # fmt: skip
+    """Return squares of weighted errors of net uptake and of distances from the prior, record by record."""
+    k, beta, alpha, r_ref = theta
+    cost = sum(((value - centre) / spread) ** 2 for value, centre, spread in zip(theta, prior, width, strict=True))
+    for light, dry, grown, taken, its_weight in zip(radiation, dryness, growth, uptake, weight, strict=True):
+        most = beta * math.exp(-k * dry)
+        net = 1 / (1 / (alpha * light) + 1 / most) - r_ref * grown if alpha * light * most else -r_ref * grown
+        cost += its_weight * (net - taken) ** 2
+    return float(cost)
+
+
+def likeliest_curve(x: Series, y: Series, error: Series) -> tuple[list[float], float]:
+    """Return a Gaussian process at its points and what it multiplies errors with: the likeliest of a grid."""
+    x, y, error = (np.asarray(values, float) for values in (x, y, error))
+    n = len(x)
+    best = (-math.inf, [0.0], math.nan)
+    for length in np.geomspace(2, 60, 60):
+        near = np.exp(-(((x[:, None] - x[None, :]) / length) ** 2))
+        for share in np.geomspace(0.01, 10, 60):
+            inverse = np.linalg.inv(near + np.diag(share * (error / error[0]) ** 2))
+            level = (inverse @ y).sum() / inverse.sum()
+            variance = (y - level) @ inverse @ (y - level) / n
+            likelihood = -(n * math.log(variance) - np.linalg.slogdet(inverse)[1]) / 2
+            if likelihood > best[0]:
+                curve = (level + near @ inverse @ (y - level)).tolist()
+                best = (likelihood, curve, math.sqrt(variance * share) / error[0])
+    return best[1], best[2]
