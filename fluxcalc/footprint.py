@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from scipy.special import gammainccinv
-
 from core.constants import KARMAN
 from core.station import Station
 from fluxcalc.interval import HalfHour, Step, flux_of
@@ -168,6 +166,9 @@ def kormann_meixner_2001(air: Surroundings) -> Distances:
     shape = 2.0 + wind_exponent - diffusivity_exponent
     mu = (1.0 + wind_exponent) / shape
     xi = air.wind_speed * air.height * gradient / (shape**2 * KARMAN * air.ustar)
+    # a tenth of the start of a process, and not every half-hour comes here
+    from scipy.special import gammainccinv
+
     offset, *shares = (float(xi / gammainccinv(mu, share)) for share in (OFFSET_SHARE, *SHARES))
     return Distances(model=1, peak=xi / (1.0 + mu), offset=offset, shares=tuple(shares))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from core.constants import M_H2O
 from core.station import Profile, Station, Stream
@@ -14,7 +14,9 @@ from core.variables import base_name
 from fluxcalc.channels import to_si
 from fluxcalc.interval import NO_LEVELS, HalfHour, Levels, flux_of
 from fluxcalc.storage import profile_storage
-from fluxcalc.weather import believed
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NOTES = {"CO2": "profile_sc", "TA": "profile_sh", "H2O": "profile_sle"}
 """What a level measures -> the diagnostic that ``fluxcalc.storage.add_storage`` looks for."""
@@ -35,6 +37,9 @@ def average_levels(readings: pl.DataFrame, stream: Stream, profile: Profile) -> 
     profile : Profile
         Says which channels are levels.
     """
+    # the chain itself starts without data frames
+    from fluxcalc.weather import believed
+
     places = [stream.channel_index[name] for name in profile.heights]
     means = readings.select(believed(stream.channels[place], place).mean() for place in places)
     return sort_levels(means.row(0, named=True), stream, profile)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import RectBivariateSpline
 
 from core.constants import ZERO_CELSIUS
 from core.station import Spectroscopy
@@ -57,6 +56,9 @@ def line_multipliers(table: Spectroscopy, temperature: float, pressure: float, w
     x, y = np.array(table.temperatures), np.array(table.pressures)
     if not (x[0] <= celsius <= x[-1] and y[0] <= equivalent <= y[-1]):
         return None
+    # a tenth of the start of a process, for the few stations with such a laser
+    from scipy.interpolate import RectBivariateSpline
+
     spline = RectBivariateSpline(x, y, np.array(table.kappa), kx=min(3, len(x) - 1), ky=min(3, len(y) - 1), s=0)
     kappa = float(spline.ev(celsius, equivalent))
     by_temperature = float(spline.ev(celsius, equivalent, dx=1)) / kappa  # [K-1]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from core.records import FloatArray
 from core.station import Station
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SOLAR_CONSTANT = 1366.1
 """Irradiance above the atmosphere, mean over the year. [W m-2]"""
