@@ -18,6 +18,7 @@ from core.records import FloatArray
 from core.variables import VARIABLES
 from fluxcalc.aggregates import MOLAR_CARBON
 from fluxcalc.air import saturation_pressure
+from fluxcalc.daytime import partition_by_day
 from fluxcalc.energy_balance import evapotranspiration
 from fluxcalc.gapfill import DIALECTS, UNFILLED, Filled, fill_driver, fill_mds
 from fluxcalc.grid import Grid, find_clock_shift
@@ -84,7 +85,7 @@ class Methods:
     filter_day: bool = False
     spikes: float | None = USUAL
     fill: str = "mds_reddyproc"
-    partition: tuple[str, ...] = ("nt",)
+    partition: tuple[str, ...] = ("nt", "dt")
     uncertainty: bool = True
     percentiles: int = 3
     samples: int = 100
@@ -421,7 +422,22 @@ def partition_day(season: Season, methods: Methods) -> Season:
     """Estimate respiration and uptake from the day's light response."""
     if "dt" not in methods.partition:
         return season
-    return season.without("RECO_DT", "the day-time partitioning is not part of this version")
+    for name in ("NEE_F", "SW_IN_F", "TA_F"):
+        if name not in season.results:
+            return season.without("RECO_DT", f"there is no {name}")
+    nothing = np.full(len(season.starts), np.nan)
+    parts = partition_by_day(
+        season.measured("NEE"),
+        season.results["NEE_F_SD"],
+        season.results["SW_IN_F"],
+        season.results["TA_F"],
+        season.results.get("VPD_F", nothing),
+        season.results["SW_IN_POT"],
+        per_day=season.per_day,
+    )
+    if parts.reason:
+        return season.without("RECO_DT", parts.reason)
+    return season.with_results(RECO_DT=parts.reco, GPP_DT=parts.gpp, RECO_DT_SD=parts.reco_sd, GPP_DT_SD=parts.gpp_sd)
 
 
 def estimate_uncertainty(season: Season, methods: Methods) -> Season:

@@ -90,8 +90,8 @@ def potential_radiation(middles: pl.Series, latitude: float, longitude: float, u
     ----------
     Lanini (2010), Division of global radiation into direct radiation and diffuse radiation, University of Bern
     """
-    day = middles.dt.ordinal_day().cast(pl.Float64).to_numpy()
-    hour = (middles.dt.hour().cast(pl.Float64) + middles.dt.minute().cast(pl.Float64) / 60).to_numpy()
+    day = middles.dt.ordinal_day().to_numpy().astype(np.float64)
+    hour = middles.dt.hour().to_numpy() + middles.dt.minute().to_numpy() / 60
     year = 2 * np.pi * (day - 1) / DAYS_OF_YEAR
     irradiance = SOLAR_CONSTANT * _series(year, 1.00011, (0.034221, 0.00128), (0.000719, 0.000077))
     declination = np.radians(_series(year, 0.33281, (-22.984, 3.7872), (-0.3499, 0.03205), (-0.1398, 0.07187)))

@@ -128,7 +128,7 @@ def season(
     filter_day: Annotated[bool, typer.Option("--filter-day", help="The threshold holds by day, too.")] = False,
     spikes: Annotated[float, typer.Option(help="Spike test: 4 strict, 5.5, 7; 0 = none.", min=0)] = 5.5,
     fill: Annotated[str, typer.Option(help="Dialect of gap filling.")] = "mds_reddyproc",
-    partition: Annotated[str, typer.Option(help="nt, dt, or both; empty = none.")] = "nt",
+    partition: Annotated[str, typer.Option(help="nt, dt, or both; empty = none.")] = "nt,dt",
     uncertainty: Annotated[bool, typer.Option(help="Random uncertainty and scenarios of u*.")] = True,
     percentiles: Annotated[int, typer.Option(help="Scenarios of u*: 3 or 41.")] = 3,
     samples: Annotated[int, typer.Option(help="Bootstrap samples of the threshold.", min=2)] = 100,

@@ -57,7 +57,7 @@ def whole() -> Season:
 @needs_season
 @pytest.mark.parametrize(("site", "place"), [("DE-Tha_1998", (51.0, 13.6)), ("DE-Geb_2004_2006", (51.1, 10.9))])
 def test_the_chain_gives_what_reddyproc_gives(site, place):
-    """Seasonal thresholds, filter, filling and night-time partitioning in one go; no clock is found wrong."""
+    """Seasonal thresholds, filter, filling and both partitionings in one go; no clock is found wrong."""
     inputs, starts = read_site(site)
     names = {"NEE": "NEE", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR", "LE": "LE", "H": "H"}
     frame = inputs.select(starts.alias("start"), *(pl.col(old).alias(new) for old, new in names.items()))
@@ -69,6 +69,11 @@ def test_the_chain_gives_what_reddyproc_gives(site, place):
     assert_allclose(season.results["NEE_F"], column(table, "NEE_uStar_f"), atol=6e-9)
     assert_array_equal(season.results["NEE_F_QC"], column(table, "NEE_uStar_fqc"))
     assert_allclose(season.results["RECO_NT"], column(table, "Reco_uStar"), atol=1e-8)
+    for ours, theirs in (("RECO_DT", "Reco_DT_uStar"), ("GPP_DT", "GPP_DT_uStar")):
+        given = column(table, theirs)
+        assert season.results[ours].sum() == pytest.approx(given.sum(), rel=0.02)
+        apart = np.median(np.abs(season.results[ours] - given))
+        assert apart < 0.001 * np.median(given[given > 0.01])
     total = sum_season(season)["NEE_F"].value
     assert total == pytest.approx(np.nansum(column(table, "NEE_uStar_f")) * K, rel=1e-9)
     print(f"{site}: NEE, quality and respiration of {len(starts)} half-hours equal REddyProc's; {total:.1f} gC m-2")
@@ -77,7 +82,8 @@ def test_the_chain_gives_what_reddyproc_gives(site, place):
 def test_a_good_year_has_everything(whole):
     assert whole.problems == ()
     assert whole.reasons == {}
-    for name in ("NEE_F", "LE_F", "TA_F", "RECO_NT", "GPP_NT", "NEE_RANDUNC", "NEE_U05", "NEE_U95", "ET"):
+    parts = ("RECO_NT", "GPP_NT", "RECO_DT", "GPP_DT")
+    for name in ("NEE_F", "LE_F", "TA_F", *parts, "NEE_RANDUNC", "NEE_U05", "NEE_U95", "ET"):
         assert np.isfinite(whole.results[name]).all(), name
     # the made-up night lacks exchange below 0.2 m s-1
     assert 0.1 < whole.results["USTAR_THRESHOLD"].mean() < 0.35
