@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT))
 from fluxcalc.daytime import partition_by_day  # noqa: E402
 from fluxcalc.gapfill import fill_mds  # noqa: E402
 from fluxcalc.grid import Grid, lay_grid  # noqa: E402
-from fluxcalc.season import Methods, process_season  # noqa: E402
+from fluxcalc.season import process_season  # noqa: E402
+from fluxcalc.season_record import Methods  # noqa: E402
 from fluxcalc.seasons import continuous_seasons, season_years  # noqa: E402
 from fluxcalc.sun import potential_radiation  # noqa: E402
 from fluxcalc.ustar import bootstrap, select_night  # noqa: E402

@@ -146,7 +146,7 @@ def season(
             raise ConfigError("command line", "--output", "a directory, for a table", "nothing")
         _fill_running(source)
         return
-    from fluxcalc.season import Methods
+    from fluxcalc.season_record import Methods
     from fluxtower.season.command import make_season
 
     methods = Methods(

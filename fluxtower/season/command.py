@@ -21,7 +21,9 @@ from core.settings import read_settings
 from core.station import Station, read_station
 from core.store import Store
 from fluxcalc.grid import Grid, lay_grid
-from fluxcalc.season import FLUXES, Methods, Season, process_season, sum_season
+from fluxcalc.season import process_season
+from fluxcalc.season_products import sum_season
+from fluxcalc.season_record import FLUXES, Methods, Season
 from fluxcalc.weather import weather
 from fluxtower.season.figures import draw_figures
 from fluxtower.season.tables import write_tables

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from core.records import FloatArray
 from fluxcalc.aggregates import MOLAR_CARBON
-from fluxcalc.season import LOW_TURBULENCE, USED, Season
+from fluxcalc.season_record import LOW_TURBULENCE, USED, Season
 from fluxcalc.ustar import NIGHT_RADIATION
 
 # no display is asked for, and a figure does not depend on when it was made

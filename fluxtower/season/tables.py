@@ -15,7 +15,7 @@ from scipy.io import netcdf_file
 
 from core.variables import VARIABLES
 from fluxcalc.aggregates import SIZES, aggregate, unit_of
-from fluxcalc.season import FLUXES, SHOWN_PERCENTILES, Season
+from fluxcalc.season_record import FLUXES, SHOWN_PERCENTILES, Season
 
 MISSING = -9999.0
 STAMPS = {"HH": "%Y%m%d%H%M", "DD": "%Y%m%d", "WW": "%Y%m%d", "MM": "%Y%m", "YY": "%Y"}

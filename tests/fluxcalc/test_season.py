@@ -13,7 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fluxcalc.aggregates import aggregate, find_periods
 from fluxcalc.grid import find_clock_shift, lay_grid
-from fluxcalc.season import LOW_TURBULENCE, SPIKE, Methods, Season, process_season, sum_season
+from fluxcalc.season import process_season
+from fluxcalc.season_products import sum_season
+from fluxcalc.season_record import LOW_TURBULENCE, SPIKE, Methods, Season
 from fluxcalc.spikes import find_spikes
 from fluxcalc.sun import potential_radiation
 from tests.fluxcalc.reference import SEASON, needs_season
@@ -239,7 +241,7 @@ def test_a_step_that_fails_stops_no_other(monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ValueError("no luck")
 
-    monkeypatch.setattr("fluxcalc.season.partition_by_night", broken)
+    monkeypatch.setattr("fluxcalc.season_products.partition_by_night", broken)
     season = run(made_up(60))
     assert season.reasons["RECO_NT"] == "partition_night failed: no luck"
     assert "NEE_RANDUNC" in season.results
