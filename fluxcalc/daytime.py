@@ -7,12 +7,22 @@ Lasslop et al. (2010), doi:10.1111/j.1365-2486.2009.02041.x; Falge et al. (2001)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.records import FloatArray
+from fluxcalc.daytime_record import (
+    FAR,
+    FITTED,
+    NO_WINDOW,
+    PARTLY_FITTED,
+    REDDYPROC,
+    DayPartition,
+    DayRules,
+    DayWindow,
+)
 from fluxcalc.kernels.daytime import HIGHEST, STEEPEST, fit_light, light_curvature, resample_light
 from fluxcalc.sensitivity import HIGHEST as HIGHEST_E0
 from fluxcalc.sensitivity import LEAST_NIGHT, Sensitivity, carry, fit_windows, smooth, temperature_rise, warm_enough
@@ -42,95 +52,8 @@ LEAST_SHARE = 0.8
 """Share of the samples whose fits must end."""
 COLDEST = -40.0
 """Respiration is not told for lower temperatures. [deg C]"""
-
-
-@dataclass(frozen=True, slots=True)
-class DayRules:
-    """How windows are fitted.
-
-    Attributes
-    ----------
-    samples : int
-        From how many samples of a window's records uncertainty comes; 0 takes the curvature at the optimum.
-    smoothed : bool
-        Whether sensitivities are widened to more days where they cannot be told, and smoothed over the year; else a
-        window takes the one before.
-    bounded : bool
-        Whether no record counts as surer than the 30 % quantile of its window.
-    placed_by_mean : bool
-        Whether parameters hold at the mean time of their records; else in the middle of the window.
-    """
-
-    samples: int = 30
-    smoothed: bool = True
-    bounded: bool = True
-    placed_by_mean: bool = True
-
-
-REDDYPROC = DayRules()
-"""Wutzler et al. (2018), doi:10.5194/bg-15-5015-2018, and its program's defaults."""
-LASSLOP = DayRules(samples=0, smoothed=False, bounded=False, placed_by_mean=False)
-"""As Lasslop et al. (2010) did it, in that program's words."""
-
-
-@dataclass(frozen=True, slots=True)
-class DayWindow:
-    """The fit of one window.
-
-    Attributes
-    ----------
-    centre : int
-        Record in its middle.
-    place : float
-        Record where its parameters hold; NaN without a fit.
-    e0, e0_sd : float
-        Sensitivity of respiration. [K]
-    r_night : float
-        The night's respiration at 15 degC. [umol m-2 s-1]
-    theta : ndarray, shape (4,)
-        k [hPa-1], beta [umol m-2 s-1], alpha [umol J-1], Rref [umol m-2 s-1]; NaN without a fit.
-    sd : ndarray, shape (4,)
-        Their uncertainty; NaN where one was not fitted.
-    covariance : ndarray, shape (5, 5)
-        Of theta and E0; 0 where one was not fitted.
-    reason : str
-        Why there is no fit; empty if there is.
-    """
-
-    centre: int
-    place: float
-    e0: float
-    e0_sd: float
-    r_night: float
-    theta: FloatArray
-    sd: FloatArray
-    covariance: FloatArray = field(repr=False)
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DayPartition:
-    """Respiration and uptake.
-
-    Attributes
-    ----------
-    reco, gpp : ndarray, shape (n,), float64
-        Respiration, positive upward, and uptake, positive downward and never negative; NaN without their drivers.
-        [umol m-2 s-1]
-    reco_sd, gpp_sd : ndarray, shape (n,), float64
-        Standard deviation that the parameters' uncertainty gives them. [umol m-2 s-1]
-    windows : tuple of DayWindow
-        In the order of time.
-    reason : str
-        Why there is no result; empty if there is.
-    """
-
-    reco: FloatArray
-    gpp: FloatArray
-    reco_sd: FloatArray
-    gpp_sd: FloatArray
-    windows: tuple[DayWindow, ...] = field(repr=False, default=())
-    reason: str = ""
+FAR_DAYS = 14
+"""Parameters of a window further away are worth little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +77,7 @@ def partition_by_day(
     potential: FloatArray,
     *,
     rules: DayRules = REDDYPROC,
+    sensitivity: Sensitivity | None = None,
     seed: int = 0,
     per_day: int = 48,
 ) -> DayPartition:
@@ -173,10 +97,17 @@ def partition_by_day(
     potential : ndarray, shape (n,), float64
         ``fluxcalc.sun.potential_radiation``. [W m-2]
     rules : DayRules
+    sensitivity : Sensitivity or None
+        Of each window of ``window_centres``, from elsewhere; None fits it to the nights.
     seed : int
         The same seed gives the same uncertainties.
     per_day : int
         Records a day.
+
+    Raises
+    ------
+    ValueError
+        ``sensitivity`` has another number of windows.
 
     References
     ----------
@@ -185,8 +116,11 @@ def partition_by_day(
     n = nee.size
     measured = np.isfinite(nee) & np.isfinite(temperature)
     night = np.flatnonzero(measured & (radiation <= DAY_RADIATION) & (potential <= 0))
-    centres = np.arange(STEP * per_day, n, STEP * per_day)
-    sensitivity = _sensitivities(nee, temperature, night, centres, per_day, rules)
+    centres = window_centres(n, per_day)
+    if sensitivity is None:
+        sensitivity = _sensitivities(nee, temperature, night, centres, per_day, rules)
+    elif sensitivity.used.size != centres.size:
+        raise ValueError(f"expected sensitivities of {centres.size} windows, got {sensitivity.used.size}")
     if not np.isfinite(sensitivity.used).any():
         return _nothing(n, "no night tells how respiration depends on temperature")
     nights = _night_references(nee, temperature, night, centres, per_day, sensitivity)
@@ -215,12 +149,18 @@ def partition_by_day(
             windows[0].reason if windows else "the series is too short"
         )
         return _nothing(n, reason, tuple(windows))
-    return DayPartition(*_predict(fitted, radiation, temperature, deficit), tuple(windows))
+    quality = _quality(fitted, n, FAR_DAYS * per_day)
+    return DayPartition(*_predict(fitted, radiation, temperature, deficit), quality, tuple(windows))
+
+
+def window_centres(n: int, per_day: int = 48) -> IntArray:
+    """Return the record in the middle of each window of a series of ``n`` records."""
+    return np.arange(STEP * per_day, n, STEP * per_day)
 
 
 def _nothing(n: int, reason: str, windows: tuple[DayWindow, ...] = ()) -> DayPartition:
     reco, gpp, reco_sd, gpp_sd = np.full((4, n), np.nan)
-    return DayPartition(reco, gpp, reco_sd, gpp_sd, windows, reason)
+    return DayPartition(reco, gpp, reco_sd, gpp_sd, np.full(n, NO_WINDOW), windows, reason)
 
 
 def _nights(night: IntArray, centres: IntArray, days: int, per_day: int) -> list[IntArray]:
@@ -317,6 +257,16 @@ def _fit_window(
         return without(f"beta {theta[1]:.0f} is as uncertain as it is large")
     place = float(np.rint(np.mean(some))) if rules.placed_by_mean else float(centre)
     return DayWindow(centre, place, e0, e0_sd, r_night, theta, its_sd, covariance)
+
+
+def _quality(windows: list[DayWindow], n: int, far: int) -> IntArray:
+    """Tell what the window next to each record is worth; of two as near, the earlier one counts."""
+    places = np.array([window.place for window in windows])
+    whole = np.array([np.isfinite(window.sd).all() for window in windows])
+    record = np.arange(n)
+    nearest = np.searchsorted((places[1:] + places[:-1]) / 2, record)
+    worth = np.where(whole[nearest], FITTED, PARTLY_FITTED)
+    return np.where(np.abs(places[nearest] - record) > far, FAR, worth)
 
 
 def _predict(

@@ -189,19 +189,23 @@ def light_cost(
     return float(cost)
 
 
-def likeliest_curve(x: Series, y: Series, error: Series) -> tuple[list[float], float]:
-    """Return a Gaussian process at its points and what it multiplies errors with: the likeliest of a grid."""
+def curve_through(x: Series, y: Series, error: Series, length: float, share: float) -> tuple[np.ndarray, float, float]:
+    """Return a Gaussian process at its points, what it multiplies errors with, and its log-likelihood."""
     x, y, error = (np.asarray(values, float) for values in (x, y, error))
-    n = len(x)
-    best = (-math.inf, [0.0], math.nan)
-    for length in np.geomspace(2, 60, 60):
-        near = np.exp(-(((x[:, None] - x[None, :]) / length) ** 2))
-        for share in np.geomspace(0.01, 10, 60):
-            inverse = np.linalg.inv(near + np.diag(share * (error / error[0]) ** 2))
-            level = (inverse @ y).sum() / inverse.sum()
-            variance = (y - level) @ inverse @ (y - level) / n
-            likelihood = -(n * math.log(variance) - np.linalg.slogdet(inverse)[1]) / 2
-            if likelihood > best[0]:
-                curve = (level + near @ inverse @ (y - level)).tolist()
-                best = (likelihood, curve, math.sqrt(variance * share) / error[0])
-    return best[1], best[2]
+    near = np.exp(-(((x[:, None] - x[None, :]) / length) ** 2))
+    inverse = np.linalg.inv(near + np.diag(share * (error / error[0]) ** 2))
+    level = (inverse @ y).sum() / inverse.sum()
+    variance = (y - level) @ inverse @ (y - level) / len(x)
+    likelihood = -(len(x) * math.log(variance) - np.linalg.slogdet(inverse)[1]) / 2
+    return level + near @ inverse @ (y - level), math.sqrt(variance * share) / error[0], likelihood
+
+
+def likeliest_curve(x: Series, y: Series, error: Series) -> tuple[np.ndarray, float]:
+    """Return a Gaussian process at its points and what it multiplies errors with: the likeliest of a grid."""
+    tried = (
+        curve_through(x, y, error, length, share)
+        for length in np.geomspace(2, 60, 60)
+        for share in np.geomspace(0.01, 10, 60)
+    )
+    curve, scale, _ = max(tried, key=lambda one: one[2])
+    return curve, scale
