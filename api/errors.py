@@ -11,7 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from core.errors import ConfigError, FluxTowerError, StoreError, StoreUnavailable, UnknownStation, UnknownVariable
+from core.errors import (
+    ConfigError,
+    FluxTowerError,
+    StoreError,
+    StoreUnavailable,
+    UnknownRun,
+    UnknownStation,
+    UnknownVariable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +50,7 @@ class Answer(NamedTuple):
 ANSWERS: dict[type[Exception], Answer] = {
     UnknownStation: Answer(404, "GET /api/v1/stations lists the registered stations"),
     UnknownStream: Answer(404, "GET /api/v1/stations/{id} lists streams and channels"),
+    UnknownRun: Answer(404, "GET /api/v1/stations/{id}/runs lists a station's season runs"),
     UnknownVariable: Answer(404, "GET /api/v1/stations/{id} lists the variables"),
     BadQuery: Answer(422),
     StoreUnavailable: Answer(503, "try again in some seconds; `fluxtower status` shows the database"),

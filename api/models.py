@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -216,9 +216,45 @@ class FluxesOut(Table):
 
 
 class ProductOut(Table):
-    """Gap-filled NEE of the running season; provisional until a run is released."""
+    """A season: filtered, gap-filled, partitioned half-hours."""
 
-    status: Literal["provisional"]
-    run: int | None = Field(description="run that made it")
+    status: Literal["provisional", "season"] = Field(description="a provisional run is superseded by the next day's")
+    run: int | None = Field(description="run that made it: /runs/{run} says of what and how")
+    not_done: dict[str, str] = Field(
+        description="what is not there, and why", examples=[{"USTAR_THRESHOLD": "no threshold in 646 complete records"}]
+    )
     averaging_minutes: int
     data: dict[str, list[str] | Numbers]
+
+
+class RunOut(_Out):
+    """A season run."""
+
+    id: int
+    station: str
+    kind: str = Field(examples=["provisional", "season"])
+    first: datetime | None = Field(description="start of its first interval")
+    last: datetime | None = Field(description="start of its last one")
+    intervals: int
+    minutes: int | None = Field(description="length of an interval; null of runs of the first versions")
+    config_sha256: str = Field(description="SHA-256 of the station file in force")
+    code_version: str = Field(examples=["fluxtower 0.1.0"])
+    methods: dict[str, Any]
+    started: datetime = Field(description="before its inputs were read")
+    finished: datetime
+    further: list[str] = Field(description="series that it has beside those of every product")
+
+
+class RunDetailOut(RunOut):
+    """A season run with all that is known of its making."""
+
+    provenance: dict[str, Any] = Field(
+        description="inputs (with their SHA-256), versions, thresholds, sums [gC m-2, mm], notes, not_done, problems"
+    )
+
+
+class RunsOut(_Out):
+    """Season runs of a station, newest first."""
+
+    station: str
+    runs: list[RunOut]

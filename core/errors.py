@@ -72,6 +72,14 @@ class UnknownStation(FluxTowerError):
         super().__init__(f"unknown station {station!r}: register it with `fluxtower station add FILE.toml`")
 
 
+class UnknownRun(FluxTowerError):
+    """There is no season run of that number."""
+
+    def __init__(self, run: int) -> None:
+        self.run = run
+        super().__init__(f"unknown run {run}: `fluxtower run list` lists the season runs")
+
+
 class UnknownVariable(FluxTowerError):
     """A name that is neither in the variables table nor declared by the station."""
 

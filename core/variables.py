@@ -162,6 +162,8 @@ VARIABLES: dict[str, Variable] = _table(
     Variable(
         "NEE", "umol m-2 s-1", -100, 100, "net ecosystem exchange of CO2, negative = uptake", "净生态系统 CO2 交换"
     ),
+    Variable("RECO", "umol m-2 s-1", -50, 100, "ecosystem respiration", "生态系统呼吸"),
+    Variable("GPP", "umol m-2 s-1", -50, 150, "gross primary production, positive = uptake", "总初级生产力"),
     Variable("MO_LENGTH", "m", -1e6, 1e6, "Obukhov length", "奥布霍夫长度"),
     Variable("ZL", "1", -1e4, 1e4, "stability (z - d)/L", "稳定度参数"),
     Variable("T_SONIC_SIGMA", "deg C", 0, 20, "standard deviation of sonic temperature", "超声虚温标准差"),
@@ -286,6 +288,19 @@ def flux_variable(name: str) -> Variable:
     match = _PUBLISHED.fullmatch(name)
     published = _published(match[1], -ANY, ANY) if match and is_scalar(match[1]) else ()
     return next((one for one in published if one.name == name), None) or variable(name)
+
+
+def season_unit(name: str) -> str:
+    """Return the unit of a half-hourly series of a season: ``NEE_F``, ``NEE_F_QC``, ``RECO_NT``, ``LE_F_SD``."""
+    last = name.split("_")[-1]
+    if last in ("QC", "METHOD", "N", "FLAG"):
+        return "1"
+    if last == "WINDOW":
+        return "day"
+    if name.startswith("SW_IN"):
+        return VARIABLES["SW_IN"].unit
+    known = VARIABLES.get(name.removesuffix("_F")) or VARIABLES.get(name.split("_")[0])
+    return known.unit if known else "umol m-2 s-1"
 
 
 def units_for(name: str) -> list[str]:

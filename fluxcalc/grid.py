@@ -46,7 +46,7 @@ class Grid:
     problems: tuple[str, ...] = ()
 
 
-def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row") -> Grid:
+def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", minutes: int | None = None) -> Grid:
     """Lay rows on the regular grid from the first to the last; say of each stamp that is wrong where it is.
 
     Rows off the grid are left out; of rows for one interval the last counts; intervals without a row are gaps.
@@ -60,6 +60,8 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row") -> 
         Number of the first row.
     what : str
         What the number counts: ``line`` of a file.
+    minutes : int, optional
+        Length of an interval where it is known; by default the step that is there most often.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row") -> 
     if rows.is_empty():
         raise ValueError("there is no half-hour")
     ordered = rows.sort("start", maintain_order=True)
-    step = _step(ordered["start"])
+    step = _step(ordered["start"]) if minutes is None else timedelta(minutes=minutes)
     minutes = round(step / timedelta(minutes=1))
     if minutes < 1 or 1440 % minutes or step != timedelta(minutes=minutes):
         raise ValueError(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
+from collections.abc import Mapping
 from datetime import datetime
+from io import BytesIO
 
 import orjson
+import polars as pl
 from fastapi import Request, Response
 
 from core.clock import local_standard
@@ -29,10 +33,30 @@ def csv_answer(request: Request, text: str, name: str, headers: dict[str, str] |
     return _answer(request, text.encode(), "text/csv; charset=utf-8", disposition | (headers or {}))
 
 
-def file_name(station: str, what: str, start: datetime, end: datetime, utc_offset: float) -> str:
+def parquet_answer(
+    request: Request, table: pl.DataFrame, name: str, metadata: Mapping[str, str], headers: dict[str, str]
+) -> Response:
+    """Return Parquet that a browser saves under ``name``; ``metadata`` stands in the file."""
+    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+    content = BytesIO()
+    with warnings.catch_warnings():
+        # polars calls metadata of files unstable
+        warnings.simplefilter("ignore")
+        table.write_parquet(content, metadata=dict(metadata))
+    return _answer(request, content.getvalue(), "application/vnd.apache.parquet", disposition | headers)
+
+
+def json_text(content: object) -> str:
+    """Return JSON as text; NaN becomes null."""
+    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z).decode()
+
+
+def file_name(
+    station: str, what: str, start: datetime, end: datetime, utc_offset: float, extension: str = "csv"
+) -> str:
     """Return e.g. ``us-orchard_fluxes_201206071300-201206071330.csv``, stamps in local standard time."""
     first, last = (local_standard(time, utc_offset).strftime("%Y%m%d%H%M") for time in (start, end))
-    return f"{station}_{what}_{first}-{last}.csv"
+    return f"{station}_{what}_{first}-{last}.{extension}"
 
 
 def _answer(request: Request, content: bytes, media_type: str, headers: dict[str, str]) -> Response:

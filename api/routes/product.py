@@ -1,36 +1,45 @@
-"""Gap-filled NEE of the running season; provisional until a run is released."""
+"""A station's season: the newest run of a kind, by default the provisional one of the running season."""
 
 from __future__ import annotations
 
-import polars as pl
-from fastapi import APIRouter, Request, Response
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
-from api.deps import From, StationDep, StoreDep, TableFormat, To
-from api.exports.answers import csv_answer, file_name, json_answer
+import polars as pl
+from fastapi import APIRouter, Query, Request, Response
+
+from api.deps import From, Period, StationDep, StoreDep, To, longest_table
+from api.errors import BadQuery
+from api.exports.answers import csv_answer, file_name, json_answer, json_text, parquet_answer
 from api.exports.columns import json_columns
 from api.exports.fluxnet import write_fluxnet
 from api.models import ProductOut
-from api.routes.fluxes import averaging_minutes, flux_period
+from api.routes.fluxes import averaging_minutes, choose_variables, flux_period
+from core.frames import PRODUCT_COLUMNS
+from core.store import PROVISIONAL, RunRow, StationRow, Store
+from core.variables import season_unit
 
-router = APIRouter(tags=["fluxes"])
+router = APIRouter(tags=["seasons"])
 
-STATUS = "provisional"
-UNITS = {
-    "NEE": "umol m-2 s-1",
-    "NEE_F": "umol m-2 s-1",
-    "NEE_F_QC": "1",
-    "NEE_F_SD": "umol m-2 s-1",
-    "NEE_F_N": "1",
-    "NEE_F_METHOD": "1",
-    "NEE_F_WINDOW": "d",
+Kind = Annotated[
+    Literal["provisional", "season"],
+    Query(description="provisional: made daily of the running season; season: made on demand."),
+]
+Series = Annotated[str | None, Query(description="Comma separated; default: all.", examples=["NEE_F,NEE_F_QC,GPP_NT"])]
+SeasonFormat = Annotated[
+    Literal["json", "csv", "parquet"], Query(alias="format", description="json, csv (FLUXNET) or parquet")
+]
+PRODUCT_RESPONSES: dict[int | str, dict[str, object]] = {
+    200: {"model": ProductOut, "content": {"text/csv": {}, "application/vnd.apache.parquet": {}}}
 }
+_, *NAMED = PRODUCT_COLUMNS
 
 
 @router.get(
     "/stations/{id}/product",
-    summary="Gap-filled NEE, provisional",
+    summary="The season: filtered, gap-filled, partitioned half-hours",
     response_model=None,
-    responses={200: {"model": ProductOut, "content": {"text/csv": {}}}},
+    responses=PRODUCT_RESPONSES,
 )
 def product(
     request: Request,
@@ -38,34 +47,99 @@ def product(
     store: StoreDep,
     start: From = None,
     end: To = None,
-    form: TableFormat = "json",
+    variables: Series = None,
+    kind: Kind = PROVISIONAL,  # type: ignore[assignment]
+    form: SeasonFormat = "json",
 ) -> Response:
-    """Return NEE measured and filled for [from, to); default: the last 7 days that have fluxes.
+    """Return the newest run's half-hours of [from, to); default: the last 7 days that have fluxes.
 
-    ``NEE_F_QC``: 0 measured, 1-3 filled, from good to poor. ``NEE_F_SD``, ``_N``, ``_METHOD``, ``_WINDOW``
-    are the spread, the number of similar half-hours, the step of marginal distribution sampling and its window.
+    ``NEE``, ``LE``, ``H``: as measured and used; ``NEE_FLAG`` says why a flux of CO2 is not: 1 its quality, 2 outside
+    its limits, 3 a spike, 4 u* below ``USTAR_THRESHOLD``, or missing. ``_F``: gaps filled; ``_F_QC``: 0 measured, 1-3
+    filled, from good to poor. ``NEE_F_SD``, ``_N``, ``_METHOD``, ``_WINDOW``: spread and number of similar half-hours,
+    the step of marginal distribution sampling, its window. ``RECO``, ``GPP``: by night-time (``_NT``) and day-time
+    (``_DT``) partitioning. ``not_done`` says what is not there, and why.
     """
-    id = row.station.id
     period = flux_period(store, row, start, end)
-    table = store.product(id, period.start, period.end)
-    runs = table["run"].drop_nulls()
-    minutes, offset = averaging_minutes(row), row.station.station.utc_offset
-    values = table.select("start", *UNITS)
-    if form == "csv":
-        text = write_fluxnet(values, utc_offset=offset, minutes=minutes)
-        name = file_name(id, f"nee-{STATUS}", period.start, period.end, offset)
-        return csv_answer(request, text, name, {"X-Fluxtower-Status": STATUS})
-    ends = values.with_columns((pl.col("start") + pl.duration(minutes=minutes)).alias("end"))
+    run = store.newest_run(row.station.id, kind)
+    return answer_product(request, store, row, run, kind, period, variables, form)
+
+
+def answer_product(
+    request: Request,
+    store: Store,
+    row: StationRow,
+    run: RunRow | None,
+    kind: str,
+    period: Period,
+    variables: str | None,
+    form: str,
+) -> Response:
+    """Return a run's half-hours of a period as JSON, FLUXNET CSV or Parquet; no row without a run."""
+    names = choose_variables(variables, [*NAMED, *(run.further if run else ())])
+    minutes = (run.minutes if run else None) or averaging_minutes(row)
+    longest = longest_table(minutes * 60, len(names))
+    if period.length > longest:
+        raise BadQuery(
+            f"the period is {period.length} long, at most {longest} of {len(names)} series can be answered at once",
+            "ask for shorter periods one after the other, or for fewer `variables`",
+        )
+    schema = {"start": PRODUCT_COLUMNS["start"], **dict.fromkeys(names, pl.Float64)}
+    table = store.run_product(run, period.start, period.end, names) if run else pl.DataFrame(schema=schema)
+    offset = row.station.station.utc_offset
+    headers = {"X-Fluxtower-Status": kind} | ({"X-Fluxtower-Run": str(run.id)} if run else {})
+    if form != "json":
+        what = kind if run is None else f"{kind}-run{run.id}"
+        name = file_name(row.station.id, what, period.start, period.end, offset, form)
+        if form == "csv":
+            return csv_answer(request, write_fluxnet(table, utc_offset=offset, minutes=minutes), name, headers)
+        return parquet_answer(request, _with_ends(table, minutes), name, _metadata(row, run), headers)
     return json_answer(
         request,
         {
-            "station": id,
-            "status": STATUS,
-            "run": runs[0] if len(runs) else None,
+            "station": row.station.id,
+            "status": kind,
+            "run": run.id if run else None,
+            "not_done": run.provenance.get("not_done", {}) if run else {},
             "from": period.start,
             "to": period.end,
             "averaging_minutes": minutes,
-            "units": UNITS,
-            "data": json_columns(ends.select("start", "end", *UNITS)),
+            "units": {name: season_unit(name) for name in names},
+            "data": json_columns(_with_ends(table, minutes)),
         },
     )
+
+
+def run_period(run: RunRow, start: datetime | None, end: datetime | None) -> Period:
+    """Return the asked period of a run, by default the whole of it.
+
+    Raises
+    ------
+    BadQuery
+        An empty period.
+    """
+    length = timedelta(minutes=run.minutes or 30)
+    begin = start or run.first or run.started
+    stop = end or (run.last + length if run.last else begin + length)
+    if begin >= stop:
+        raise BadQuery(f"from {begin.isoformat()} is not before to {stop.isoformat()}", "ask for from < to")
+    return Period(begin, stop)
+
+
+def _with_ends(table: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    ends = (pl.col("start") + pl.duration(minutes=minutes)).alias("end")
+    return table.select("start", ends, pl.exclude("start"))
+
+
+def _metadata(row: StationRow, run: RunRow | None) -> dict[str, str]:
+    """Return what a Parquet file says about itself."""
+    about = {"station": row.station.id, "time": "UTC, start and end of the interval"}
+    if run is None:
+        return about
+    return about | {
+        "run": str(run.id),
+        "kind": run.kind,
+        "made": run.finished.isoformat(),
+        "code_version": run.code_version,
+        "config_sha256": run.config_sha256,
+        "provenance": json_text(run.provenance),
+    }

@@ -6,17 +6,19 @@ from core.store.compaction import Compacted
 from core.store.database import Health
 from core.store.files import FileRow
 from core.store.fits import FitRow
-from core.store.fluxes import DueInterval
+from core.store.fluxes import DueInterval, FluxOrigin
 from core.store.ingest import Committed
 from core.store.readback import Latest
 from core.store.rejects import RejectRow
 from core.store.retention import Dropped
+from core.store.runs import RunRow
 from core.store.stations import StationRow, StreamRow
-from core.store.store import Store
+from core.store.store import PROVISIONAL, Store
 from core.store.watermarks import Advance, Arrival, Gap, Mark
 
 __all__ = [
     "NO_SEQ",
+    "PROVISIONAL",
     "Advance",
     "Arrival",
     "BlockArrays",
@@ -27,11 +29,13 @@ __all__ = [
     "DueInterval",
     "FileRow",
     "FitRow",
+    "FluxOrigin",
     "Gap",
     "Health",
     "Latest",
     "Mark",
     "RejectRow",
+    "RunRow",
     "StationRow",
     "Store",
     "StreamRow",

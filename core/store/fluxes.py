@@ -9,6 +9,7 @@ from datetime import datetime
 
 import orjson
 import polars as pl
+from psycopg.rows import tuple_row
 from psycopg.types.json import Json, Jsonb
 
 from core.frames import UTC_TIME
@@ -27,6 +28,16 @@ class DueInterval:
     station: str
     start: datetime
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class FluxOrigin:
+    """What made results: how many, when the newest was computed, under which configurations, by which programs."""
+
+    records: int
+    newest: datetime | None
+    config_sha256: list[str]
+    code_version: list[str]
 
 
 def due_intervals(database: Database, now: datetime, limit: int) -> list[DueInterval]:
@@ -114,6 +125,30 @@ def read_fluxes(database: Database, station: str, start: datetime, end: datetime
         "computed": UTC_TIME,
     }
     return pl.DataFrame([_flux(row) for row in rows], schema=schema, orient="row")
+
+
+def read_series(database: Database, station: str, start: datetime, end: datetime, names: Sequence[str]) -> pl.DataFrame:
+    """Read ``start`` and the named columns, of ``FLUX_COLUMNS`` and ``TRACE_COLUMNS``, of the results of [start, end).
+
+    Raises
+    ------
+    KeyError
+        A name that is not one of these.
+    """
+    unknown = [name for name in names if name not in COLUMNS]
+    if unknown:
+        raise KeyError(unknown[0])
+    statement = sql("flux_series", columns=", ".join(["time", *(name.lower() for name in names)]))
+    keys = {"station": get_station(database, station).key, "start": start, "end": end}
+    with database.transaction() as connection, connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+        rows = cursor.execute(statement, keys).fetchall()
+    return pl.DataFrame(rows, schema={"start": UTC_TIME, **dict.fromkeys(names, pl.Float64)}, orient="row")
+
+
+def read_origin(database: Database, station: str, start: datetime, end: datetime) -> FluxOrigin:
+    """Return what made the results of [start, end)."""
+    row = database.row("flux_origin", station=get_station(database, station).key, start=start, end=end)
+    return FluxOrigin(**row or {"records": 0, "newest": None, "config_sha256": [], "code_version": []})
 
 
 def read_records(database: Database, station: str, start: datetime, end: datetime) -> list[FluxRecord]:

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.errors import StoreError, UnknownStation
+from core.frames import PRODUCT_COLUMNS
 from core.records import FloatArray, FluxRecord, LoggerState, Reading, Reject, SampleBlock, Samples
 from core.store import (
     compaction,
@@ -33,7 +34,9 @@ from core.store.catalogue import Catalogue
 from core.store.database import Database, Health
 from core.store.derived import Newest
 from core.store.fits import FitRow, newest_fits, put_fit
+from core.store.fluxes import FluxOrigin
 from core.store.rejects import RejectRow
+from core.store.runs import RunRow
 from core.store.stations import StationRow
 from core.store.watermarks import Arrival, Gap, Mark
 
@@ -270,6 +273,14 @@ class Store:
         """Read results of [start, end)."""
         return fluxes.read_fluxes(self._database, station, start, end)
 
+    def flux_series(self, station: str, start: datetime, end: datetime, names: Sequence[str]) -> pl.DataFrame:
+        """Read ``start`` and some columns of the results of [start, end), without reasons and diagnostics."""
+        return fluxes.read_series(self._database, station, start, end, names)
+
+    def flux_origin(self, station: str, start: datetime, end: datetime) -> FluxOrigin:
+        """Return what made the results of [start, end)."""
+        return fluxes.read_origin(self._database, station, start, end)
+
     def flux_records(self, station: str, start: datetime, end: datetime) -> list[FluxRecord]:
         """Read results of [start, end) as the records they were."""
         return fluxes.read_records(self._database, station, start, end)
@@ -292,10 +303,12 @@ class Store:
         *,
         config_sha256: str,
         code_version: str,
-        methods: Mapping[str, str],
+        methods: Mapping[str, object],
         started: datetime,
         product: pl.DataFrame,
         kind: str = PROVISIONAL,
+        minutes: int = 30,
+        provenance: Mapping[str, object] | None = None,
     ) -> int:
         """Store a season run with its product; return its id."""
         return runs.put_run(
@@ -307,11 +320,34 @@ class Store:
             methods=methods,
             started=started,
             product=product,
+            minutes=minutes,
+            provenance=provenance or {},
         )
 
+    def run(self, id: int) -> RunRow:
+        """Read a season run; ``UnknownRun`` if there is none of that id."""
+        return runs.read_run(self._database, id)
+
+    def runs(
+        self, station: str | None = None, *, kind: str | None = None, limit: int = 100, below: int | None = None
+    ) -> list[RunRow]:
+        """Read the newest season runs, of one station or of all; ``below``: with smaller ids."""
+        return runs.read_runs(self._database, station, kind, limit, below)
+
+    def newest_run(self, station: str, kind: str = PROVISIONAL) -> RunRow | None:
+        """Read a station's newest run of a kind, None without one."""
+        return runs.newest_run(self._database, station, kind)
+
+    def run_product(
+        self, run: RunRow, start: datetime, end: datetime, names: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Read a run's half-hours of [start, end): ``start`` and the named series, by default all."""
+        return runs.read_product(self._database, run, start, end, names)
+
     def product(self, station: str, start: datetime, end: datetime, kind: str = PROVISIONAL) -> pl.DataFrame:
-        """Read the newest run's half-hours of [start, end)."""
-        return runs.read_product(self._database, station, start, end, kind)
+        """Read the newest run's half-hours of [start, end); no row without a run."""
+        run = self.newest_run(station, kind)
+        return pl.DataFrame(schema=PRODUCT_COLUMNS) if run is None else self.run_product(run, start, end)
 
     def stale_seasons(self, seconds: float, kind: str = PROVISIONAL) -> list[str]:
         """Return stations whose newest run is older than their fluxes and than ``seconds``."""

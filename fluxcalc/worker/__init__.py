@@ -1,15 +1,19 @@
 """The worker, fluxcalc's only input and output: finds half-hours that are due, computes them, stores the results."""
 
 from fluxcalc.worker.fitting import assess_station, fit_station
-from fluxcalc.worker.intervals import compute_half_hour, fill_season, flag_readings, join_storage
+from fluxcalc.worker.intervals import compute_half_hour, flag_readings, join_storage
 from fluxcalc.worker.queue import run
+from fluxcalc.worker.seasons import ON_DEMAND, fill_season, read_inputs, store_season
 
 __all__ = [
+    "ON_DEMAND",
     "assess_station",
     "compute_half_hour",
     "fill_season",
     "fit_station",
     "flag_readings",
     "join_storage",
+    "read_inputs",
     "run",
+    "store_season",
 ]

@@ -1,4 +1,4 @@
-"""Half-hours, seasons and readings: from the store, through the steps, back to the store."""
+"""Half-hours and readings: from the store, through the steps, back to the store."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from itertools import pairwise
-
-import polars as pl
 
 from core.errors import FluxTowerError, StoreUnavailable
 from core.station import Station
@@ -19,7 +17,6 @@ from fluxcalc.fits import read_fits
 from fluxcalc.halfhour import process
 from fluxcalc.interval import Levels, Meteorology, flux_of
 from fluxcalc.profile import average_levels, join_levels
-from fluxcalc.provisional import METHODS, provisional_season
 from fluxcalc.storage import add_storage, storage_terms
 from fluxcalc.weather import mean_meteorology, weather
 from qc.limits import flag_limits
@@ -99,31 +96,6 @@ def join_storage(store: Store, station: Station, start: datetime, length: timede
 
 def _same(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=1e-9) or (math.isnan(a) and math.isnan(b))
-
-
-def fill_season(store: Store, station_id: str) -> int | None:
-    """Fill the running season's NEE and store it as a provisional run; return its id, None without fluxes."""
-    started = datetime.now(UTC)
-    row = store.station(station_id)
-    span = store.flux_span(station_id)
-    flux = row.station.flux
-    if span is None or flux is None:
-        return None
-    start = max(span[0], span[1] - timedelta(days=366))
-    drivers: pl.DataFrame | None = None
-    if flux.meteorology is not None:
-        readings = store.readings(station_id, flux.meteorology, start, span[1])
-        drivers = weather(readings, row.station.streams[flux.meteorology])
-    fluxes = store.fluxes(station_id, start, span[1])
-    product = provisional_season(fluxes, drivers, averaging_minutes=flux.averaging_minutes)
-    return store.put_run(
-        station_id,
-        config_sha256=row.config_sha256,
-        code_version=CODE_VERSION,
-        methods=METHODS,
-        started=started,
-        product=product,
-    )
 
 
 def flag_readings(store: Store) -> int:

@@ -20,7 +20,8 @@ from procrastinate.tasks import Task
 from core.errors import StoreUnavailable
 from core.settings import Settings
 from core.store import Store
-from fluxcalc.worker.intervals import compute_half_hour, fill_season, flag_readings
+from fluxcalc.worker.intervals import compute_half_hour, flag_readings
+from fluxcalc.worker.seasons import fill_season
 
 JOBS_AT_ONCE = 200
 """Most jobs queued in one look: the rest is found by the next."""

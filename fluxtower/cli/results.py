@@ -135,13 +135,14 @@ def season(
     begin: Annotated[datetime | None, typer.Option("--from", formats=TIMES, help="Begin, local standard time.")] = None,
     end: Annotated[datetime | None, typer.Option("--to", formats=TIMES, help="End, local standard time.")] = None,
     figures: Annotated[bool, typer.Option(help="Draw figures.")] = True,
+    keep: Annotated[bool, typer.Option("--store", help="Store it as a run of the station.")] = False,
 ) -> None:
     """Filter, fill and partition a season: a table of EddyPro, AmeriFlux, FLUXNET, REddyProc, or a station's fluxes.
 
     What is wrong with the input is told on stderr and makes the exit status 1; what can be done is done all the same.
-    Without --output: fill a station's running season in the platform now, instead of at the next daily run.
+    Without --output and --store: make a station's provisional run in the platform now, instead of the next daily one.
     """
-    if output is None:
+    if output is None and not keep:
         if Path(source).is_file():
             raise ConfigError("command line", "--output", "a directory, for a table", "nothing")
         _fill_running(source)
@@ -159,7 +160,7 @@ def season(
         percentiles=percentiles,
         samples=samples,
     )
-    if not make_season(source, station, output, methods, begin, end, figures=figures):
+    if not make_season(source, station, output, methods, begin, end, figures=figures, keep=keep):
         raise typer.Exit(1)
 
 

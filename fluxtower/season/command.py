@@ -24,7 +24,8 @@ from fluxcalc.grid import Grid, lay_grid
 from fluxcalc.season import process_season
 from fluxcalc.season_products import sum_season
 from fluxcalc.season_record import FLUXES, Methods, Season
-from fluxcalc.weather import weather
+from fluxcalc.season_report import describe_season
+from fluxcalc.worker import read_inputs, store_season
 from fluxtower.season.figures import draw_figures
 from fluxtower.season.tables import write_tables
 from ingest.files.halfhours import read_halfhours
@@ -40,23 +41,33 @@ class Source:
     frame: pl.DataFrame
     first_line: int
     inputs: tuple[Mapping[str, object], ...]
+    minutes: int | None = None
 
 
 def make_season(
     source: str,
     station_file: Path | None,
-    output: Path,
+    output: Path | None,
     methods: Methods,
     begin: datetime | None,
     end: datetime | None,
     *,
     figures: bool,
+    keep: bool = False,
 ) -> bool:
-    """Make a season with a progress bar and a summary; return whether nothing was wrong with the input."""
-    output.mkdir(parents=True, exist_ok=True)
-    read = _read_file(Path(source), station_file) if Path(source).is_file() else _read_store(source, station_file)
+    """Make a season with a progress bar and a summary; return whether nothing was wrong with the input.
+
+    ``output`` is the folder to write, None for none; ``keep`` stores the season as a run of the station.
+    """
+    started = datetime.now(UTC)
+    is_file = Path(source).is_file()
+    if keep and (is_file or station_file is not None):
+        got = "a table" if is_file else "--station: register that file first"
+        raise ConfigError("command line", "--store", "a station of the store under its own configuration", got)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+    read = _read_file(Path(source), station_file) if is_file else _read_store(source, station_file)
     grid = _lay(read, begin, end, source)
-    place = read.station.station
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn())
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
@@ -66,19 +77,34 @@ def make_season(
             bar.update(task, description=what, completed=done, total=total)
 
         season = _process(grid, read.station, methods, tell)
-        stem = place.id
-        provenance = _provenance(read, season, methods)
-        files = write_tables(season, output, stem, provenance)
-        if figures:
-            files += draw_figures(season, output, stem)
+        if output is not None:
+            _write(read, season, methods, output, figures=figures)
+    for problem in season.problems:
+        errors.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
+    outcome = [str(output)] if output is not None else []
+    if keep:
+        outcome.append(f"run {_keep(source, read, season, methods, started)}")
+    _summarise(season, ", ".join(outcome))
+    return not season.problems
+
+
+def _write(read: Source, season: Season, methods: Methods, output: Path, *, figures: bool) -> None:
+    stem = read.station.station.id
+    files = write_tables(season, output, stem, _provenance(read, season, methods))
+    if figures:
+        files += draw_figures(season, output, stem)
     manifest = _manifest(read, season, methods, files)
     unfinished = output / "manifest.part"
     unfinished.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
     unfinished.replace(output / "manifest.json")
-    for problem in season.problems:
-        errors.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
-    _summarise(season, output)
-    return not season.problems
+
+
+def _keep(name: str, read: Source, season: Season, methods: Methods, started: datetime) -> int:
+    (origin,) = read.inputs
+    with Store(read_settings().store_dsn) as store:
+        return store_season(
+            store, name, season, methods, origin, started=started, config_sha256=str(origin["config_sha256"])
+        )
 
 
 def _read_file(path: Path, station_file: Path | None) -> Source:
@@ -96,25 +122,11 @@ def _read_store(name: str, station_file: Path | None) -> Source:
         row = store.station(name)
         station = read_station(station_file) if station_file else row.station
         span = store.flux_span(name)
-        if span is None or station.flux is None:
+        if span is None:
             raise ConfigError(name, "(fluxes)", "half-hours in the store, or a file that is there", "none")
-        offset = timedelta(hours=station.station.utc_offset)
-        frame = store.fluxes(name, *span)
-        names = [column for column, kind in frame.schema.items() if kind.is_numeric()]
-        frame = frame.select("start", *names)
-        if station.flux.meteorology is not None:
-            readings = store.readings(name, station.flux.meteorology, *span)
-            slow = weather(readings, station.streams[station.flux.meteorology])
-            means = (
-                slow.with_columns(pl.col("start").dt.truncate(timedelta(minutes=station.flux.averaging_minutes)))
-                .group_by("start")
-                .agg(pl.exclude("start").cast(pl.Float64).fill_nan(None).mean())
-            )
-            frame = frame.drop([column for column in means.columns if column != "start"], strict=False)
-            frame = frame.join(means, on="start", how="left", maintain_order="left")
-        frame = frame.with_columns(pl.col("start").dt.replace_time_zone(None) + offset)
-    inputs = ({"station": name, "config_sha256": row.config_sha256, "begin": span[0], "end": span[1]},)
-    return Source(station, frame, 1, inputs)
+        inputs = read_inputs(store, name, station, *span)
+    origin = {**inputs.origin, "config_sha256": row.config_sha256}
+    return Source(station, inputs.frame, 1, (origin,), inputs.minutes)
 
 
 def _lay(read: Source, begin: datetime | None, end: datetime | None, source: str) -> Grid:
@@ -126,7 +138,8 @@ def _lay(read: Source, begin: datetime | None, end: datetime | None, source: str
         inside = inside & (pl.col("start") < end) if end else inside
         frame = frame.with_columns(pl.when(inside).then("start").alias("start"))
     try:
-        return lay_grid(frame, first_line=read.first_line, what="line" if Path(source).is_file() else "half-hour")
+        what = "line" if Path(source).is_file() else "half-hour"
+        return lay_grid(frame, first_line=read.first_line, what=what, minutes=read.minutes)
     except ValueError as error:
         raise ConfigError(source, "(stamps)", "half-hours one after the other", str(error)) from None
 
@@ -152,25 +165,18 @@ def _provenance(read: Source, season: Season, methods: Methods) -> dict[str, str
 
 
 def _manifest(read: Source, season: Season, methods: Methods, files: list[Path]) -> dict[str, object]:
-    names = ("fluxtower", "numpy", "numba", "scipy", "polars")
     return {
         "station": read.station.station.id,
         "made": datetime.now(UTC),
         "inputs": read.inputs,
         "begin": season.starts[0],
         "end": season.starts[-1] + timedelta(minutes=season.minutes),
-        "methods": asdict(methods),
-        "versions": {name: importlib.metadata.version(name) for name in names},
-        "thresholds": {name: float(value) for name, value in season.thresholds.items()},
-        "sums": {name: asdict(total) for name, total in sum_season(season).items()},
-        "notes": season.notes,
-        "not_done": season.reasons,
-        "problems": season.problems,
+        **describe_season(season, methods),
         "files": [_sha(file) for file in files],
     }
 
 
-def _summarise(season: Season, output: Path) -> None:
+def _summarise(season: Season, outcome: str) -> None:
     console = Console()
     console = console if console.is_terminal else Console(width=160)
     table = Table("flux", *COUNTED, "gaps that stay")
@@ -191,7 +197,7 @@ def _summarise(season: Season, output: Path) -> None:
         lines = ["thresholds of u* (m s-1), and E0 (K): " + ", ".join(lines)]
     lines += list(season.notes)
     lines += [f"not done: {name}: {why}" for name, why in season.reasons.items()]
-    lines.append(f"{len(season.starts)} intervals: {output}")
+    lines.append(f"{len(season.starts)} intervals: {outcome}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ import numpy as np
 import polars as pl
 from scipy.io import netcdf_file
 
-from core.variables import VARIABLES
+from core.variables import VARIABLES, season_unit
 from fluxcalc.aggregates import SIZES, aggregate, unit_of
-from fluxcalc.season_record import FLUXES, SHOWN_PERCENTILES, Season
+from fluxcalc.season_record import SHOWN_PERCENTILES, Season
+from fluxcalc.season_report import half_hours
 
 MISSING = -9999.0
 STAMPS = {"HH": "%Y%m%d%H%M", "DD": "%Y%m%d", "WW": "%Y%m%d", "MM": "%Y%m", "YY": "%Y"}
@@ -29,7 +29,6 @@ WORDS = {
     "NT": "by the night-time method", "DT": "by the day-time method", "RANDUNC": "random uncertainty, one sd",
 }  # fmt: skip
 NAMES = {
-    "RECO": "ecosystem respiration", "GPP": "gross primary production, positive = uptake",
     "USTAR": "friction velocity", "SW": "shortwave radiation", "NEE": "net ecosystem exchange of CO2",
 }  # fmt: skip
 STANDARD_NAMES = {
@@ -38,17 +37,6 @@ STANDARD_NAMES = {
     "H_F": "surface_upward_sensible_heat_flux",
 }  # fmt: skip
 CF_UNITS = {"deg C": "degree_Celsius"}
-
-
-def half_hours(season: Season) -> pl.DataFrame:
-    """Return the half-hours: ``start``, ``end``, what is measured and may be used, and every result."""
-    step = timedelta(minutes=season.minutes)
-    columns: dict[str, pl.Series] = {"start": season.starts, "end": season.starts + step}
-    for name in (*FLUXES, "USTAR"):
-        if name in season.variables:
-            columns[name] = pl.Series(season.measured(name))
-    columns |= {name: pl.Series(values) for name, values in season.results.items()}
-    return pl.DataFrame([series.alias(name) for name, series in columns.items()])
 
 
 def coarser(season: Season, size: str) -> pl.DataFrame:
@@ -70,14 +58,7 @@ def coarser(season: Season, size: str) -> pl.DataFrame:
 
 def unit(name: str, size: str = "HH") -> str:
     """Return the unit of a column."""
-    last = name.split("_")[-1]
-    if last in ("QC", "METHOD", "N"):
-        return "1"
-    if last == "WINDOW":
-        return "day"
-    base = name.removesuffix("_F")
-    known = VARIABLES.get(base) or VARIABLES.get(name.split("_")[0])
-    own = "W m-2" if name.startswith("SW_IN") else known.unit if known else "umol m-2 s-1"
+    own = season_unit(name)
     return own if size == "HH" else unit_of(name, size) or own
 
 

@@ -20,6 +20,7 @@ from api.models import (
     StationOut,
     StationSummary,
 )
+from core.frames import PRODUCT_COLUMNS
 from core.settings import Settings
 from core.store import Store
 from core.variables import FLUX_COLUMNS
@@ -204,9 +205,9 @@ def test_product_is_marked_provisional(client: httpx.Client, registered: Store) 
     assert table.data["NEE_F_QC"][65] == 1
     answer = client.get(f"{BASE}/product", params={"format": "csv"})
     assert answer.headers["x-fluxtower-status"] == "provisional"
-    assert "nee-provisional" in answer.headers["content-disposition"]
+    assert f"provisional-run{table.run}" in answer.headers["content-disposition"]
     header, first, *_ = answer.text.splitlines()
-    assert header == "TIMESTAMP_START,TIMESTAMP_END,NEE,NEE_F,NEE_F_QC,NEE_F_SD,NEE_F_N,NEE_F_METHOD,NEE_F_WINDOW"
+    assert header == ",".join(["TIMESTAMP_START", "TIMESTAMP_END", *list(PRODUCT_COLUMNS)[1:]])
     assert first.startswith("202607010800,202607010830,")
 
 

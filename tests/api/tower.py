@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -87,15 +89,8 @@ def put_flux(store: Store, record: FluxRecord, revision: int = 1) -> None:
 
 
 def put_days(store: Store, days: int) -> None:
-    """Fluxes with a diurnal course, some flags, a gap of six hours, and NEE filled over it."""
-    rows = []
-    for i in range(48 * days):
-        start = START + i * HALF_HOUR
-        sun = max(0.0, math.sin((start.hour + start.minute / 60 + 8 - 6) / 12 * math.pi))
-        wobble = math.sin(i * 12.9898) * 0.5
-        fc = 4.0 - 19.0 * sun + 2.0 * wobble
-        gap = 60 <= i < 72
-        flag = 2.0 if i % 23 == 7 else 1.0 if i % 5 == 2 else 0.0
+    """Fluxes with a diurnal course, some flags, a gap of six hours, and a season that is filled and partitioned."""
+    for start, fc, sun, wobble, flag, gap in _days(days):
         if not gap:
             reasons = {} if flag == 0 else {"FC_SSITC_TEST": REASON}
             put_flux(
@@ -118,18 +113,39 @@ def put_days(store: Store, days: int) -> None:
                     TAU_SSITC_TEST=flag,
                 ),
             )
+    reasons = {"USTAR_THRESHOLD": "no threshold in 50 complete records of the night; NEE is not filtered by u*"}
+    sums = {"NEE_F": {"value": -4.25, "random": 0.5, "ustar": None, "joint": 0.5}}
+    said = {"not_done": reasons, "sums": sums, "notes": ["NEE is FC"], "problems": [], "thresholds": {"E0": 212.5}}
+    put_run(store, filled_days(days), provenance=said)
+
+
+def filled_days(days: int) -> pl.DataFrame:
+    """The season of these days."""
+    rows = []
+    for start, fc, sun, _, flag, gap in _days(days):
         measured = not gap and flag < 2
-        rows.append((start, fc if measured else math.nan, fc, 0 if measured else 1))
-    product = pl.DataFrame(rows, schema=["start", "NEE", "NEE_F", "NEE_F_QC"], orient="row").with_columns(
+        reco = 4.0 + 0.5 * sun
+        rows.append((start, fc if measured else math.nan, fc, 0 if measured else 1, reco, reco - fc, 19.5 * sun))
+    names = ("start", "NEE", "NEE_F", "NEE_F_QC", "RECO_NT", "GPP_NT", "GPP_DT")
+    return pl.DataFrame(rows, schema=names, orient="row").with_columns(
         pl.when(pl.col("NEE_F_QC") > 0).then(1.4).otherwise(None).alias("NEE_F_SD"),
         pl.lit(9).alias("NEE_F_N"),
         pl.lit(1).alias("NEE_F_METHOD"),
         pl.lit(14).alias("NEE_F_WINDOW"),
     )
-    put_run(store, product)
 
 
-def put_run(store: Store, product: pl.DataFrame) -> int:
+def _days(days: int) -> Iterator[tuple[datetime, float, float, float, float, bool]]:
+    """Start, flux of CO2, share of the highest sun, disturbance, flag, whether it is in the gap."""
+    for i in range(48 * days):
+        start = START + i * HALF_HOUR
+        sun = max(0.0, math.sin((start.hour + start.minute / 60 + 8 - 6) / 12 * math.pi))
+        wobble = math.sin(i * 12.9898) * 0.5
+        flag = 2.0 if i % 23 == 7 else 1.0 if i % 5 == 2 else 0.0
+        yield start, 4.0 - 19.0 * sun + 2.0 * wobble, sun, wobble, flag, 60 <= i < 72
+
+
+def put_run(store: Store, product: pl.DataFrame, **more: Any) -> int:
     return store.put_run(
         ID,
         config_sha256="c" * 64,
@@ -137,4 +153,5 @@ def put_run(store: Store, product: pl.DataFrame) -> int:
         methods={"gap filling": "mds"},
         started=datetime(2026, 7, 9, tzinfo=UTC),
         product=product,
+        **more,
     )

@@ -144,10 +144,9 @@ def test_41_scenarios(folder):
     assert days["NEE_VUT_50"].is_between(days["NEE_VUT_05"], days["NEE_VUT_95"]).all()
 
 
-@pytest.mark.integration
-def test_a_station_of_the_store(
-    folder: Path, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def stored(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Ten half-hours of a station without meteorology, one of them bad."""
     monkeypatch.setenv("FLUXTOWER_DSN", settings.store_dsn)
     text = STATION + '\n[sonic]\nmodel = "CSAT3"\nheight = 4.0\n[site]\ncanopy_height = 0.5\n[flux]\nstream = "ec"\n'
     text = text.replace("channels = [", "channels = [" + CHANNELS)
@@ -158,6 +157,11 @@ def test_a_station_of_the_store(
         start = datetime(2026, 7, 1, 22, tzinfo=UTC) + i * timedelta(minutes=30)
         record = FluxRecord("made-up", start, start + timedelta(minutes=30), values, {}, {})
         store.put_flux(record, config_sha256="x", code_version="1", revision=1)
+    return store
+
+
+@pytest.mark.integration
+def test_a_station_of_the_store(folder: Path, stored: Store) -> None:
     result = CliRunner().invoke(app, ("season", "made-up", "--output", str(folder / "stored"), "--no-figures"))
     assert result.exit_code == 1  # there is no meteorology
     assert "USTAR: no record" in result.output
@@ -165,6 +169,41 @@ def test_a_station_of_the_store(
     assert hours["TIMESTAMP_START"][0] == 202607012300  # UTC+1
     assert hours["NEE"].to_list() == [0, 1, 2, -9999, 4, 5, 6, 7, 8, 9]
     assert hours["NEE_F_QC"][3] > 0
+    assert stored.runs() == []
+
+
+@pytest.mark.integration
+def test_a_season_is_kept_as_a_run(folder: Path, stored: Store) -> None:
+    given = ("season", "made-up", "--store", "--ustar", "none", "--from", "2026-07-02")
+    result = CliRunner().invoke(app, (*given, "--output", str(folder / "kept"), "--no-figures"))
+    (run,) = stored.runs("made-up")
+    assert f"kept, run {run.id}" in result.output
+    assert (run.kind, run.methods["ustar"], run.intervals) == ("season", "none", 8)
+    manifest = json.loads((folder / "kept" / "manifest.json").read_text())
+    for name in ("methods", "versions", "sums", "notes", "not_done", "problems"):
+        assert run.provenance[name] == manifest[name]
+    assert run.provenance["inputs"].items() >= manifest["inputs"][0].items()
+    assert run.first == datetime(2026, 7, 1, 23, tzinfo=UTC)
+    back = stored.run_product(run, run.first, run.first + timedelta(days=1))
+    hours = pl.read_parquet(folder / "kept" / "made-up_HH.parquet")
+    for name in hours.columns[2:]:
+        assert back[name].cast(pl.Float64).to_list() == hours[name].to_list(), name
+
+    listed = CliRunner().invoke(app, ("run", "list", "made-up"))
+    assert listed.output.splitlines()[3].split("│")[1:4] == [f" {run.id}   ", " made-up ", " season "]
+    shown = json.loads(CliRunner().invoke(app, ("run", "show", str(run.id))).output)
+    assert shown["provenance"] == run.provenance
+    assert shown["first"] == "2026-07-01T23:00:00Z"
+    assert "unknown run 99" in str(CliRunner().invoke(app, ("run", "show", "99")).exception)
+
+
+@pytest.mark.integration
+def test_only_a_station_under_its_own_configuration_is_kept(folder: Path, stored: Store) -> None:
+    table = CliRunner().invoke(app, ("season", str(folder / "fluxes.csv"), "--store"))
+    assert "expected a station of the store under its own configuration, got a table" in str(table.exception)
+    other = CliRunner().invoke(app, ("season", "made-up", "--store", "--station", str(folder / "station.toml")))
+    assert "register that file first" in str(other.exception)
+    assert stored.runs() == []
 
 
 @pytest.mark.parametrize(

@@ -431,23 +431,46 @@ WHERE station = %(station)s AND time = %(time)s;
 -- name: fluxes
 SELECT * FROM flux WHERE station = %(station)s AND time >= %(start)s AND time < %(end)s ORDER BY time;
 
+-- name: flux_series
+SELECT {columns} FROM flux WHERE station = %(station)s AND time >= %(start)s AND time < %(end)s ORDER BY time;
+
+-- name: flux_origin
+SELECT count(*) AS records, max(computed) AS newest,
+       coalesce(array_agg(DISTINCT config_sha256), '{}') AS config_sha256,
+       coalesce(array_agg(DISTINCT code_version), '{}') AS code_version
+FROM flux WHERE station = %(station)s AND time >= %(start)s AND time < %(end)s;
+
 -- name: flux_span
 SELECT min(time) AS first, max(ends) AS last FROM flux WHERE station = %(station)s;
 
 -- name: put_run
-INSERT INTO run (station, kind, config_sha256, code_version, methods, started)
-VALUES (%(station)s, %(kind)s, %(config_sha256)s, %(code_version)s, %(methods)s, %(started)s)
+INSERT INTO run (station, kind, config_sha256, code_version, methods, started, first, last, intervals, minutes, further,
+                 provenance)
+VALUES (%(station)s, %(kind)s, %(config_sha256)s, %(code_version)s, %(methods)s, %(started)s, %(first)s, %(last)s,
+        %(intervals)s, %(minutes)s, %(further)s, %(provenance)s)
 RETURNING id;
 
 -- name: copy_product
-COPY product (time, run, nee, nee_f, nee_f_qc, nee_f_sd, nee_f_n, nee_f_method, nee_f_window) FROM STDIN;
+COPY product (time, run, further, {columns}) FROM STDIN (FORMAT csv);
 
 -- name: newest_run
-SELECT id, finished FROM run WHERE station = %(station)s AND kind = %(kind)s ORDER BY finished DESC LIMIT 1;
+SELECT id FROM run WHERE station = %(station)s AND kind = %(kind)s ORDER BY finished DESC, id DESC LIMIT 1;
+
+-- name: run
+SELECT r.id, s.id AS station, r.kind, r.first, r.last, r.intervals, r.minutes, r.config_sha256, r.code_version,
+       r.methods, r.started, r.finished, r.further, r.provenance
+FROM run r JOIN station s ON s.key = r.station WHERE r.id = %(id)s;
+
+-- name: runs
+SELECT r.id, s.id AS station, r.kind, r.first, r.last, r.intervals, r.minutes, r.config_sha256, r.code_version,
+       r.methods, r.started, r.finished, r.further, r.provenance
+FROM run r JOIN station s ON s.key = r.station
+WHERE (%(station)s::int IS NULL OR r.station = %(station)s) AND (%(kind)s::text IS NULL OR r.kind = %(kind)s)
+  AND (%(below)s::bigint IS NULL OR r.id < %(below)s)
+ORDER BY r.id DESC LIMIT %(limit)s;
 
 -- name: product
-SELECT time, nee, nee_f, nee_f_qc, nee_f_sd, nee_f_n, nee_f_method, nee_f_window
-FROM product WHERE run = %(run)s AND time >= %(start)s AND time < %(end)s ORDER BY time;
+SELECT {columns} FROM product WHERE run = %(run)s AND time >= %(start)s AND time < %(end)s ORDER BY time;
 
 -- name: stale_seasons
 SELECT s.id AS station

@@ -1,0 +1,195 @@
+"""Seasons of stored half-hours: out of the store, through the steps, back as a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from core.frames import PRODUCT_COLUMNS, UTC_TIME
+from core.station import Station
+from core.store import PROVISIONAL, Store
+from fluxcalc.grid import lay_grid
+from fluxcalc.season import process_season
+from fluxcalc.season_record import USUAL_METHODS, Methods, Season
+from fluxcalc.season_report import describe_season, half_hours
+from fluxcalc.weather import WEATHER, weather
+from fluxcalc.worker.intervals import CODE_VERSION
+
+ON_DEMAND = "season"
+"""Kind of a run that somebody asked for."""
+RUNNING = timedelta(days=366)
+"""Longest season of a provisional run."""
+SLICE = timedelta(days=31)
+"""Is read at once: a year of readings each minute need not be in memory together."""
+TAKEN = (
+    *("FC", "SC", "LE", "H", "FCH4", "FC_SSITC_TEST", "LE_SSITC_TEST", "H_SSITC_TEST", "FCH4_SSITC_TEST"),
+    *("USTAR", "TA", "RH", "VPD", "PA", "WS"),
+)
+"""Columns of stored half-hours that a season takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Half-hours of a station for a season.
+
+    Attributes
+    ----------
+    frame : pl.DataFrame
+        ``start`` (local standard time) and FLUXNET variables; ascending, holes allowed.
+    minutes : int
+        Length of an interval.
+    origin : mapping
+        What they were read from.
+    """
+
+    frame: pl.DataFrame
+    minutes: int
+    origin: Mapping[str, object]
+
+
+def read_inputs(store: Store, station_id: str, station: Station, start: datetime, end: datetime) -> Inputs:
+    """Read a station's half-hours and its meteorology of [start, end).
+
+    A variable that the slow sensors measured counts before the half-hour's own (a temperature of the sonic, or what
+    another program left). Intervals that have readings only are there, too: gaps are filled by their weather.
+
+    Parameters
+    ----------
+    store : Store
+    station_id : str
+    station : Station
+        Its configuration: says which stream has the meteorology.
+    start, end : datetime
+        UTC, on the station's grid.
+
+    Raises
+    ------
+    UnknownStation, StoreError
+        The store does not know it, or is away.
+    """
+    flux = station.flux
+    minutes = flux.averaging_minutes if flux else 30
+    stream = flux.meteorology if flux else None
+    fluxes = store.flux_origin(station_id, start, end)
+    parts, readings = [], 0
+    for begin, stop in _slices(start, end):
+        part = store.flux_series(station_id, begin, stop, TAKEN)
+        if stream is not None:
+            slow = store.readings(station_id, stream, begin, stop)
+            readings += slow.height
+            part = _join(part, weather(slow, station.streams[stream]), minutes)
+        parts.append(part)
+    frame = pl.concat(parts, how="diagonal") if parts else pl.DataFrame(schema={"start": UTC_TIME})
+    empty = [name for name in frame.columns if frame[name].null_count() == frame.height]
+    offset = timedelta(hours=station.station.utc_offset)
+    local = pl.col("start").dt.replace_time_zone(None) + offset
+    origin: dict[str, object] = {
+        "station": station_id,
+        "begin": start,
+        "end": end,
+        "fluxes": asdict(fluxes),
+        "meteorology": None if stream is None else {"stream": stream, "readings": readings},
+    }
+    return Inputs(frame.drop(empty, strict=False).with_columns(local) if frame.height else frame, minutes, origin)
+
+
+def store_season(
+    store: Store,
+    station_id: str,
+    season: Season,
+    methods: Methods,
+    origin: Mapping[str, object],
+    *,
+    started: datetime,
+    config_sha256: str,
+    kind: str = ON_DEMAND,
+) -> int:
+    """Store a season as a run of a station; return its id.
+
+    A provisional run, which tomorrow's supersedes, keeps ``PRODUCT_COLUMNS``; another one every series.
+    """
+    product = season_product(season)
+    if kind == PROVISIONAL:
+        product = product.select(name for name in PRODUCT_COLUMNS if name in product.columns)
+    return store.put_run(
+        station_id,
+        kind=kind,
+        config_sha256=config_sha256,
+        code_version=CODE_VERSION,
+        methods=asdict(methods),
+        started=started,
+        product=product,
+        minutes=season.minutes,
+        provenance={"inputs": {**origin, "sha256": _digest(season)}, **describe_season(season, methods)},
+    )
+
+
+def season_product(season: Season) -> pl.DataFrame:
+    """Return a season's half-hours as they are stored: ``start`` in UTC; why a flux of CO2 is not used."""
+    table = half_hours(season).drop("end")
+    start = (pl.col("start") - timedelta(hours=season.utc_offset)).dt.replace_time_zone("UTC")
+    if "NEE" in season.flags:
+        judged = np.where(np.isfinite(season.variables["NEE"]), season.flags["NEE"], np.nan)
+        table = table.with_columns(NEE_FLAG=pl.Series(judged))
+    return table.with_columns(start).fill_nan(None)
+
+
+def fill_season(store: Store, station_id: str) -> int | None:
+    """Make the running season's provisional run and store it; return its id, None without fluxes.
+
+    The methods are those of every season; what a young season, or a station without meteorology, does not allow is left
+    out, and the run says why.
+    """
+    started = datetime.now(UTC)
+    row = store.station(station_id)
+    span = store.flux_span(station_id)
+    if span is None:
+        return None
+    inputs = read_inputs(store, station_id, row.station, max(span[0], span[1] - RUNNING), span[1])
+    place = row.station.station
+    grid = lay_grid(inputs.frame, minutes=inputs.minutes, what="half-hour")
+    season = process_season(grid, place.latitude, place.longitude, place.utc_offset)
+    return store_season(
+        store,
+        station_id,
+        season,
+        USUAL_METHODS,
+        inputs.origin,
+        started=started,
+        config_sha256=row.config_sha256,
+        kind=PROVISIONAL,
+    )
+
+
+def _slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    begin = start
+    while begin < end:
+        yield begin, min(begin + SLICE, end)
+        begin += SLICE
+
+
+def _join(fluxes: pl.DataFrame, slow: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    """Add the means of slow sensors to half-hours, also where there is none; what they measured counts first."""
+    means = (
+        slow.with_columns(pl.col("start").dt.truncate(timedelta(minutes=minutes)))
+        .group_by("start")
+        .agg(pl.col(WEATHER).cast(pl.Float64).fill_nan(None).mean())
+    )
+    joined = fluxes.join(means, on="start", how="full", coalesce=True, suffix="_SLOW").sort("start")
+    both = [name for name in WEATHER if name in fluxes.columns]
+    first = (pl.coalesce(f"{name}_SLOW", name).alias(name) for name in both)
+    return joined.with_columns(first).drop([f"{name}_SLOW" for name in both])
+
+
+def _digest(season: Season) -> str:
+    """Return the SHA-256 of what the season was made of: names and values (little-endian doubles) by name."""
+    digest = hashlib.sha256(f"{season.starts[0]} {season.minutes}".encode())
+    for name in sorted(season.variables):
+        digest.update(name.encode())
+        digest.update(season.variables[name].astype("<f8").tobytes())
+    return digest.hexdigest()

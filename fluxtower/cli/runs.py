@@ -1,0 +1,52 @@
+"""Commands about season runs that are stored."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.settings import read_settings
+from fluxtower.cli.common import open_store, print_table
+
+if TYPE_CHECKING:
+    from core.store import RunRow
+
+app = typer.Typer()
+run_app = typer.Typer(no_args_is_help=True, help="Season runs: gap-filled, partitioned half-hours, never edited.")
+app.add_typer(run_app, name="run")
+
+
+@run_app.command("list")
+def list_runs(
+    station: Annotated[str | None, typer.Argument(help="Station id; default: all stations.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only of this kind: provisional or season.")] = None,
+    limit: Annotated[int, typer.Option(help="How many of the newest.", min=1)] = 20,
+) -> None:
+    """List the newest season runs."""
+    from rich.table import Table
+
+    table = Table("run", "station", "kind", "from (UTC)", "to (UTC)", "intervals", "made (UTC)", "by")
+    with open_store(read_settings()) as store:
+        for run in store.runs(station, kind=kind, limit=limit):
+            first, end = _period(run)
+            made = f"{run.finished:%Y-%m-%d %H:%M}"
+            table.add_row(str(run.id), run.station, run.kind, first, end, str(run.intervals), made, run.code_version)
+    print_table(table)
+
+
+@run_app.command()
+def show(id: Annotated[int, typer.Argument(help="Number in `run list`.")]) -> None:
+    """Show what a run was made of and what was done, as JSON: methods, inputs, thresholds, sums, what was not done."""
+    import orjson
+
+    with open_store(read_settings()) as store:
+        run = store.run(id)
+    typer.echo(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
+
+
+def _period(run: RunRow) -> tuple[str, str]:
+    if run.first is None or run.last is None:
+        return "-", "-"
+    return f"{run.first:%Y-%m-%d %H:%M}", f"{run.last + timedelta(minutes=run.minutes or 30):%Y-%m-%d %H:%M}"

@@ -1,0 +1,179 @@
+"""Season runs in the store: everything comes back as it was, earlier runs stay readable, nothing is ever edited."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import psycopg
+import pytest
+
+from core.errors import UnknownRun, UnknownStation
+from core.frames import PRODUCT_COLUMNS, UTC_TIME
+from core.settings import Settings
+from core.store import Store
+from core.store.queries import migrations
+from tests.core.test_store import STATION
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 7, 1, tzinfo=UTC)
+END = START + timedelta(days=400)
+HALF = timedelta(minutes=30)
+
+
+@pytest.fixture
+def tower(store: Store) -> Store:
+    store.put_station(STATION.format(id="cn-test"), "cn-test.toml")
+    store.put_station(STATION.format(id="cn-other"), "cn-other.toml")
+    return store
+
+
+def made_up(n: int = 100, seed: int = 1) -> pl.DataFrame:
+    """Every column, and two further series; a tenth of the values is missing, as null or NaN."""
+    random = np.random.default_rng(seed)
+    columns: dict[str, pl.Series] = {"start": pl.Series([START + i * HALF for i in range(n)], dtype=UTC_TIME)}
+    for name, kind in list(PRODUCT_COLUMNS.items())[1:]:
+        values = random.integers(0, 99, n).astype(float) if kind == pl.Int64 else random.normal(0, 1e-3, n) * 10**3
+        columns[name] = pl.Series(np.where(random.random(n) < 0.1, math.nan, values))
+    for name in ("NEE_VUT_05", "SW_IN_POT"):
+        columns[name] = pl.Series(random.normal(0, 1, n)).set(pl.Series(random.random(n) < 0.1), None)
+    return pl.DataFrame(columns)
+
+
+def put(store: Store, product: pl.DataFrame, station: str = "cn-test", **more: object) -> int:
+    given: dict[str, object] = {"config_sha256": "c" * 64, "code_version": "1", "methods": {"fill": "mds"}}
+    return store.put_run(station, started=START, product=product, **{**given, **more})  # type: ignore[arg-type]
+
+
+def test_a_run_comes_back_as_it_was(tower: Store) -> None:
+    product = made_up(45_000)  # three slices, two chunks and more
+    provenance = {"sums": {"NEE_F": {"value": -312.5, "random": math.nan}}, "notes": ("one", "two"), "at": START}
+    number = put(tower, product, kind="season", minutes=30, provenance=provenance)
+    run = tower.run(number)
+    assert (run.station, run.kind, run.methods, run.minutes) == ("cn-test", "season", {"fill": "mds"}, 30)
+    assert (run.first, run.last, run.intervals) == (START, START + 44_999 * HALF, 45_000)
+    assert run.further == ("NEE_VUT_05", "SW_IN_POT")
+    assert run.provenance["sums"] == {"NEE_F": {"value": -312.5, "random": None}}
+    assert run.provenance["notes"] == ["one", "two"]
+    back = tower.run_product(run, START, START + 45_000 * HALF)
+    assert back.columns == product.columns
+    assert back.schema == PRODUCT_COLUMNS | {"NEE_VUT_05": pl.Float64(), "SW_IN_POT": pl.Float64()}
+    assert back.equals(product.fill_nan(None).cast(dict(back.schema)))  # bit for bit
+
+
+def test_some_columns_of_a_part(tower: Store) -> None:
+    product = made_up()
+    run = tower.run(put(tower, product))
+    part = tower.run_product(run, START + 10 * HALF, START + 20 * HALF, ["SW_IN_POT", "NEE_F"])
+    assert part.equals(product.select("start", "SW_IN_POT", "NEE_F")[10:20].fill_nan(None))
+    with pytest.raises(KeyError, match="nee_f; DROP TABLE run"):
+        tower.run_product(run, START, END, ["nee_f; DROP TABLE run"])
+
+
+def test_a_run_may_have_few_columns_or_no_row(tower: Store) -> None:
+    few = pl.DataFrame({"start": pl.Series([START], dtype=UTC_TIME), "NEE_F": [1.5]})
+    back = tower.run_product(tower.run(put(tower, few)), START, END)
+    assert back["NEE_F"].to_list() == [1.5]
+    assert back.drop("start", "NEE_F").null_count().sum_horizontal().item() == back.width - 2
+    empty = tower.run(put(tower, few.head(0)))
+    assert (empty.first, empty.last, empty.intervals) == (None, None, 0)
+    assert tower.run_product(empty, START, END).is_empty()
+
+
+def test_runs_are_listed_newest_first(tower: Store) -> None:
+    one, two = put(tower, made_up(2)), put(tower, made_up(2), kind="season")
+    other = put(tower, made_up(2), station="cn-other")
+    three = put(tower, made_up(2, seed=2))
+    assert [run.id for run in tower.runs()] == [three, other, two, one]
+    assert [run.id for run in tower.runs("cn-test")] == [three, two, one]
+    assert [run.id for run in tower.runs("cn-test", kind="season")] == [two]
+    assert [run.id for run in tower.runs(limit=1, below=three)] == [other]
+    newest = tower.newest_run("cn-test")
+    assert newest is not None
+    assert newest.id == three
+    assert tower.newest_run("cn-other", "season") is None
+    assert tower.product("cn-test", START, END).equals(tower.run_product(newest, START, END))
+    assert tower.product("cn-other", START, END, "season").is_empty()
+    with pytest.raises(UnknownRun, match=f"unknown run {three + 1}"):
+        tower.run(three + 1)
+    with pytest.raises(UnknownStation):
+        tower.runs("nowhere")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE run SET methods = '{}'",
+        "UPDATE run SET provenance = '{}' WHERE id = (SELECT max(id) FROM run)",
+        "DELETE FROM run",
+        "UPDATE product SET nee_f = 0",
+        "DELETE FROM product WHERE nee IS NULL",
+    ],
+)
+def test_a_run_is_never_edited(tower: Store, statement: str) -> None:
+    product = made_up(50)
+    number = put(tower, product)
+    with psycopg.connect(tower.dsn) as connection, pytest.raises(psycopg.errors.RestrictViolation, match="never edit"):
+        connection.execute(statement)  # type: ignore[call-overload]
+    back = tower.run_product(tower.run(number), START, END)
+    assert back.equals(product.fill_nan(None).cast(dict(back.schema)))
+
+
+def test_a_run_is_stored_wholly_or_not_at_all(tower: Store) -> None:
+    twice = pl.concat([made_up(3), made_up(1)])
+    with pytest.raises(Exception, match="product_key"):
+        put(tower, twice)
+    assert tower.runs() == []
+
+
+def test_views_show_runs_and_the_newest_product(tower: Store) -> None:
+    put(tower, made_up(3, seed=1))
+    put(tower, made_up(3, seed=2))
+    with psycopg.connect(tower.dsn) as connection:
+        shown = connection.execute("SELECT reco_nt FROM v_product WHERE station = 'cn-test' ORDER BY time").fetchall()
+        named = connection.execute("SELECT station, kind, intervals FROM v_run").fetchall()
+        columns = {one.name for one in connection.execute("SELECT * FROM v_product LIMIT 0").description or ()}
+    assert [value for (value,) in shown] == made_up(3, seed=2)["RECO_NT"].fill_nan(None).to_list()
+    assert named == [("cn-test", "provisional", 3)] * 2
+    expected = {"time" if name == "start" else name.lower() for name in PRODUCT_COLUMNS}
+    assert columns == expected | {"station", "run", "kind", "finished"}
+
+
+def test_earlier_runs_stay_readable(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run stored before the tables grew."""
+    name = f"{psycopg.conninfo.conninfo_to_dict(settings.store_dsn)['dbname']}_old"
+    with psycopg.connect(settings.store_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        try:
+            _check_earlier(psycopg.conninfo.make_conninfo(settings.store_dsn, dbname=name), monkeypatch)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+def _check_earlier(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = migrations()
+    with Store(dsn) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr("core.store.database.migrations", lambda: everything[:10])
+            store.migrate()
+        with psycopg.connect(dsn) as connection:
+            connection.execute(
+                """INSERT INTO station (id) VALUES ('cn-test');
+                INSERT INTO run (station, kind, config_sha256, code_version, methods, started)
+                SELECT key, 'provisional', 'x', '0.1', '{"gapfill": "mds"}', now() FROM station;
+                INSERT INTO product (time, run, nee, nee_f, nee_f_qc, nee_f_sd, nee_f_n, nee_f_method, nee_f_window)
+                SELECT timestamptz '2026-07-01 00:00Z' + i * interval '30 minutes', 1, NULL, -i, 1, 0.5, 9, 2, 14
+                FROM generate_series(0, 4) AS i"""
+            )
+        assert store.migrate() == [name for name, _ in everything[10:]]
+        store.put_station(STATION.format(id="cn-test"), "cn-test.toml")
+        run = store.run(1)
+        assert (run.first, run.last, run.intervals, run.minutes) == (START, START + 4 * HALF, 5, None)
+        assert (run.further, run.provenance) == ((), {})
+        back = store.product("cn-test", START, END)
+        assert back["NEE_F"].to_list() == [0, -1, -2, -3, -4]
+        assert back["NEE_F_WINDOW"].to_list() == [14] * 5
+        assert back["RECO_NT"].null_count() == 5
