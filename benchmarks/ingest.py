@@ -187,7 +187,7 @@ def measure(settings: Settings, folder: Path, load: Load, seconds: float, collec
         ended = time.monotonic()
         sent = np.fromfile(journal, JOURNAL)
         expected = len(np.unique(keys(sent["tower"], sent["seq"], sent["seq"].min())))
-        drained = wait_for_rows(settings, expected, ended)
+        wait_for_rows(settings, expected, ended)
     finally:
         for one in running.values():
             one.terminate()
@@ -195,12 +195,12 @@ def measure(settings: Settings, folder: Path, load: Load, seconds: float, collec
             one.wait(60)
     found = compare(settings, sent)
     with psycopg.connect(settings.store_dsn) as connection:
-        (size,) = connection.execute("SELECT hypertable_size('sample_block')").fetchone()
         (minutes,) = connection.execute("SELECT hypertable_size('minute')").fetchone()
         (readings, rejects) = connection.execute(
             "SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM reject)"
         ).fetchone()
         missing = minutes_missing(connection, found["stored"], load.n)
+    size = block_bytes(settings)
     rate = load.towers / load.block_seconds
     samples = found["stored"] * load.n
     result = {
@@ -209,7 +209,6 @@ def measure(settings: Settings, folder: Path, load: Load, seconds: float, collec
         "doubled": found["doubled"],
         "p50_s": round(found["p50_s"], 3),
         "p99_s": round(found["p99_s"], 3),
-        "bytes_per_sample": round(size / max(samples, 1), 1),
     }
     show(
         f"{load.towers:,} towers, {load.rate:g} Hz x 10 channels in {load.block_seconds:g} s messages, {seconds:g} s, "
@@ -226,7 +225,7 @@ def measure(settings: Settings, folder: Path, load: Load, seconds: float, collec
             "latency p50 [s]": found["p50_s"],
             "latency p99 [s]": found["p99_s"],
             "latency max [s]": found["max_s"],
-            "all stored after the last message [s]": drained,
+            "all stored after the last message [s]": found["last_s"],
             "bytes on disk per sample (10 channels)": size / max(samples, 1),
             "bytes on disk per sample, minutes": minutes / max(samples, 1),
         },
@@ -236,11 +235,11 @@ def measure(settings: Settings, folder: Path, load: Load, seconds: float, collec
         {f"{kind} [cores]": one for kind, one in sorted(cores.items())} | {"together [cores]": sum(cores.values())},
     )
     show("CPU of a message", {f"{kind} [us]": 1e6 * one / rate for kind, one in sorted(cores.items())})
-    result |= read_back(settings, load)
+    result |= read_back(settings, load.seed)
     result["held"] = float(
         not found["lost"]
         and not found["doubled"]
-        and drained < 2
+        and found["last_s"] < 2
         and all(result[bar] <= BARS[bar] for bar in ("p50_s", "p99_s"))
     )
     return result
@@ -255,8 +254,8 @@ def wait_for_line(log: Path, words: str) -> None:
         time.sleep(0.1)
 
 
-def wait_for_rows(settings: Settings, expected: int, ended: float) -> float:
-    """Wait until so many blocks are stored, or no more come; return how long after the last message that was. [s]"""
+def wait_for_rows(settings: Settings, expected: int, ended: float) -> None:
+    """Wait until so many blocks are stored, or no more come."""
     with psycopg.connect(settings.store_dsn, autocommit=True) as connection:
         before, moved = -1, ended
         while True:
@@ -265,7 +264,7 @@ def wait_for_rows(settings: Settings, expected: int, ended: float) -> float:
             moved = now if stored > before else moved
             before = stored
             if stored >= expected or now - moved > STALL_SECONDS:
-                return moved - ended
+                return
             time.sleep(0.2)
 
 
@@ -298,11 +297,13 @@ def compare(settings: Settings, sent: np.ndarray) -> dict[str, float]:
     held, of = np.unique(stored, return_index=True)
     _, left, right = np.intersect1d(unique, held, assume_unique=True, return_indices=True)
     latency = committed[of[right]] - sent["sent_ns"][at[left]] / 1e9
+    last = float(committed.max() - sent["sent_ns"].max() / 1e9) if len(committed) else np.nan
     quantiles = np.quantile(latency, [0.5, 0.99, 1.0]) if len(latency) else [np.nan] * 3
     return {
         "stored": len(stored),
         "lost": len(unique) - len(left),
         "doubled": len(stored) - len(held),
+        "last_s": last,
         **dict(zip(("p50_s", "p99_s", "max_s"), map(float, quantiles), strict=True)),
     }
 
@@ -322,30 +323,63 @@ def minutes_missing(connection: psycopg.Connection, blocks: int, n: int) -> int:
     return int(blocks * n - merged - waiting)
 
 
-def read_back(settings: Settings, load: Load) -> dict[str, float]:
-    """Time a half-hour as arrays and a day of 1-minute means of a station of its own."""
+def read_back(settings: Settings, seed: int) -> dict[str, float]:
+    """Time a half-hour as arrays and a day of 1-minute means of stations of their own; weigh a day.
+
+    The figures that have a bar are of blocks of 10 s, which senders make unless they want a live view.
+    """
+    found = {}
+    for seconds in (1.0, 10.0):
+        samples, means, size = found[seconds] = _read_back(settings, Load(1, 20.0, seconds, 0, seed=seed))
+        show(
+            f"A day of a station in blocks of {seconds:g} s",
+            {
+                "bytes on disk per sample (10 channels)": size,
+                "a half-hour as arrays [ms]": samples,
+                "1-minute means of a channel, the whole day [ms]": means,
+            },
+        )
+    return {
+        "bytes_per_sample": round(found[10.0][2], 1),
+        "readback_ms": round(found[10.0][0], 2),
+        "minute_means_ms": round(found[10.0][1], 2),
+        "bytes_per_sample_1s": round(found[1.0][2], 1),
+        "readback_1s_ms": round(found[1.0][0], 2),
+    }
+
+
+def _read_back(settings: Settings, load: Load) -> tuple[float, float, float]:
+    """Return the time for a half-hour [ms] and for a day's means [ms], and the size of a sample [bytes]."""
     text, _ = next(station_files(load))
     begin = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    random = np.random.default_rng(1)
+    random = np.random.default_rng(load.seed)
+    name = f"reader-{load.block_seconds:g}"
     with Store(settings.store_dsn) as store:
-        row = store.put_station(text.replace(tower_id(0), "reader"), "reader.toml")
+        before = block_bytes(settings)
+        row = store.put_station(text.replace(tower_id(0), name), f"{name}.toml")
         names = tuple(row.station.streams["ec"].channel_index)
         for hours in range(24):
             first = to_ns(begin + timedelta(hours=hours))
             blocks = [
                 SampleBlock(
-                    "reader", "ec", first + i * load.block_ns, load.block_ns // load.n, names,
+                    name, "ec", first + i * load.block_ns, load.block_ns // load.n, names,
                     random.normal(size=(10, load.n)).astype(np.float32), i,
                 )
                 for i in range(3600 * 10**9 // load.block_ns)
             ]  # fmt: skip
             store.commit(blocks, [])
+        size = (block_bytes(settings) - before) / (86_400 * load.rate)
         noon = begin + timedelta(hours=12)
-        samples = timed(lambda: store.samples("reader", "ec", noon, noon + timedelta(minutes=30)))
-        means = timed(lambda: store.minute_means("reader", "ec", names[2], begin, begin + timedelta(days=1)))
-    found = {"readback_ms": round(samples, 2), "minute_means_ms": round(means, 2)}
-    show("Reading back", {"a half-hour as arrays [ms]": samples, "a day of 1-minute means of a channel [ms]": means})
-    return found
+        samples = timed(lambda: store.samples(name, "ec", noon, noon + timedelta(minutes=30)))
+        means = timed(lambda: store.minute_means(name, "ec", names[2], begin, begin + timedelta(days=1)))
+    return samples, means, size
+
+
+def block_bytes(settings: Settings) -> int:
+    """Bytes on disk of all blocks, indices included."""
+    with psycopg.connect(settings.store_dsn) as connection:
+        (size,) = connection.execute("SELECT hypertable_size('sample_block')").fetchone()
+    return int(size)
 
 
 def timed(call: Callable[[], object]) -> float:

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         pattern="^[a-z0-9-]*$",
         description="Collectors of one group, each with a name of its own, share the messages; empty = one gets all.",
     )
-    batch_seconds: float = Field(0.2, gt=0, le=10, description="Longest time a message waits for its commit. [s]")
+    batch_seconds: float = Field(0.1, gt=0, le=10, description="Longest time a message waits for its commit. [s]")
     batch_messages: int = Field(10_000, ge=1, description="Most messages in one commit.")
     in_flight: int = Field(
         50_000,

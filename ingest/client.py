@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -88,10 +90,10 @@ class Subscriber:
         self._dropped = 0
         self._unsubscribed: set[int | None] = set()
         self._window = WINDOW
-        self._unconfirmed = 0
+        self._unconfirmed: dict[int, tuple[str, bytes]] = {}  # of this connection, by number
+        self._unpublished: list[tuple[str, bytes]] = []  # of earlier connections
         self._client = make_bulk_client(self._address, client_id)
-        self._client.max_inflight_messages_set(0)  # ``publish`` keeps the window that the broker asks for
-        self._client.on_publish = self._on_publish
+        self._client.on_acknowledged = self._on_acknowledged
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
@@ -171,19 +173,28 @@ class Subscriber:
             self._changed.notify_all()
             return messages
 
-    def publish(self, topic: str, payload: bytes, qos: int = 1) -> bool:
-        """Publish a retained message; return False, and do nothing, if there is no connection or it is stuck.
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish a retained message at QoS 0, if there is a connection."""
+        if self._subscribed:
+            self._client.publish(topic, payload, 0, retain=True)
 
-        At QoS 1 this waits, up to 2 s, until the broker has confirmed enough of the earlier ones.
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Publish retained messages, topics and payloads, at QoS 1; return how many of them were taken.
+
+        None is taken without a connection. It waits, up to 2 s, until the broker has confirmed enough of the earlier
+        ones; what is not confirmed when the connection ends is published again with the next call.
         """
         with self._changed:
-            wait = PUBLISH_SECONDS if qos else 0.0
-            if not self._subscribed or not self._changed.wait_for(lambda: self._unconfirmed < self._window, wait):
-                return False
-            self._unconfirmed += 1
-        # not under the lock: paho calls back under a lock of its own, which this call needs
-        self._client.publish(topic, payload, qos, retain=True)
-        return True
+            before = len(self._unpublished)
+            waiting = [*self._unpublished, *messages]
+            self._unpublished = []
+            done = 0
+            while done < len(waiting) and self._changed.wait_for(self._has_room, PUBLISH_SECONDS) and self._subscribed:
+                some = waiting[done : done + self._window - len(self._unconfirmed)]
+                self._unconfirmed.update(zip(self._client.publish_all(some), some, strict=True))
+                done += len(some)
+            self._unpublished += waiting[done:before]
+            return max(0, done - before)
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
         """Tell the broker that these are done; those of an earlier connection are left out."""
@@ -194,6 +205,9 @@ class Subscriber:
     def _enough(self) -> bool:
         return len(self._inbox) >= self._wanted or self._inbox_bytes >= MAX_INBOX_BYTES or self._stopping
 
+    def _has_room(self) -> bool:
+        return not self._subscribed or len(self._unconfirmed) < self._window
+
     def _renew(self) -> None:
         """Begin or end a connection: what waits belongs to no connection any more, the broker sends it again."""
         with self._changed:
@@ -202,6 +216,8 @@ class Subscriber:
             self._subscribed = False
             self._inbox.clear()
             self._inbox_bytes = 0
+            self._unpublished += self._unconfirmed.values()
+            self._unconfirmed.clear()
             self._changed.notify_all()
 
     def _on_connect(
@@ -282,10 +298,14 @@ class Subscriber:
             if self._enough():
                 self._changed.notify_all()
 
-    def _on_publish(self, client: Client, _: Any, mid: int, reason: ReasonCode, properties: Properties) -> None:
+    def _on_acknowledged(self, mids: NDArray[np.uint16], refused: int) -> None:
+        if refused:
+            log.error("the broker at %s refuses %d of our messages (check its access rules)", self._where, refused)
         with self._changed:
-            self._unconfirmed -= 1
-            if self._unconfirmed == self._window - 1:
+            was_full = not self._has_room()
+            for mid in mids.tolist():
+                self._unconfirmed.pop(mid, None)
+            if was_full:
                 self._changed.notify_all()
 
     @property

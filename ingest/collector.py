@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from core.errors import SetupError
 from core.settings import Settings
@@ -38,9 +37,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     subscriber = _subscriber(settings)
     with Store(settings.store_dsn) as store, Folding(store):
-        marks = Marks(store, settings.topic_root, subscriber.publish)
-        publish = partial(subscriber.publish, qos=0)
-        newest = Newest(settings.topic_root, publish, store.catalogue.by_key, settings.latest_per_second)
+        marks = Marks(store, settings.topic_root, subscriber.publish_all)
+        newest = Newest(settings.topic_root, subscriber.publish, store.catalogue.by_key, settings.latest_per_second)
 
         def after(records: Records, arrays: Sequence[BlockArrays], done: Committed) -> None:
             marks.after(records, arrays, done)

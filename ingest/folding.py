@@ -13,6 +13,10 @@ TICK_SECONDS = 1.0
 """How often it is looked whether there is something to do. [s]"""
 LATEST_SECONDS = 5.0
 """Newest values of many streams wait so long. [s]"""
+SPREAD_TICKS = 40
+"""The parts of a minute are merged in so many portions: all at once would hold up the commits."""
+LEAST_ROWS = 32
+"""A portion has at least so many rows."""
 SETTLE = timedelta(seconds=3)
 """So long after a minute's end its parts are merged: most of its messages have come."""
 
@@ -38,15 +42,18 @@ class Folding:
         self._thread.join()
 
     def _run(self) -> None:
-        folded = ""  # what an earlier collector left is merged at once
+        begun = ""  # minute for which the portion was chosen; what an earlier collector left comes first
+        portion = 0
         away = False
         while not self._stop.wait(TICK_SECONDS):
             minute = f"{datetime.now(UTC) - SETTLE:%H:%M}"
             try:
                 self._store.write_latest(LATEST_SECONDS)
-                if minute != folded:
-                    self._store.fold_minutes()
-                    folded = minute
+                if minute != begun:
+                    portion = max(LEAST_ROWS, -(-self._store.count_parts() // SPREAD_TICKS))
+                    begun = minute
+                if portion and self._store.fold_minutes(most=portion) < portion:
+                    portion = 0
                 away = False
             except StoreError as error:
                 away = True

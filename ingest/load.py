@@ -32,7 +32,7 @@ from ingest.encoding import encode_block, encode_reading
 from ingest.payloads.block_template import find_values
 from ingest.simulator import Tower, half_hour_samples, records
 from ingest.topics import block_topic, reading_topic
-from ingest.wire import PUBLISH
+from ingest.wire import PUBLISH, written
 
 TICK_SECONDS = 0.02
 """How often the messages that are due are sent. [s]"""
@@ -220,7 +220,7 @@ class Packets:
         payload = encode_block(example)
         topic = block_topic(tower_id(0), "ec", root).encode()
         body = len(topic).to_bytes(2, "big") + topic + bytes(2) + properties + payload
-        head = bytes([PUBLISH | 2]) + _written(len(body))
+        head = bytes([PUBLISH | 2]) + written(len(body))
         numbers, arrays = find_values(payload)
         begin = len(head) + len(body) - len(payload)
         self.mid_at = len(head) + 2 + len(topic)
@@ -254,12 +254,6 @@ class Packets:
 def _put(rows: NDArray[np.uint8], at: int, values: NDArray[Any]) -> None:
     size = values.dtype.itemsize
     rows[:, at : at + size] = values.reshape(-1, 1).view(np.uint8)
-
-
-def _written(value: int) -> bytes:
-    """Return a length as MQTT writes it."""
-    low, high = value & 0x7F, value >> 7
-    return bytes([low | 0x80]) + _written(high) if high else bytes([low])
 
 
 class Connection:
@@ -336,8 +330,10 @@ class Connection:
             self._broken = self._broken or how
             self._changed.notify_all()
 
-    def _on_acknowledged(self, mids: NDArray[np.uint16]) -> None:
+    def _on_acknowledged(self, mids: NDArray[np.uint16], refused: int) -> None:
         with self._changed:
+            if refused:
+                self._broken = self._broken or f"was answered with {refused} refusals"
             self._confirmed += len(mids)
             self._changed.notify_all()
 
@@ -463,7 +459,7 @@ def _weather(
             reading = Reading(weather_id(number), "met", start, values[(round_ + 37 * number) % len(values)])
             topic = reading_topic(reading.station, "met", root).encode()
             body = len(topic).to_bytes(2, "big") + topic + bytes(2) + properties + encode_reading(reading)
-            head = bytes([PUBLISH | 2]) + _written(len(body))
+            head = bytes([PUBLISH | 2]) + written(len(body))
             yield np.frombuffer(head + body, np.uint8)[None].copy(), len(head) + 2 + len(topic)
             done += 1
 

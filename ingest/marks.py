@@ -10,12 +10,17 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from core.errors import StoreUnavailable
 from core.records import Reading, SampleBlock
-from core.store import NO_SEQ, Advance, BlockArrays, Committed, Mark, Store
+from core.store import Advance, BlockArrays, Committed, Mark, Store
 from ingest import watermark
+from ingest.numbering import Run
+from ingest.streaks import Keys, Streaks
 from ingest.topics import committed_topic
 
 TICK_SECONDS = 1.0
@@ -24,123 +29,25 @@ MOST_A_TICK = 2000
 """Most runs told at once: with more streams than that each is told less often, so that the cost has a bound."""
 SEARCH_SECONDS = 15.0
 """How often gaps are searched. [s]"""
-MOST_PIECES = 1000
-"""Most ranges remembered of a run until they are told."""
 MOST_RUNS = 200_000
 """Most runs that are kept in memory."""
-WINDOW_US = 600_000_000
-"""Length of a window in which the smallest lag is looked for; the last and the running one count. [us]"""
+MOST_WAITING = 500
+"""Commits that wait at most until they are counted."""
 
-Publish = Callable[[str, bytes], bool]
-"""Publish a retained message at QoS 1; False if there is no connection."""
+Publish = Callable[[Sequence[tuple[str, bytes]]], int]
+"""Publish retained messages, topics and payloads, at QoS 1; how many of them were taken: none without a connection."""
 
 log = logging.getLogger(__name__)
 
 
-class _Run:
-    """What came of one numbering: what is not told yet, and the little that must outlive the telling."""
+class _Commit(NamedTuple):
+    """What was committed, until it is counted."""
 
-    __slots__ = (
-        "_best",
-        "_best_before",
-        "_newest",
-        "_window_ends",
-        "clock",
-        "duplicates",
-        "edge",
-        "first",
-        "in_line",
-        "known",
-        "numbers",
-        "queued",
-        "records",
-        "run",
-        "station",
-        "stream",
-        "times",
-        "top",
-        "unit",
-    )
-
-    def __init__(self, station: str, stream: str, run: int) -> None:
-        self.station, self.stream, self.run = station, stream, run
-        self.known = False  # whether the store has a row for it
-        self.queued = False
-        self.top: tuple[int, int] | None = None  # highest number, and where its block starts
-        self.edge: int | None = None  # where the next message is expected, at the latest
-        self.unit = 0
-        self._newest = 0
-        self._best = self._best_before = 1 << 62
-        self._window_ends = 0
-        self._forget()
-
-    def _forget(self) -> None:
-        self.numbers: list[list[int]] = []
-        self.times: list[list[int]] = []
-        self.first: tuple[int, int] | None = None
-        self.in_line = True
-        self.clock: tuple[int, int, int, int] | None = None
-        self.records = self.duplicates = 0
-
-    def add(self, seq: int | None, start: int, length: int, now: int | None) -> None:
-        """Count one block or reading that came now, or, with None, was stored by another way than its own. [us]"""
-        end = start + length
-        self.records += 1
-        self.unit = length
-        if now is not None:
-            self._time(end, now)
-        self._cover(start, end + length // 2, length)
-        if seq is not None:
-            self._number(seq, start)
-
-    def _time(self, end: int, now: int) -> None:
-        lag = now - end
-        if end > self._newest:
-            self._newest = end
-            if now > self._window_ends:
-                self._best_before, self._best, self._window_ends = self._best, lag, now + WINDOW_US
-            elif lag < self._best:
-                self._best = lag
-        self.clock = now, self._newest, lag, min(self._best, self._best_before)
-
-    def _cover(self, start: int, upper: int, length: int) -> None:
-        if self.edge is None or not self.edge - length <= start <= self.edge:
-            self.in_line = False
-        self.edge = upper
-        if self.times and self.times[-1][0] <= start <= self.times[-1][1]:
-            self.times[-1][1] = max(self.times[-1][1], upper)
-        else:
-            self.times.append([start, upper])
-            if len(self.times) > MOST_PIECES:
-                self.times = _merged(self.times, 0)
-
-    def _number(self, seq: int, start: int) -> None:
-        if self.top is not None and self.run == 0:
-            top, top_starts = self.top
-            if seq <= top and start > top_starts:  # the sender restarted and counts afresh
-                self.numbers.clear()
-                self.top = self.first = None
-            elif seq > top and start < top_starts:  # left over from the count before
-                return
-        if self.first is None:
-            self.first = seq, start
-        if self.top is None or seq > self.top[0]:
-            self.top = seq, start
-        if self.numbers and self.numbers[-1][1] == seq - 1:
-            self.numbers[-1][1] = seq
-        else:
-            self.numbers.append([seq, seq])
-            if len(self.numbers) > MOST_PIECES:
-                self.numbers = _merged(self.numbers, 1)
-
-    def take(self) -> Advance:
-        """Return what is not told yet and forget it."""
-        taken = Advance(
-            self.station, self.stream, self.run, self.first, self.top if self.first else None, self.numbers,
-            self.times, self.unit, self.in_line, self.records, self.duplicates, self.clock,
-        )  # fmt: skip
-        self._forget()
-        return taken
+    records: Sequence[tuple[str, str, int, int | None, int, int]]  # station, stream, run, number, start, length [us]
+    arrays: Sequence[Keys]
+    again: Sequence[tuple[str, str, int]]  # run of each record that was stored already
+    again_in: Sequence[Keys]
+    now: int | None
 
 
 class Marks:
@@ -161,9 +68,11 @@ class Marks:
         self._root = topic_root
         self._publish = publish
         self._lock = threading.Lock()
-        self._runs: dict[tuple[str, str, int], _Run] = {}
-        self._of_layout: dict[tuple[int, int], _Run] = {}  # the same by the store's key of the stream's layout
-        self._queue: deque[_Run] = deque()  # first in, first out: none waits for ever
+        self._waiting: deque[_Commit] = deque()  # not counted yet
+        self._runs: dict[tuple[str, str, int], Run] = {}
+        self._of_layout: dict[tuple[int, int], Run] = {}  # the same by the store's key of the stream's layout
+        self._queue: deque[Run] = deque()  # first in, first out: none waits for ever
+        self._streaks = Streaks(self._enqueue)
         self._untaken: list[Advance] = []  # what the store did not take yet
         self._unsent: dict[str, bytes] = {}  # newest mark by topic, until it is published
         self._searched = float("-inf")
@@ -201,50 +110,60 @@ class Marks:
             They came from the sender just now; otherwise they say nothing about its lag and clock.
         """
         now = time.time_ns() // 1000 if live else None
+        again = [(record.station, record.stream, record.run) for record in done.repeated]
+        again_in = [Keys.of(blocks) for blocks in done.repeated_arrays]
+        # counted later, by the thread that tells: whoever commits does not wait for it
+        self._waiting.append(_Commit(_spans(records), [Keys.of(blocks) for blocks in arrays], again, again_in, now))
+        if len(self._waiting) > MOST_WAITING:
+            self._count()
+
+    def _count(self) -> None:
         with self._lock:
-            for record in records:
-                if isinstance(record, SampleBlock):
-                    start, length = record.start_ns, record.dt_ns * record.samples.shape[1]
-                else:
-                    start, length = record.time_ns, record.step_ns
-                run = self._run(record.station, record.stream, record.run)
-                run.add(record.seq, start // 1000, length // 1000, now)
-            for record in done.repeated:
-                self._run(record.station, record.stream, record.run).duplicates += 1
-            for blocks in arrays:
-                starts = blocks.time_us.tolist()
-                lengths = (blocks.dt_ns * blocks.samples.shape[2] // 1000).tolist()
-                for run, seq, start, length in zip(
-                    self._runs_of(blocks), blocks.seq.tolist(), starts, lengths, strict=True
-                ):
-                    run.add(None if seq == NO_SEQ else seq, start, length, now)
-            for blocks in done.repeated_arrays:
-                for run in self._runs_of(blocks):
-                    run.duplicates += 1
+            while self._waiting:
+                commit = self._waiting.popleft()
+                for station, stream, number, seq, start, length in commit.records:
+                    self._add(self._run(station, stream, number), seq, start, length, commit.now)
+                for key in commit.again:
+                    self._run(*key).duplicates += 1
+                for keys in commit.arrays:
+                    for layout, number, seq, start, length in keys.rows(self._streaks.count(keys, commit.now)):
+                        run = self._run_of(layout, number)
+                        self._add(run, seq, start, length, commit.now)
+                        self._streaks.arm(layout, run)
+                for keys in commit.again_in:
+                    for layout, number, *_ in keys.rows(np.arange(len(keys.layout))):
+                        self._run_of(layout, number).duplicates += 1
 
-    def _runs_of(self, blocks: BlockArrays) -> Iterator[_Run]:
-        for layout, number in zip(blocks.stream.tolist(), blocks.run.tolist(), strict=True):
-            run = self._of_layout.get((layout, number))
-            if run is None:
-                row = self._store.catalogue.by_key(layout)
-                assert row is not None, "a block was stored in a layout that nobody knows"
-                run = self._of_layout[layout, number] = self._run(row.station, row.name, number)
-            elif not run.queued:
-                run.queued = True
-                self._queue.append(run)
-            yield run
+    def _add(self, run: Run, seq: int | None, start: int, length: int, now: int | None) -> None:
+        self._streaks.hand_over(run)
+        self._streaks.disarm(run)
+        run.add(seq, start, length, now)
 
-    def _run(self, station: str, stream: str, number: int) -> _Run:
+    def _enqueue(self, run: Run) -> None:
+        self._streaks.set_queued(run, queued=True)
+        self._queue.append(run)
+
+    def _run_of(self, layout: int, number: int) -> Run:
+        run = self._of_layout.get((layout, number))
+        if run is None:
+            row = self._store.catalogue.by_key(layout)
+            assert row is not None, "a block was stored in a layout that nobody knows"
+            run = self._of_layout[layout, number] = self._run(row.station, row.name, number)
+        elif not run.queued:
+            self._enqueue(run)
+        return run
+
+    def _run(self, station: str, stream: str, number: int) -> Run:
         key = station, stream, number
         run = self._runs.get(key)
         if run is None:
             if len(self._runs) >= MOST_RUNS:  # forgotten runs are looked up in the store again
+                self._streaks.clear()
                 self._runs = {known: one for known, one in self._runs.items() if one.queued}
                 self._of_layout.clear()
-            run = self._runs[key] = _Run(*key)
+            run = self._runs[key] = Run(*key)
         if not run.queued:
-            run.queued = True
-            self._queue.append(run)
+            self._enqueue(run)
         return run
 
     def _tell_until_stopped(self) -> None:
@@ -257,7 +176,7 @@ class Marks:
 
     def tell_all(self) -> None:
         """Tell all that is left, unless the store is away."""
-        while (self._queue or self._untaken) and self._try(self.tell):
+        while (self._waiting or self._queue or self._untaken) and self._try(self.tell):
             pass
 
     def _try(self, work: Callable[[], None]) -> bool:
@@ -279,12 +198,14 @@ class Marks:
         StoreError
             The store is away or refuses: nothing is forgotten, call again.
         """
+        self._count()
         if not self._untaken:
             with self._lock:
                 turn = [self._queue.popleft() for _ in range(min(MOST_A_TICK, len(self._queue)))]
-                self._untaken = [run.take() for run in turn]
                 for run in turn:
-                    run.queued = False
+                    self._streaks.hand_over(run)
+                    self._streaks.set_queued(run, queued=False)
+                self._untaken = [run.take() for run in turn]
         if self._untaken:
             marks = self._store.advance(self._untaken, [one for one in self._untaken if not self._is_known(one)])
             self._untaken = []
@@ -294,9 +215,8 @@ class Marks:
                 if said is not None:
                     topic = committed_topic(mark.station, mark.stream, self._root)
                     self._unsent[topic] = watermark.encode(said)
-        for topic in list(self._unsent):
-            if not self._publish(topic, self._unsent[topic]):
-                break
+        unsent = list(self._unsent.items())
+        for topic, _ in unsent[: self._publish(unsent)]:
             del self._unsent[topic]
 
     def _is_known(self, one: Advance) -> bool:
@@ -310,19 +230,19 @@ class Marks:
             if run is None:
                 return
             run.known = True
+            self._streaks.hand_over(run)
             if mark.top is not None and (run.top is None or mark.top[1] > run.top[1]):
                 run.top = mark.top
+                self._streaks.disarm(run)
 
 
-def _merged(pieces: list[list[int]], joint: int) -> list[list[int]]:
-    """Sort ranges and merge those that touch (closed ones with joint 1, half-open with 0).
-
-    If that leaves more than half of ``MOST_PIECES`` the lowest are dropped: less is said then, never more.
-    """
-    merged: list[list[int]] = []
-    for first, last in sorted(pieces):
-        if merged and first <= merged[-1][1] + joint:
-            merged[-1][1] = max(merged[-1][1], last)
+def _spans(records: Sequence[SampleBlock | Reading]) -> list[tuple[str, str, int, int | None, int, int]]:
+    """Return station, stream, run, number, start and length [us] of records."""
+    spans = []
+    for one in records:
+        if isinstance(one, SampleBlock):
+            start, length = one.start_ns, one.dt_ns * one.samples.shape[1]
         else:
-            merged.append([first, last])
-    return merged[-MOST_PIECES // 2 :]
+            start, length = one.time_ns, one.step_ns
+        spans.append((one.station, one.stream, one.run, one.seq, start // 1000, length // 1000))
+    return spans

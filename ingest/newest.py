@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from core.records import Reading, SampleBlock
 from core.store import BlockArrays, StreamRow
 from ingest.encoding import encode_reading
@@ -42,6 +44,7 @@ class Newest:
         self._rate = per_second
         self._pause = SHORTEST_SECONDS
         self._told: dict[tuple[str, str], tuple[float, int]] = {}  # when it is due again, time of its values [ns]
+        self._due = np.zeros(0)  # the same by the store's key of a stream's layout
         self._left = 0.0  # messages that may be published now
         self._at = time.monotonic()
 
@@ -56,12 +59,24 @@ class Newest:
         for record in records:
             self._offer(record, now)
         for blocks in arrays:
-            ends = blocks.start_ns + blocks.dt_ns * (blocks.samples.shape[2] - 1)
-            for i, (layout, time_ns) in enumerate(zip(blocks.stream.tolist(), ends.tolist(), strict=True)):
-                row = self._layout(layout)
-                if row is not None and self._is_due((row.station, row.name), time_ns, now):
-                    values = dict(zip(row.channels, blocks.samples[i, :, -1].tolist(), strict=True))
-                    self._tell(Reading(row.station, row.name, time_ns, values), now)
+            self._offer_blocks(blocks, now)
+
+    def _offer_blocks(self, blocks: BlockArrays, now: float) -> None:
+        highest = int(blocks.stream.max(initial=-1))
+        if highest >= len(self._due):
+            self._due = np.concatenate([self._due, np.zeros(highest + 1)])
+        # which streams are due is looked up in an array: most of many are not
+        for i in np.flatnonzero(self._due[blocks.stream] <= now).tolist():
+            if self._left < 1:
+                return
+            row = self._layout(int(blocks.stream[i]))
+            if row is None:
+                continue
+            time_ns = int(blocks.start_ns[i] + blocks.dt_ns[i] * (blocks.samples.shape[2] - 1))
+            if self._is_due((row.station, row.name), time_ns, now):
+                values = dict(zip(row.channels, blocks.samples[i, :, -1].tolist(), strict=True))
+                self._tell(Reading(row.station, row.name, time_ns, values), now)
+            self._due[blocks.stream[i]] = self._told.get((row.station, row.name), NEVER)[0]
 
     def _offer(self, record: SampleBlock | Reading, now: float) -> None:
         reading = _last(record) if isinstance(record, SampleBlock) else record

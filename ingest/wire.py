@@ -3,8 +3,8 @@
 paho alone takes 16 to 22 us for a message that is acknowledged by hand: four system calls to read it, one more to
 acknowledge it, an object with a lock of its own, log lines that nobody reads. Here a PUBLISH is cut out of one large
 read, and acknowledgements are written together. Everything else stays paho's: connecting, subscribing, keeping alive,
-TLS, coming back. Of paho's inner methods only ``_sock_recv`` is replaced and ``_packet_queue`` called;
-tests/ingest/test_wire.py holds them to what is expected here.
+TLS, coming back. Of paho's inner methods ``_sock_recv`` is replaced, ``_packet_queue`` and ``_mid_generate`` are
+called; tests/ingest/test_wire.py holds them to what is expected here.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ class BulkClient(Client):
     on_messages : callable or None
         Takes the messages of one read, on the network thread; without it they go paho's way.
     on_acknowledged : callable or None
-        Takes the numbers of the messages that a PUBACK of this read was for; without it they go paho's way.
+        Takes the numbers of the messages that PUBACKs of this read were for, and how many of them the broker refused;
+        without it they go paho's way.
     connection : int
         Goes into every message.
     """
 
     on_messages: Callable[[Sequence[Message]], None] | None = None
-    on_acknowledged: Callable[[NDArray[np.uint16]], None] | None = None
+    on_acknowledged: Callable[[NDArray[np.uint16], int], None] | None = None
     connection = 0
     _received = b""
     _for_paho = b""
@@ -61,6 +62,24 @@ class BulkClient(Client):
             packets["head"] = PUBACK << 8 | 2
             packets["mid"] = numbers
             self.send_packets(PUBACK, packets.tobytes())
+
+    def publish_all(self, messages: Iterable[tuple[str, bytes]]) -> list[int]:
+        """Publish retained messages (topic, payload) at QoS 1, in one write; return their numbers.
+
+        paho keeps no record of them: what is not acknowledged when the connection ends is for the caller to publish
+        again.
+        """
+        properties = b"\0" if self.protocol == MQTTProtocolVersion.MQTTv5 else b""
+        mids, packets = [], bytearray()
+        for topic, payload in messages:
+            mid = self._mid_generate()
+            name = topic.encode()
+            body = b"".join((len(name).to_bytes(2, "big"), name, mid.to_bytes(2, "big"), properties, payload))
+            packets += bytes([PUBLISH | 3]) + written(len(body)) + body
+            mids.append(mid)
+        if mids:
+            self.send_packets(PUBLISH | 3, bytes(packets))
+        return mids
 
     def send_packets(self, kind: int, packets: bytes) -> None:
         """Send whole packets as they are; paho keeps no record of them. From any thread."""
@@ -112,20 +131,22 @@ class BulkClient(Client):
 
     def _take(self) -> None:
         """Hand over the packets at the beginning of what was received, as far as they are of a kind to be taken."""
-        received = self._received
-        first = received[0] & 0xF0 if received else 0
-        if first == PUBLISH and self.on_messages is not None:
-            messages, end = self._cut_messages(received)
-            self._received = received[end:]
-            if messages:
-                self.on_messages(messages)
-        elif first == PUBACK and self.on_acknowledged is not None:
-            whole = np.frombuffer(received, ">u2", len(received) // 4 * 2).reshape(-1, 2)
-            plain = whole[:, 0] == (PUBACK << 8 | 2)
-            count = len(plain) if plain.all() else int(plain.argmin())
-            self._received = received[4 * count :]
-            if count:
-                self.on_acknowledged(whole[:count, 1].astype(np.uint16))
+        while received := self._received:
+            first = received[0] & 0xF0
+            if first == PUBLISH and self.on_messages is not None:
+                messages, end = self._cut_messages(received)
+                self._received = received[end:]
+                if messages:
+                    self.on_messages(messages)
+            elif first == PUBACK and self.on_acknowledged is not None:
+                mids, refused, end = _cut_acknowledgements(received)
+                self._received = received[end:]
+                if len(mids):
+                    self.on_acknowledged(mids, refused)
+            else:
+                return
+            if not end:
+                return
 
     def _cut_messages(self, received: bytes) -> tuple[list[Message], int]:
         """Return the messages at the beginning of what was received, and where they end."""
@@ -170,6 +191,25 @@ class BulkClient(Client):
             add(make((topic.decode("utf-8", "replace"), received[start:stop], qos, mid, connection)))
             end = stop
         return messages, end
+
+
+def written(value: int) -> bytes:
+    """Return a length as MQTT writes it."""
+    low, high = value & 0x7F, value >> 7
+    return bytes([low | 0x80]) + written(high) if high else bytes([low])
+
+
+def _cut_acknowledgements(received: bytes) -> tuple[NDArray[np.uint16], int, int]:
+    """Return the numbers in the PUBACKs at the beginning that are equally long, how many refuse, and where they end."""
+    size = received[1] if len(received) > 1 else 0
+    if not 2 <= size < 0x80:
+        return np.empty(0, np.uint16), 0, 0
+    packets = np.frombuffer(received, np.uint8, len(received) // (2 + size) * (2 + size)).reshape(-1, 2 + size)
+    alike = (packets[:, 0] == PUBACK) & (packets[:, 1] == size)
+    packets = packets if alike.all() else packets[: alike.argmin()]
+    # MQTT 5 may add a reason; from 0x80 on it is a refusal
+    refused = int((packets[:, 4] >= 0x80).sum()) if size > 2 else 0
+    return np.ascontiguousarray(packets[:, 2:4]).view(">u2")[:, 0].astype(np.uint16), refused, packets.size
 
 
 def _body(received: bytes, begin: int) -> tuple[int, int] | None:

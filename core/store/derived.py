@@ -67,11 +67,18 @@ def append_parts(connection: Connection, parts: MinuteParts) -> None:
         copy.write(HEADER + b"".join(_part_rows(ordered)) + TRAILER)
 
 
-def fold_minutes(database: Database, catalogue: Catalogue, before: datetime) -> int:
+def fold_minutes(database: Database, catalogue: Catalogue, before: datetime, most: int | None = None) -> int:
     """Merge the parts of minutes that began before a time into ``minute``; tell the averaging intervals.
 
     Every transaction takes some rows and puts their sums in place of them, so that table and parts together are right
     at any time, whoever dies, and several may do it at once.
+
+    Parameters
+    ----------
+    before : datetime
+        Minutes that began earlier are over.
+    most : int, optional
+        Most rows to merge now, the oldest first; all without it.
 
     Returns
     -------
@@ -84,10 +91,11 @@ def fold_minutes(database: Database, catalogue: Catalogue, before: datetime) -> 
         As always; what is not merged stays.
     """
     merged = 0
-    while True:
+    while most is None or merged < most:
+        limit = FOLD_ROWS if most is None else min(FOLD_ROWS, most - merged)
         with database.transaction() as connection:
             with connection.cursor() as cursor:
-                parameters = {"before": before, "limit": FOLD_ROWS}
+                parameters = {"before": before, "limit": limit}
                 with cursor.copy(sql("take_minute_parts").rstrip(";"), parameters) as copy:
                     content = b"".join(copy)
             rows = list(_read_parts(content))
@@ -96,8 +104,15 @@ def fold_minutes(database: Database, catalogue: Catalogue, before: datetime) -> 
                 put_minutes(connection, whole)
                 touch_intervals(connection, catalogue, [whole], [])
         merged += len(rows)
-        if len(rows) < FOLD_ROWS:
-            return merged
+        if len(rows) < limit:
+            break
+    return merged
+
+
+def count_parts(database: Database, before: datetime) -> int:
+    """Count the rows of ``minute_part`` whose minute began before a time."""
+    (row,) = database.rows("count_minute_parts", before=before)
+    return int(row["rows"])
 
 
 def touch_intervals(

@@ -122,9 +122,17 @@ class Store:
                 raise
         return ingest.commit(self._database, self.catalogue, self._newest, blocks, readings, rejects, arrays)
 
-    def fold_minutes(self, before: datetime | None = None) -> int:
-        """Merge parts of minutes that many streams left, by default those of minutes that are over; return how many."""
-        return derived.fold_minutes(self._database, self.catalogue, before or derived.closed_minutes())
+    def fold_minutes(self, before: datetime | None = None, most: int | None = None) -> int:
+        """Merge what many streams left of minutes, by default of those that are over; return of how many rows.
+
+        ``most`` rows are merged, the oldest first, or all.
+        """
+        before = before or derived.closed_minutes()
+        return derived.fold_minutes(self._database, self.catalogue, before, most)
+
+    def count_parts(self) -> int:
+        """Count the rows that ``fold_minutes`` would merge."""
+        return derived.count_parts(self._database, derived.closed_minutes())
 
     def write_latest(self, least_age: float = 0.0) -> None:
         """Write newest values that have been waiting for ``least_age`` seconds since a commit of many streams."""

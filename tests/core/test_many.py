@@ -116,6 +116,23 @@ def test_minutes_are_right_before_while_and_after_they_are_merged(towers: Store)
     assert towers.fold_minutes() == 0
 
 
+def test_minutes_are_merged_in_portions(towers: Store) -> None:
+    sent = []
+    for second in range(0, 50, 5):
+        arrays, records = second_of(towers, second, range(TOWERS))
+        towers.commit([], [], [], [arrays])
+        sent += records
+    waiting = towers.count_parts()
+    assert waiting == 10 * -(-TOWERS // 128)
+    while merged := towers.fold_minutes(most=7):
+        assert merged == min(7, waiting)
+        waiting -= merged
+        assert towers.count_parts() == waiting
+        assert_minutes(towers, 7, sent)
+    assert waiting == 0
+    assert [samples for _, samples in intervals(towers)] == [200] * TOWERS
+
+
 def test_duplicates_count_once_among_many(towers: Store) -> None:
     first, sent = second_of(towers, 0, range(TOWERS - 1))
     again, more = second_of(towers, 0, range(TOWERS))

@@ -128,7 +128,7 @@ def test_only_what_messages_did_not_bring_is_stored(store, station, folder):
 
 def test_a_gap_that_a_sender_left_is_closed(store, station, folder):
     """Blocks 10 to 19 never came; the logger's files have their samples."""
-    rows, begin, marks = values().astype(np.float32), to_ns(BEGIN), Marks(store, "test", lambda *_: True)
+    rows, begin, marks = values().astype(np.float32), to_ns(BEGIN), Marks(store, "test", len)
     blocks = [
         SampleBlock(
             station.station.id, station.flux.stream, begin + i * 10**9, 50_000_000, NAMES,

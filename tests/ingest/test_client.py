@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from core.settings import Settings
 from ingest import client
+from ingest.broker import parse_address
 from ingest.client import Message, Subscriber
 from ingest.publisher import Publisher
 
@@ -113,3 +116,44 @@ def test_what_is_taken_at_once_is_bounded_by_its_bytes(settings: Settings, monke
             publisher.flush()
         time.sleep(0.5)
         assert [len(subscriber.take(1000, 1.0, 0.1)) for _ in range(3)] == [4, 4, 2]
+
+
+def test_retained_messages_go_out_together_and_are_repeated(settings: Settings) -> None:
+    """What was not confirmed when the connection ended is published again."""
+    sent = [(f"{settings.topic_root}/{number}/committed", b"%d" % number) for number in range(2500)]
+    held: list[int] = []
+    with session(settings) as subscriber:
+        assert subscriber.publish_all(sent) == 2500  # more than the window: it waits for the broker
+        confirm = subscriber._client.on_acknowledged
+        subscriber._client.on_acknowledged = lambda mids, refused: held.extend(mids.tolist())
+        assert subscriber.publish_all(sent[:3]) == 3
+        wait_until(lambda: len(held) >= 3)
+        subscriber._client.on_acknowledged = confirm
+        steal_session(settings)
+        assert subscriber.publish_all(sent[3:5]) == 0
+        assert subscriber.wait_subscribed(20)
+        assert subscriber.publish_all([]) == 0
+        wait_until(lambda: not subscriber._unconfirmed and not subscriber._unpublished)
+    with session(settings.model_copy(update={"collector": "another"}), in_flight=5000) as other:
+        kept: dict[str, bytes] = {}
+        while messages := other.take(5000, 2.0, 0.1):
+            kept.update((message.topic, message.payload) for message in messages)
+    assert kept == dict(sent)
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def steal_session(settings: Settings) -> None:
+    """Break the collector's connection: another client takes its name, and leaves."""
+    thief = Client(CallbackAPIVersion.VERSION2, client_id=settings.collector, protocol=MQTTProtocolVersion.MQTTv5)
+    address = parse_address(settings.broker_url)
+    thief.connect(address.host, address.port, clean_start=False)
+    thief.loop_start()
+    time.sleep(0.5)
+    thief.disconnect()
+    thief.loop_stop()

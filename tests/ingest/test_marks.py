@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from core.clock import NS, from_ns
 from core.records import Reading, SampleBlock
 from core.store import NO_SEQ, BlockArrays, Committed, Store
-from ingest.marks import MOST_PIECES, Marks
+from ingest.marks import Marks
+from ingest.numbering import MOST_PIECES
 from ingest.watermark import Watermark, decode
 
 pytestmark = pytest.mark.integration
@@ -54,10 +56,11 @@ class Collector:
         self.connected = True
         self.marks = Marks(store, ROOT, self._publish)
 
-    def _publish(self, topic: str, payload: bytes) -> bool:
-        if self.connected:
-            self.said[topic] = payload
-        return self.connected
+    def _publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        if not self.connected:
+            return 0
+        self.said.update(messages)
+        return len(messages)
 
     def commit(self, *records: SampleBlock | Reading) -> None:
         blocks = [record for record in records if isinstance(record, SampleBlock)]

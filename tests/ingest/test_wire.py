@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as limits
@@ -73,6 +74,45 @@ def test_packets_are_cut_as_they_were_put_together(
     assert [*first, *second] == [
         Message(topic.decode(), payload, qos, mid if qos else 0, 7) for topic, payload, qos, mid in sent
     ]
+
+
+ACKNOWLEDGEMENTS = st.tuples(st.integers(1, 65_535), st.sampled_from([None, 0x00, 0x10, 0x87]), st.booleans())
+
+
+@limits(max_examples=60, deadline=None)
+@given(sent=st.lists(st.one_of(MESSAGES, ACKNOWLEDGEMENTS), max_size=30), cut=st.integers(0, 10**7))
+def test_acknowledgements_are_cut_from_among_messages(
+    sent: list[tuple[bytes, bytes, int, int] | tuple[int, int | None, bool]], cut: int
+) -> None:
+    """A PUBACK has a number, with MQTT 5 perhaps a reason, and then perhaps the length of no properties (3.4)."""
+    stream = b""
+    for one in sent:
+        if len(one) == 4:
+            stream += packet(*one)
+        else:
+            mid, reason, ends = one
+            more = b"" if reason is None else bytes([reason]) + (b"\0" if ends else b"")
+            stream += bytes([0x40, 2 + len(more)]) + mid.to_bytes(2, "big") + more
+    client = make_client()
+    mids: list[int] = []
+    refusals = 0
+    messages: list[Message] = []
+
+    def confirm(numbers: np.ndarray, refused: int) -> None:
+        nonlocal refusals
+        mids.extend(numbers.tolist())
+        refusals += refused
+
+    client.on_messages, client.on_acknowledged = messages.extend, confirm
+    cut %= len(stream) + 1
+    for part in (stream[:cut], stream[cut:]):
+        client._received += part
+        client._take()
+    assert client._received == b""
+    acknowledged = [one for one in sent if len(one) == 3]
+    assert mids == [mid for mid, *_ in acknowledged]
+    assert refusals == sum(reason == 0x87 for _, reason, _ in acknowledged)
+    assert [message.payload for message in messages] == [one[1] for one in sent if len(one) == 4]
 
 
 @pytest.mark.parametrize("other", [b"\xd0\x00", b"\x34\x05\x00\x01a\x00\x01", b"\x32\x03\x00\x09a"])
@@ -146,7 +186,7 @@ def test_what_is_published_comes_whole_and_is_acknowledged_together(settings: Se
 def test_packets_go_out_as_they_are_and_their_acknowledgements_come_in(settings: Settings) -> None:
     sender = make_bulk_client(parse_address(settings.broker_url), "")
     confirmed: list[int] = []
-    sender.on_acknowledged = lambda mids: confirmed.extend(mids.tolist())
+    sender.on_acknowledged = lambda mids, refused: confirmed.extend(mids.tolist())
     got: list[bytes] = []
     with connected(settings, sender, f"{settings.topic_root}/nothing"):
         receiver = make_bulk_client(parse_address(settings.broker_url), "")

@@ -290,6 +290,9 @@ COPY (
     RETURNING time, first, last, channels, station, stream, slots, n, mean, min, max, sd
 ) TO STDOUT (FORMAT BINARY);
 
+-- name: count_minute_parts
+SELECT count(*) AS rows FROM minute_part WHERE time < %(before)s;
+
 -- name: put_latest
 INSERT INTO latest AS old (stream, station, time, received, values)
 SELECT k.stream, k.station, k.time, now() - make_interval(secs => %(age)s),
