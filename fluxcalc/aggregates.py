@@ -87,7 +87,8 @@ def aggregate(
     ----------
     variables : mapping of str to ndarray, shape (n,), float64
         FLUXNET name -> values. CO2 (NEE, RECO, GPP [umol m-2 s-1]) becomes gC m-2 d-1, of years gC m-2 y-1; ET and P
-        [mm an interval] mm d-1 and mm y-1; the others are means.
+        [mm an interval] mm d-1 and mm y-1; the others are means. Random uncertainty (``_RANDUNC``) is that of
+        independent records, those without one being as the others; a period in which more than half lack it has none.
     starts : pl.Series of datetime, length n
         Starts of the intervals, local standard time.
     size : str
@@ -105,13 +106,30 @@ def aggregate(
     periods = find_periods(starts, size, per_day)
     columns: dict[str, pl.Series] = {"start": periods.start, "end": periods.end}
     for name, values in variables.items():
-        factor = unit_factor(name, per_day) * (periods.whole / per_day if size == "YY" and is_sum(name) else 1.0)
-        columns[name] = pl.Series(mean_of(values, periods) * factor)
+        mean = random_of_mean(values, periods) if name.endswith("_RANDUNC") else mean_of(values, periods)
+        columns[name] = pl.Series(mean * factor_of(name, size, periods, per_day))
     for name, flags in quality.items():
         good = np.isin(flags, (0, 1)).astype(float)
         sums = np.add.reduceat(good, periods.first) if good.size else good
         columns[name] = pl.Series(sums / periods.whole)
     return pl.DataFrame([series.alias(name) for name, series in columns.items()])
+
+
+def random_of_mean(sd: FloatArray, periods: Periods) -> FloatArray:
+    """Return the standard deviation of the mean of each whole period's independent records."""
+    if periods.first.size == 0:
+        return np.zeros(0)
+    known = np.add.reduceat(np.isfinite(sd).astype(float), periods.first)
+    squares = np.add.reduceat(np.nan_to_num(sd) ** 2, periods.first)
+    told = (periods.count == periods.whole) & (2 * known >= periods.count)
+    mean: FloatArray = np.sqrt(squares / np.where(told, known * periods.count, np.nan))
+    return mean
+
+
+def factor_of(name: str, size: str, periods: Periods, per_day: int) -> FloatArray:
+    """Return what makes a mean of half-hours one of the size's unit, shape (m,)."""
+    each = periods.whole / per_day if size == "YY" and is_sum(name) else np.ones(periods.whole.size)
+    return unit_factor(name, per_day) * each
 
 
 def is_carbon(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 from fluxcalc.gapfill import ONEFLUX, UNFILLED, Dialect, fill_mds
-from fluxcalc.ustar import KEPT, flag_low_turbulence
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -20,6 +19,8 @@ PERCENTILES = tuple(1.25 + 2.5 * k for k in range(40))
 """Of the thresholds; the median comes after them."""
 GOOD = 1
 """Worst quality that a mean counts as good."""
+BLOCK = 17_520
+"""Records whose versions are sorted at a time: a copy of all of many years would be large."""
 
 
 def nearest_rank(count: int, percent: float) -> int:
@@ -77,7 +78,7 @@ class Versions:
 
     Attributes
     ----------
-    value : ndarray, shape (41, n), float64
+    value : ndarray, shape (41, n), float32 or float64
         By ascending threshold's percentile, then that of the median threshold; NaN is not filled. [any]
     qc : ndarray, shape (41, n)
         Quality of half-hours (``fluxcalc.gapfill.Filled``), or of means the share of their records that is measured or
@@ -86,21 +87,38 @@ class Versions:
         Row of the version that is most like all others.
     """
 
-    value: FloatArray
+    value: NDArray[Any]
     qc: NDArray[Any]
     reference: int
 
     def percentile(self, percent: float) -> tuple[FloatArray, NDArray[Any]]:
         """Return a percentile over the forty versions, record by record, with its quality: always one of the values."""
-        count = len(PERCENTILES)
-        order = np.argsort(self.value[:count], axis=0, kind="stable")
-        row = order[nearest_rank(count, percent)][np.newaxis]
-        return np.take_along_axis(self.value, row, 0)[0], np.take_along_axis(self.qc, row, 0)[0]
+        value, qc = self.percentiles((percent,))
+        return value[0], qc[0]
+
+    def percentiles(self, percents: Sequence[float]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return several percentiles and their quality, shape (number of percentiles, n) each."""
+        count, n = len(PERCENTILES), self.value.shape[1]
+        ranks = [nearest_rank(count, percent) for percent in percents]
+        value = np.empty((len(ranks), n), self.value.dtype)
+        qc = np.empty((len(ranks), n), self.qc.dtype)
+        for first in range(0, n, BLOCK):
+            here = slice(first, first + BLOCK)
+            some = np.ascontiguousarray(self.value[:count, here].T)
+            order = np.argsort(some, axis=1, kind="stable")[:, ranks]
+            value[:, here] = np.take_along_axis(some, order, 1).T
+            qc[:, here] = np.take_along_axis(self.qc[:count, here].T, order, 1).T
+        return value, qc
 
     def mean(self) -> tuple[FloatArray, FloatArray]:
         """Return the mean of the forty versions and its standard error."""
-        some = self.value[: len(PERCENTILES)]
-        return some.mean(axis=0), some.std(axis=0, ddof=1) / np.sqrt(len(some))
+        count, n = len(PERCENTILES), self.value.shape[1]
+        mean, error = np.empty(n), np.empty(n)
+        for first in range(0, n, BLOCK):
+            here = slice(first, first + BLOCK)
+            some = self.value[:count, here].astype(np.float64)
+            mean[here], error[here] = some.mean(axis=0), some.std(axis=0, ddof=1) / np.sqrt(count)
+        return mean, error
 
     def half_spread(self) -> FloatArray:
         """Return half the distance of the 16th and 84th percentiles: one standard deviation of what u* leaves open."""
@@ -130,49 +148,48 @@ class Versions:
 
 def fill_versions(
     flux: FloatArray,
-    ustar: FloatArray,
-    drivers: tuple[FloatArray, FloatArray, FloatArray],
-    thresholds: FloatArray,
+    drivers: Sequence[FloatArray],
+    low: Callable[[int], BoolArray],
+    count: int = len(PERCENTILES) + 1,
     *,
     per_day: int = 48,
     dialect: Dialect = ONEFLUX,
-    night_only: bool = False,
+    tell: Callable[[float], None] = lambda _: None,
 ) -> Versions:
-    """Filter and fill a flux with each of the forty-one thresholds.
+    """Filter and fill a flux with each of the thresholds.
 
     Parameters
     ----------
-    flux, ustar : ndarray, shape (n,), float64
-        Measured; NaN is missing. [umol m-2 s-1], [m s-1]
-    drivers : tuple of three ndarray, shape (n,), float64
+    flux : ndarray, shape (n,), float64
+        Measured; NaN is missing. [umol m-2 s-1]
+    drivers : three ndarray, shape (n,), float64
         Incoming radiation, air temperature, vapour pressure deficit. [W m-2], [deg C], [hPa]
-    thresholds : ndarray, shape (41, n), float64
-        Of every version and record. [m s-1]
+    low : callable
+        Number of a version -> the records that its threshold takes out, shape (n,): ``in_low_turbulence``, say.
+    count : int
+        Versions; the last one, of the median threshold, cannot be the reference.
     per_day : int
         Records a day.
     dialect : Dialect
         Of the gap filling.
-    night_only : bool
-        Filter the night only, as REDDYPROC does; else as ``in_low_turbulence``.
+    tell : callable
+        Is told the share that is done.
 
     References
     ----------
     Pastorello et al. (2020), doi:10.1038/s41597-020-0534-3
     """
-    values = np.empty((len(thresholds), flux.size))
+    values = np.empty((count, flux.size))
     qc = np.full(values.shape, UNFILLED, dtype=np.int8)
-    for k, threshold in enumerate(thresholds):
-        if night_only:
-            low = flag_low_turbulence(ustar, threshold, drivers[0]) != KEPT
-        else:
-            low = in_low_turbulence(ustar, threshold)
-        kept = np.where(low, np.nan, flux)
+    for k in range(count):
+        kept = np.where(low(k), np.nan, flux)
         filled = fill_mds(kept, *drivers, per_day=per_day, dialect=dialect, every_record=False)
         values[k], qc[k] = filled.value, filled.qc
-    return Versions(values, qc, most_alike(values[: len(PERCENTILES)]))
+        tell((k + 1) / count)
+    return Versions(values, qc, most_alike(values[:-1]))
 
 
-def most_alike(values: FloatArray) -> int:
+def most_alike(values: NDArray[Any]) -> int:
     """Return the row whose model efficiencies against all other rows have the largest sum.
 
     The efficiency of row b where row a is the truth is 1 - sum (b - a)^2 / sum (a - mean a)^2, over the records that
@@ -182,10 +199,19 @@ def most_alike(values: FloatArray) -> int:
     ----------
     Pastorello et al. (2020), doi:10.1038/s41597-020-0534-3: the version REF
     """
-    some = values[:, np.isfinite(values).all(axis=0)]
-    total = np.zeros(len(values))
-    for truth in some:
-        power = float(((truth - truth.mean()) ** 2).sum()) if truth.size else 0.0
-        if power > 0:
-            total += 1 - ((some - truth) ** 2).sum(axis=1) / power
+    rows, n = values.shape
+    count = 0
+    sums, apart = np.zeros(rows), np.zeros((rows, rows))
+    squares = np.zeros(rows)
+    for first in range(0, n, BLOCK):
+        some = values[:, first : first + BLOCK].astype(np.float64)
+        some = some[:, np.isfinite(some).all(axis=0)]
+        count += some.shape[1]
+        sums += some.sum(axis=1)
+        squares += (some**2).sum(axis=1)
+        for row in range(rows):
+            apart[row] += ((some - some[row]) ** 2).sum(axis=1)
+    power = squares - sums**2 / max(count, 1)
+    truth = power > 1e-12 * squares
+    total = (1 - apart[truth] / power[truth, np.newaxis]).sum(axis=0)
     return int(np.argmax(total))

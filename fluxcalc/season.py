@@ -7,6 +7,7 @@ the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,21 +16,22 @@ from fluxcalc.grid import Grid
 from fluxcalc.season_filter import (
     check_clock,
     complete_variables,
-    find_threshold,
     reject_flagged,
     reject_low_turbulence,
     reject_spikes,
 )
 from fluxcalc.season_products import (
     add_evapotranspiration,
-    estimate_uncertainty,
+    close_balance,
     fill_fluxes,
     fill_meteorology,
     partition_day,
     partition_night,
-    run_scenarios,
 )
-from fluxcalc.season_record import NORMAL, USTAR, USUAL_METHODS, Methods, Season, Step
+from fluxcalc.season_record import FEW, MANY, UNCERTAINTY, USTAR, USUAL_METHODS, Methods, Season, Step
+from fluxcalc.season_threshold import find_threshold
+from fluxcalc.season_uncertainty import estimate_gap_errors, estimate_uncertainty
+from fluxcalc.season_versions import make_versions, partition_versions_by_day, partition_versions_by_night
 
 SEASON_STEPS: tuple[tuple[str, Step], ...] = (
     ("SW_IN_POT", check_clock),
@@ -44,14 +46,18 @@ SEASON_STEPS: tuple[tuple[str, Step], ...] = (
     ("RECO_NT", partition_night),
     ("RECO_DT", partition_day),
     ("NEE_RANDUNC", estimate_uncertainty),
-    ("NEE_SCENARIOS", run_scenarios),
+    ("NEE_GAPUNC", estimate_gap_errors),
+    ("LE_CORR", close_balance),
+    ("NEE_SCENARIOS", make_versions),
+    ("RECO_NT_SCENARIOS", partition_versions_by_night),
+    ("RECO_DT_SCENARIOS", partition_versions_by_day),
 )
 """What a step's failure leaves without a result, and the step."""
 
 
 def process_season(
     grid: Grid, latitude: float, longitude: float, utc_offset: float, methods: Methods = USUAL_METHODS,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Callable[[str, float, int], None] = lambda *_: None,
 ) -> Season:  # fmt: skip
     """Take a season through its steps.
 
@@ -59,14 +65,14 @@ def process_season(
     ----------
     grid : Grid
         Half-hours with ``NEE`` or ``FC`` (and ``SC``), ``LE``, ``H``, ``FCH4``, their ``_SSITC_TEST``, ``USTAR``,
-        ``SW_IN``, ``TA``, ``VPD``; each may be missing.
+        ``SW_IN``, ``TA``, ``VPD``, ``NETRAD``, ``G``; each may be missing.
     latitude, longitude : float
         [deg]
     utc_offset : float
         Local standard time minus UTC. [h]
     methods : Methods
     progress : callable
-        Is told the step, its number, and how many there are.
+        Is told the step, its number with the share that is done of it, and how many there are.
 
     Raises
     ------
@@ -78,9 +84,14 @@ def process_season(
         grid.starts, grid.minutes, latitude, longitude, utc_offset, dict(grid.variables), problems=grid.problems
     )
     for number, (result, step) in enumerate(SEASON_STEPS):
-        progress(step.__name__.replace("_", " "), number, len(SEASON_STEPS))
+        name = step.__name__.replace("_", " ")
+
+        def tell(share: float, name: str = name, number: int = number) -> None:
+            progress(name, number + share, len(SEASON_STEPS))
+
+        tell(0.0)
         try:
-            season = step(season, methods)
+            season = step(replace(season, tell=tell), methods)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             season = season.without(result, f"{step.__name__} failed: {error}")
     progress("done", len(SEASON_STEPS), len(SEASON_STEPS))
@@ -94,5 +105,7 @@ def _check_methods(methods: Methods) -> None:
         raise ValueError(f"fill: expected one of {', '.join(DIALECTS)}, got {methods.fill!r}")
     if not set(methods.partition) <= {"nt", "dt"}:
         raise ValueError(f"partition: expected nt, dt, got {', '.join(methods.partition)}")
-    if methods.percentiles not in NORMAL:
-        raise ValueError(f"percentiles: expected 3 or 41, got {methods.percentiles}")
+    if methods.uncertainty not in UNCERTAINTY:
+        raise ValueError(f"uncertainty: expected one of {', '.join(UNCERTAINTY)}, got {methods.uncertainty!r}")
+    if methods.percentiles not in (FEW, MANY):
+        raise ValueError(f"percentiles: expected {FEW} or {MANY}, got {methods.percentiles}")

@@ -1,4 +1,4 @@
-"""Steps of a season that look at what was measured: the clock, what can be used, and the threshold of u*."""
+"""Steps of a season that look at what was measured: the clock, and what can be used."""
 
 from __future__ import annotations
 
@@ -13,32 +13,22 @@ from core.variables import VARIABLES
 from fluxcalc.air import saturation_pressure
 from fluxcalc.grid import find_clock_shift
 from fluxcalc.season_record import (
+    BALANCE,
     DRIVERS,
     FLAGGED,
     FLUXES,
     IMPLAUSIBLE,
     LOW_TURBULENCE,
     OTHER_DRIVERS,
-    SMOOTH,
     SPIKE,
+    USED,
     WORST_FLAG,
     Methods,
     Season,
 )
-from fluxcalc.seasons import QUARTERS, continuous_seasons, season_years
 from fluxcalc.spikes import find_spikes
 from fluxcalc.sun import potential_radiation
-from fluxcalc.ustar import (
-    KEPT,
-    NIGHT_RADIATION,
-    ONEFLUX,
-    QUANTILES,
-    REDDYPROC,
-    bootstrap,
-    flag_low_turbulence,
-    moving_point,
-    select_night,
-)
+from fluxcalc.ustar import KEPT, NIGHT_RADIATION, flag_low_turbulence
 
 
 def check_clock(season: Season, _: Methods) -> Season:
@@ -95,7 +85,7 @@ WITHOUT = {
 
 def reject_flagged(season: Season, _: Methods) -> Season:
     """Take out what is flagged bad, or not judged, and what cannot be."""
-    for name in (*FLUXES, *DRIVERS, *OTHER_DRIVERS, "USTAR"):
+    for name in (*FLUXES, *DRIVERS, *OTHER_DRIVERS, *BALANCE, "USTAR"):
         if name not in season.variables:
             continue
         values = season.variables[name]
@@ -114,58 +104,12 @@ def reject_spikes(season: Season, methods: Methods) -> Season:
     """Take out fluxes that lie apart from their neighbours."""
     if methods.spikes is None:
         return season
-    night = _dark(season)
+    night = in_the_dark(season)
     for name in FLUXES:
         if season.has(name):
             spikes = find_spikes(season.measured(name), night, z=methods.spikes, per_day=season.per_day)
             season = season.rejecting(name, spikes, SPIKE, f"spikes (z = {methods.spikes:g})")
     return season
-
-
-def find_threshold(season: Season, methods: Methods) -> Season:
-    """Find the threshold of u* of every record."""
-    if methods.ustar == "none":
-        return season.noting("NEE is not filtered by u*")
-    n = len(season.starts)
-    if isinstance(methods.ustar, float):
-        fixed = np.full(n, methods.ustar)
-        return replace(season, thresholds={"fixed": methods.ustar}).with_results(USTAR_THRESHOLD=fixed)
-    oneflux = methods.ustar == "oneflux"
-    labels = continuous_seasons(season.starts, QUARTERS) if oneflux else continuous_seasons(season.starts)
-    years = season_years(season.starts, labels)
-    nee, temperature, ustar, radiation = (season.measured(name) for name in ("NEE", "TA", "USTAR", "SW_IN"))
-    night = select_night(nee, temperature, ustar, radiation, labels, years)
-    rules = ONEFLUX if oneflux else REDDYPROC
-    sampled = methods.uncertainty and night.flux.size > 0
-    scenarios = bootstrap(night, methods.samples, seed=methods.seed, rules=rules) if sampled else None
-    found = scenarios.estimate if scenarios else moving_point(night, rules)
-    if not np.isfinite(found.overall):
-        why = f"no threshold in {night.flux.size} complete records of the night; NEE is not filtered by u*"
-        return season.without("USTAR_THRESHOLD", why)
-    numbers = {f"season {key}": value for key, value in found.season.items()}
-    numbers |= {f"year {key}": value for key, value in found.year.items()}
-    results = {"USTAR_THRESHOLD": found.of_records(labels, years, annual=methods.ustar != "seasonal")}
-    levels: tuple[float, ...] = ()
-    limits = np.zeros((0, n))
-    if scenarios is not None:
-        levels = tuple(SMOOTH.tolist()) if methods.percentiles == 41 else QUANTILES
-        by_year = {
-            year: scenarios.quantiles(lambda one, key=year: one.year[key], levels)  # type: ignore[misc]
-            for year in found.year
-        }
-        numbers |= {
-            f"year {year} {100 * level:g} %": value
-            for year, values in by_year.items()
-            for level, value in zip(levels, values.tolist(), strict=True)
-        }
-        of_record = np.array([years[label] for label in labels.tolist()])
-        limits = np.empty((len(levels), n))
-        for i in range(len(levels)):
-            limits[i] = [by_year[year][i] for year in of_record.tolist()]
-        if not all(np.isfinite(values).all() for values in by_year.values()):
-            levels, limits = (), limits[:0]
-            season = season.without("NEE_SCENARIOS", "less than 40 % of the samples of u* have a threshold")
-    return replace(season, thresholds=numbers, levels=levels, limits=limits).with_results(**results)
 
 
 def reject_low_turbulence(season: Season, methods: Methods) -> Season:
@@ -177,6 +121,12 @@ def reject_low_turbulence(season: Season, methods: Methods) -> Season:
     return season.rejecting("NEE", low, LOW_TURBULENCE, "u* below the threshold, or missing")
 
 
+def before_threshold(season: Season) -> FloatArray:
+    """Return NEE as it was before thresholds of u* took records out. [umol m-2 s-1]"""
+    flags = season.flags["NEE"]
+    return np.where((flags == USED) | (flags == LOW_TURBULENCE), season.variables["NEE"], np.nan)
+
+
 def below_threshold(season: Season, methods: Methods, threshold: FloatArray) -> NDArray[np.bool_]:
     """Tell the records that thresholds of u* [m s-1] take out, as the methods ask for."""
     flags = flag_low_turbulence(
@@ -186,7 +136,7 @@ def below_threshold(season: Season, methods: Methods, threshold: FloatArray) -> 
     return low
 
 
-def _dark(season: Season) -> NDArray[np.bool_]:
+def in_the_dark(season: Season) -> NDArray[np.bool_]:
     """Tell the night by measured radiation, and by the sun where it is missing."""
     radiation = season.measured("SW_IN")
     dark: NDArray[np.bool_] = radiation < NIGHT_RADIATION

@@ -1,31 +1,23 @@
-"""Steps of a season that make what is published: filled, partitioned, with uncertainty; and its sums."""
+"""Steps of a season that make what is published: filled, corrected, partitioned."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from core.records import FloatArray
-from fluxcalc.aggregates import MOLAR_CARBON
-from fluxcalc.daytime import partition_by_day
-from fluxcalc.energy_balance import evapotranspiration
+from fluxcalc.daytime import DayPartition, partition_by_day
+from fluxcalc.energy_balance import closing_factors, closure, evapotranspiration
 from fluxcalc.gapfill import DIALECTS, UNFILLED, Filled, fill_driver, fill_mds
-from fluxcalc.nighttime import partition_by_night
-from fluxcalc.season_filter import below_threshold
-from fluxcalc.season_record import (
-    DRIVERS,
-    FLUXES,
-    LOW_TURBULENCE,
-    NORMAL,
-    OTHER_DRIVERS,
-    SHOWN_PERCENTILES,
-    USED,
-    Methods,
-    Season,
-)
-from fluxcalc.uncertainty import random_uncertainty, sum_uncertainty
-from fluxcalc.ustar import NIGHT_RADIATION, QUANTILES
+from fluxcalc.nighttime import NightPartition, partition_by_night
+from fluxcalc.scenarios import GOOD
+from fluxcalc.season_record import BALANCE, DRIVERS, FLUXES, OTHER_DRIVERS, Methods, Season
+from fluxcalc.uncertainty import joint_uncertainty
+from fluxcalc.ustar import NIGHT_RADIATION
+
+BETWEEN_QUARTILES = 1.349
+"""Standard deviations from the 25th to the 75th percentile."""
 
 
 def fill_meteorology(season: Season, _: Methods) -> Season:
@@ -69,6 +61,33 @@ def add_evapotranspiration(season: Season, _: Methods) -> Season:
     return season.with_results(ET=evapotranspiration(season.results["LE_F"], temperature) * season.minutes * 60)
 
 
+def close_balance(season: Season, _: Methods) -> Season:
+    """Tell the closure of the energy balance, and correct LE and H for it."""
+    if not {"LE_F", "H_F"} <= season.results.keys():
+        return season
+    missing = [name for name in BALANCE if not season.has(name)]
+    if missing:
+        return season.without("LE_CORR", f"no record of {' and '.join(missing)}")
+    net, ground = (season.measured(name) for name in BALANCE)
+    season = replace(season, closure=closure(net, ground, season.measured("H"), season.measured("LE")))
+    sensible, latent = (
+        np.where(season.results[f"{name}_F_QC"] <= GOOD, season.results[f"{name}_F"], np.nan) for name in ("H", "LE")
+    )
+    hour = (season.starts.dt.hour() + season.starts.dt.minute() / 60).to_numpy()
+    found = closing_factors(net, ground, sensible, latent, hour, per_day=season.per_day)
+    if not found.method.any():
+        return season.without("LE_CORR", "no fifteen days have five half-hours of the whole balance")
+    season = season.with_results(EBC_CF_N=found.count.astype(float), EBC_CF_METHOD=found.method.astype(float))
+    for name in ("LE", "H"):
+        low, middle, high = found.apply(season.results[f"{name}_F"])
+        season = season.with_results(**{f"{name}_CORR": middle, f"{name}_CORR_25": low, f"{name}_CORR_75": high})
+        if f"{name}_RANDUNC" in season.results:
+            spread = (high - low) / BETWEEN_QUARTILES
+            joint = joint_uncertainty(season.results[f"{name}_RANDUNC"], spread)
+            season = season.with_results(**{f"{name}_CORR_JOINTUNC": joint})
+    return season
+
+
 def partition_night(season: Season, methods: Methods) -> Season:
     """Estimate respiration from the night's exchange."""
     if "nt" not in methods.partition:
@@ -76,19 +95,24 @@ def partition_night(season: Season, methods: Methods) -> Season:
     for name in ("NEE_F", "TA_F"):
         if name not in season.results:
             return season.without("RECO_NT", f"there is no {name}")
-    night = (season.measured("SW_IN") <= NIGHT_RADIATION) & (season.results["SW_IN_POT"] <= 0)
-    parts = partition_by_night(
-        season.measured("NEE"),
-        season.measured("TA"),
-        night,
-        nee_filled=season.results["NEE_F"],
-        temperature_filled=season.results["TA_F"],
-        per_day=season.per_day,
-    )
+    parts = night_parts(season, season.measured("NEE"), season.results["NEE_F"])
     if parts.reason:
         return season.without("RECO_NT", parts.reason)
     season = replace(season, thresholds={**season.thresholds, "E0": parts.e0})
     return season.with_results(RECO_NT=parts.reco, GPP_NT=parts.gpp)
+
+
+def night_parts(season: Season, nee: FloatArray, filled: FloatArray) -> NightPartition:
+    """Partition NEE [umol m-2 s-1], as used and filled, by the night's exchange."""
+    night = (season.measured("SW_IN") <= NIGHT_RADIATION) & (season.results["SW_IN_POT"] <= 0)
+    return partition_by_night(
+        nee,
+        season.measured("TA"),
+        night,
+        nee_filled=filled,
+        temperature_filled=season.results["TA_F"],
+        per_day=season.per_day,
+    )
 
 
 def partition_day(season: Season, methods: Methods) -> Season:
@@ -98,9 +122,17 @@ def partition_day(season: Season, methods: Methods) -> Season:
     for name in ("NEE_F", "SW_IN_F", "TA_F"):
         if name not in season.results:
             return season.without("RECO_DT", f"there is no {name}")
+    parts = day_parts(season, season.measured("NEE"))
+    if parts.reason:
+        return season.without("RECO_DT", parts.reason)
+    return season.with_results(RECO_DT=parts.reco, GPP_DT=parts.gpp, RECO_DT_SD=parts.reco_sd, GPP_DT_SD=parts.gpp_sd)
+
+
+def day_parts(season: Season, nee: FloatArray) -> DayPartition:
+    """Partition NEE [umol m-2 s-1], as used, by the day's light response; all versions have the sd of ``NEE_F``."""
     nothing = np.full(len(season.starts), np.nan)
-    parts = partition_by_day(
-        season.measured("NEE"),
+    return partition_by_day(
+        nee,
         season.results["NEE_F_SD"],
         season.results["SW_IN_F"],
         season.results["TA_F"],
@@ -108,87 +140,6 @@ def partition_day(season: Season, methods: Methods) -> Season:
         season.results["SW_IN_POT"],
         per_day=season.per_day,
     )
-    if parts.reason:
-        return season.without("RECO_DT", parts.reason)
-    return season.with_results(RECO_DT=parts.reco, GPP_DT=parts.gpp, RECO_DT_SD=parts.reco_sd, GPP_DT_SD=parts.gpp_sd)
-
-
-def estimate_uncertainty(season: Season, methods: Methods) -> Season:
-    """Estimate the random uncertainty of every half-hour."""
-    if not methods.uncertainty or "NEE_F" not in season.results:
-        return season
-    drivers = [season.measured(name) for name in DRIVERS]
-    found = random_uncertainty(season.measured("NEE"), season.results["NEE_F"], *drivers, per_day=season.per_day)
-    return season.with_results(NEE_RANDUNC=found.sd)
-
-
-def run_scenarios(season: Season, methods: Methods) -> Season:
-    """Filter and fill NEE anew with each threshold of the scenarios."""
-    if not season.levels or "NEE_F" not in season.results:
-        return season
-    drivers = [season.measured(name) for name in DRIVERS]
-    # as before the filter
-    flags = season.flags["NEE"]
-    whole = np.where((flags == USED) | (flags == LOW_TURBULENCE), season.variables["NEE"], np.nan)
-    filled = np.empty((len(season.levels), whole.size))
-    for i, limit in enumerate(season.limits):
-        kept = np.where(below_threshold(season, methods, limit), np.nan, whole)
-        filled[i] = fill_mds(
-            kept, *drivers, per_day=season.per_day, dialect=DIALECTS[methods.fill], every_record=False
-        ).value
-    season = replace(season, scenarios=filled)
-    if len(season.levels) == len(QUANTILES):
-        return season.with_results(**{f"NEE_U{100 * level:02.0f}": filled[i] for i, level in enumerate(season.levels)})
-    shown = np.percentile(filled, SHOWN_PERCENTILES, axis=0)
-    return season.with_results(**{f"NEE_VUT_{p:02d}": shown[i] for i, p in enumerate(SHOWN_PERCENTILES)})
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """A sum over all records, with its uncertainty.
-
-    Attributes
-    ----------
-    value : float
-        NaN if a record is missing. [gC m-2], of ET [mm]
-    random, ustar, joint : float
-        One standard deviation each; NaN where it is not known.
-    """
-
-    value: float
-    random: float = np.nan
-    ustar: float = np.nan
-    joint: float = np.nan
-
-
-def sum_season(season: Season) -> dict[str, Total]:
-    """Sum NEE, RECO, GPP [gC m-2] and ET [mm] over the season.
-
-    Random errors of records are correlated as the residuals of what is looked up are; the joint uncertainty adds that
-    of the threshold of u* in squares.
-
-    References
-    ----------
-    Pastorello et al. (2020), doi:10.1038/s41597-020-0534-3
-    """
-    each = season.minutes * 60 * MOLAR_CARBON
-    sums = {
-        name: Total(float(season.results[name].sum()) * (1.0 if name == "ET" else each))
-        for name in ("NEE_F", "RECO_NT", "GPP_NT", "RECO_DT", "GPP_DT", "ET")
-        if name in season.results
-    }
-    if "NEE_RANDUNC" in season.results:
-        residuals = season.measured("NEE") - season.results["NEE_F_ALL"]
-        random = sum_uncertainty(season.results["NEE_RANDUNC"], residuals)[0] * each
-        ustar = np.nan
-        if season.scenarios.size:
-            totals = season.scenarios.sum(axis=1) * each
-            few = len(season.levels) == len(QUANTILES)
-            low, high = np.percentile(totals, (0, 100) if few else (16, 84))
-            ustar = float(high - low) / NORMAL[len(season.levels)]
-        joint = float(np.hypot(random, ustar)) if np.isfinite(ustar) else random
-        sums["NEE_F"] = replace(sums["NEE_F"], random=random, ustar=ustar, joint=joint)
-    return sums
 
 
 def _filled(name: str, filled: Filled) -> dict[str, FloatArray]:

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from core.records import FloatArray
-from fluxcalc.scenarios import PERCENTILES
+from fluxcalc.day_sums import DaySums
+from fluxcalc.energy_balance import Closure
+from fluxcalc.gap_uncertainty import SumUncertainty
 from fluxcalc.spikes import USUAL
 
 FLUXES = ("NEE", "LE", "H", "FCH4")
 DRIVERS = ("SW_IN", "TA", "VPD")
+BALANCE = ("NETRAD", "G")
 OTHER_DRIVERS = ("TS", "RH", "PA", "WS")
 """Filled as drivers are, where they are measured; nothing needs them."""
 WORST_FLAG = 1
 """Mauder & Foken: 2 is not to be used."""
 USED, FLAGGED, IMPLAUSIBLE, SPIKE, LOW_TURBULENCE = 0, 1, 2, 3, 4
 """Why a record of a flux is not used."""
-USTAR = ("seasonal", "annual", "oneflux", "none")
-SMOOTH = np.array(sorted((*PERCENTILES, 50.0))) / 100
-"""ONEFlux' percentiles of thresholds, and the median."""
+USTAR = ("seasonal", "annual", "oneflux", "change_point", "pooled", "none")
+UNCERTAINTY = ("intended", "oneflux", "paired_days", "none")
+FEW, MANY = 3, 41
+"""Versions by thresholds of u*: REddyProc's, of each year's own samples, or ONEFlux', pooled."""
 SHOWN_PERCENTILES = (5, 16, 25, 50, 75, 84, 95)
-NORMAL = {3: 2 * 1.6449, 41: 2 * 0.9945}
-"""Standard deviations between the percentiles that make the uncertainty of u*: 5 and 95, or 16 and 84."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Methods:
     Attributes
     ----------
     ustar : str or float
-        One of ``USTAR``, or a threshold. [m s-1]
+        One of ``USTAR``, or a threshold: the moving point test of REddyProc by season or year, of ONEFlux, Barr's
+        change points, or the last two together. [m s-1]
     filter_day : bool
         Whether the threshold holds by day, too.
     spikes : float or None
@@ -45,10 +49,11 @@ class Methods:
         Dialect of MDS.
     partition : tuple of str
         ``nt``, ``dt``.
-    uncertainty : bool
-        Random uncertainty, and scenarios of u*.
+    uncertainty : str
+        One of ``UNCERTAINTY``: how the random one is told (``random_uncertainty`` with its ``neighbours``, or
+        ``paired_day_uncertainty``); ``none`` leaves out every uncertainty, and the versions by thresholds of u*.
     percentiles : int
-        Scenarios: 3, or 41.
+        Versions: 3 or 41.
     samples : int
         Bootstrap samples of the thresholds.
     seed : int
@@ -60,13 +65,34 @@ class Methods:
     spikes: float | None = USUAL
     fill: str = "mds_reddyproc"
     partition: tuple[str, ...] = ("nt", "dt")
-    uncertainty: bool = True
-    percentiles: int = 3
+    uncertainty: str = "intended"
+    percentiles: int = FEW
     samples: int = 100
     seed: int = 0
 
 
 USUAL_METHODS = Methods()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Thresholds of u* of the versions of a season.
+
+    Attributes
+    ----------
+    table : ndarray, shape (k, y), float64
+        Of each version and year. [m s-1]
+    place : ndarray of int, shape (n,)
+        Column of each record's year.
+    """
+
+    table: FloatArray
+    place: NDArray[np.int64]
+
+    def of_records(self, version: int) -> FloatArray:
+        """Return the threshold of each record. [m s-1]"""
+        thresholds: FloatArray = self.table[version][self.place]
+        return thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +112,23 @@ class Season:
     flags : mapping of str to ndarray of int, shape (n,)
         Flux -> why a record is not used.
     results : mapping of str to ndarray, shape (n,)
-        What the steps made, FLUXNET names and units; NaN where there is nothing.
-    scenarios : ndarray, shape (k, n)
-        Filled NEE of each threshold of ``levels``.
-    levels : tuple of float
-        Quantiles of the thresholds that make the scenarios. [1]
-    limits : ndarray, shape (k, n)
-        These thresholds. [m s-1]
+        What the steps made, FLUXNET names and units; NaN where there is nothing. Versions are float32.
+    limits : mapping of str to Limits
+        Thresholds of versions: ``U`` of three, ``VUT`` and ``CUT`` of forty-one.
+    versions : mapping of str to DaySums
+        What was made of them: ``NEE_VUT``, ``RECO_NT_VUT``...
+    parts : mapping of str to SumUncertainty
+        Flux -> what the uncertainty of its sum consists of, without that of u*. [as the flux, times records]
+    closure : Closure or None
+        Of the energy balance.
     thresholds : mapping of str to float
         Thresholds of u* by season, year and scenario; E0. [m s-1], [K]
     reasons : mapping of str to str
         Result -> why there is none.
     notes, problems : tuple of str
         What was done and what one should know; what is wrong with the input.
+    tell : callable
+        Is told what share of a long step is done.
     """
 
     starts: pl.Series
@@ -109,13 +139,15 @@ class Season:
     variables: Mapping[str, FloatArray]
     flags: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     results: Mapping[str, FloatArray] = field(default_factory=dict)
-    scenarios: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
-    levels: tuple[float, ...] = ()
-    limits: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    versions: Mapping[str, DaySums] = field(default_factory=dict)
+    parts: Mapping[str, SumUncertainty] = field(default_factory=dict)
+    closure: Closure | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    tell: Callable[[float], None] = field(default=lambda _: None, compare=False, repr=False)
 
     @property
     def per_day(self) -> int:
@@ -133,7 +165,7 @@ class Season:
         """Tell whether a variable has a record that may be used."""
         return name in self.variables and bool(np.isfinite(self.measured(name)).any())
 
-    def with_results(self, **results: FloatArray) -> Season:
+    def with_results(self, **results: NDArray[Any]) -> Season:
         """Add results."""
         return replace(self, results={**self.results, **results})
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from fluxcalc.season_products import sum_season
 from fluxcalc.season_record import FLUXES, Methods, Season
+from fluxcalc.season_uncertainty import sum_season
 
 MADE_BY = ("fluxtower", "numpy", "numba", "scipy", "polars")
 
@@ -32,6 +32,7 @@ def describe_season(season: Season, methods: Methods) -> dict[str, object]:
         "versions": {name: importlib.metadata.version(name) for name in MADE_BY},
         "thresholds": {name: float(value) for name, value in season.thresholds.items()},
         "sums": {name: asdict(total) for name, total in sum_season(season).items()},
+        "energy_balance": None if season.closure is None else asdict(season.closure),
         "notes": season.notes,
         "not_done": season.reasons,
         "problems": season.problems,

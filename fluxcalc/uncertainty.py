@@ -47,6 +47,7 @@ def random_uncertainty(
     *,
     neighbours: str = "intended",
     per_day: int = 48,
+    alike: float = FLOOR,
 ) -> RandomUncertainty:
     """Estimate the random uncertainty of every half-hour.
 
@@ -57,7 +58,7 @@ def random_uncertainty(
     Parameters
     ----------
     measured, filled : ndarray, shape (n,), float64
-        Fluxes without and with gaps filled; NaN is missing. [umol m-2 s-1]
+        Fluxes without and with gaps filled; NaN is missing. [any]
     radiation, temperature, deficit : ndarray, shape (n,), float64
         Measured drivers. [W m-2], [deg C], [hPa]
     neighbours : str
@@ -65,6 +66,8 @@ def random_uncertainty(
         program does.
     per_day : int
         Records a day.
+    alike : float
+        Fluxes that differ by less are alike, however small they are: 2 umol m-2 s-1 of CO2, 10 W m-2. [as the flux]
 
     References
     ----------
@@ -76,9 +79,9 @@ def random_uncertainty(
     sd, count = spread_of_like_records(measured, radiation, temperature, deficit, DAYS, first, last, LEAST, per_day)
     # the program's window of two weeks ends a record early
     reach = FLUX_DAYS * per_day
-    median, alike = spread_of_like_fluxes(filled, sd, SHARE, FLOOR, reach, reach - 1)
-    method = np.where(count > 0, LIKE_CONDITIONS, np.where(alike > 0, LIKE_FLUXES, NONE))
-    return RandomUncertainty(np.where(count > 0, sd, median), method, count + alike)
+    median, others = spread_of_like_fluxes(filled, sd, SHARE, alike, reach, reach - 1)
+    method = np.where(count > 0, LIKE_CONDITIONS, np.where(others > 0, LIKE_FLUXES, NONE))
+    return RandomUncertainty(np.where(count > 0, sd, median), method, count + others)
 
 
 def sum_uncertainty(sd: FloatArray, residuals: FloatArray | None = None) -> tuple[float, float]:

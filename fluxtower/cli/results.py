@@ -124,13 +124,17 @@ def season(
     output: Annotated[
         Path | None, typer.Option(help="Directory for tables, figures and manifest.", show_default=False)
     ] = None,
-    ustar: Annotated[str, typer.Option(help="Threshold: seasonal, annual, oneflux, none, or a number.")] = "seasonal",
+    ustar: Annotated[
+        str, typer.Option(help="Threshold: seasonal, annual, oneflux, change_point, pooled, none, or a number.")
+    ] = "seasonal",
     filter_day: Annotated[bool, typer.Option("--filter-day", help="The threshold holds by day, too.")] = False,
     spikes: Annotated[float, typer.Option(help="Spike test: 4 strict, 5.5, 7; 0 = none.", min=0)] = 5.5,
     fill: Annotated[str, typer.Option(help="Dialect of gap filling.")] = "mds_reddyproc",
     partition: Annotated[str, typer.Option(help="nt, dt, or both; empty = none.")] = "nt,dt",
-    uncertainty: Annotated[bool, typer.Option(help="Random uncertainty and scenarios of u*.")] = True,
-    percentiles: Annotated[int, typer.Option(help="Scenarios of u*: 3 or 41.")] = 3,
+    uncertainty: Annotated[
+        str, typer.Option(help="Random uncertainty: intended, oneflux, paired_days; none = no uncertainty at all.")
+    ] = "intended",
+    percentiles: Annotated[int, typer.Option(help="Versions by thresholds of u*: 3, or 41 (VUT and CUT).")] = 3,
     samples: Annotated[int, typer.Option(help="Bootstrap samples of the threshold.", min=2)] = 100,
     begin: Annotated[datetime | None, typer.Option("--from", formats=TIMES, help="Begin, local standard time.")] = None,
     end: Annotated[datetime | None, typer.Option("--to", formats=TIMES, help="End, local standard time.")] = None,

@@ -22,9 +22,9 @@ from core.station import Station, read_station
 from core.store import Store
 from fluxcalc.grid import Grid, lay_grid
 from fluxcalc.season import process_season
-from fluxcalc.season_products import sum_season
 from fluxcalc.season_record import FLUXES, Methods, Season
 from fluxcalc.season_report import describe_season
+from fluxcalc.season_uncertainty import sum_season
 from fluxcalc.worker import read_inputs, store_season
 from fluxtower.season.figures import draw_figures
 from fluxtower.season.tables import write_tables
@@ -73,7 +73,7 @@ def make_season(
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("reading", total=None)
 
-        def tell(what: str, done: int, total: int) -> None:
+        def tell(what: str, done: float, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
         season = _process(grid, read.station, methods, tell)
@@ -144,7 +144,7 @@ def _lay(read: Source, begin: datetime | None, end: datetime | None, source: str
         raise ConfigError(source, "(stamps)", "half-hours one after the other", str(error)) from None
 
 
-def _process(grid: Grid, station: Station, methods: Methods, tell: Callable[[str, int, int], None]) -> Season:
+def _process(grid: Grid, station: Station, methods: Methods, tell: Callable[[str, float, int], None]) -> Season:
     place = station.station
     try:
         return process_season(grid, place.latitude, place.longitude, place.utc_offset, methods, tell)
@@ -186,15 +186,18 @@ def _summarise(season: Season, outcome: str) -> None:
             counts = [int((quality == code).sum()) for code in range(4)]
             table.add_row(name, *map(str, counts), str(int(np.isnan(quality).sum())))
     console.print(table)
-    sums = Table("sum", "value", "random", "u*", "joint", "unit")
+    parts = ("random", "filling", "ustar", "joint")
+    sums = Table("sum", "value", *("u*" if part == "ustar" else part for part in parts), "unit")
     for name, total in sum_season(season).items():
-        values = (total.value, total.random, total.ustar, total.joint)
-        sums.add_row(name, *("-" if np.isnan(x) else f"{x:.1f}" for x in values), "mm" if name == "ET" else "gC m-2")
+        values = (total.value, *(getattr(total, part) for part in parts))
+        sums.add_row(name, *("-" if np.isnan(x) else f"{x:.1f}" for x in values), total.unit)
     if sums.row_count:
         console.print(sums)
     lines = [f"{name}: {value:.3f}" for name, value in season.thresholds.items() if "%" not in name]
     if lines:
         lines = ["thresholds of u* (m s-1), and E0 (K): " + ", ".join(lines)]
+    if season.closure is not None and season.closure.count:
+        lines.append(f"energy balance: slope {season.closure.slope:.2f}, sums {season.closure.ratio:.2f}")
     lines += list(season.notes)
     lines += [f"not done: {name}: {why}" for name, why in season.reasons.items()]
     lines.append(f"{len(season.starts)} intervals: {outcome}")

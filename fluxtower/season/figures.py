@@ -31,6 +31,7 @@ def draw_figures(season: Season, folder: Path, stem: str) -> list[Path]:
     files = []
     drawn = {
         "fingerprint": fingerprint, "cumulative": cumulative, "diurnal": diurnal, "ustar": turbulence, "light": light,
+        "balance": balance,
     }  # fmt: skip
     for name, draw in drawn.items():
         figure = draw(season)
@@ -80,11 +81,12 @@ def cumulative(season: Season) -> Figure | None:
     panel = figure.subplots()
     each = season.minutes * 60 * MOLAR_CARBON
     time = season.starts.to_numpy()
-    if season.scenarios.size:
-        sums = np.cumsum(np.nan_to_num(season.scenarios), axis=1) * each
-        label = f"{100 * season.levels[0]:g} to {100 * season.levels[-1]:g} % of thresholds of u*"
-        panel.fill_between(time, sums.min(axis=0), sums.max(axis=0), color=BAND, lw=0,
-                           label=label)  # fmt: skip
+    days = next((season.versions[key] for key in ("NEE_VUT", "NEE_U") if key in season.versions), None)
+    if days is not None:
+        sums = np.cumsum(np.nan_to_num(days.sums), axis=1) * each
+        label = f"{len(sums)} versions by thresholds of u*"
+        ends = time[np.append(days.first[1:], time.size) - 1]
+        panel.fill_between(ends, sums.min(axis=0), sums.max(axis=0), color=BAND, lw=0, label=label)
     filled = season.results["NEE_F"]
     sums = np.where(np.isfinite(filled), np.nancumsum(filled), np.nan) * each
     panel.plot(time, sums, color=MEASURED, label="NEE")
@@ -139,7 +141,7 @@ def turbulence(season: Season) -> Figure | None:
         for i, value in enumerate(np.unique(threshold[np.isfinite(threshold)])):
             panel.axvline(value, color=FILLED, lw=0.8, label="thresholds" if i == 0 else None)
     panel.set(xlabel="u* (m s$^{-1}$)", ylabel=NEE_UNIT, xlim=(0, None))
-    panel.legend(frameon=False)
+    panel.legend(frameon=False, loc="lower right")
     return figure
 
 
@@ -159,6 +161,24 @@ def light(season: Season) -> Figure | None:
         return None
     panel.axhline(0, color="0.7", lw=0.6)
     panel.set(xlabel="incoming shortwave radiation (W m$^{-2}$)", ylabel=NEE_UNIT)
+    panel.legend(frameon=False)
+    return figure
+
+
+def balance(season: Season) -> Figure | None:
+    """Draw turbulent fluxes against the available energy."""
+    if season.closure is None or not np.isfinite(season.closure.slope):
+        return None
+    available = season.measured("NETRAD") - season.measured("G")
+    turbulent = season.measured("H") + season.measured("LE")
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    panel = figure.subplots()
+    panel.plot(available, turbulent, ".", color=MEASURED, ms=1.5, alpha=0.4, rasterized=True)
+    ends = np.array([np.nanmin(available), np.nanmax(available)])
+    panel.plot(ends, ends, color="0.6", lw=0.8, label="closed")
+    label = f"slope {season.closure.slope:.2f}, sums {season.closure.ratio:.2f}"
+    panel.plot(ends, season.closure.intercept + season.closure.slope * ends, color=FILLED, lw=1.2, label=label)
+    panel.set(xlabel="NETRAD - G (W m$^{-2}$)", ylabel="H + LE (W m$^{-2}$)")
     panel.legend(frameon=False)
     return figure
 

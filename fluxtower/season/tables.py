@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,31 @@ import numpy as np
 import polars as pl
 from scipy.io import netcdf_file
 
+from core.records import FloatArray
 from core.variables import VARIABLES, season_unit
-from fluxcalc.aggregates import SIZES, aggregate, unit_of
-from fluxcalc.season_record import SHOWN_PERCENTILES, Season
+from fluxcalc.aggregates import SIZES, aggregate, factor_of, find_periods, unit_of
+from fluxcalc.season_products import BETWEEN_QUARTILES
+from fluxcalc.season_record import Season
 from fluxcalc.season_report import half_hours
+from fluxcalc.season_versions import shown_of
+from fluxcalc.uncertainty import joint_uncertainty
 
 MISSING = -9999.0
 STAMPS = {"HH": "%Y%m%d%H%M", "DD": "%Y%m%d", "WW": "%Y%m%d", "MM": "%Y%m", "YY": "%Y"}
-NO_MEAN = ("NEE_F_SD", "NEE_F_N", "NEE_F_METHOD", "NEE_F_WINDOW", "NEE_F_ALL", "NEE_RANDUNC", "LE_F_SD", "H_F_SD")
-"""Series of half-hours that have no mean which says something."""
+NO_MEAN = ("SD", "N", "METHOD", "WINDOW", "ALL", "GAPUNC", "JOINTUNC", "SE")
+"""Ends of names of half-hours' series that have no mean which says something."""
+ROWS = 100_000
+"""Lines of a table that are written at a time."""
 WORDS = {
     "F": "gap-filled", "QC": "quality of the filled value: 0 measured, 1 good, 2 medium, 3 poor",
     "SD": "standard deviation of the values looked up", "N": "number of the values looked up",
     "METHOD": "how it was filled: 1 all drivers, 2 radiation alone, 3 mean diurnal course",
     "WINDOW": "window of the values looked up, in days", "ALL": "value looked up for every record",
     "NT": "by the night-time method", "DT": "by the day-time method", "RANDUNC": "random uncertainty, one sd",
+    "JOINTUNC": "joint uncertainty, one sd", "GAPUNC": "error of the filled value, one sd",
+    "CORR": "corrected to close the energy balance", "25": "25 % percentile", "75": "75 % percentile",
+    "REF": "the version most like all others", "USTAR50": "median threshold of u*", "MEAN": "mean of forty versions",
+    "SE": "standard error over forty versions", "VUT": "thresholds of u* by year", "CUT": "thresholds of all years",
 }  # fmt: skip
 NAMES = {
     "USTAR": "friction velocity", "SW": "shortwave radiation", "NEE": "net ecosystem exchange of CO2",
@@ -40,20 +51,43 @@ CF_UNITS = {"deg C": "degree_Celsius"}
 
 
 def coarser(season: Season, size: str) -> pl.DataFrame:
-    """Return days, weeks, months or years."""
-    results = {name: values for name, values in season.results.items() if name not in NO_MEAN}
+    """Return days, weeks, months or years.
+
+    Of versions these are percentiles, means and spread of the versions' own means.
+    """
+    results = {
+        name: values
+        for name, values in season.results.items()
+        if name.split("_")[-1] not in NO_MEAN and (name.endswith("_RANDUNC") or not {"VUT", "CUT"} & {*name.split("_")})
+    }
     quality = {name: values for name, values in results.items() if name.endswith("_QC")}
     values = {name: values for name, values in results.items() if name not in quality}
     if "P" in season.variables:
         values["P"] = season.variables["P"]
     table = aggregate(values, season.starts, size, season.per_day, quality)
-    if any(name.startswith("NEE_VUT_") for name in values):
-        # percentiles of the sums, not sums of the percentiles
-        sums = [aggregate({"NEE": one}, season.starts, size, season.per_day, {})["NEE"] for one in season.scenarios]
-        shown = np.percentile(np.array(sums), SHOWN_PERCENTILES, axis=0)
-        names = (f"NEE_VUT_{p:02d}" for p in SHOWN_PERCENTILES)
-        table = table.with_columns(pl.Series(name, shown[i]) for i, name in enumerate(names))
-    return table
+    columns = _versions(season, size, table)
+    for name in ("LE", "H"):
+        if f"{name}_CORR_JOINTUNC" in season.results:
+            spread = (table[f"{name}_CORR_75"] - table[f"{name}_CORR_25"]).to_numpy() / BETWEEN_QUARTILES
+            columns[f"{name}_CORR_JOINTUNC"] = joint_uncertainty(table[f"{name}_RANDUNC"].to_numpy(), spread)
+    return table.with_columns(pl.Series(name, column) for name, column in columns.items())
+
+
+def _versions(season: Season, size: str, table: pl.DataFrame) -> dict[str, FloatArray]:
+    """Return what is published of the versions' means, and the joint uncertainty of those of NEE."""
+    columns: dict[str, FloatArray] = {}
+    periods = find_periods(season.starts, size, season.per_day)
+    for stem, days in season.versions.items():
+        if stem.endswith("_U"):
+            continue  # three versions are three columns, and no more
+        judged = stem.startswith("NEE")
+        means = days.over(periods)
+        means = replace(means, value=means.value * factor_of(stem, size, periods, season.per_day))
+        columns |= shown_of(means, stem, judged=judged)
+        for name in ("REF", "USTAR50") if judged else ():
+            random = table[f"{stem}_{name}_RANDUNC"].to_numpy()
+            columns[f"{stem}_{name}_JOINTUNC"] = joint_uncertainty(random, means.half_spread())
+    return columns
 
 
 def unit(name: str, size: str = "HH") -> str:
@@ -73,10 +107,12 @@ def describe(name: str) -> str:
         return "threshold of the friction velocity"
     stem = "SW_IN" if name.startswith("SW_IN") else base
     text = NAMES.get(stem) or (VARIABLES[stem].en if stem in VARIABLES else stem)
-    if parts and parts[-1][1:].isdigit():
+    if parts and parts[-1][0] == "U" and parts[-1][1:].isdigit():
         return f"{text}, filled, threshold of u* at its {parts[-1][1:]} % quantile"
-    if "VUT" in parts:
-        return f"{text}, filled, {parts[-1]} % percentile over 41 thresholds of u* by year"
+    if {"VUT", "CUT"} & {*parts}:
+        percents = [f"{part} % percentile of forty versions" for part in parts if part.isdigit()]
+        parts = [part for part in parts if not part.isdigit()]
+        return ", ".join([text, *(WORDS[part] for part in parts if part in WORDS), *percents])
     return ", ".join([text, *(WORDS[part] for part in parts if part in WORDS)])
 
 
@@ -88,10 +124,23 @@ def write_csv(table: pl.DataFrame, path: Path, size: str) -> None:
         stamps.append(pl.col("end").dt.strftime(stamp).alias("TIMESTAMP_END"))
     else:
         stamps = [pl.col("start").dt.strftime(stamp).alias("TIMESTAMP")]
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as stream:
+        for first in range(0, max(table.height, 1), ROWS):
+            _numbers(table[first : first + ROWS], stamps, size).write_csv(
+                stream, null_value="-9999", float_scientific=False, include_header=first == 0
+            )
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
+
+
+def _numbers(table: pl.DataFrame, stamps: list[pl.Expr], size: str) -> pl.DataFrame:
     whole = [name for name in table.columns if size == "HH" and unit(name) == "1"]
     numbers = table.select(*stamps, pl.exclude("start", "end").fill_nan(None))
-    numbers = numbers.with_columns(pl.col(whole).cast(pl.Int64), pl.col(pl.Float64).exclude(whole).round_sig_figs(7))
-    _replace(path, numbers.write_csv(null_value="-9999", float_scientific=False).encode())
+    return numbers.with_columns(
+        pl.col(whole).cast(pl.Int64), pl.col(pl.Float32, pl.Float64).exclude(whole).cast(pl.Float64).round_sig_figs(7)
+    )
 
 
 def write_parquet(table: pl.DataFrame, path: Path, provenance: Mapping[str, str]) -> None:
@@ -157,12 +206,3 @@ def _variable(file: Any, name: str, kind: str, dimensions: tuple[str, ...], valu
     variable[...] = values
     for key, attribute in attributes.items():
         setattr(variable, key, attribute)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)

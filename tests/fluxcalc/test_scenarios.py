@@ -20,6 +20,7 @@ from fluxcalc.scenarios import (
     pool_percentiles,
 )
 from fluxcalc.uncertainty import joint_uncertainty
+from fluxcalc.ustar import KEPT, flag_low_turbulence
 from tests.fluxcalc.reference import MISSING, SEASON, needs_season
 from tests.fluxcalc.test_gapfill import column, weather
 
@@ -53,7 +54,7 @@ def test_all_versions_of_oneflux():
     theirs = pl.read_parquet(THARANDT / "oneflux_nee_proc_hh.parquet")
     flux, ustar, *drivers = (column(inputs, name) for name in ("NEE", "Ustar", "Rg", "Tair", "VPD"))
     thresholds = np.repeat(percentiles_of_oneflux()[:, np.newaxis], flux.size, axis=1)
-    found = fill_versions(flux, ustar, tuple(drivers), thresholds)
+    found = fill_versions(flux, drivers, lambda k: in_low_turbulence(ustar, thresholds[k]))
 
     def assert_same(name, value, qc):
         assert_allclose(value, column(theirs, f"NEE_{name}_y"), rtol=6e-6, atol=1e-6)
@@ -84,6 +85,28 @@ def test_all_versions_of_oneflux():
     print(f"10 series of {flux.size} half-hours, joint uncertainty of {some.sum()}, 9 sums of the year: all equal")
 
 
+@pytest.mark.figures
+@needs_season
+def test_sums_of_three_years_whose_thresholds_differ():
+    """Each year of Gebesee has thresholds of its own; sums, quality, spread of the years are ONEFlux's."""
+    folder = SEASON / "DE-Geb_2004_2006"
+    inputs = pl.read_parquet(folder / "input.parquet")
+    flux, ustar, *drivers = (column(inputs, name) for name in ("NEE", "Ustar", "Rg", "Tair", "VPD"))
+    rows = rows_of(folder / "oneflux_DE-Geb_USTAR_percentiles_y.csv")
+    table = np.array([[float(value) for name, value in row.items() if name != "TIMESTAMP"] for row in rows]).T
+    ends = inputs["time"].str.to_datetime()
+    place = (ends.dt.offset_by("-30m").dt.year() - 2004).to_numpy()
+    found = fill_versions(flux, drivers, lambda k: in_low_turbulence(ustar, table[k][place]))
+    means = found.period_means(place)
+    values, quality = means.percentiles((5, 16, 25, 50, 75, 84, 95))
+    for number, row in enumerate(rows_of(folder / "oneflux_DE-Geb_NEE_yy.csv")):
+        grams = GRAMS / 365 * (366 if row["TIMESTAMP"] == "2004" else 365)
+        for i, percent in enumerate((5, 16, 25, 50, 75, 84, 95)):
+            assert values[i, number] * grams == pytest.approx(float(row[f"NEE_{percent:02d}_y"]), rel=5e-6)
+            assert quality[i, number] == pytest.approx(float(row[f"NEE_{percent:02d}_qc_y"]), abs=1e-6)
+    print("3 years, 7 percentiles of their sums and quality: all equal")
+
+
 def test_years_share_their_neighbours_thresholds():
     samples = {2001: np.full(10, 0.1), 2002: np.full(10, 0.2), 2003: np.array([0.3] * 9 + [math.nan])}
     varying, constant = pool_percentiles(samples), pool_percentiles(samples, constant=True)
@@ -111,7 +134,7 @@ def test_the_night_alone_is_filtered_where_wanted():
     flux, *drivers = weather(3, 10)
     ustar = np.random.default_rng(3).uniform(0, 1, flux.size)
     thresholds = np.repeat(np.linspace(0.1, 0.4, 41)[:, np.newaxis], flux.size, axis=1)
-    found = fill_versions(flux, ustar, tuple(drivers), thresholds, night_only=True)
+    found = fill_versions(flux, drivers, lambda k: flag_low_turbulence(ustar, thresholds[k], drivers[0]) != KEPT)
     day = (drivers[0] >= 10) & np.isfinite(flux)
     assert_array_equal(found.value[:, day], np.broadcast_to(flux[day], (41, day.sum())))
     kept = (found.qc == 0).sum(axis=1)

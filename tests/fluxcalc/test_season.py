@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fluxcalc.aggregates import aggregate, find_periods
 from fluxcalc.grid import find_clock_shift, lay_grid
 from fluxcalc.season import process_season
-from fluxcalc.season_products import sum_season
 from fluxcalc.season_record import LOW_TURBULENCE, SPIKE, Methods, Season
+from fluxcalc.season_uncertainty import sum_season
 from fluxcalc.spikes import find_spikes
 from fluxcalc.sun import potential_radiation
 from tests.fluxcalc.reference import SEASON, needs_season
@@ -65,7 +65,7 @@ def test_the_chain_gives_what_reddyproc_gives(site, place):
     frame = inputs.select(starts.alias("start"), *(pl.col(old).alias(new) for old, new in names.items()))
     grid = lay_grid(frame)
     assert grid.problems == ()
-    season = process_season(grid, *place, 1.0, Methods(spikes=None, uncertainty=False))
+    season = process_season(grid, *place, 1.0, Methods(spikes=None, uncertainty="none"))
     table = pl.read_parquet(SEASON / site / "reddyproc_seasonal_ustar_mr_gl.parquet")
     assert season.problems == ()
     assert_allclose(season.results["NEE_F"], column(table, "NEE_uStar_f"), atol=6e-9)
@@ -94,7 +94,7 @@ def test_a_good_year_has_everything(whole):
     measured = np.isfinite(whole.measured("NEE"))
     assert_array_equal(whole.results["NEE_F"][measured], whole.variables["FC"][measured])
     total = sum_season(whole)["NEE_F"]
-    assert total.joint == pytest.approx(math.hypot(total.random, total.ustar))
+    assert total.joint == pytest.approx(math.hypot(total.random, total.filling, total.ustar))
     assert "NEE is FC: no storage" in " ".join(whole.notes)
 
 
@@ -157,7 +157,7 @@ def test_a_shifted_clock_is_told_not_mended(late):
     frame = made_up(120)
     light = frame["SW_IN"].to_numpy()
     shifted = frame.with_columns(SW_IN=np.where(np.arange(light.size) >= 60 * 48, np.roll(light, late), light))
-    season = run(shifted, uncertainty=False, ustar="none")
+    season = run(shifted, uncertainty="none", ustar="none")
     (problem,) = season.problems
     word = "late" if late > 0 else "early"
     assert problem.startswith(f"2023-03-02 to 2023-04-30: SW_IN is {abs(late) * 30} minutes {word}")
@@ -248,18 +248,13 @@ def test_a_step_that_fails_stops_no_other(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"ustar": "best"}, {"fill": "magic"}, {"partition": ("noon",)}, {"percentiles": 7}], ids=str
+    "wrong",
+    [{"ustar": "best"}, {"fill": "magic"}, {"partition": ("noon",)}, {"percentiles": 7}, {"uncertainty": "some"}],
+    ids=str,
 )
 def test_unknown_methods_are_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
         run(made_up(2), **wrong)
-
-
-def test_scenarios_of_41_thresholds():
-    season = run(made_up(200), percentiles=41)
-    assert season.scenarios.shape == (41, 200 * 48)
-    shown = np.array([season.results[f"NEE_VUT_{p:02d}"] for p in (5, 16, 25, 50, 75, 84, 95)])
-    assert (np.diff(shown, axis=0) >= 0).all()
 
 
 def test_aggregates_are_means_and_sums():

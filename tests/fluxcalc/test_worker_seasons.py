@@ -17,8 +17,8 @@ from core.variables import FLUX_COLUMNS
 from fluxcalc import worker
 from fluxcalc.grid import lay_grid
 from fluxcalc.season import process_season
-from fluxcalc.season_products import sum_season
 from fluxcalc.season_record import Methods
+from fluxcalc.season_uncertainty import sum_season
 from fluxcalc.worker.seasons import season_product
 from tests.fluxcalc.test_season import made_up
 

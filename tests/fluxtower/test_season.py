@@ -55,6 +55,10 @@ def write(frame: pl.DataFrame, path: Path) -> None:
     frame.select(stamp, pl.exclude("start")).write_csv(path, null_value="-9999")
 
 
+def read(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path, infer_schema_length=None)
+
+
 def season(folder: Path, table: str, *options: str) -> Result:
     given = ("season", str(folder / table), "--station", str(folder / "station.toml"), "--samples", "5", *options)
     return CliRunner().invoke(app, given)
@@ -68,20 +72,20 @@ def output(folder: Path) -> Path:
 
 
 def test_every_table_is_there(output):
-    hours = pl.read_csv(output / "made-up_HH.csv")
+    hours = read(output / "made-up_HH.csv")
     assert hours.columns[:2] == ["TIMESTAMP_START", "TIMESTAMP_END"]
     assert hours.height == 60 * 48
     assert hours.row(0)[:2] == (202301010000, 202301010030)
-    days = pl.read_csv(output / "made-up_DD.csv")
+    days = read(output / "made-up_DD.csv")
     k = 1800 * 12.0107e-6
     assert days["TIMESTAMP"][0] == 20230101
     assert days["NEE_F"][0] == pytest.approx(k * hours["NEE_F"][:48].sum(), rel=1e-5)
-    weeks = pl.read_csv(output / "made-up_WW.csv")
+    weeks = read(output / "made-up_WW.csv")
     assert weeks.row(1)[:2] == (20230108, 20230114)
-    months = pl.read_csv(output / "made-up_MM.csv")
+    months = read(output / "made-up_MM.csv")
     assert months["TIMESTAMP"].to_list() == [202301, 202302, 202303]
     assert months["NEE_F"][2] == -9999  # a day of March
-    assert pl.read_csv(output / "made-up_YY.csv")["NEE_F"].to_list() == [-9999]
+    assert read(output / "made-up_YY.csv")["NEE_F"].to_list() == [-9999]
 
 
 def test_parquet_and_netcdf_say_the_same(output):
@@ -123,25 +127,50 @@ def test_a_bad_stamp_is_told_and_the_rest_done(folder):
     assert result.exit_code == 1
     assert "line 502: 2023-01-11 09:30 comes again: remove one of the rows" in result.output
     assert "line 703: 5 intervals are missing before 2023-01-15 16:30: they are gaps" in result.output
-    assert pl.read_csv(folder / "bad" / "made-up_HH.csv")["NEE_F"].min() > -9999
+    assert read(folder / "bad" / "made-up_HH.csv")["NEE_F"].min() > -9999
 
 
 def test_a_period_is_cut_out(folder):
-    options = ("--from", "2023-01-05", "--to", "2023-01-25", "--ustar", "none", "--no-uncertainty", "--no-figures")
+    options = ("--from", "2023-01-05", "--to", "2023-01-25", "--ustar", "none", "--uncertainty", "none", "--no-figures")
     result = season(folder, "fluxes.csv", "--output", str(folder / "cut"), *options)
     assert result.exit_code == 0, result.output
-    hours = pl.read_csv(folder / "cut" / "made-up_HH.csv")
+    hours = read(folder / "cut" / "made-up_HH.csv")
     assert hours["TIMESTAMP_START"][0] == 202301050000
     assert hours.height == 20 * 48
 
 
-def test_41_scenarios(folder):
-    result = season(folder, "fluxes.csv", "--output", str(folder / "many"), "--no-figures", "--percentiles", "41")
+def test_41_versions(folder):
+    """The FLUXNET names of half-hours and days; sums, their spread, and the closure in the manifest."""
+    frame = made_up(60).with_columns(H=pl.col("LE") * 0.5 + 20, G=pl.col("SW_IN") * 0.05)
+    write(frame.with_columns(NETRAD=(pl.col("LE") + pl.col("H")) / 0.8 + pl.col("G")), folder / "balance.csv")
+    result = season(folder, "balance.csv", "--output", str(folder / "many"), "--percentiles", "41")
     assert result.exit_code == 0, result.output
-    days = pl.read_csv(folder / "many" / "made-up_DD.csv")
+    assert "energy balance: slope 0.80, sums 0.80" in result.output
+    hours, days = (read(folder / "many" / f"made-up_{size}.csv") for size in ("HH", "DD"))
+    parts = [f"{part}_{method}" for part in ("RECO", "GPP") for method in ("NT", "DT")]
+    for stem in ("NEE", *parts):
+        for name in ("REF", "USTAR50", "05", "16", "25", "50", "75", "84", "95"):
+            assert {f"{stem}_VUT_{name}"} <= set(hours.columns) & set(days.columns)
+    for table in (hours, days):
+        for name in ("NEE_VUT_REF", "NEE_VUT_USTAR50"):
+            assert {f"{name}_QC", f"{name}_RANDUNC", f"{name}_JOINTUNC"} <= set(table.columns)
+        joint = np.hypot(table["NEE_VUT_REF_RANDUNC"], (table["NEE_VUT_84"] - table["NEE_VUT_16"]) / 2)
+        np.testing.assert_allclose(table["NEE_VUT_REF_JOINTUNC"], joint, rtol=1e-4)
+        between = (table["LE_CORR_75"] - table["LE_CORR_25"]) / 1.349
+        np.testing.assert_allclose(table["LE_CORR_JOINTUNC"], np.hypot(table["LE_RANDUNC"], between), rtol=1e-4)
+    k = 1800 * 12.0107e-6
+    one = days["NEE_VUT_USTAR50"][3] / (k * hours["NEE_VUT_USTAR50"][144:192].sum())
+    assert one == pytest.approx(1, rel=1e-5)
     assert (days["NEE_VUT_05"] <= days["NEE_VUT_95"]).all()
-    # half of the versions of a day lie below its median, whatever those of its half-hours are
-    assert days["NEE_VUT_50"].is_between(days["NEE_VUT_05"], days["NEE_VUT_95"]).all()
+    assert "EBC_CF_N" not in days.columns
+    manifest = json.loads((folder / "many" / "manifest.json").read_text())
+    assert manifest["energy_balance"]["ratio"] == pytest.approx(0.8, abs=0.001)
+    total = manifest["sums"]["NEE_F"]
+    assert total["joint"] == pytest.approx(math.hypot(total["random"], total["filling"], total["ustar"]))
+    assert (folder / "many" / "made-up_balance.png").stat().st_size > 10_000
+    with netcdf_file(folder / "many" / "made-up_HH.nc", mmap=False) as file:
+        assert b"forty versions" in file.variables["NEE_VUT_25"].long_name
+        assert file.variables["LE_CORR_25"].units == b"W m-2"
 
 
 @pytest.fixture
@@ -165,7 +194,7 @@ def test_a_station_of_the_store(folder: Path, stored: Store) -> None:
     result = CliRunner().invoke(app, ("season", "made-up", "--output", str(folder / "stored"), "--no-figures"))
     assert result.exit_code == 1  # there is no meteorology
     assert "USTAR: no record" in result.output
-    hours = pl.read_csv(folder / "stored" / "made-up_HH.csv")
+    hours = read(folder / "stored" / "made-up_HH.csv")
     assert hours["TIMESTAMP_START"][0] == 202607012300  # UTC+1
     assert hours["NEE"].to_list() == [0, 1, 2, -9999, 4, 5, 6, 7, 8, 9]
     assert hours["NEE_F_QC"][3] > 0
@@ -211,6 +240,7 @@ def test_only_a_station_under_its_own_configuration_is_kept(folder: Path, stored
     [
         (("--fill", "magic"), "fill: expected one of mds_reddyproc"),
         (("--ustar", "best"), "ustar: expected seasonal"),
+        (("--uncertainty", "much"), "uncertainty: expected one of intended"),
         (("--from", "2030-01-01"), "there is no half-hour"),
     ],
 )

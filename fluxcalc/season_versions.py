@@ -1,0 +1,150 @@
+"""Steps of a season that make its versions, one for each threshold of u*: exchange, respiration and uptake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.records import FloatArray
+from fluxcalc.day_sums import sum_days
+from fluxcalc.gapfill import DIALECTS, UNFILLED, fill_mds
+from fluxcalc.scenarios import Versions, fill_versions, most_alike
+from fluxcalc.season_filter import before_threshold, below_threshold
+from fluxcalc.season_products import day_parts, night_parts
+from fluxcalc.season_record import DRIVERS, SHOWN_PERCENTILES, Limits, Methods, Season
+from fluxcalc.season_uncertainty import random_of
+from fluxcalc.uncertainty import joint_uncertainty
+from fluxcalc.ustar import QUANTILES
+
+FEW_NAMES = tuple(f"U{100 * level:02.0f}" for level in QUANTILES)
+
+
+def make_versions(season: Season, methods: Methods) -> Season:
+    """Filter and fill NEE with each threshold; their percentiles, the reference, and its uncertainty."""
+    if "NEE_F" not in season.results:
+        return season
+    drivers = [season.measured(name) for name in DRIVERS]
+    whole = before_threshold(season)
+    for number, (kind, limits) in enumerate(season.limits.items()):
+        kept = _kept(season, methods, whole, limits)
+        versions = fill_versions(
+            whole,
+            drivers,
+            lambda row, kept=kept: np.isnan(kept(row)),  # type: ignore[misc]
+            len(limits.table),
+            per_day=season.per_day,
+            dialect=DIALECTS[methods.fill],
+            tell=_share_of(season, number),
+        )
+        season = _with_versions(season, "NEE", kind, versions)
+        if kind == "U":
+            continue
+        spread = versions.half_spread()
+        for name, row in (("REF", versions.reference), ("USTAR50", -1)):
+            random = random_of(season, methods, "NEE", kept(row), versions.value[row])
+            joint = joint_uncertainty(random, spread)
+            season = season.with_results(**{f"NEE_{kind}_{name}_RANDUNC": random, f"NEE_{kind}_{name}_JOINTUNC": joint})
+    return season
+
+
+def partition_versions_by_night(season: Season, methods: Methods) -> Season:
+    """Partition each version by the night's exchange."""
+    if "RECO_NT" not in season.results:
+        return season
+
+    def parts(nee: FloatArray, filled: FloatArray) -> tuple[FloatArray, FloatArray, str]:
+        found = night_parts(season, nee, filled)
+        return found.reco, found.gpp, found.reason
+
+    return _partition(season, methods, "NT", parts)
+
+
+def partition_versions_by_day(season: Season, methods: Methods) -> Season:
+    """Partition each version by the day's light response."""
+    if "RECO_DT" not in season.results:
+        return season
+
+    def parts(nee: FloatArray, _: FloatArray) -> tuple[FloatArray, FloatArray, str]:
+        found = day_parts(season, nee)
+        return found.reco, found.gpp, found.reason
+
+    return _partition(season, methods, "DT", parts)
+
+
+def _partition(
+    season: Season,
+    methods: Methods,
+    method: str,
+    parts: Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, str]],
+) -> Season:
+    drivers = [season.measured(name) for name in DRIVERS]
+    whole, dialect = before_threshold(season), DIALECTS[methods.fill]
+    for number, (kind, limits) in enumerate(season.limits.items()):
+        kept, tell = _kept(season, methods, whole, limits), _share_of(season, number)
+        count = len(limits.table)
+        # float32: there are many
+        reco, gpp = np.empty((2, count, whole.size), dtype=np.float32)
+        reasons = []
+        for row in range(count):
+            nee = kept(row)
+            filled = fill_mds(nee, *drivers, per_day=season.per_day, dialect=dialect, every_record=False)
+            reco[row], gpp[row], reason = parts(nee, filled.value)
+            reasons += [reason] if reason else []
+            tell((row + 1) / count)
+        if reasons:
+            why = f"{len(reasons)} of {count} versions cannot be partitioned: {reasons[0]}"
+            season = season.without(f"RECO_{method}_{kind}", why)
+            continue
+        unjudged = np.broadcast_to(np.int8(0), reco.shape)
+        for name, values in (("RECO", reco), ("GPP", gpp)):
+            versions = Versions(values, unjudged, most_alike(values[:-1]))
+            season = _with_versions(season, f"{name}_{method}", kind, versions, judged=False)
+    return season
+
+
+def _kept(season: Season, methods: Methods, whole: FloatArray, limits: Limits) -> Callable[[int], FloatArray]:
+    """Return what tells the NEE that a version keeps."""
+    return lambda row: np.where(below_threshold(season, methods, limits.of_records(row)), np.nan, whole)
+
+
+def shown_of(versions: Versions, stem: str, *, judged: bool) -> dict[str, NDArray[Any]]:
+    """Return what is published of forty-one versions, of half-hours or of longer periods.
+
+    Parameters
+    ----------
+    versions : Versions
+    stem : str
+        Begin of the names: ``NEE_VUT``.
+    judged : bool
+        Whether their quality is known: then with it, the mean, and its standard error.
+    """
+    values, quality = versions.percentiles(SHOWN_PERCENTILES)
+    rows = {
+        "REF": (versions.value[versions.reference], versions.qc[versions.reference]),
+        "USTAR50": (versions.value[-1], versions.qc[-1]),
+        **{f"{p:02d}": (values[i], quality[i]) for i, p in enumerate(SHOWN_PERCENTILES)},
+    }
+    shown = {f"{stem}_{name}": value for name, (value, _) in rows.items()}
+    if judged:
+        shown |= {f"{stem}_{name}_QC": np.where(qc == UNFILLED, np.nan, qc) for name, (_, qc) in rows.items()}
+        shown[f"{stem}_MEAN"], shown[f"{stem}_SE"] = versions.mean()
+    return shown
+
+
+def _with_versions(season: Season, name: str, kind: str, versions: Versions, *, judged: bool = True) -> Season:
+    """Add what is shown of versions, and their sums of days."""
+    if kind == "U":
+        shown = {f"{name}_{key}": versions.value[i] for i, key in enumerate(FEW_NAMES)}
+    else:
+        shown = shown_of(versions, f"{name}_{kind}", judged=judged)
+    days = sum_days(versions, season.starts, season.per_day)
+    season = replace(season, versions={**season.versions, f"{name}_{kind}": days})
+    return season.with_results(**{key: values.astype(np.float32) for key, values in shown.items()})
+
+
+def _share_of(season: Season, number: int) -> Callable[[float], None]:
+    return lambda share: season.tell((number + share) / len(season.limits))
