@@ -24,6 +24,8 @@ from fluxcalc.ustar import (
 
 LEAST_SHARE = 0.4
 """Share of the samples that must have a threshold."""
+LEAST_CUT = 3
+"""Years with which thresholds of all years are others than those of neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,11 @@ def find_threshold(season: Season, methods: Methods) -> Season:
         }
         return replace(season, thresholds=numbers, limits={"U": _limits(table, found[0])})
     limits = {}
-    if len(samples) == 1:
-        season = season.noting("CUT is left out: with one year it is VUT")
-    for kind in ("VUT", "CUT")[: len(samples)]:
+    kinds = ("VUT", "CUT")
+    if len(samples) < LEAST_CUT:
+        kinds = ("VUT",)
+        season = season.noting(f"CUT is left out: with less than {LEAST_CUT} years it is VUT")
+    for kind in kinds:
         table = pool_percentiles(samples, constant=kind == "CUT")
         limits[kind] = _limits(table, found[0])
         numbers |= {

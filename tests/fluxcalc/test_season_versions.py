@@ -93,7 +93,7 @@ def test_versions_are_partitioned_by_both_methods(many):
 
 def test_a_single_year_has_no_cut(many):
     assert set(many.limits) == {"VUT"}
-    assert "CUT is left out: with one year it is VUT" in many.notes
+    assert "CUT is left out: with less than 3 years it is VUT" in many.notes
     assert not any("CUT" in name for name in many.results)
 
 
@@ -107,9 +107,9 @@ def test_three_versions_are_named_as_in_reddyproc():
     assert math.isnan(total["RECO_NT"].random)
 
 
-def two_years() -> pl.DataFrame:
-    first, second = made_up(365, seed=1), made_up(365, seed=2)
-    return pl.concat([first, second.with_columns(pl.col("start") + timedelta(days=365))])
+def years(count: int) -> pl.DataFrame:
+    moved = (made_up(365, seed=k).with_columns(pl.col("start") + timedelta(days=365 * k)) for k in range(count))
+    return pl.concat(moved)
 
 
 def pooled_by_hand(season: Season, *, moving: bool) -> dict[int, FloatArray]:
@@ -128,25 +128,26 @@ def pooled_by_hand(season: Season, *, moving: bool) -> dict[int, FloatArray]:
     labels = seasons_by_count(season.starts, dark)
     night = select_night(nee, warmth, ustar, light, labels, {key: key // 1000 for key in np.unique(labels).tolist()})
     found.append(change_points(night, 8))
-    return {year: np.array([s.year[year] for one in found for s in one.samples]) for year in (2023, 2024)}
+    return {year: np.array([s.year[year] for one in found for s in one.samples]) for year in (2023, 2024, 2025)}
 
 
 @pytest.mark.parametrize("ustar", ["change_point", "pooled"])
 def test_thresholds_of_years_are_pooled(ustar):
-    season = run(two_years(), ustar=ustar, percentiles=41, samples=8, partition=())
+    season = run(years(3), ustar=ustar, percentiles=41, samples=8, partition=())
     samples = pooled_by_hand(season, moving=ustar == "pooled")
-    both = np.sort(np.concatenate(list(samples.values())))
-    assert both.size == (32 if ustar == "pooled" else 16)
-    # two years are neighbours: their pools are one, and that of all years
-    for kind in ("VUT", "CUT"):
-        table = season.limits[kind].table
-        assert table.shape == (41, 2)
-        assert_array_equal(table[:, 0], table[:, 1])
-        assert table[-1, 0] == both[math.floor(both.size / 2 + 0.5) - 1]
-        assert table[39, 0] == both[math.floor(0.9875 * both.size + 0.5) - 1]
+    assert {values.size for values in samples.values()} == {16 if ustar == "pooled" else 8}
+    pools = [[2023, 2024], [2023, 2024, 2025], [2024, 2025]]
+    for column, pool in enumerate(pools):
+        ascending = np.sort(np.concatenate([samples[year] for year in pool]))
+        assert season.limits["VUT"].table[-1, column] == ascending[math.floor(ascending.size / 2 + 0.5) - 1]
+        assert season.limits["VUT"].table[39, column] == ascending[math.floor(0.9875 * ascending.size + 0.5) - 1]
+    table = season.limits["CUT"].table
+    assert table.shape == (41, 3)
+    for column in range(3):
+        assert_array_equal(table[:, column], season.limits["VUT"].table[:, 1])
     assert 0.1 < season.results["USTAR_THRESHOLD"].min() <= season.results["USTAR_THRESHOLD"].max() < 0.35
     if ustar == "pooled":
-        assert set(season.results["USTAR_THRESHOLD"]) == {table[-1, 0]}
+        assert set(season.results["USTAR_THRESHOLD"]) == set(season.limits["VUT"].table[-1])
     assert "NEE_CUT_REF_JOINTUNC" in season.results
     assert season.starts[0] == datetime(2023, 1, 1)
 
