@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from core.records import FloatArray
-from fluxcalc.daytime import DayPartition, partition_by_day
+from fluxcalc.daytime import partition_by_day
+from fluxcalc.daytime_record import DayPartition
 from fluxcalc.energy_balance import closing_factors, closure, evapotranspiration
 from fluxcalc.gapfill import DIALECTS, UNFILLED, Filled, fill_driver, fill_mds
 from fluxcalc.nighttime import NightPartition, partition_by_night

@@ -82,9 +82,8 @@ def find_threshold(season: Season, methods: Methods) -> Season:
         }
         return replace(season, thresholds=numbers, limits={"U": _limits(table, found[0])})
     limits = {}
-    kinds = ("VUT", "CUT")
-    if len(samples) < LEAST_CUT:
-        kinds = ("VUT",)
+    kinds = ("VUT", "CUT") if len(samples) >= LEAST_CUT else ("VUT",)
+    if "CUT" not in kinds:
         season = season.noting(f"CUT is left out: with less than {LEAST_CUT} years it is VUT")
     for kind in kinds:
         table = pool_percentiles(samples, constant=kind == "CUT")
