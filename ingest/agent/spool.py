@@ -15,41 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.records import Reading, SampleBlock
+from core.statements import read_statements
 from ingest.agent.blocks import MAX_SPANS, Piece, Place, Spans
 from ingest.agent.config import Source
 from ingest.encoding import encode_block, encode_reading
 from ingest.topics import Kind
 from ingest.watermark import Watermark
 
-LOG_BYTES = 1 << 20
-"""What SQLite keeps of its write-ahead log between checkpoints. [bytes]"""
 ROW_BYTES = 200
 """What a block takes besides its message, at most. [bytes]"""
 SPARE_PAGES = 64
 """Pages for positions and indexes that the bound leaves free."""
-
-SCHEMA = """
-CREATE TABLE spool (run INTEGER NOT NULL);
-CREATE TABLE stream (
-    key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-    next INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE block (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, seq INTEGER NOT NULL, start INTEGER NOT NULL,
-    kind TEXT NOT NULL, message BLOB NOT NULL
-);
-CREATE UNIQUE INDEX block_number ON block (stream, seq);
-CREATE TABLE place (
-    stream INTEGER NOT NULL, file TEXT NOT NULL, offset INTEGER NOT NULL, crc INTEGER NOT NULL,
-    PRIMARY KEY (stream, file)
-) WITHOUT ROWID;
-CREATE TABLE sent (stream INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, PRIMARY KEY (stream, start))
-WITHOUT ROWID;
-PRAGMA user_version = 1;
-"""
-
 TELL_SECONDS = 60.0
 """How often dropped blocks are logged. [s]"""
+
+SQL = read_statements("ingest.agent", "spool.sql")
 
 log = logging.getLogger(__name__)
 
@@ -110,12 +90,12 @@ class Spool:
         except sqlite3.DatabaseError as error:
             put_aside(path, error)
             self._connection = self._open()
-        (self.run,) = self._connection.execute("SELECT run FROM spool").fetchone()
-        (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
-        self._connection.executemany("INSERT OR IGNORE INTO stream (name) VALUES (?)", [(name,) for name in streams])
-        self._streams: dict[str, int] = dict(self._connection.execute("SELECT name, key FROM stream"))
+        (self.run,) = self._connection.execute(SQL["run"]).fetchone()
+        (self._page_bytes,) = self._connection.execute(SQL["page_bytes"]).fetchone()
+        self._connection.executemany(SQL["add_stream"], [(name,) for name in streams])
+        self._streams: dict[str, int] = dict(self._connection.execute(SQL["streams"]))
         # counted once: a full count would read the whole index each time
-        counted = self._connection.execute("SELECT stream, count(*) FROM block GROUP BY stream")
+        counted = self._connection.execute(SQL["count_blocks"])
         self._counts = dict.fromkeys(self._streams.values(), 0) | dict(counted)
         self._dropped: dict[str, int] = {}
         self._told_dropped = float("-inf")
@@ -152,26 +132,20 @@ class Spool:
         seqs: list[int] = []
         dropped: list[int] = []
         with self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(SQL["begin"])
             key = self._streams[source.stream]
-            (following,) = connection.execute("SELECT next FROM stream WHERE key = ?", (key,)).fetchone()
+            (following,) = connection.execute(SQL["next_number"], (key,)).fetchone()
             for piece in pieces:
                 if piece.n:
                     message = self._encode(source, piece, following)
                     dropped += self._make_room(len(message) + ROW_BYTES)
-                    connection.execute(
-                        "INSERT INTO block (stream, seq, start, kind, message) VALUES (?, ?, ?, ?, ?)",
-                        (key, following, piece.start_ns, source.kind, message),
-                    )
+                    connection.execute(SQL["put_block"], (key, following, piece.start_ns, source.kind, message))
                     seqs.append(following)
                     following += 1
                     self._remember_span(key, piece.start_ns, piece.end_ns)
                 if piece.place is not None:
-                    connection.execute(
-                        "INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)",
-                        (key, piece.place.file, piece.place.offset, piece.place.check),
-                    )
-            connection.execute("UPDATE stream SET next = ? WHERE key = ?", (following, key))
+                    connection.execute(SQL["put_place"], (key, piece.place.file, piece.place.offset, piece.place.check))
+            connection.execute(SQL["set_next_number"], (following, key))
         self._counts[key] += len(seqs)
         self._tell_dropped(dropped)
         return seqs
@@ -181,7 +155,7 @@ class Spool:
         key = self._streams.get(stream)
         if key is None or mark.run != self.run:
             return 0
-        (lowest,) = self._connection.execute("SELECT min(seq) FROM block WHERE stream = ?", (key,)).fetchone()
+        (lowest,) = self._connection.execute(SQL["lowest_number"], (key,)).fetchone()
         if lowest is None:
             return 0
         bounds = [first for first, _ in mark.open] + [mark.seq + 1]
@@ -189,45 +163,40 @@ class Spool:
         covered = [(key, begin, end - 1) for begin, end in zip(begins, bounds, strict=True) if end > max(begin, lowest)]
         before = self._connection.total_changes
         with self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("DELETE FROM block WHERE stream = ? AND seq BETWEEN ? AND ?", covered)
+            connection.execute(SQL["begin"])
+            connection.executemany(SQL["forget_blocks"], covered)
         forgotten = self._connection.total_changes - before
         self._counts[key] -= forgotten
         return forgotten
 
     def read(self, stream: str, seq: int) -> Waiting | None:
         """Return a block, None if it is no longer there."""
-        return self._first("WHERE stream = ? AND seq = ?", stream, seq)
+        return self._first("block", stream, seq)
 
     def next_after(self, stream: str, seq: int) -> Waiting | None:
         """Return the oldest block whose number is above ``seq``, None without one."""
-        return self._first("WHERE stream = ? AND seq > ? ORDER BY seq LIMIT 1", stream, seq)
+        return self._first("block_after", stream, seq)
 
     def spans(self, stream: str) -> Spans:
         """Return the stretches of time that a stream has sent."""
         key = self._streams.get(stream)
-        query = "SELECT start, stop FROM sent WHERE stream = ? ORDER BY start DESC LIMIT ?"
-        return Spans(self._connection.execute(query, (key, MAX_SPANS)).fetchall()[::-1])
+        return Spans(self._connection.execute(SQL["newest_spans"], (key, MAX_SPANS)).fetchall()[::-1])
 
     def place(self, stream: str, file: str) -> Place | None:
         """Return how far a file is read, None if it was never."""
-        query = "SELECT offset, crc FROM place WHERE stream = ? AND file = ?"
-        row = self._connection.execute(query, (self._streams.get(stream), file)).fetchone()
+        row = self._connection.execute(SQL["place"], (self._streams.get(stream), file)).fetchone()
         return None if row is None else Place(file, *row)
 
     def waiting(self) -> dict[str, tuple[int, int | None, int]]:
         """Return, by stream: blocks that wait, START of the oldest of them [ns], blocks dropped ever."""
-        query = (
-            "SELECT name, key, (SELECT start FROM block WHERE stream = key ORDER BY seq LIMIT 1), dropped FROM stream"
-        )
-        rows = self._connection.execute(query)
+        rows = self._connection.execute(SQL["waiting"])
         return {name: (self._counts[key], oldest, dropped) for name, key, oldest, dropped in rows}
 
     @property
     def used_bytes(self) -> int:
         """Bytes in pages that hold something; SQLite uses the others again before the file grows."""
-        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
-        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        (pages,) = self._connection.execute(SQL["pages"]).fetchone()
+        (free,) = self._connection.execute(SQL["free_pages"]).fetchone()
         return int(pages - free) * int(self._page_bytes)
 
     @property
@@ -238,18 +207,14 @@ class Spool:
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=1.0)
         try:
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # a second agent would send everything twice
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
-            connection.execute("PRAGMA cache_size = -1024")
-            connection.execute("BEGIN IMMEDIATE")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            connection.execute("COMMIT")
+            connection.executescript(SQL["settings"])
+            connection.execute(SQL["begin"])
+            (version,) = connection.execute(SQL["version"]).fetchone()
+            connection.execute(SQL["commit"])
             if version == 0:
                 with connection:
-                    connection.executescript("BEGIN IMMEDIATE;" + SCHEMA)
-                    connection.execute("INSERT INTO spool VALUES (?)", (time.time_ns(),))
+                    connection.executescript(SQL["make_tables"])
+                    connection.execute(SQL["begin_run"], (time.time_ns(),))
         except BaseException:
             connection.close()
             raise
@@ -277,11 +242,11 @@ class Spool:
         dropped: list[int] = []
         pages = size // self._page_bytes + 1 + SPARE_PAGES
         while self.used_bytes + pages * self._page_bytes > self._max_bytes:
-            row = self._connection.execute("SELECT id, stream FROM block ORDER BY id LIMIT 1").fetchone()
+            row = self._connection.execute(SQL["oldest_block"]).fetchone()
             if row is None:
                 break
-            self._connection.execute("DELETE FROM block WHERE id = ?", row[:1])
-            self._connection.execute("UPDATE stream SET dropped = dropped + 1 WHERE key = ?", row[1:])
+            self._connection.execute(SQL["drop_block"], row[:1])
+            self._connection.execute(SQL["count_dropped"], row[1:])
             dropped.append(row[1])
         return dropped
 
@@ -298,19 +263,14 @@ class Spool:
 
     def _remember_span(self, key: int, start: int, end: int) -> None:
         """Join a stretch of time with those that it touches."""
-        near = self._connection.execute(
-            "SELECT start, stop FROM sent WHERE stream = ?1 AND start <= ?2 AND start >= coalesce("
-            "(SELECT max(start) FROM sent WHERE stream = ?1 AND start <= ?3), ?3)",
-            (key, end, start),
-        ).fetchall()
+        near = self._connection.execute(SQL["spans_near"], (key, end, start)).fetchall()
         touching = [span for span in near if span[1] >= start]
-        self._connection.executemany("DELETE FROM sent WHERE stream = ? AND start = ?", [(key, a) for a, _ in touching])
+        self._connection.executemany(SQL["delete_span"], [(key, a) for a, _ in touching])
         joined = (min([start, *(a for a, _ in touching)]), max([end, *(b for _, b in touching)]))
-        self._connection.execute("INSERT INTO sent VALUES (?, ?, ?)", (key, *joined))
+        self._connection.execute(SQL["put_span"], (key, *joined))
 
-    def _first(self, condition: str, stream: str, seq: int) -> Waiting | None:
-        query = f"SELECT seq, start, kind, message FROM block {condition}"
-        row = self._connection.execute(query, (self._streams.get(stream), seq)).fetchone()
+    def _first(self, statement: str, stream: str, seq: int) -> Waiting | None:
+        row = self._connection.execute(SQL[statement], (self._streams.get(stream), seq)).fetchone()
         return None if row is None else Waiting(*row)
 
 
