@@ -14,7 +14,6 @@ import os
 import platform
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from core.settings import read_settings  # noqa: E402
+from benchmarks.private import free_ports, private_settings  # noqa: E402
 from core.store import Store  # noqa: E402
 from deploy.group import servers  # noqa: E402
 from ingest import collector  # noqa: E402
@@ -160,23 +159,12 @@ def main() -> None:
 
     load = f"load {os.getloadavg()[0]:.1f}"
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {load}")
-    ours = read_settings()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # the private servers run as an ordinary user where this runs as root
         folder.chmod(0o755)
-        ports = free_ports(3)
-        update = {
-            "var": folder / "var",
-            "native": ours.native or ours.var / "native",
-            "db_port": ports[0],
-            "broker_port": ports[1],
-            "dsn": None,
-            "broker": None,
-            "topic_root": "benchmark",
-            "collector": "benchmark",
-        }
-        settings = ours.model_copy(update=update)
+        settings = private_settings(folder / "var", topic_root="benchmark", collector="benchmark")
+        (nobody,) = free_ports(1)
         with servers(settings, keep=False), Store(settings.store_dsn) as store:
             store.migrate()
             listed = ", ".join(f'{{ name = "{one}", variable = "TA", unit = "deg C" }}' for one in CHANNELS)
@@ -187,7 +175,7 @@ def main() -> None:
             collecting = threading.Thread(target=collector.run, args=(settings, stop))
             collecting.start()
             try:
-                result = measure(folder, settings.broker_url, store, arguments.seconds, arguments.backlog, ports[2])
+                result = measure(folder, settings.broker_url, store, arguments.seconds, arguments.backlog, nobody)
             finally:
                 stop.set()
                 collecting.join()
@@ -265,15 +253,6 @@ def stored(store: Store, stream: str) -> int:
     """Samples of a stream in the database, repeated ones too."""
     span = store.sample_span("benchmark", stream)
     return span[2] if span else 0
-
-
-def free_ports(count: int) -> list[int]:
-    """Return loopback ports that nothing listens on."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 if __name__ == "__main__":

@@ -29,11 +29,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import psycopg
 
+from benchmarks.private import private_settings
 from core.clock import to_ns
 from core.records import SampleBlock
-from core.settings import Settings, read_settings
+from core.settings import Settings
 from core.store import Store
 from deploy.group import servers
+from deploy.group.supervisor import make_environment
 from fluxtower.sending import register_load
 from ingest import collector
 from ingest.load import JOURNAL, Load, station_files, tower_id
@@ -55,38 +57,11 @@ ROW = np.dtype(
 @contextmanager
 def machine(folder: Path) -> Iterator[Settings]:
     """Private servers in a folder, with the time of each commit kept."""
-    ours = read_settings()
-    settings = ours.model_copy(
-        update={
-            "var": folder,
-            "native": ours.native or ours.var / "native",
-            "dsn": None,
-            "broker": None,
-            "db_port": free_port(),
-            "broker_port": free_port(),
-            "api_port": free_port(),
-        }
-    )
+    settings = private_settings(folder)
     with servers(settings), psycopg.connect(settings.store_dsn, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
     with servers(settings, keep=False):
         yield settings
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def environment(settings: Settings, name: str) -> dict[str, str]:
-    """Environment for a program of the group."""
-    given = {"VAR", "NATIVE", "DB_PORT", "BROKER_PORT", "API_PORT"}
-    values = {key: str(getattr(settings, key.lower())) for key in given}
-    return {**os.environ, **{f"FLUXTOWER_{key}": value for key, value in values.items()}, "FLUXTOWER_COLLECTOR": name}
 
 
 def start(settings: Settings, log: Path, *arguments: str, name: str = "collector") -> subprocess.Popen[bytes]:
@@ -95,7 +70,7 @@ def start(settings: Settings, log: Path, *arguments: str, name: str = "collector
         return subprocess.Popen(
             [sys.executable, "-m", "fluxtower", *arguments],
             cwd=ROOT,
-            env=environment(settings, name),
+            env={**os.environ, **make_environment(settings.model_copy(update={"collector": name}))},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

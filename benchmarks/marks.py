@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import sys
 import tempfile
 import time
@@ -23,8 +22,8 @@ import psycopg
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.private import private_settings  # noqa: E402
 from core.clock import NS  # noqa: E402
-from core.settings import read_settings  # noqa: E402
 from core.store import BlockArrays, Committed, Store  # noqa: E402
 from deploy.group import servers  # noqa: E402
 from ingest.marks import MOST_A_TICK, TICK_SECONDS, Marks  # noqa: E402
@@ -54,16 +53,8 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=20_000)
     parser.add_argument("--seconds", type=int, default=30)
     arguments = parser.parse_args()
-    ours = read_settings()
     with tempfile.TemporaryDirectory() as folder:
-        settings = ours.model_copy(
-            update={
-                "var": Path(folder),
-                "native": ours.native or ours.var / "native",
-                "db_port": free_port(),
-                "broker_port": free_port(),
-            }
-        )
+        settings = private_settings(Path(folder))
         with servers(settings, keep=False), Store(settings.store_dsn, pool_size=1) as store:
             store.wait(30)
             store.migrate()
@@ -142,13 +133,6 @@ def backend_of(store: Store) -> int:
         own = "pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'"
         ((pid,),) = connection.execute(f"SELECT pid FROM pg_stat_activity WHERE {own}").fetchall()
     return int(pid)
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def cpu_seconds(pid: int) -> float:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 import psycopg  # noqa: E402
 
+from benchmarks.private import private_settings  # noqa: E402
 from core.clock import to_ns  # noqa: E402
 from core.records import SampleBlock  # noqa: E402
 from core.settings import read_settings  # noqa: E402
@@ -151,15 +151,13 @@ def time_minute_means(store: Store, id: str, channel: str, day: datetime, times:
 @contextmanager
 def new_store() -> Iterator[Store]:
     """Open a store with an empty database that is gone afterwards."""
-    given = read_settings()
-    if given.dsn:
-        with _new_database(given.dsn) as dsn, Store(dsn) as store:
+    if given := read_settings().dsn:
+        with _new_database(given) as dsn, Store(dsn) as store:
             store.migrate()
             yield store
         return
     folder = Path(tempfile.mkdtemp(prefix="fluxtower-store-"))
-    ports = dict(zip(("db_port", "broker_port", "api_port"), _free_ports(3), strict=True))
-    settings = given.model_copy(update={"var": folder, "native": given.native or given.var / "native", **ports})
+    settings = private_settings(folder)
     try:
         with servers(settings, keep=False), Store(settings.store_dsn) as store:
             store.migrate()
@@ -177,17 +175,6 @@ def _new_database(dsn: str) -> Iterator[str]:
             yield psycopg.conninfo.make_conninfo(dsn, dbname=name)
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def fill(store: Store, ids: Sequence[str], starts: Sequence[datetime], block_seconds: float) -> int:

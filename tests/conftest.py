@@ -15,6 +15,7 @@ import pytest
 from core.settings import Settings, read_settings
 from core.store import Store
 from deploy.group import servers
+from deploy.group.supervisor import make_environment
 
 REFERENCE = Path(__file__).resolve().parent.parent.parent / "shared" / "reference"
 _numbers = itertools.count()
@@ -97,12 +98,7 @@ def store(settings: Settings) -> Iterator[Store]:
 @pytest.fixture
 def environment(settings: Settings) -> dict[str, str]:
     """Environment for a subprocess that uses this test's settings."""
-    ours = {
-        f"FLUXTOWER_{name.upper()}": str(value)
-        for name, value in settings.model_dump().items()
-        if value is not None and name not in ("grafana_url", "grafana_token", "debian_mirror")
-    }
-    return {**os.environ, **ours}
+    return {**os.environ, **make_environment(settings)}
 
 
 @pytest.fixture(scope="session")

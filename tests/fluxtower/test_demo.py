@@ -20,6 +20,7 @@ from core.records import Reading, SampleBlock
 from core.settings import Settings, read_settings
 from core.station import read_station
 from deploy import group
+from deploy.group.supervisor import make_environment
 from deploy.native.place import find_place
 from fluxtower.demo import DEMO, FOREST, forest, live_tower
 from ingest.simulator import records
@@ -43,8 +44,7 @@ def own(tmp_path: Path) -> Iterator[Settings]:
 
 
 def start_demo(settings: Settings) -> subprocess.Popen[str]:
-    values = {name: getattr(settings, name) for name in ("var", "native", "db_port", "broker_port", "api_port")}
-    environment = {**os.environ, **{f"FLUXTOWER_{name.upper()}": str(value) for name, value in values.items()}}
+    environment = {**os.environ, **make_environment(settings)}
     command = [sys.executable, "-m", "fluxtower", "demo", "--once"]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
