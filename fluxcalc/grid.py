@@ -16,6 +16,12 @@ SHOWN = 5
 """Most lines that are told one by one of a kind of mistake."""
 MOST = 40 * 366 * 48
 """Most intervals of a grid: a stamp in a wrong century must not fill the memory."""
+MOST_OFF = 0.5
+"""Larger share of rows off the grid means that there is none."""
+MANY = 0.1
+"""Share of rows with the same longer step that makes it a table of two steps."""
+CHANGE_HOUR, CHANGE_MONTHS, SUNDAY = 4, (3, 4, 9, 10, 11), 7
+"""Clocks are set before the end of this hour, in these months, on Sundays but in a few countries."""
 CLOCK_DAYS = 30
 """Days of which the brightest record of each time of day is compared with the sun."""
 CLOCK_LEAST = 0.6
@@ -66,7 +72,7 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", min
     Raises
     ------
     ValueError
-        No row, no regular step, or a grid of more than forty years of half-hours.
+        No row, no regular step, more than half of the stamps beside the grid, or more than forty years of half-hours.
     """
     rows = frame.drop("end", strict=False).with_row_index("_line", offset=first_line)
     rows = rows.filter(pl.col("start").is_not_null())
@@ -76,8 +82,10 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", min
     step = _step(ordered["start"]) if minutes is None else timedelta(minutes=minutes)
     minutes = round(step / timedelta(minutes=1))
     if minutes < 1 or 1440 % minutes or step != timedelta(minutes=minutes):
+        line = ordered.filter(pl.col("start").diff() == step)["_line"][0]
         raise ValueError(
-            f"the step is {step}: expected one that divides the day, as half an hour; average the table anew"
+            f"the step, first before {what} {line}, is {step}: expected one that divides the day, as half an hour; "
+            "average the table anew onto a regular one"
         )
     problems: list[str] = []
     backward = rows.filter(pl.col("start") < pl.col("start").shift(1))
@@ -86,6 +94,12 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", min
     ordered = ordered.with_columns(offset)
     usual = ordered["_offset"].mode().sort()[0]
     off = ordered.filter(pl.col("_offset") != usual)
+    if off.height > MOST_OFF * ordered.height:
+        line, start = off.sort("_line").select("_line", "start").row(0)
+        raise ValueError(
+            f"{off.height} of {ordered.height} stamps are not on one grid of {minutes} minutes, the first in {what} "
+            f"{line}: {start}: average the table anew onto a regular one"
+        )
     _tell(problems, off, what, f"is not on the grid of {minutes} minutes: correct the stamp; the row is left out")
     ordered = ordered.filter(pl.col("_offset") == usual).drop("_offset")
     twice = ordered.filter(pl.col("start") == pl.col("start").shift(1))
@@ -103,6 +117,11 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", min
         problems.append(f"{what} {line}: {lost} intervals are missing before {start:%Y-%m-%d %H:%M}: they are gaps")
     if leaps.height > SHOWN:
         problems.append(f"{leaps.height - SHOWN} more places where intervals are missing")
+    problems = [
+        *_changed_step(leaps, ordered.height, minutes, what),
+        *_summer_time(leaps, twice, minutes, what),
+        *problems,
+    ]
     starts = pl.datetime_range(first, last, step, eager=True).alias("start").cast(ordered["start"].dtype)
     whole = starts.to_frame().join(ordered, on="start", how="left", maintain_order="left")
     names = [name for name, kind in ordered.schema.items() if kind.is_numeric() and name != "_line"]
@@ -163,6 +182,43 @@ def _tell(problems: list[str], rows: pl.DataFrame, what: str, remedy: str) -> No
         problems.append(f"{what} {line}: {start:%Y-%m-%d %H:%M} {remedy}")
     if rows.height > SHOWN:
         problems.append(f"{rows.height - SHOWN} more such {what}s")
+
+
+def _changed_step(leaps: pl.DataFrame, rows: int, minutes: int, what: str) -> list[str]:
+    """Tell where a table goes over to a longer step: a tenth of its rows come with the same one."""
+    if leaps.is_empty():
+        return []
+    lost, count = leaps["_lost"].value_counts(sort=True).row(0)
+    if count < MANY * rows:
+        return []
+    line, longer = leaps.filter(pl.col("_lost") == lost).row(0, named=True), (lost + 1) * minutes
+    return [
+        f"{what} {line['_line']}: {line['start']:%Y-%m-%d %H:%M}: {count} rows have a step of {longer} minutes instead "
+        f"of {minutes}: split the table where its step changes; the longer ones are laid on the grid of the shorter"
+    ]
+
+
+def _summer_time(leaps: pl.DataFrame, twice: pl.DataFrame, minutes: int, what: str) -> list[str]:
+    """Tell the hours that are absent, and come twice, on Sundays and in months as clocks are set."""
+    if 60 % minutes:
+        return []
+    changed = (
+        (pl.col("start").dt.hour() <= CHANGE_HOUR)
+        & (pl.col("start").dt.weekday() == SUNDAY)
+        & pl.col("start").dt.month().is_in(CHANGE_MONTHS)
+    )
+    absent = leaps.filter(changed, pl.col("_lost") == 60 // minutes)
+    alone = pl.col("start").diff().dt.total_minutes().fill_null(0) != minutes
+    runs = twice.group_by(alone.cum_sum().alias("_run"), maintain_order=True)
+    again = runs.agg(pl.col("start", "_line").first(), pl.len().alias("_n"))
+    again = again.filter(changed, pl.col("_n") == 60 // minutes)
+    told = [(row["_line"], row["start"], "an hour is absent before") for row in absent.iter_rows(named=True)]
+    told += [(row["_line"], row["start"], "an hour comes twice from") for row in again.iter_rows(named=True)]
+    return [
+        f"{what} {line}: {words} {start:%Y-%m-%d %H:%M}, as by a clock that is set to summer time: give the stamps in "
+        "local standard time all the year; nothing was shifted"
+        for line, start, words in sorted(told)[:SHOWN]
+    ]
 
 
 def _step(starts: pl.Series) -> timedelta:

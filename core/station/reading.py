@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError
-from core.station.whole import Station
+from core.station.whole import SeasonStation, Station
 from core.toml_lines import line_of
 
 
-def parse_station(text: str, file: str) -> Station:
+def parse_station(text: str, file: str, *, streams: bool = True) -> Station:
     """Read and validate the text of a station file.
 
     Parameters
@@ -26,6 +26,8 @@ def parse_station(text: str, file: str) -> Station:
         TOML.
     file : str
         What to call it in errors.
+    streams : bool
+        Whether it needs a stream; a season of a table needs none.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def parse_station(text: str, file: str) -> Station:
         last = text.count("\n") + 1  # the library says "at end of document"
         raise ConfigError(file, "(syntax)", "TOML", str(error), int(line[1]) if line else last) from None
     try:
-        return Station.model_validate_json(_json(raw))
+        return (Station if streams else SeasonStation).model_validate_json(_json(raw))
     except ValidationError as error:
         raise _config_error(file, text, error) from None
 
@@ -63,15 +65,15 @@ def parse_station_json(text: str) -> Station:
         raise _config_error("(stored station)", "", error) from None
 
 
-def read_station(path: Path) -> Station:
-    """Read and validate a station file.
+def read_station(path: Path, *, streams: bool = True) -> Station:
+    """Read and validate a station file; whether it needs a stream is as in ``parse_station``.
 
     Raises
     ------
     ConfigError
         As ``parse_station``, and for a file that cannot be read.
     """
-    return parse_station(read_station_text(path), path.name)
+    return parse_station(read_station_text(path), path.name, streams=streams)
 
 
 def read_station_text(path: Path) -> str:
@@ -123,6 +125,8 @@ def _explain(complaint: ErrorDetails) -> tuple[str, str, str]:
             return ".".join(part for part in (key, context["key"]) if part), context["expected"], context["got"]
         case "extra_forbidden":
             return key, "no such key", _shown(complaint["input"])
+        case "missing" | "too_short" if key == "stream":
+            return key, "a part [[stream]]; the season of a table alone needs none", "nothing"
         case "missing":
             return key, "a value", "nothing"
         case _:

@@ -121,3 +121,9 @@ class Station(Part):
         if stream is None or stream.kind != kind:
             raise mistake(key, f"a stream of kind {kind}", repr(name))
         return stream
+
+
+class SeasonStation(Station):
+    """A station file of which nothing but ``[station]`` is needed: a season of a table asks for no stream."""
+
+    stream: tuple[Stream, ...] = ()

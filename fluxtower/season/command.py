@@ -35,13 +35,14 @@ COUNTED = ("measured", "filled good", "filled medium", "filled poor")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where half-hours come from: the station, the half-hours, and what they were read from."""
+    """Where half-hours come from: the station, the half-hours, what they were read from, and what was assumed."""
 
     station: Station
     frame: pl.DataFrame
     first_line: int
     inputs: tuple[Mapping[str, object], ...]
     minutes: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def make_season(
@@ -76,7 +77,7 @@ def make_season(
         def tell(what: str, done: float, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
-        season = _process(grid, read.station, methods, tell)
+        season = _process(grid, read.station, methods, tell).noting(*read.notes)
         if output is not None:
             _write(read, season, methods, output, figures=figures)
     for problem in season.problems:
@@ -110,10 +111,10 @@ def _keep(name: str, read: Source, season: Season, methods: Methods, started: da
 def _read_file(path: Path, station_file: Path | None) -> Source:
     if station_file is None:
         raise ConfigError("command line", "--station", "the station's file, for a table", "nothing")
-    station = read_station(station_file)
+    station = read_station(station_file, streams=False)
     table = read_halfhours(path)
     inputs = (_sha(path) | {"maker": table.maker, "columns": dict(table.sources)}, _sha(station_file))
-    return Source(station, table.frame, table.first_line, inputs)
+    return Source(station, table.frame, table.first_line, inputs, notes=table.notes)
 
 
 def _read_store(name: str, station_file: Path | None) -> Source:

@@ -17,6 +17,7 @@ import polars as pl
 
 from core.errors import PayloadError
 from core.variables import UNITS, VARIABLES, convert
+from ingest.files.fluxnet import choose_columns
 from ingest.files.opening import opened
 
 MAX_BYTES = 1 << 30
@@ -42,6 +43,8 @@ class HalfHours:
         Columns that were not understood.
     first_line : int
         Line of the file in which the first interval stands.
+    notes : tuple of str
+        What was assumed about columns.
     """
 
     frame: pl.DataFrame
@@ -49,6 +52,7 @@ class HalfHours:
     sources: Mapping[str, str]
     left_out: tuple[str, ...] = field(repr=False, default=())
     first_line: int = 1
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +145,17 @@ def _fluxnet(lines: Sequence[str], names: Sequence[str], first: int, file: str, 
     if len(stamps) < 2:
         step = _step(stamps[0])
         stamps = [stamps[0], stamps[0] + step] if _STAMPS[0] in names else [stamps[0] - step, stamps[0]]
-    chosen: dict[str, str] = {}
-    for variable in VARIABLES:
-        # the variable itself, then its first position; what was filled or partitioned is not taken for measured
-        for name in (variable, f"{variable}_1_1_1", f"{variable}_PI", f"{variable}_PI_1_1_1", f"{variable}_1"):
-            if name in names:
-                chosen.setdefault(variable, name)
-    columns = {variable: _number(frame, name, first, file) for variable, name in chosen.items()}
-    rest = [name for name in names if name not in chosen.values() and name not in _STAMPS]
-    return HalfHours(_joined(stamps[0], stamps[1], columns), maker, chosen, tuple(rest), first)
+    chosen, notes = choose_columns(names)
+    columns: dict[str, pl.Series] = {}
+    for variable, source in chosen.items():
+        values = _number(frame, source.column, first, file)
+        if source.quality:
+            values = values.set(_number(frame, source.quality, first, file).ne_missing(0.0), None)
+        columns[variable] = values
+    sources = {variable: source.column for variable, source in chosen.items()}
+    used = {*_STAMPS, *sources.values(), *(source.quality for source in chosen.values())}
+    rest = tuple(name for name in names if name not in used)
+    return HalfHours(_joined(stamps[0], stamps[1], columns), maker, sources, rest, first, notes)
 
 
 def _eddypro(

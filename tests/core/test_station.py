@@ -196,3 +196,15 @@ def test_every_key_and_every_method_is_documented() -> None:
         (row,) = (line for line in text.splitlines() if line.startswith(f"| `{step}` "))
         assert sorted(row.split("`")[3::2]) == sorted(registry)
         assert row.split("`")[3] == Methods.model_fields[step].default
+
+
+def test_a_season_needs_no_stream(tmp_path: Path) -> None:
+    text = TEXT[: TEXT.index("[[stream]]")]
+    path = tmp_path / "only.toml"
+    path.write_text(text[: text.index("[site]")] if "[site]" in text else text)
+    station = read_station(path, streams=False)
+    assert (station.id, station.stream, station.streams) == ("cn-test", (), {})
+    with pytest.raises(ConfigError, match=r"stream: expected a part \[\[stream\]\]; the season of a table alone"):
+        read_station(path)
+    with pytest.raises(ConfigError, match="stream"):
+        parse_station("stream = []\n" + path.read_text(), "a.toml")

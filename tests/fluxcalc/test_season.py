@@ -138,11 +138,47 @@ def test_bad_stamps_are_told_with_line_and_remedy(minutes, expected):
     assert_array_equal(grid.variables["FC"][kept], (np.arange(kept.size) * 30.0)[kept])
 
 
+def by_summer_time(year: int) -> pl.DataFrame:
+    """Half-hours of a year as a clock in Berlin shows them, in the order in which they were."""
+    moments = pl.datetime_range(
+        datetime(year, 1, 1), datetime(year, 12, 31, 22, 30), "30m", time_unit="us", time_zone="UTC", eager=True
+    )
+    starts = moments.dt.convert_time_zone("Europe/Berlin").dt.replace_time_zone(None).alias("start")
+    return pl.DataFrame({"start": starts, "FC": [float(i) for i in range(starts.len())]})
+
+
+def test_summer_time_is_told():
+    frame = by_summer_time(2023)
+    grid = lay_grid(frame, first_line=2, what="line")
+    spring, autumn = grid.problems[:2]
+    line = 2 + frame["start"].to_list().index(datetime(2023, 3, 26, 3))
+    assert spring.startswith(
+        f"line {line}: an hour is absent before 2023-03-26 03:00, as by a clock that is set to summer"
+    )
+    line = 2 + frame.height - 1 - frame["start"].reverse().to_list().index(datetime(2023, 10, 29, 2))
+    assert autumn.startswith(f"line {line}: an hour comes twice from 2023-10-29 02:00, as by a clock")
+    assert "give the stamps in local standard time" in autumn
+    # on another day it is nothing but a gap
+    other = frame.with_columns(pl.col("start") + timedelta(days=1))
+    assert not any("summer" in problem for problem in lay_grid(other).problems)
+
+
+def test_a_step_that_changes_is_told():
+    grid = lay_grid(pl.concat([rows(*range(0, 3000, 30)), rows(*range(3000, 6000, 60))]), first_line=2, what="line")
+    assert grid.minutes == 30
+    expected = "line 103: 2023-01-03 03:00: 49 rows have a step of 60 minutes instead of 30: split the table"
+    assert grid.problems[0].startswith(expected), grid.problems
+
+
 def test_what_cannot_be_laid_on_a_grid_is_refused():
     with pytest.raises(ValueError, match="there is no half-hour"):
         lay_grid(rows())
-    with pytest.raises(ValueError, match="divides the day"):
-        lay_grid(rows(0, 7, 14, 21))
+    with pytest.raises(ValueError, match="first before line 4, is 0:07:00: expected one that divides the day"):
+        lay_grid(rows(0, 7, 14, 21), first_line=3, what="line")
+    with pytest.raises(
+        ValueError, match=r"5 of 8 stamps .* 30 minutes, the first in line 4: 2023-01-01 00:31:00: average"
+    ):
+        lay_grid(rows(0, 31, 61, 92, 122, 150, 180, 213), first_line=3, what="line")
     with pytest.raises(ValueError, match="more than forty years"):
         lay_grid(pl.concat([rows(0, 30), pl.DataFrame({"start": [datetime(2223, 1, 1)], "FC": [0.0]})]))
 

@@ -47,6 +47,30 @@ def test_ameriflux_base():
     assert table.left_out == ("NEE_PI_F", "TA_1_2_1", "WTD")  # filled is not measured
 
 
+FULLSET = """TIMESTAMP_START,TIMESTAMP_END,TA_F,TA_F_QC,TA_F_MDS,TA_ERA,SW_IN_F,VPD_F,VPD_F_QC,USTAR,NEE_VUT_REF,NEE_VUT_REF_QC,NEE_VUT_50,LE_F_MDS,LE_F_MDS_QC,H_F_MDS
+202607010000,202607010030,12.5,0,12.4,12.9,0,3.2,2,0.3,-1.5,0,-1.4,30,1,50
+202607010030,202607010100,12.6,1,12.6,12.8,1,3.5,0,0.3,-1.1,1,-1.2,31,0,51
+202607010100,202607010130,-9999,0,12.6,12.8,2,3.5,-9999,-9999,-1.1,3,-1.2,32,0,51
+"""  # noqa: E501
+
+
+def test_of_filled_columns_the_measured_records_are_taken():
+    table = parse_halfhours(FULLSET, "FLX_XX-Syn_FLUXNET2015_FULLSET_HH.csv")
+    assert table.maker == "FLUXNET"
+    assert table.frame.drop("start", "end").to_dict(as_series=False) == {
+        "TA": [12.5, None, None], "VPD": [None, 3.5, None], "SW_IN": [0.0, 1.0, 2.0], "USTAR": [0.3, 0.3, None],
+        "LE": [None, 31.0, 32.0], "NEE": [-1.5, None, None],
+    }  # fmt: skip
+    assert table.sources["NEE"] == "NEE_VUT_REF"
+    assert set(table.left_out) == {"TA_F_MDS", "TA_ERA", "NEE_VUT_50", "H_F_MDS"}
+    notes = "\n".join(table.notes)
+    assert "TA is TA_F where TA_F_QC is 0, as measured" in notes
+    assert "SW_IN is SW_IN_F: without SW_IN_F_QC all of it is taken as measured" in notes
+    assert "H_F_MDS is not taken: without H_F_MDS_QC nothing tells what of it was measured" in notes
+    assert "its maker has filtered it by u*: --ustar none leaves it so" in notes
+    assert parse_halfhours(AMERIFLUX, "AMF_XX-Syn.csv").notes == ()
+
+
 def test_reddyproc_text():
     table = parse_halfhours(REDDYPROC, "Example.txt")
     assert table.maker == "REddyProc"
@@ -117,7 +141,7 @@ def test_what_is_wrong_is_said(text, message):
         parse_halfhours(text, "table.csv")
 
 
-@given(st.sampled_from([AMERIFLUX, REDDYPROC, EDDYPRO]), st.data())
+@given(st.sampled_from([AMERIFLUX, FULLSET, REDDYPROC, EDDYPRO]), st.data())
 def test_a_damaged_table_is_read_or_refused(text, data):
     letters = list(text)
     for _ in range(data.draw(st.integers(0, 6))):
