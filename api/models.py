@@ -33,6 +33,7 @@ class DatabaseOut(_Out):
     newest: datetime | None = Field(description="when the last message of any station came in")
     intervals_waiting: int = Field(description="averaging intervals whose data are newer than their result")
     intervals_failed: int
+    seasons_failed: int = Field(description="stations whose running season cannot be made; their `runs` say why")
     rejects: int = Field(description="messages that could not be used, kept with their reason")
 
 
@@ -253,8 +254,19 @@ class RunDetailOut(RunOut):
     )
 
 
+class SeasonFailureOut(_Out):
+    """Why a station's running season cannot be made."""
+
+    attempts: int = Field(description="how often it was tried since the newest provisional run")
+    tried: datetime = Field(description="when the last attempt began or failed")
+    reason: str
+
+
 class RunsOut(_Out):
     """Season runs of a station, newest first."""
 
     station: str
+    failure: SeasonFailureOut | None = Field(
+        None, description="why there is no newer provisional run; null if none fails"
+    )
     runs: list[RunOut]

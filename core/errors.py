@@ -73,11 +73,12 @@ class UnknownStation(FluxTowerError):
 
 
 class UnknownRun(FluxTowerError):
-    """There is no season run of that number."""
+    """There is no season run of that number (any more)."""
 
-    def __init__(self, run: int) -> None:
+    def __init__(self, run: int, was: str = "") -> None:
         self.run = run
-        super().__init__(f"unknown run {run}: `fluxtower run list` lists the season runs")
+        why = f", {was}" if was else ""
+        super().__init__(f"unknown run {run}{why}: `fluxtower run list` lists the season runs")
 
 
 class UnknownVariable(FluxTowerError):

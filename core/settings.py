@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     keep_rejects_days: Days = Field(
         0.0, description="Age at which refused messages are deleted. [days, 0 = they are kept]"
     )
+    keep_provisional_days: Days = Field(
+        7.0,
+        description="Age at which superseded provisional season runs are dropped, but one a month. [days, 0 = never]",
+    )
     debian_mirror: str | None = Field(
         None,
         description="Debian mirror for the private servers where the machine's own apt has none (Ubuntu).",

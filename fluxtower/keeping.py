@@ -73,6 +73,7 @@ def keep(
         "minutes": settings.keep_minutes_days,
         "readings": settings.keep_readings_days,
         "rejects": settings.keep_rejects_days,
+        "runs": settings.keep_provisional_days,
     }
     # first, so that nothing is compacted that is dropped right after
     for kind, days in ages.items():
@@ -86,7 +87,9 @@ def keep(
 
 
 def _tell_dropped(dropped: Dropped, what: str) -> Iterator[str]:
-    if dropped.rows:
+    if dropped.kind == "runs" and dropped.rows:
+        yield f"{dropped.rows} superseded provisional runs with {dropped.half_hours} half-hours {what}"
+    elif dropped.rows:
         yield f"{dropped.rows} {dropped.kind} {what}"
     if dropped.chunks:
         yield f"{dropped.kind} in {dropped.chunks} chunks {what}: {_megabytes(dropped.size)}"

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.deps import From, StationDep, StoreDep, To
-from api.models import RunDetailOut, RunOut, RunsOut
+from api.models import RunDetailOut, RunOut, RunsOut, SeasonFailureOut
 from api.routes.product import PRODUCT_RESPONSES, SeasonFormat, Series, answer_product, run_period
 from core.store import RunRow
 
@@ -36,7 +36,12 @@ def runs(
     ``provisional`` runs are made daily of the running season, ``season`` runs on demand; a run is never edited.
     """
     found = store.runs(row.station.id, kind=kind, limit=limit, below=before)
-    return RunsOut(station=row.station.id, runs=[RunOut.model_validate(summarise_run(run)) for run in found])
+    failures = [
+        SeasonFailureOut(attempts=one.attempts, tried=one.tried, reason=one.reason)
+        for one in store.season_failures(row.station.id)
+    ]
+    listed = [RunOut.model_validate(summarise_run(run)) for run in found]
+    return RunsOut(station=row.station.id, failure=next(iter(failures), None), runs=listed)
 
 
 @router.get("/runs/{run}", summary="A season run: inputs, methods, thresholds, sums, what was not done")

@@ -1,5 +1,6 @@
 """The store: TimescaleDB through psycopg. All SQL of Fluxtower is in ``sql/``, by name."""
 
+from core.store.attempts import SeasonFailure
 from core.store.blocks import NO_SEQ, BlockArrays
 from core.store.catalogue import Catalogue
 from core.store.compaction import Compacted
@@ -11,9 +12,9 @@ from core.store.ingest import Committed
 from core.store.readback import Latest
 from core.store.rejects import RejectRow
 from core.store.retention import Dropped
-from core.store.runs import RunRow
+from core.store.runs import PROVISIONAL, RunRow
 from core.store.stations import StationRow, StreamRow
-from core.store.store import PROVISIONAL, Store
+from core.store.store import Store
 from core.store.watermarks import Advance, Arrival, Gap, Mark
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Mark",
     "RejectRow",
     "RunRow",
+    "SeasonFailure",
     "StationRow",
     "Store",
     "StreamRow",

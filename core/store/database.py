@@ -41,6 +41,7 @@ class Health:
     newest: datetime | None
     intervals_waiting: int
     intervals_failed: int
+    seasons_failed: int
     rejects: int
 
 

@@ -53,7 +53,7 @@ def pending_revision(database: Database, station: str, start: datetime) -> int |
 
     Read it BEFORE the data: what comes meanwhile makes the interval due again.
     """
-    row = database.row("pending_revision", station=get_station(database, station).key, time=start)
+    row = database.row("pending_revision", station=station, time=start)
     return None if row is None else int(row["revision"])
 
 
@@ -65,7 +65,7 @@ def put_flux(database: Database, record: FluxRecord, *, config_sha256: str, code
         connection.execute(sql("keep_old_flux"), key)
         connection.execute(sql("delete_old_flux"), key)
         connection.execute(sql("insert_flux"), {"row": orjson.dumps(row).decode()})
-        connection.execute(sql("interval_done"), {**key, "failure": None})
+        connection.execute(sql("interval_done"), key)
 
 
 def put_history(database: Database, records: Sequence[FluxRecord], *, config_sha256: str, code_version: str) -> int:
@@ -104,11 +104,9 @@ def put_storage(database: Database, record: FluxRecord) -> None:
 
 def fail_interval(database: Database, station: str, start: datetime, revision: int, failure: str) -> None:
     """Mark an interval as failed, with the reason; new data make it due again."""
-    key = get_station(database, station).key
+    keys = {"station": station, "time": start, "revision": revision, "failure": failure}
     with database.transaction() as connection:
-        connection.execute(
-            sql("interval_done"), {"station": key, "time": start, "revision": revision, "failure": failure}
-        )
+        connection.execute(sql("fail_interval"), keys)
 
 
 def read_fluxes(database: Database, station: str, start: datetime, end: datetime) -> pl.DataFrame:

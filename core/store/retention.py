@@ -1,6 +1,7 @@
-"""Retention: what is older than the settings allow is dropped, a chunk at a time; without a setting nothing is.
+"""Retention: what is older than the settings allow is dropped, without a setting nothing is.
 
-Samples of half-hours that are still to be computed stay, and so do the readings that these need.
+Samples of half-hours that are still to be computed stay, and so do the readings that these need. Of provisional season
+runs each station's newest of all and of each month stays; the database itself refuses to delete any other run.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from core.store.database import Connection, Database, Row, sql
 TABLES = {"samples": ("sample_block", "sample_blob"), "minutes": ("minute",), "readings": ("reading",)}
 """What can be dropped by its age, and where it lies."""
 REJECTS = "rejects"
-KINDS = (*TABLES, REJECTS)
+RUNS = "runs"
+KINDS = (*TABLES, REJECTS, RUNS)
+RUNS_AT_ONCE = 10
+"""Superseded provisional runs dropped in one transaction, 176 000 half-hours of whole years."""
 _NEEDED = ("samples", "readings")
 """What half-hours are computed from."""
 
@@ -31,7 +35,9 @@ class Dropped:
     kind : str
         One of ``KINDS``.
     chunks, rows : int
-        Chunks dropped; rows deleted from a table without chunks.
+        Chunks dropped; refused messages, or season runs, deleted.
+    half_hours : int
+        Of these runs.
     size : int
         Disk that was given back. [bytes]
     waiting : int
@@ -41,12 +47,13 @@ class Dropped:
     kind: str
     chunks: int = 0
     rows: int = 0
+    half_hours: int = 0
     size: int = 0
     waiting: int = 0
 
 
 def drop_old(database: Database, kind: str, before: datetime, *, dry_run: bool) -> Dropped:
-    """Drop everything of a kind that is older than a time, in whole chunks.
+    """Drop everything of a kind that is older than a time: whole chunks; messages; superseded provisional runs.
 
     Parameters
     ----------
@@ -67,11 +74,29 @@ def drop_old(database: Database, kind: str, before: datetime, *, dry_run: bool) 
             statement = "count_old_rejects" if dry_run else "delete_old_rejects"
             row = database.row(statement, before=before)
             dropped.rows = 0 if row is None else row["rows"]
+        elif kind == RUNS:
+            _drop_runs(database, before, dropped, dry_run=dry_run)
         else:
             for table in TABLES[kind]:
                 for chunk in old_chunks(database, table, before):
                     _drop_chunk(database, table, chunk, dropped, dry_run=dry_run)
     return dropped
+
+
+def _drop_runs(database: Database, before: datetime, dropped: Dropped, *, dry_run: bool) -> None:
+    def count(row: Row | None) -> int:
+        runs = 0 if row is None else int(row["runs"])
+        dropped.rows += runs
+        dropped.half_hours += int(row["half_hours"]) if row else 0
+        return runs
+
+    if dry_run:
+        count(database.row("count_superseded_runs", before=before))
+        return
+    while count(database.row("drop_superseded_runs", before=before, most=RUNS_AT_ONCE)) == RUNS_AT_ONCE:
+        pass
+    if dropped.rows:
+        database.vacuum("product")
 
 
 def _drop_chunk(database: Database, table: str, chunk: Row, dropped: Dropped, *, dry_run: bool) -> None:

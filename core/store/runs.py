@@ -17,6 +17,8 @@ from core.frames import PRODUCT_COLUMNS
 from core.store.database import Database, Row, sql
 from core.store.stations import get_station
 
+PROVISIONAL = "provisional"
+"""Kind of the daily run of a running season."""
 ROWS_AT_ONCE = 20_000
 _, *NAMED = PRODUCT_COLUMNS
 
@@ -114,14 +116,18 @@ def put_run(
         with connection.cursor() as cursor, cursor.copy(copy_product) as copy:
             for rows in product.iter_slices(ROWS_AT_ONCE):
                 copy.write(_csv(rows, number, further))
+        if kind == PROVISIONAL:
+            connection.execute(sql("forget_attempts"), run)
     return number
 
 
 def read_run(database: Database, id: int) -> RunRow:
-    """Read a run; ``UnknownRun`` if there is none of that id."""
+    """Read a run; ``UnknownRun`` if there is none of that id, or no more."""
     row = database.row("run", id=id)
     if row is None:
-        raise UnknownRun(id)
+        gone = database.row("dropped_run", id=id)
+        was = f"a superseded provisional run of {gone['station']}, dropped {gone['dropped']:%Y-%m-%d}" if gone else ""
+        raise UnknownRun(id, was)
     return _run(row)
 
 
@@ -155,11 +161,6 @@ def read_product(
         rows = cursor.execute(statement, {"run": run.id, "start": start, "end": end}).fetchall()
     kinds = {name: PRODUCT_COLUMNS.get(name, pl.Float64()) for name in ("start", *wanted)}
     return pl.DataFrame(rows, schema=kinds, orient="row")
-
-
-def stale_seasons(database: Database, seconds: float, kind: str) -> list[str]:
-    """Return stations with fluxes newer than their newest run, where that run is older than ``seconds``."""
-    return [row["station"] for row in database.rows("stale_seasons", seconds=seconds, kind=kind)]
 
 
 def _run(row: Row) -> RunRow:

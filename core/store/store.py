@@ -15,6 +15,7 @@ from core.errors import StoreError, UnknownStation
 from core.frames import PRODUCT_COLUMNS
 from core.records import FloatArray, FluxRecord, LoggerState, Reading, Reject, SampleBlock, Samples
 from core.store import (
+    attempts,
     compaction,
     derived,
     files,
@@ -29,6 +30,7 @@ from core.store import (
     stations,
     watermarks,
 )
+from core.store.attempts import SeasonFailure
 from core.store.blocks import BlockArrays
 from core.store.catalogue import Catalogue
 from core.store.database import Database, Health
@@ -36,11 +38,9 @@ from core.store.derived import Newest
 from core.store.fits import FitRow, newest_fits, put_fit
 from core.store.fluxes import FluxOrigin
 from core.store.rejects import RejectRow
-from core.store.runs import RunRow
+from core.store.runs import PROVISIONAL, RunRow
 from core.store.stations import StationRow
 from core.store.watermarks import Arrival, Gap, Mark
-
-PROVISIONAL = "provisional"
 
 
 class Store:
@@ -358,8 +358,20 @@ class Store:
         return pl.DataFrame(schema=PRODUCT_COLUMNS) if run is None else self.run_product(run, start, end)
 
     def stale_seasons(self, seconds: float, kind: str = PROVISIONAL) -> list[str]:
-        """Return stations whose newest run is older than their fluxes and than ``seconds``."""
-        return runs.stale_seasons(self._database, seconds, kind)
+        """Return stations whose newest run is older than their fluxes and than ``seconds``; failing ones wait."""
+        return attempts.stale_seasons(self._database, seconds, kind)
+
+    def begin_season(self, station: str, seconds: float, kind: str = PROVISIONAL) -> bool:
+        """Count an attempt at a station's run, if it is due; return whether it is. A stored run ends the attempts."""
+        return attempts.begin_season(self._database, station, seconds, kind)
+
+    def fail_season(self, station: str, reason: str) -> None:
+        """Store why the attempt failed; the next one waits, twice as long each time."""
+        attempts.fail_season(self._database, station, reason)
+
+    def season_failures(self, station: str | None = None) -> list[SeasonFailure]:
+        """Return the stations whose last attempt at a run failed, with the reasons, or the one."""
+        return attempts.season_failures(self._database, station)
 
     def compact(self, before: datetime, progress: compaction.Progress = lambda *_: None) -> compaction.Compacted:
         """Turn sample blocks of days that end before a time into verified blobs, the same samples bit for bit."""
@@ -370,5 +382,5 @@ class Store:
         return compaction.count(self._database, before)
 
     def drop_old(self, kind: str, before: datetime, *, dry_run: bool = False) -> retention.Dropped:
-        """Drop what is older than a time, in whole chunks: ``retention.KINDS``."""
+        """Drop what is older than a time: ``retention.KINDS``."""
         return retention.drop_old(self._database, kind, before, dry_run=dry_run)

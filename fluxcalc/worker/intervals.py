@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
     """Compute one interval from what is stored, and store the result; nothing to do if no data are new.
 
-    Data that cannot be computed mark the interval with the reason, and the work goes on.
+    What cannot be computed, for whatever reason, is marked with it, and the work goes on.
     """
     revision = store.pending_revision(station_id, start)
     if revision is None:
@@ -56,9 +56,15 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
             join_storage(store, row.station, later, end - start)
     except StoreUnavailable:
         raise
-    except FluxTowerError as error:
-        log.error("%s %s: %s", station_id, start, error)
-        store.fail_interval(station_id, start, revision, str(error))
+    except Exception as error:  # an interval that stays due is computed again and again
+        reason = describe_error(error)
+        log.error("%s %s: %s", station_id, start, reason, exc_info=not isinstance(error, FluxTowerError))
+        store.fail_interval(station_id, start, revision, reason)
+
+
+def describe_error(error: Exception) -> str:
+    """Return an error in words; one that nobody has foreseen with its kind."""
+    return str(error) if isinstance(error, FluxTowerError) else f"{type(error).__name__}: {error}"
 
 
 def read_meteorology(store: Store, station: Station, start: datetime, end: datetime) -> Meteorology:

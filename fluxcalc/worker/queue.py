@@ -21,7 +21,7 @@ from core.errors import StoreUnavailable
 from core.settings import Settings
 from core.store import Store
 from fluxcalc.worker.intervals import compute_half_hour, flag_readings
-from fluxcalc.worker.seasons import fill_season
+from fluxcalc.worker.seasons import try_season
 
 JOBS_AT_ONCE = 200
 """Most jobs queued in one look: the rest is found by the next."""
@@ -42,7 +42,7 @@ def make_app(settings: Settings, store: Store) -> procrastinate.App:
 
     @app.task(name="season")
     def season(station: str) -> None:
-        fill_season(store, station)
+        try_season(store, station, settings.season_seconds)
 
     @app.task(name="readings")
     def readings() -> None:

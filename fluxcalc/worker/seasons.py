@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from core.errors import FluxTowerError
 from core.frames import PRODUCT_COLUMNS, UTC_TIME
 from core.station import Station
 from core.store import PROVISIONAL, Store
@@ -18,7 +20,7 @@ from fluxcalc.season import process_season
 from fluxcalc.season_record import USUAL_METHODS, Methods, Season
 from fluxcalc.season_report import describe_season, half_hours
 from fluxcalc.weather import WEATHER, weather
-from fluxcalc.worker.intervals import CODE_VERSION
+from fluxcalc.worker.intervals import CODE_VERSION, describe_error
 
 ON_DEMAND = "season"
 """Kind of a run that somebody asked for."""
@@ -31,6 +33,8 @@ TAKEN = (
     *("USTAR", "TA", "RH", "VPD", "PA", "WS"),
 )
 """Columns of stored half-hours that a season takes."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,28 @@ def fill_season(store: Store, station_id: str) -> int | None:
         config_sha256=row.config_sha256,
         kind=PROVISIONAL,
     )
+
+
+def try_season(store: Store, station_id: str, seconds: float) -> int | None:
+    """Make a station's provisional run if it is due; return its id, None if it is not, or fails.
+
+    A failure is stored with its reason, and the next attempt waits: a minute, then twice as long each time, up to
+    ``seconds``, the time between two runs.
+
+    Raises
+    ------
+    StoreUnavailable
+        Not even the reason can be stored.
+    """
+    if not store.begin_season(station_id, seconds):
+        return None
+    try:
+        return fill_season(store, station_id)
+    except Exception as error:  # whatever it is, the other stations' seasons must go on
+        reason = describe_error(error)
+        log.error("the season of %s: %s", station_id, reason, exc_info=not isinstance(error, FluxTowerError))
+        store.fail_season(station_id, reason)
+        return None
 
 
 def _slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -24,7 +24,7 @@ def list_runs(
     kind: Annotated[str | None, typer.Option(help="Only of this kind: provisional or season.")] = None,
     limit: Annotated[int, typer.Option(help="How many of the newest.", min=1)] = 20,
 ) -> None:
-    """List the newest season runs."""
+    """List the newest season runs, and on stderr the stations whose running season cannot be made."""
     from rich.table import Table
 
     table = Table("run", "station", "kind", "from (UTC)", "to (UTC)", "intervals", "made (UTC)", "by")
@@ -33,7 +33,11 @@ def list_runs(
             first, end = _period(run)
             made = f"{run.finished:%Y-%m-%d %H:%M}"
             table.add_row(str(run.id), run.station, run.kind, first, end, str(run.intervals), made, run.code_version)
+        failures = store.season_failures(station)
     print_table(table)
+    for one in failures:
+        tried = f"{one.attempts} attempts, the last {one.tried:%Y-%m-%d %H:%M} UTC"
+        typer.echo(f"{one.station}: no provisional run ({tried}): {one.reason}", err=True)
 
 
 @run_app.command()

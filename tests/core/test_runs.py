@@ -122,6 +122,93 @@ def test_a_run_is_never_edited(tower: Store, statement: str) -> None:
     assert back.equals(product.fill_nan(None).cast(dict(back.schema)))
 
 
+def made(store: Store, *finished: str, kind: str = "provisional", station: str = "cn-test") -> list[int]:
+    """Store runs of three half-hours that were finished at such times."""
+    numbers = []
+    for time in finished:
+        numbers.append(put(store, made_up(3), station, kind=kind))
+        with psycopg.connect(store.dsn) as connection:
+            # as an administrator would, with triggers off: nothing else can set a time
+            connection.execute("ALTER TABLE run DISABLE TRIGGER run_stays")
+            connection.execute("UPDATE run SET finished = %s WHERE id = %s", (f"{time}Z", numbers[-1]))
+            connection.execute("ALTER TABLE run ENABLE TRIGGER run_stays")
+    return numbers
+
+
+def rows(store: Store, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(store.dsn) as connection:
+        return connection.execute(statement).fetchall()  # type: ignore[call-overload]
+
+
+def test_superseded_provisional_runs_are_dropped_but_one_a_month(tower: Store) -> None:
+    times = ["2026-05-30 23:30", "2026-05-31 23:59", "2026-06-01 00:00", "2026-06-10 01:00", "2026-07-01 02:00"]
+    first, last_of_may, june, last_of_june, july = made(tower, *times)
+    newest = made(tower, "2026-07-02 02:00")
+    seasons = made(tower, "2026-05-01 00:00", "2026-05-02 00:00", kind="season")
+    other = made(tower, "2026-05-30 00:00", station="cn-other")  # its newest
+    kept = tower.run_product(tower.run(last_of_may), START, END)
+    before = datetime(2026, 6, 15, tzinfo=UTC)
+    would = tower.drop_old("runs", before, dry_run=True)
+    assert (would.rows, would.half_hours) == (2, 6)
+    assert len(tower.runs()) == 9
+    assert tower.drop_old("runs", before) == would
+    assert {run.id for run in tower.runs()} == {last_of_may, last_of_june, july, *newest, *seasons, *other}
+    assert tower.run_product(tower.run(last_of_may), START, END).equals(kept)
+    assert rows(tower, "SELECT run, count(*) FROM product GROUP BY run ORDER BY run") == [
+        (run.id, 3) for run in reversed(tower.runs())
+    ]
+    assert tower.drop_old("runs", before).rows == 0
+    assert tower.drop_old("runs", before + timedelta(days=300)).rows == 1
+    with pytest.raises(UnknownRun, match=f"unknown run {july}, a superseded provisional run of cn-test, dropped 20"):
+        tower.run(july)
+    with pytest.raises(UnknownRun, match=f"unknown run {other[0] + 1}: "):
+        tower.run(other[0] + 1)
+    written = rows(
+        tower,
+        "SELECT run, intervals, config_sha256, code_version, dropped_by = session_user, dropped <= now() "
+        "FROM run_dropped ORDER BY run",
+    )
+    assert written == [(run, 3, "c" * 64, "1", True, True) for run in (first, june, july)]
+
+
+def test_a_backlog_of_superseded_runs_goes_in_portions(tower: Store) -> None:
+    made(tower, *(f"2026-05-{day:02d}" for day in range(1, 29)))
+    dropped = tower.drop_old("runs", END)
+    assert (dropped.rows, dropped.half_hours) == (27, 81)
+    assert rows(tower, "SELECT count(*), count(DISTINCT run) FROM product") == [(3, 1)]
+
+
+def test_a_released_run_stays(tower: Store) -> None:
+    released, _ = made(tower, "2026-05-01", "2026-05-02")
+    with psycopg.connect(tower.dsn) as connection:
+        connection.execute(
+            "INSERT INTO release (run, sha256, citation, licence) VALUES (%s, 'x', 'c', 'l')", (released,)
+        )
+    assert tower.drop_old("runs", END).rows == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM run WHERE kind = 'season'",
+        "DELETE FROM product",
+        "UPDATE run SET methods = '{}'",
+        "UPDATE product SET nee_f = 0",
+    ],
+)
+def test_not_even_retention_can_drop_more(tower: Store, statement: str) -> None:
+    """As if a function of that right were wrong."""
+    made(tower, "2026-05-01", "2026-05-02")
+    made(tower, "2026-05-01", kind="season")
+    before = rows(tower, "SELECT * FROM product ORDER BY run, time")
+    with psycopg.connect(tower.dsn, options="-c fluxtower.dropping=superseded") as connection:
+        assert connection.execute("SHOW fluxtower.dropping").fetchone() == ("superseded",)
+        with pytest.raises(psycopg.errors.RestrictViolation, match="never edit"):
+            connection.execute(statement)  # type: ignore[call-overload]
+    assert rows(tower, "SELECT * FROM product ORDER BY run, time") == before
+    assert len(tower.runs()) == 3
+
+
 def test_a_run_is_stored_wholly_or_not_at_all(tower: Store) -> None:
     twice = pl.concat([made_up(3), made_up(1)])
     with pytest.raises(Exception, match="product_key"):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import psycopg
 import pytest
 
@@ -85,6 +86,23 @@ def test_by_default_nothing_is_dropped(filled: Store, settings: Settings) -> Non
     assert filled.sample_span("cn-keep", "ec") == span
     assert filled.minutes("cn-keep", "ec", DAY, datetime.now(UTC)).equals(minutes)
     assert len(filled.rejects()) == 1
+
+
+def test_superseded_provisional_runs_go_after_a_week(store: Store, environment: dict[str, str]) -> None:
+    store.put_station(STATION, "cn-keep.toml")
+    product = pl.DataFrame({"start": [DAY, DAY + timedelta(minutes=30)], "NEE_F": [1.0, 2.0]})
+    for _ in range(3):
+        store.put_run("cn-keep", config_sha256="c", code_version="1", methods={}, started=DAY, product=product)
+    assert fluxtower(environment, "--once") == ["nothing to do"]
+    with psycopg.connect(store.dsn) as connection:
+        connection.execute("ALTER TABLE run DISABLE TRIGGER run_stays")
+        connection.execute("UPDATE run SET finished = now() - interval '40 days' WHERE id < 3")
+        connection.execute("ALTER TABLE run ENABLE TRIGGER run_stays")
+    would = "1 superseded provisional runs with 2 half-hours would be dropped after 7 days"
+    assert fluxtower(environment, "--dry-run") == [would]
+    assert fluxtower({**environment, "FLUXTOWER_KEEP_PROVISIONAL_DAYS": "0"}, "--once") == ["nothing to do"]
+    assert fluxtower(environment, "--once") == [would.replace("would be ", "")]
+    assert [run.id for run in store.runs()] == [3, 2]
 
 
 def test_compaction_can_be_switched_off(filled: Store, settings: Settings) -> None:

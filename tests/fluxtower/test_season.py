@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -218,7 +219,10 @@ def test_a_season_is_kept_as_a_run(folder: Path, stored: Store) -> None:
     for name in hours.columns[2:]:
         assert back[name].cast(pl.Float64).to_list() == hours[name].to_list(), name
 
+    stored.begin_season("made-up", 86_400)
+    stored.fail_season("made-up", "ValueError: why")
     listed = CliRunner().invoke(app, ("run", "list", "made-up"))
+    assert re.search(r"made-up: no provisional run \(1 attempts, the last .* UTC\): ValueError: why", listed.output)
     assert listed.output.splitlines()[3].split("│")[1:4] == [f" {run.id}   ", " made-up ", " season "]
     shown = json.loads(CliRunner().invoke(app, ("run", "show", str(run.id))).output)
     assert shown["provenance"] == run.provenance

@@ -35,6 +35,7 @@ SELECT (SELECT count(*) FROM station) AS stations,
        (SELECT max(received) FROM latest) AS newest,
        (SELECT count(*) FROM interval_state WHERE computed IS NULL OR computed < revision) AS intervals_waiting,
        (SELECT count(*) FROM interval_state WHERE failure IS NOT NULL) AS intervals_failed,
+       (SELECT count(*) FROM season_attempt WHERE reason IS NOT NULL) AS seasons_failed,
        (SELECT count(*) FROM reject WHERE done IS NULL) AS rejects;
 
 -- name: put_stations
@@ -397,11 +398,15 @@ ORDER BY i.touched LIMIT %(limit)s;
 
 -- name: pending_revision
 SELECT revision FROM interval_state
-WHERE station = %(station)s AND time = %(time)s AND (computed IS NULL OR computed < revision);
+WHERE station = (SELECT key FROM station WHERE id = %(station)s) AND time = %(time)s AND (computed IS NULL OR computed < revision);
 
 -- name: interval_done
-UPDATE interval_state SET computed = greatest(computed, %(revision)s), failure = %(failure)s
+UPDATE interval_state SET computed = greatest(computed, %(revision)s), failure = NULL
 WHERE station = %(station)s AND time = %(time)s;
+
+-- name: fail_interval
+UPDATE interval_state SET computed = greatest(computed, %(revision)s), failure = %(failure)s
+WHERE station = (SELECT key FROM station WHERE id = %(station)s) AND time = %(time)s;
 
 -- name: keep_old_flux
 INSERT INTO flux_history
@@ -464,6 +469,16 @@ SELECT r.id, s.id AS station, r.kind, r.first, r.last, r.intervals, r.minutes, r
        r.methods, r.started, r.finished, r.further, r.provenance
 FROM run r JOIN station s ON s.key = r.station WHERE r.id = %(id)s;
 
+-- name: dropped_run
+SELECT s.id AS station, d.dropped FROM run_dropped d JOIN station s ON s.key = d.station WHERE d.run = %(id)s;
+
+-- name: count_superseded_runs
+SELECT count(*) AS runs, coalesce(sum(intervals), 0)::bigint AS half_hours FROM v_superseded_run
+WHERE finished < %(before)s;
+
+-- name: drop_superseded_runs
+SELECT runs, half_hours FROM drop_superseded_runs(%(before)s, %(most)s);
+
 -- name: runs
 SELECT r.id, s.id AS station, r.kind, r.first, r.last, r.intervals, r.minutes, r.config_sha256, r.code_version,
        r.methods, r.started, r.finished, r.further, r.provenance
@@ -476,11 +491,35 @@ ORDER BY r.id DESC LIMIT %(limit)s;
 SELECT {columns} FROM product WHERE run = %(run)s AND time >= %(start)s AND time < %(end)s ORDER BY time;
 
 -- name: stale_seasons
-SELECT s.id AS station
+-- a station whose last attempt left no run waits, twice as long each time
+SELECT s.key, s.id AS station
 FROM station s
 LEFT JOIN LATERAL (SELECT started FROM run WHERE run.station = s.key AND run.kind = %(kind)s ORDER BY finished DESC LIMIT 1) r ON true
+LEFT JOIN season_attempt a ON a.station = s.key
 WHERE EXISTS (SELECT 1 FROM flux f WHERE f.station = s.key AND f.computed > coalesce(r.started, '-infinity'))
   AND coalesce(r.started, '-infinity') < now() - make_interval(secs => %(seconds)s)
+  AND coalesce(a.tried, '-infinity')
+      < now() - make_interval(secs => least(%(seconds)s, %(wait)s * 2 ^ least(a.attempts - 1, 30)))
+ORDER BY s.id
+
+-- name: begin_season
+-- an attempt of which nothing was heard again is one that killed its worker
+INSERT INTO season_attempt AS old (station, attempts, tried)
+SELECT key, 1, clock_timestamp() FROM ({stale}) AS due WHERE station = %(station)s
+ON CONFLICT (station) DO UPDATE SET attempts = old.attempts + 1, tried = excluded.tried,
+    reason = coalesce(old.reason, %(ended)s)
+RETURNING attempts;
+
+-- name: fail_season
+UPDATE season_attempt SET tried = clock_timestamp(), reason = %(reason)s
+WHERE station = (SELECT key FROM station WHERE id = %(station)s);
+
+-- name: forget_attempts
+DELETE FROM season_attempt WHERE station = %(station)s;
+
+-- name: season_failures
+SELECT s.id AS station, a.attempts, a.tried, a.reason FROM season_attempt a JOIN station s ON s.key = a.station
+WHERE a.reason IS NOT NULL AND (%(station)s::text IS NULL OR s.id = %(station)s)
 ORDER BY s.id;
 
 -- name: put_fit
