@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,9 @@ from core.variables import convert, variable
 from fluxcalc.air import saturation_pressure
 from fluxcalc.interval import Meteorology
 
-WEATHER = ("TA", "RH", "PA", "SW_IN", "VPD")
+MEANS = ("TA", "RH", "PA", "SW_IN", "VPD", "NETRAD", "G", "TS")
+SUMS = ("P",)
+WEATHER = (*MEANS, *SUMS)
 SUSPECT = 3  # flag of a value that its check did not believe
 
 
@@ -30,7 +33,8 @@ def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        ``start`` and the columns of ``WEATHER``: TA [deg C], RH [%], PA [kPa], SW_IN [W m-2], VPD [hPa]. Null where
+        ``start`` and the columns of ``WEATHER``: TA [deg C], RH [%], PA [kPa], SW_IN [W m-2], VPD [hPa], NETRAD
+        [W m-2], G [W m-2], TS [deg C], P [mm]; each from the stream's first channel that measures it. Null where
         nothing was measured or the value was flagged as suspect. VPD comes from TA and RH where no channel gives it.
     """
     columns = []
@@ -44,6 +48,16 @@ def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
         columns.append(values.alias(name))
     frame = readings.select(pl.col("time").alias("start"), *columns)
     return frame.with_columns(pl.coalesce("VPD", _vapour_pressure_deficit(frame)))
+
+
+def average_weather(frame: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    """Average the weather of each interval, on the grid of UTC; rain is summed. Null where there is none."""
+    measured = pl.col(WEATHER).cast(pl.Float64).fill_nan(None)
+    return (
+        frame.select(pl.col("start").dt.truncate(timedelta(minutes=minutes)), measured)
+        .group_by("start")
+        .agg(pl.col(MEANS).mean(), *(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in SUMS))
+    )
 
 
 def mean_meteorology(frame: pl.DataFrame) -> Meteorology:

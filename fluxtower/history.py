@@ -12,9 +12,11 @@ from core.errors import ConfigError, PayloadError
 from core.records import FluxRecord
 from core.station import Station
 from core.store import Store
-from core.variables import FLUX_COLUMNS
+from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, WEATHER_COLUMNS
 from ingest.files.halfhours import HalfHours, read_halfhours
 
+KEPT = (*FLUX_COLUMNS, *TRACE_COLUMNS, *WEATHER_COLUMNS)
+"""Variables that are taken over."""
 BATCH = 2000
 """Half-hours of a transaction."""
 
@@ -28,7 +30,7 @@ class Taken:
     file, maker : str
         What it is called, and what made it.
     intervals, stored : int
-        Half-hours with a flux in the file, and those that are new in the database.
+        Half-hours with a value in the file, and those that are new in the database.
     columns : tuple of str
         Variables taken over.
     left_out : tuple of str
@@ -76,8 +78,8 @@ def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[lis
             store.put_history(records[i : i + BATCH], config_sha256=row.config_sha256, code_version=made)
             for i in range(0, len(records), BATCH)
         )
-        kept = tuple(name for name in table.sources if name in FLUX_COLUMNS)
-        rest = (*(source for name, source in table.sources.items() if name not in FLUX_COLUMNS), *table.left_out)
+        kept = tuple(name for name in table.sources if name in KEPT)
+        rest = (*(source for name, source in table.sources.items() if name not in KEPT), *table.left_out)
         taken.append(Taken(file.name, table.maker, len(records), stored, kept, rest))
     return taken, failed
 
@@ -104,7 +106,7 @@ def as_records(table: HalfHours, station: Station, file: str) -> list[FluxRecord
             f"station's have {minutes} minutes: set `averaging_minutes`, or average the table first"
         )
     shift = timedelta(hours=station.station.utc_offset)
-    names = [name for name in frame.columns if name in FLUX_COLUMNS]
+    names = [name for name in frame.columns if name in KEPT]
     records = []
     for start, end, *values in frame.select("start", "end", *names).iter_rows():
         present = {name: float(value) for name, value in zip(names, values, strict=True) if value is not None}

@@ -16,9 +16,11 @@ from core.frames import UTC_TIME
 from core.records import FluxRecord
 from core.store.database import Database, Row, sql
 from core.store.stations import get_station
-from core.variables import FLUX_COLUMNS, TRACE_COLUMNS
+from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, WEATHER_COLUMNS
 
-COLUMNS = (*FLUX_COLUMNS, *TRACE_COLUMNS)
+BESIDE = (*TRACE_COLUMNS, *WEATHER_COLUMNS)
+"""Columns that are shown where there is a value in them."""
+COLUMNS = (*FLUX_COLUMNS, *BESIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +114,13 @@ def fail_interval(database: Database, station: str, start: datetime, revision: i
 def read_fluxes(database: Database, station: str, start: datetime, end: datetime) -> pl.DataFrame:
     """Read results of [start, end): ``start``, ``end``, FLUXNET columns, reasons and diagnostics (JSON), origin.
 
-    Columns of CH4, N2O and further scalars are there if one of the results has a value in them.
+    Columns of CH4, N2O, further scalars and another program's weather are there if a result has a value in them.
     """
     rows = database.rows("fluxes", station=get_station(database, station).key, start=start, end=end)
     schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "start": UTC_TIME,
         "end": UTC_TIME,
-        **dict.fromkeys((*FLUX_COLUMNS, *_traces(rows)), pl.Float64),
+        **dict.fromkeys((*FLUX_COLUMNS, *_beside(rows)), pl.Float64),
         **dict.fromkeys(("reasons", "diagnostics", "config_sha256", "code_version"), pl.String),
         "computed": UTC_TIME,
     }
@@ -126,7 +128,7 @@ def read_fluxes(database: Database, station: str, start: datetime, end: datetime
 
 
 def read_series(database: Database, station: str, start: datetime, end: datetime, names: Sequence[str]) -> pl.DataFrame:
-    """Read ``start`` and the named columns, of ``FLUX_COLUMNS`` and ``TRACE_COLUMNS``, of the results of [start, end).
+    """Read ``start`` and the named columns, of ``COLUMNS``, of the results of [start, end).
 
     Raises
     ------
@@ -171,16 +173,16 @@ def flux_span(database: Database, station: str) -> tuple[datetime, datetime] | N
     return None if row is None or row["first"] is None else (row["first"], row["last"])
 
 
-def _traces(rows: Sequence[Row]) -> list[str]:
+def _beside(rows: Sequence[Row]) -> list[str]:
     """Return the columns beside ``FLUX_COLUMNS`` in which a row has a value."""
-    named = [name for name in TRACE_COLUMNS if any(row[name.lower()] is not None for row in rows)]
+    named = [name for name in BESIDE if any(row[name.lower()] is not None for row in rows)]
     return named + list(dict.fromkeys(name for row in rows for name in row["scalars"]))
 
 
 def _values(row: Row) -> dict[str, float]:
-    """Return a result's values; of CH4 and N2O only where something is said of them."""
+    """Return a result's values; beside ``FLUX_COLUMNS`` only where something is said of them."""
     said = row["reasons"]
-    names = [*FLUX_COLUMNS, *(name for name in TRACE_COLUMNS if row[name.lower()] is not None or name in said)]
+    names = [*FLUX_COLUMNS, *(name for name in BESIDE if row[name.lower()] is not None or name in said)]
     values = {name: row[name.lower()] for name in names} | row["scalars"]
     return {name: math.nan if value is None else value for name, value in values.items()}
 

@@ -19,7 +19,7 @@ from fluxcalc.grid import lay_grid
 from fluxcalc.season import process_season
 from fluxcalc.season_record import USUAL_METHODS, Methods, Season
 from fluxcalc.season_report import describe_season, half_hours
-from fluxcalc.weather import WEATHER, weather
+from fluxcalc.weather import WEATHER, average_weather, weather
 from fluxcalc.worker.intervals import CODE_VERSION, describe_error
 
 ON_DEMAND = "season"
@@ -30,7 +30,7 @@ SLICE = timedelta(days=31)
 """Is read at once: a year of readings each minute need not be in memory together."""
 TAKEN = (
     *("FC", "SC", "LE", "H", "FCH4", "FC_SSITC_TEST", "LE_SSITC_TEST", "H_SSITC_TEST", "FCH4_SSITC_TEST"),
-    *("USTAR", "TA", "RH", "VPD", "PA", "WS"),
+    *("USTAR", "WS", *WEATHER),
 )
 """Columns of stored half-hours that a season takes."""
 
@@ -200,16 +200,11 @@ def _slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime
 
 
 def _join(fluxes: pl.DataFrame, slow: pl.DataFrame, minutes: int) -> pl.DataFrame:
-    """Add the means of slow sensors to half-hours, also where there is none; what they measured counts first."""
-    means = (
-        slow.with_columns(pl.col("start").dt.truncate(timedelta(minutes=minutes)))
-        .group_by("start")
-        .agg(pl.col(WEATHER).cast(pl.Float64).fill_nan(None).mean())
-    )
-    joined = fluxes.join(means, on="start", how="full", coalesce=True, suffix="_SLOW").sort("start")
-    both = [name for name in WEATHER if name in fluxes.columns]
-    first = (pl.coalesce(f"{name}_SLOW", name).alias(name) for name in both)
-    return joined.with_columns(first).drop([f"{name}_SLOW" for name in both])
+    """Add the weather of slow sensors to half-hours, also where there is none; what they measured counts first."""
+    averages = average_weather(slow, minutes)
+    joined = fluxes.join(averages, on="start", how="full", coalesce=True, suffix="_SLOW").sort("start")
+    first = (pl.coalesce(f"{name}_SLOW", name).alias(name) for name in WEATHER)
+    return joined.with_columns(first).drop([f"{name}_SLOW" for name in WEATHER])
 
 
 def _digest(season: Season) -> str:

@@ -60,7 +60,7 @@ meteorology = "met"
 """
 WITHOUT = STATION.replace('meteorology = "met"\n', "")
 HALF = timedelta(minutes=30)
-FLUXES = ("FC", "LE", "USTAR", "FC_SSITC_TEST", "TA", "VPD")
+FLUXES = ("FC", "LE", "H", "USTAR", "FC_SSITC_TEST", "LE_SSITC_TEST", "H_SSITC_TEST", "TA", "VPD")
 ZERO = 273.15
 
 
@@ -86,6 +86,38 @@ def put_readings(store: Store, frame: pl.DataFrame) -> None:
             values = {"sun": sun + off, "air": air + ZERO + off, "vpd": vpd / 10}
             readings.append(Reading(ID, "met", to_ns(time), values))
     store.commit([], readings)
+
+
+BALANCE = STATION.replace(
+    'name = "vpd", variable = "VPD", unit = "kPa" },',
+    """name = "vpd", variable = "VPD", unit = "kPa" },
+    { name = "net", variable = "NETRAD", unit = "W m-2" }, { name = "plate", variable = "G", unit = "W m-2" },
+    { name = "soil", variable = "TS", unit = "K" }, { name = "deeper", variable = "TS", unit = "K" },
+    { name = "rain", variable = "P", unit = "mm" },""",
+)
+
+
+def put_balance(store: Store, frame: pl.DataFrame, share: float) -> None:
+    """Store fluxes, and readings of a net radiation of which H and LE are only a share; rain of 0.6 mm at midnight."""
+    store.put_station(BALANCE, "made-up.toml")
+    put_fluxes(store, frame)
+    readings = []
+    for row in frame.iter_rows(named=True):
+        ground = 0.1 * row["SW_IN"]
+        net = (row["LE"] + row["H"]) / share + ground
+        rains = (0.1, 0.2, 0.3) if row["start"].hour == row["start"].minute == 0 else (0.0, math.nan, 0.0)
+        for i, rain in enumerate(rains):
+            time = row["start"].replace(tzinfo=UTC) - timedelta(hours=1) + i * timedelta(minutes=10)
+            values = {"sun": row["SW_IN"], "air": row["TA"] + ZERO, "vpd": row["VPD"] / 10, "net": net, "plate": ground}
+            more = {"soil": 280.0 + i, "deeper": 300.0, "rain": rain}
+            readings.append(Reading(ID, "met", to_ns(time), values | more))
+    store.commit([], readings)
+
+
+def with_heat(frame: pl.DataFrame) -> pl.DataFrame:
+    noise = np.random.default_rng(7).normal(0, 5, frame.height)
+    good = {f"{name}_SSITC_TEST": pl.lit(0.0) for name in ("LE", "H")}
+    return frame.with_columns(H=pl.col("SW_IN") / 5 + noise, **good)
 
 
 def with_gaps(frame: pl.DataFrame) -> pl.DataFrame:
@@ -209,6 +241,44 @@ def test_a_half_hours_own_weather_counts_where_no_sensor_measured(store: Store) 
         assert inputs.frame[name].to_numpy() == pytest.approx(expected[name].to_numpy(), abs=1e-4)
     assert inputs.frame["SW_IN"].null_count() == 240
     assert "FCH4" not in inputs.frame.columns
+
+
+def test_the_energy_balance_is_closed_with_what_the_station_measures(store: Store) -> None:
+    """H and LE are four fifths of the energy there is: a quarter is added to both."""
+    frame = with_heat(made_up(40))
+    put_balance(store, frame, 0.8)
+    row, span = store.station(ID), store.flux_span(ID)
+    assert span is not None
+    inputs = worker.read_inputs(store, ID, row.station, *span)
+    assert inputs.frame["G"].to_numpy() == pytest.approx(0.1 * frame["SW_IN"].to_numpy(), abs=1e-4)
+    assert inputs.frame["TS"].to_numpy() == pytest.approx(281.0 - ZERO, abs=1e-4)  # the first channel of three readings
+    midnight = pl.col("start").dt.time() == datetime(2023, 1, 1).time()
+    assert inputs.frame.filter(midnight)["P"].to_numpy() == pytest.approx(0.6, abs=1e-6)
+    assert set(inputs.frame.filter(~midnight)["P"]) == {0.0}
+
+    methods = Methods(ustar="none", uncertainty="none", partition=())
+    season = process_season(lay_grid(inputs.frame, minutes=30), 51.0, 15.0, 1.0, methods)
+    assert season.closure is not None
+    assert season.closure.ratio == pytest.approx(0.8, rel=1e-4)
+    number = worker.store_season(
+        store, ID, season, methods, inputs.origin, started=datetime.now(UTC), config_sha256=row.config_sha256
+    )
+    product = store.run_product(store.run(number), *span)
+    for name in ("LE", "H"):
+        corrected = product[f"{name}_CORR"]
+        assert corrected.null_count() == 0
+        assert corrected.to_numpy() == pytest.approx(1.25 * product[f"{name}_F"].to_numpy(), rel=1e-3, abs=1e-3)
+    assert product["TS_F"].null_count() == 0
+
+
+def test_rain_is_unknown_where_no_reading_tells(store: Store) -> None:
+    frame = with_heat(made_up(1))
+    put_balance(store, frame[:1], 0.8)
+    put_fluxes(store, frame[:2])
+    row, span = store.station(ID), store.flux_span(ID)
+    assert span is not None
+    inputs = worker.read_inputs(store, ID, row.station, *span)
+    assert inputs.frame["P"].to_list() == [pytest.approx(0.6, abs=1e-6), None]
 
 
 def test_a_single_half_hour_is_a_season(store: Store) -> None:

@@ -13,6 +13,7 @@ from core.errors import ConfigError, PayloadError
 from core.records import FluxRecord
 from core.station import parse_station
 from core.variables import FLUX_COLUMNS
+from fluxcalc.worker import read_inputs
 from fluxtower.history import as_records, take_over
 from ingest.files.halfhours import parse_halfhours
 from tests.fluxcalc.reference import STATIONS
@@ -38,7 +39,7 @@ def test_what_is_there_stays(store, station, tmp_path):
     path.write_text(AMERIFLUX.replace("202607010100,-9999", "202607010100,2.5"))
     (taken,), failed = take_over(store, station, [path])
     assert (taken.intervals, taken.stored, failed) == (2, 1, [])
-    assert set(taken.columns) == {"FC", "TA", "VPD"}
+    assert set(taken.columns) == {"FC", "TA", "VPD", "SW_IN", "P"}
     frame = store.fluxes(station, FIRST, FIRST + timedelta(hours=2))
     assert frame["FC"].to_list() == [9.0, 2.5]
     assert frame["code_version"].to_list() == ["ours", "AmeriFlux BASE: AMF.csv"]
@@ -48,6 +49,39 @@ def test_what_is_there_stays(store, station, tmp_path):
     later = FluxRecord(station, FIRST + timedelta(minutes=30), FIRST + timedelta(hours=1), own.values)
     store.put_flux(later, config_sha256="x", code_version="ours", revision=1)
     assert store.fluxes(station, FIRST, FIRST + timedelta(hours=2))["FC"].to_list() == [9.0, 9.0]
+
+
+WEATHER = """TIMESTAMP_START,TIMESTAMP_END,FC,TA,SW_IN,NETRAD,G,TS,P,LW_IN,FCH4
+202607010000,202607010030,1.5,14.0,0.0,-40.5,-5.25,11.5,0.2,310,12.5
+202607010030,202607010100,-9999,14.5,2.0,-38.0,-5.0,-9999,-9999,311,-9999
+"""
+
+
+def test_radiation_soil_and_rain_are_taken_over_and_a_season_has_them(store, station, tmp_path):
+    path = tmp_path / "AMF.csv"
+    path.write_text(WEATHER)
+    ((taken,), failed) = take_over(store, station, [path])
+    assert (taken.stored, taken.left_out, failed) == (2, ("LW_IN",), [])
+    expected = {
+        "SW_IN": [0.0, 2.0], "NETRAD": [-40.5, -38.0], "G": [-5.25, -5.0], "TS": [11.5, None], "P": [0.2, None],
+        "FCH4": [12.5, None],
+    }  # fmt: skip
+    frame = store.fluxes(station, FIRST, FIRST + timedelta(hours=1))
+    inputs = read_inputs(store, station, store.station(station).station, FIRST, FIRST + timedelta(hours=1)).frame
+    for name, values in expected.items():
+        assert frame[name].to_list() == values
+        assert inputs[name].to_list() == values
+    (first, second) = store.flux_records(station, FIRST, FIRST + timedelta(hours=1))
+    assert first.values["NETRAD"] == -40.5
+    assert "TS" not in second.values
+
+
+def test_half_hours_without_another_programs_weather_do_not_show_its_columns(store, station, tmp_path):
+    path = tmp_path / "full.csv"
+    path.write_text(EDDYPRO)
+    take_over(store, station, [path])
+    columns = store.fluxes(station, FIRST, FIRST + timedelta(hours=1)).columns
+    assert not set(columns) & {"SW_IN", "NETRAD", "G", "TS", "P", "FCH4"}
 
 
 def test_the_command(store, station, tmp_path, environment):
