@@ -19,8 +19,11 @@ import random
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,6 +139,28 @@ def compare(sent: Samples, stored: Samples, doubled: int, torn: int, unsaid: int
     return Outcome(len(sent), lost, doubled, torn + wrong, unsaid, seconds)
 
 
+def run_at_once(fault: str, arguments: argparse.Namespace) -> Outcome:
+    """Repeat a fault, on so many platforms beside each other."""
+    of_fault = Outcome()
+    at_once = min(arguments.at_once, arguments.runs)
+    shares = [len(range(i, arguments.runs, at_once)) for i in range(at_once)]
+    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
+        for outcome in pool.map(run_in_turn, repeat(fault), shares, repeat(arguments)):
+            of_fault.add(outcome)
+    return of_fault
+
+
+def run_in_turn(fault: str, runs: int, arguments: argparse.Namespace) -> Outcome:
+    """Repeat a fault on one platform, one run after the other."""
+    found = Outcome()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        with platform_in(Path(folder), small_disk=fault == "disk") as platform:
+            for _ in range(runs):
+                found.add(run_fault(fault, platform, arguments.towers, arguments.seconds, arguments.cut))
+    return found
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -144,6 +169,7 @@ def main() -> None:
     parser.add_argument("--towers", type=int, default=50, help="that send two blocks a second (50)")
     parser.add_argument("--seconds", type=float, default=8.0, help="how long they send at least (8)")
     parser.add_argument("--cut", type=float, default=600.0, help="how long the link is cut [s] (600)")
+    parser.add_argument("--at-once", type=int, default=1, help="so many platforms beside each other (1)")
     arguments = parser.parse_args()
     total, runs = Outcome(), 0
     print(
@@ -153,13 +179,8 @@ def main() -> None:
         if fault == "disk" and not can_mount():
             print("disk       left out: no volume can be mounted here")
             continue
-        of_fault = Outcome()
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder).chmod(0o755)
-            with platform_in(Path(folder), small_disk=fault == "disk") as platform:
-                for _ in range(arguments.runs):
-                    of_fault.add(run_fault(fault, platform, arguments.towers, arguments.seconds, arguments.cut))
-                    runs += 1
+        of_fault = run_at_once(fault, arguments)
+        runs += arguments.runs
         numbers = (of_fault.sent, of_fault.lost, of_fault.doubled, of_fault.torn, of_fault.unsaid)
         print(
             f"{fault:10} {arguments.runs:5} {numbers[0]:9} {numbers[1]:6} {numbers[2]:8} {numbers[3]:6} "

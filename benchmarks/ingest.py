@@ -30,15 +30,14 @@ import numpy as np
 import psycopg
 
 from benchmarks.private import private_settings
-from core.clock import to_ns
-from core.records import SampleBlock
+from benchmarks.store import CHANNELS, HALF_HOUR, STREAM, make_blocks, station_text
 from core.settings import Settings
 from core.store import Store
 from deploy.group import servers
 from deploy.group.supervisor import make_environment
 from fluxtower.sending import register_load
 from ingest import collector
-from ingest.load import JOURNAL, Load, station_files, tower_id
+from ingest.load import JOURNAL, Load
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -271,7 +270,9 @@ def compare(settings: Settings, sent: np.ndarray) -> dict[str, float]:
     unique, at = np.unique(published, return_index=True)  # the first time that it was sent
     held, of = np.unique(stored, return_index=True)
     _, left, right = np.intersect1d(unique, held, assume_unique=True, return_indices=True)
-    latency = committed[of[right]] - sent["sent_ns"][at[left]] / 1e9
+    sent_s = sent["sent_ns"][at[left]] / 1e9
+    latency = committed[of[right]] - sent_s
+    show_course(sent_s - sent_s.min(initial=np.inf), latency)
     last = float(committed.max() - sent["sent_ns"].max() / 1e9) if len(committed) else np.nan
     quantiles = np.quantile(latency, [0.5, 0.99, 1.0]) if len(latency) else [np.nan] * 3
     return {
@@ -281,6 +282,15 @@ def compare(settings: Settings, sent: np.ndarray) -> dict[str, float]:
         "last_s": last,
         **dict(zip(("p50_s", "p99_s", "max_s"), map(float, quantiles), strict=True)),
     }
+
+
+def show_course(sent_s: np.ndarray, latency: np.ndarray) -> None:
+    """Print how the latency went, minute by minute."""
+    print(f"\n{'latency of the minute':24s}{'p50 [s]':>10s}{'p99 [s]':>10s}{'max [s]':>10s}")
+    minute = (sent_s // 60).astype(int)
+    for one in np.unique(minute):
+        quantiles = np.quantile(latency[minute == one], [0.5, 0.99, 1.0])
+        print(f"{one + 1:24d}" + "".join(f"{value:10.3f}" for value in quantiles))
 
 
 def read_rows(connection: psycopg.Connection, query: str) -> np.ndarray:
@@ -301,11 +311,12 @@ def minutes_missing(connection: psycopg.Connection, blocks: int, n: int) -> int:
 def read_back(settings: Settings, seed: int) -> dict[str, float]:
     """Time a half-hour as arrays and a day of 1-minute means of stations of their own; weigh a day.
 
-    The figures that have a bar are of blocks of 10 s, which senders make unless they want a live view.
+    They send what sensors give, rounded to their steps. The figures that have a bar are of blocks of 10 s, which
+    senders make unless they want a live view.
     """
     found = {}
     for seconds in (1.0, 10.0):
-        samples, means, size = found[seconds] = _read_back(settings, Load(1, 20.0, seconds, 0, seed=seed))
+        samples, means, size = found[seconds] = _read_back(settings, seconds, seed)
         show(
             f"A day of a station in blocks of {seconds:g} s",
             {
@@ -323,30 +334,20 @@ def read_back(settings: Settings, seed: int) -> dict[str, float]:
     }
 
 
-def _read_back(settings: Settings, load: Load) -> tuple[float, float, float]:
+def _read_back(settings: Settings, block_seconds: float, seed: int) -> tuple[float, float, float]:
     """Return the time for a half-hour [ms] and for a day's means [ms], and the size of a sample [bytes]."""
-    text, _ = next(station_files(load))
-    begin = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    random = np.random.default_rng(load.seed)
-    name = f"reader-{load.block_seconds:g}"
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    name = f"reader-{block_seconds:g}"
+    text = station_text(name)
     with Store(settings.store_dsn) as store:
         before = block_bytes(settings)
-        row = store.put_station(text.replace(tower_id(0), name), f"{name}.toml")
-        names = tuple(row.station.streams["ec"].channel_index)
-        for hours in range(24):
-            first = to_ns(begin + timedelta(hours=hours))
-            blocks = [
-                SampleBlock(
-                    name, "ec", first + i * load.block_ns, load.block_ns // load.n, names,
-                    random.normal(size=(10, load.n)).astype(np.float32), i,
-                )
-                for i in range(3600 * 10**9 // load.block_ns)
-            ]  # fmt: skip
-            store.commit(blocks, [])
-        size = (block_bytes(settings) - before) / (86_400 * load.rate)
-        noon = begin + timedelta(hours=12)
-        samples = timed(lambda: store.samples(name, "ec", noon, noon + timedelta(minutes=30)))
-        means = timed(lambda: store.minute_means(name, "ec", names[2], begin, begin + timedelta(days=1)))
+        station = store.put_station(text, f"{name}.toml").station
+        half_hours = [day + i * HALF_HOUR for i in range(48)]
+        count = sum(store.commit(make_blocks(station, seed, one, block_seconds), []).samples for one in half_hours)
+        size = (block_bytes(settings) - before) / count
+        noon = day + timedelta(hours=12)
+        samples = timed(lambda: store.samples(name, STREAM, noon, noon + HALF_HOUR))
+        means = timed(lambda: store.minute_means(name, STREAM, CHANNELS[2][0], day, day + timedelta(days=1)))
     return samples, means, size
 
 

@@ -242,3 +242,34 @@ def test_the_catalogue_reads_only_what_is_new(store: Store) -> None:
         assert other.catalogue.station("a") == store.station("a").station
         with pytest.raises(StoreError, match="no block stream 'ec' with channels u"):
             other.catalogue.layout("a", "ec", "block", ("u",))
+
+
+def test_arrays_of_samples_are_not_counted_for_statistics(towers: Store) -> None:
+    """PostgreSQL would count each element of each array, again and again while the table grows."""
+    arrays, _ = second_of(towers, 1, range(TOWERS))
+    towers.commit([], [], [], [arrays])
+    towers.fold_minutes(START + timedelta(days=1))
+    with psycopg.connect(towers.dsn, autocommit=True) as connection:
+        connection.execute("ANALYZE sample_block, minute")
+        columns = connection.execute(
+            "SELECT c.hypertable_name, s.attname FROM timescaledb_information.chunks c "
+            "JOIN pg_stats s ON s.schemaname = c.chunk_schema AND s.tablename = c.chunk_name "
+            "WHERE c.hypertable_name IN ('sample_block', 'minute')"
+        ).fetchall()
+        ((options,),) = connection.execute(
+            "SELECT t.reloptions FROM timescaledb_information.chunks c "
+            "JOIN pg_class t ON t.oid = format('%I.%I', c.chunk_schema, c.chunk_name)::regclass "
+            "WHERE c.hypertable_name = 'sample_block'"
+        ).fetchall()
+    found = {name for table, name in columns if table == "sample_block"}
+    assert {"station", "stream", "time"} <= found
+    assert not found & {f"c{i}" for i in range(1, 33)}
+    assert not {name for table, name in columns if table == "minute"} & {"n", "mean", "min", "max", "sd"}
+    assert "autovacuum_vacuum_insert_threshold=-1" in options
+
+
+def test_one_station_of_many_is_found_by_its_index(towers: Store) -> None:
+    with psycopg.connect(towers.dsn) as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        plan = connection.execute("EXPLAIN SELECT * FROM v_station WHERE station = 't7'").fetchall()
+    assert any("Index Cond: (id = 't7'" in line for (line,) in plan), plan
