@@ -39,6 +39,8 @@ PART_STREAMS = 128
 """Streams in one row of ``minute_part``."""
 FOLD_ROWS = 512
 """Rows of ``minute_part`` merged in one transaction: bounds memory (30 MB with 10 channels) and the time of locks."""
+TOO_LATE = "data came after retention had dropped its samples: the result before them stays"
+"""Failure of an interval that is not computed again for new data."""
 
 _PART_COLUMNS = "time, first, last, channels, station, stream, slots, n, mean, min, max, sd"
 
@@ -118,7 +120,10 @@ def count_parts(database: Database, before: datetime) -> int:
 def touch_intervals(
     connection: Connection, catalogue: Catalogue, parts: Sequence[MinuteParts], meteorology: Sequence[Reading]
 ) -> None:
-    """Count new samples into their averaging intervals; new meteorology makes an interval due again."""
+    """Count new samples into their averaging intervals; new meteorology makes an interval due again.
+
+    One of which retention has dropped samples is not due any more: it is marked with ``TOO_LATE``.
+    """
     touched: dict[tuple[int, int], list[float]] = {}
     for one in parts:
         due = {key: _interval(catalogue, key) for key in np.unique(one.stream).tolist()}
@@ -147,6 +152,7 @@ def touch_intervals(
         "lateness": Float8Array(values[:, 1]),
         "expected": Int4Array(values[:, 2]),
         "samples": Int4Array(values[:, 3]),
+        "too_late": TOO_LATE,
     }
     connection.execute(sql("touch_intervals"), parameters)
 

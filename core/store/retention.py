@@ -12,6 +12,7 @@ from datetime import datetime
 
 from core.store.compaction import HOUSEKEEPING, drop_chunk, old_chunks
 from core.store.database import Connection, Database, Row, sql
+from core.store.derived import TOO_LATE
 
 TABLES = {"samples": ("sample_block", "sample_blob"), "minutes": ("minute",), "readings": ("reading",)}
 """What can be dropped by its age, and where it lies."""
@@ -111,6 +112,8 @@ def _drop_chunk(database: Database, table: str, chunk: Row, dropped: Dropped, *,
         if not dry_run:
             if dropped.kind == "samples":
                 connection.execute(sql("remember_dropped", chunk=chunk["name"]))
+                keys = {"start": chunk["range_start"], "end": chunk["range_end"]}
+                connection.execute(sql("close_intervals"), {**keys, "too_late": TOO_LATE})
             drop_chunk(connection, table, chunk)
     dropped.chunks += 1
     dropped.size += chunk["bytes"]

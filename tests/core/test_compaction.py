@@ -18,10 +18,12 @@ import pytest
 from core.clock import NS, to_ns
 from core.errors import StoreError
 from core.records import FluxRecord, Reading, Reject, SampleBlock
+from core.settings import Settings
 from core.store import Store, ingest
 from core.store.blobs import Blocks
 from core.store.readback import read_blocks
 from core.store.stations import get_streams
+from tests.core.earlier import earlier_store
 
 pytestmark = pytest.mark.integration
 
@@ -345,6 +347,74 @@ def test_samples_are_dropped_only_when_they_are_computed(tower: Store, compacted
     assert tower.commit(blocks, []).duplicate_blocks == len(blocks)
     assert tower.minutes("cn-keep", "ec", DAY, AFTER).equals(minutes)
     assert tower.commit(cut(make_samples(300), [100], start=DAY + 2 * HALF), []).blocks == 3
+
+
+def test_a_reading_that_comes_after_retention_changes_no_result(tower: Store) -> None:
+    def late(minute: int) -> None:
+        tower.commit([], [Reading("cn-keep", "met", to_ns(DAY + timedelta(minutes=minute)), {"TA": 20.0})])
+
+    def failures() -> list[tuple]:
+        return query(tower, "SELECT failure FROM interval_state ORDER BY time")
+
+    tower.commit(cut(make_samples(36_000), [100]), [])
+    compute(tower, 1)
+    late(1)
+    assert [one.start for one in tower.due_intervals(datetime.now(UTC), 10)] == [DAY]  # its samples are there
+    compute(tower, 1)
+    assert tower.drop_old("samples", AFTER).chunks == 1
+    assert failures() == [(None,), (None,)]
+    results = tower.fluxes("cn-keep", DAY, AFTER)
+    for minute in (2, 3):
+        late(minute)
+        assert tower.due_intervals(datetime.now(UTC), 10) == []
+        assert tower.pending_revision("cn-keep", DAY) is None
+        assert tower.health().intervals_waiting == 0
+        assert failures() == [
+            ("data came after retention had dropped its samples: the result before them stays",),
+            (None,),
+        ]
+    assert tower.fluxes("cn-keep", DAY, AFTER).equals(results)
+    assert count(tower, "reading") == 3
+    assert tower.drop_old("readings", DAY + timedelta(days=60)).waiting == 0
+
+
+def test_a_reading_that_comes_while_samples_are_dropped_changes_no_result(tower: Store) -> None:
+    """After retention has looked for intervals that wait, and before it is done."""
+    tower.commit(cut(make_samples(18_000), [100]), [])
+    compute(tower, 1)
+    with ThreadPoolExecutor(1) as threads, psycopg.connect(tower.dsn) as holder:
+        holder.execute("LOCK TABLE sample_dropped IN SHARE MODE")
+        dropping = threads.submit(tower.drop_old, "samples", AFTER)
+        wait_for(lambda: query(tower, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)])
+        tower.commit([], [Reading("cn-keep", "met", to_ns(DAY), {"TA": 20.0})])
+        assert tower.pending_revision("cn-keep", DAY) is not None
+        holder.rollback()
+        assert dropping.result().chunks == 1
+    assert tower.due_intervals(datetime.now(UTC), 10) == []
+    assert query(tower, "SELECT failure IS NOT NULL, dropped FROM interval_state") == [(True, True)]
+
+
+def test_what_was_dropped_before_the_database_was_brought_up_to_date_is_not_due(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with earlier_store(settings, monkeypatch, 14) as store:
+        with psycopg.connect(store.dsn) as connection:
+            connection.execute(
+                """INSERT INTO station (id) VALUES ('cn-keep');
+                INSERT INTO sample_dropped SELECT key, 1, '{[2025-07-01 00:00Z, 2025-07-01 01:00Z)}' FROM station;
+                INSERT INTO interval_state (station, time, ends, lateness, expected, samples, revision, computed)
+                SELECT key, t, t + interval '30 minutes', '0', 9, n, 2, c FROM station, (VALUES
+                    ('2025-07-01 00:00Z'::timestamptz, 9, 2), ('2025-07-01 00:30Z', 9, 1), ('2025-07-01 01:00Z', 9, 1),
+                    ('2025-07-01 00:15Z', 0, NULL)) AS v (t, n, c)"""
+            )
+        store.migrate()
+        found = query(store, "SELECT time, dropped, computed, failure IS NULL FROM interval_state ORDER BY time")
+        assert found == [
+            (DAY, True, 2, True),
+            (DAY + HALF / 2, False, None, True),
+            (DAY + HALF, True, 2, False),
+            (DAY + 2 * HALF, False, 1, True),
+        ]
 
 
 def test_minutes_and_readings_are_dropped_by_their_own_ages(tower: Store) -> None:

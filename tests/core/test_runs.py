@@ -15,6 +15,7 @@ from core.frames import PRODUCT_COLUMNS, UTC_TIME
 from core.settings import Settings
 from core.store import Store
 from core.store.queries import migrations
+from tests.core.earlier import earlier_store
 from tests.core.test_store import STATION
 
 pytestmark = pytest.mark.integration
@@ -231,22 +232,8 @@ def test_views_show_runs_and_the_newest_product(tower: Store) -> None:
 
 def test_earlier_runs_stay_readable(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run stored before the tables grew."""
-    name = f"{psycopg.conninfo.conninfo_to_dict(settings.store_dsn)['dbname']}_old"
-    with psycopg.connect(settings.store_dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-        try:
-            _check_earlier(psycopg.conninfo.make_conninfo(settings.store_dsn, dbname=name), monkeypatch)
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
-
-
-def _check_earlier(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = migrations()
-    with Store(dsn) as store:
-        with monkeypatch.context() as patch:
-            patch.setattr("core.store.database.migrations", lambda: everything[:10])
-            store.migrate()
-        with psycopg.connect(dsn) as connection:
+    with earlier_store(settings, monkeypatch, 10) as store:
+        with psycopg.connect(store.dsn) as connection:
             connection.execute(
                 """INSERT INTO station (id) VALUES ('cn-test');
                 INSERT INTO run (station, kind, config_sha256, code_version, methods, started)
@@ -255,7 +242,7 @@ def _check_earlier(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 SELECT timestamptz '2026-07-01 00:00Z' + i * interval '30 minutes', 1, NULL, -i, 1, 0.5, 9, 2, 14
                 FROM generate_series(0, 4) AS i"""
             )
-        assert store.migrate() == [name for name, _ in everything[10:]]
+        assert store.migrate() == [name for name, _ in migrations()[10:]]
         store.put_station(STATION.format(id="cn-test"), "cn-test.toml")
         run = store.run(1)
         assert (run.first, run.last, run.intervals, run.minutes) == (START, START + 4 * HALF, 5, None)

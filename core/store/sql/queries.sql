@@ -312,7 +312,9 @@ FROM unnest(%(station)s, %(time)s, %(minutes)s, %(lateness)s, %(expected)s, %(sa
 ON CONFLICT (station, time) DO UPDATE SET
     samples = old.samples + excluded.samples,
     ends = excluded.ends, lateness = excluded.lateness, expected = excluded.expected,
-    revision = old.revision + 1, touched = clock_timestamp();
+    revision = old.revision + 1, touched = clock_timestamp(),
+    computed = CASE WHEN old.dropped THEN old.revision + 1 ELSE old.computed END,
+    failure = CASE WHEN old.dropped THEN %(too_late)s ELSE old.failure END;
 
 -- name: blocks_between
 -- blocks that overlap a window and begin at most so long before it; times in microseconds since 1970
@@ -640,6 +642,14 @@ SELECT station, stream, range_agg(tstzrange(time, time + interval '30 minutes'))
 FROM (SELECT DISTINCT station, stream, time_bucket('30 minutes', time) AS time FROM {chunk}) AS half_hours
 GROUP BY station, stream
 ON CONFLICT (station, stream) DO UPDATE SET ranges = old.ranges + excluded.ranges;
+
+-- name: close_intervals
+-- what waits in spite of `waiting_between` was touched just now
+UPDATE interval_state i SET dropped = true, computed = greatest(i.computed, i.revision),
+    failure = CASE WHEN i.computed IS NULL OR i.computed < i.revision THEN %(too_late)s ELSE i.failure END
+FROM sample_dropped d
+WHERE d.station = i.station AND i.time < %(end)s AND i.ends > %(start)s AND i.samples > 0 AND NOT i.dropped
+  AND d.ranges && tstzrange(i.time, i.ends);
 
 -- name: count_old_rejects
 SELECT count(*) AS rows FROM reject WHERE received < %(before)s;
