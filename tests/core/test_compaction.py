@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +22,7 @@ from core.store.blobs import Blocks
 from core.store.readback import read_blocks
 from core.store.stations import get_streams
 from tests.core.earlier import earlier_store
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -229,13 +228,6 @@ def test_arrays_read_the_same_where_only_a_superuser_could_copy_their_bytes(towe
             "AS 'SELECT array_send($1)'"
         )
     assert all_blocks(tower).equals(copied)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("moment", ["before the blob is written", "before the rows are deleted", "before the drop"])

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,26 +17,23 @@ import pytest
 from core.errors import SetupError
 from core.settings import ROOT, Settings
 from deploy.group import down, servers, status, up
+from deploy.group.lifecycle import STOP_SECONDS
 from deploy.group.supervisor import make_environment
 from deploy.native.place import find_place
 from deploy.native.postgres import clear_stale_lock, cluster
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
 SERVERS = ("broker", "database")
+STOPPED = 2 * STOP_SECONDS + 10
+"""In which a launcher has ended, whatever its programs do. [s]"""
 RUN = """
 import sys
 from core.settings import read_settings
 from deploy.group import up
 up(read_settings(), ["broker", "database"], report=lambda line: print(line, flush=True))
 """
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def select_one(settings: Settings) -> int:
@@ -53,10 +49,12 @@ def answers(settings: Settings) -> bool:
 
 
 def descendants(pid: int) -> set[int]:
-    children = {
-        int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()
-    }
-    return children.union(*map(descendants, children)) if children else children
+    """Return those that a look finds; a process, or a thread of it, may end meanwhile."""
+    children: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            children.update(map(int, task.read_text().split()))
+    return children.union(*map(descendants, children))
 
 
 def alive(pids: set[int]) -> set[int]:
@@ -91,7 +89,7 @@ def launcher(shared_native: Settings) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=STOPPED)
             down(shared_native)
 
 
@@ -102,7 +100,7 @@ def test_foreground_group_ends_clean_on_a_signal(
     pids = descendants(launcher.pid)
     assert len(pids) > 5
     launcher.send_signal(number)
-    output, _ = launcher.communicate(timeout=60)
+    output, _ = launcher.communicate(timeout=STOPPED)
     assert launcher.returncode == 0
     assert output.splitlines() == ["stopping", "stopped"]
     assert alive(pids) == set()
@@ -121,7 +119,7 @@ def test_nothing_stays_when_the_supervisor_is_killed(launcher: subprocess.Popen[
     pids = descendants(launcher.pid)
     os.kill(int((shared_native.run_dir / "supervisor.pid").read_text()), signal.SIGKILL)
     wait_for(lambda: not alive(pids))
-    assert launcher.wait(timeout=30) == 1
+    assert launcher.wait(timeout=STOPPED) == 1
     with servers(shared_native):  # what the killed one left does not disturb
         assert select_one(shared_native) == 1
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,11 +37,3 @@ def listening(url: str, topic_filter: str) -> Iterator[dict[str, bytes]]:
     finally:
         client.disconnect()
         client.loop_stop()
-
-
-def wait_for(done: Callable[[], bool], timeout: float = 30) -> None:
-    """Wait until something is so; an assertion fails if it is not in time."""
-    deadline = time.monotonic() + timeout
-    while not done():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)

@@ -30,6 +30,7 @@ from ingest.publisher import Publisher
 from ingest.simulator import Tower
 from ingest.topics import block_topic, reading_topic
 from tests.ingest.conftest import collecting
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -48,13 +49,6 @@ def registered(store: Store, demo: Path) -> Store:
 def blocks_of(forest: Station, seconds: float, half_hours: int) -> list[SampleBlock]:
     made = simulator.records(Tower(forest, block_seconds=seconds), START, half_hours / 48)
     return [record for record in made if isinstance(record, SampleBlock)]
-
-
-def wait_for(done: Callable[[], bool], timeout: float = 60) -> None:
-    deadline = time.monotonic() + timeout
-    while not done():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
 
 
 def wait_for_count(count: Callable[[], int], least: float) -> None:

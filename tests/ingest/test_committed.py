@@ -20,7 +20,8 @@ from ingest.simulator import Tower
 from ingest.topics import committed_topic, latest_topic
 from ingest.watermark import Watermark, decode
 from tests.ingest.conftest import collecting
-from tests.ingest.listener import listening, wait_for
+from tests.ingest.listener import listening
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

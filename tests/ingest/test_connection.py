@@ -28,7 +28,8 @@ from ingest.topics import committed_topic
 from ingest.watermark import Watermark, decode
 from tests.conftest import free_port
 from tests.ingest.conftest import collecting
-from tests.ingest.listener import listening, wait_for
+from tests.ingest.listener import listening
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import psycopg
@@ -18,17 +16,11 @@ from tests.ingest.conftest import collecting
 from tests.ingest.foreign import FILE
 from tests.ingest.test_campbell import GEOJSON, STATES
 from tests.ingest.test_toa5_line import LINE
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
 START, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
-
-
-def wait_for(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not done():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
 
 
 def own(settings: Settings) -> str:

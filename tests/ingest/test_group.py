@@ -21,8 +21,9 @@ from ingest.publisher import Publisher
 from ingest.simulator import Tower
 from ingest.topics import committed_topic
 from ingest.watermark import Watermark, decode
-from tests.ingest.listener import listening, wait_for
+from tests.ingest.listener import listening
 from tests.ingest.test_collector import COLLECTOR, assert_stored, sending, stored_samples, wait_for_count
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

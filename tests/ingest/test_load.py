@@ -19,8 +19,8 @@ from ingest import payloads
 from ingest.load import JOURNAL, Connection, Faults, Load, Packets, send, station_files, tower_id
 from ingest.sources import Source
 from tests.ingest.conftest import collecting
-from tests.ingest.test_collector import wait_for
 from tests.ingest.test_wire import make_client
+from tests.waiting import wait_for
 
 LOAD = Load(towers=30, rate=10.0, block_seconds=0.5, weather=3, seed=4)
 

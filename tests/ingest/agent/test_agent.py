@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from deploy.group import status
 from ingest import collector
 from tests.conftest import free_port
 from tests.ingest.conftest import collecting
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -132,13 +133,6 @@ def tower(tmp_path: Path, settings: Settings, forest: Station) -> Tower:
 def stored(store: Store, forest: Station) -> int:
     span = store.sample_span(forest.id, "ec")
     return span[2] if span else 0
-
-
-def wait_for(done: Callable[[], bool], timeout: float = 60) -> None:
-    deadline = time.monotonic() + timeout
-    while not done():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
 
 
 def kill_broker(running: Settings) -> None:
