@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -25,15 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-import psycopg  # noqa: E402
 
-from benchmarks.private import private_settings  # noqa: E402
+from benchmarks.private import bytes_of, new_store  # noqa: E402
 from core.clock import to_ns  # noqa: E402
 from core.records import SampleBlock  # noqa: E402
-from core.settings import read_settings  # noqa: E402
 from core.station import Station, parse_station  # noqa: E402
 from core.store import Store  # noqa: E402
-from deploy.group import servers  # noqa: E402
 from ingest import simulator  # noqa: E402
 
 START = datetime(2025, 6, 2, tzinfo=UTC)
@@ -107,13 +101,6 @@ def make_blocks(station: Station, seed: int, start: datetime, block_seconds: flo
     ]
 
 
-def bytes_of(store: Store, table: str) -> int:
-    """Return the disk of a hypertable: rows, what lies out of line, and indexes."""
-    with psycopg.connect(store.dsn, autocommit=True) as connection:
-        (size,) = connection.execute("SELECT hypertable_size(%s)", (table,)).fetchone() or (0,)
-    return int(size)
-
-
 Times = tuple[float, float, float]
 """Median and smallest wall-clock, smallest CPU time of this process. [ms]"""
 
@@ -146,35 +133,6 @@ def time_readback(
 def time_minute_means(store: Store, id: str, channel: str, day: datetime, times: int = 100) -> Times:
     """Time how long it takes to read a day of 1-minute means of one channel."""
     return time_of(lambda: store.minute_means(id, STREAM, channel, day, day + timedelta(days=1)), times)
-
-
-@contextmanager
-def new_store() -> Iterator[Store]:
-    """Open a store with an empty database that is gone afterwards."""
-    if given := read_settings().dsn:
-        with _new_database(given) as dsn, Store(dsn) as store:
-            store.migrate()
-            yield store
-        return
-    folder = Path(tempfile.mkdtemp(prefix="fluxtower-store-"))
-    settings = private_settings(folder)
-    try:
-        with servers(settings, keep=False), Store(settings.store_dsn) as store:
-            store.migrate()
-            yield store
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _new_database(dsn: str) -> Iterator[str]:
-    name = f"fluxtower_benchmark_{time.time_ns()}"
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield psycopg.conninfo.make_conninfo(dsn, dbname=name)
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def fill(store: Store, ids: Sequence[str], starts: Sequence[datetime], block_seconds: float) -> int:

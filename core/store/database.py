@@ -104,7 +104,8 @@ class Database:
     def alone(self, work: str) -> Iterator[bool]:
         """Say whether nobody else does a work, in this process or another, and keep it so for the time of a block."""
         with self.transaction() as connection:
-            row = connection.execute(sql("try_alone"), {"work": work}).fetchone()
+            # without parameters it leaves no portal, whose snapshot would keep VACUUM from what the block deletes
+            row = connection.execute(sql("try_alone", work=work)).fetchone()
             yield row is not None and row["alone"]
 
     def vacuum(self, table: str) -> None:

@@ -409,6 +409,16 @@ def test_what_was_dropped_before_the_database_was_brought_up_to_date_is_not_due(
         ]
 
 
+def test_housekeeping_does_not_hold_what_it_deletes(tower: Store) -> None:
+    """An open snapshot would keep the room of deleted rows from being used again."""
+    with tower._database.alone("housekeeping") as alone:
+        assert alone
+        open_snapshots = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND {}"
+        ours = "datname = current_database()"
+        assert query(tower, open_snapshots.format(ours)) == [(1,)]
+        assert query(tower, open_snapshots.format(f"{ours} AND backend_xmin IS NOT NULL")) == [(0,)]
+
+
 def test_minutes_and_readings_are_dropped_by_their_own_ages(tower: Store) -> None:
     tower.commit(cut(make_samples(300), [100]), [Reading("cn-keep", "met", to_ns(DAY), {"TA": 20.0})])
     later = DAY + timedelta(days=60)

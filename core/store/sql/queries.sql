@@ -568,7 +568,7 @@ FROM logger_state l JOIN station s ON s.key = l.station
 ORDER BY s.id, l.logger;
 
 -- name: try_alone
-SELECT pg_try_advisory_xact_lock(hashtext('fluxtower alone'), hashtext(%(work)s)) AS alone;
+SELECT pg_try_advisory_xact_lock(hashtext('fluxtower alone'), hashtext('{work}')) AS alone;
 
 -- name: share_samples
 -- a commit of old blocks against compaction and retention: blocks that are looked for stay where they are until it ends
