@@ -1,4 +1,4 @@
-"""What routes ask for: the store, a station, one of its streams, a period."""
+"""What routes ask for: the store, a station, a period."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime
 
-from api.errors import BadQuery, UnknownStream
-from core.station import Channel, Stream
+from api.errors import BadQuery
 from core.store import StationRow, Store
 
 DEFAULT_PERIOD = timedelta(days=7)
@@ -97,44 +96,3 @@ def longest_table(step_seconds: float, columns: int = 1) -> timedelta:
     """Return the longest period whose table stays within ``LARGEST_TABLE`` rows (of 10 columns, fewer of more)."""
     rows = LARGEST_TABLE * 10 // max(10, columns)
     return timedelta(seconds=rows * step_seconds)
-
-
-def find_stream(row: StationRow, name: str | None, kind: Literal["block", "reading"]) -> Stream:
-    """Return the named stream of that kind, or the station's first one.
-
-    Raises
-    ------
-    UnknownStream
-        There is none.
-    """
-    streams = [stream for stream in row.station.stream if stream.kind == kind]
-    found = next((stream for stream in streams if name in (None, stream.name)), None)
-    if found is None:
-        wanted = f"stream {name!r} of kind {kind}" if name else f"stream of kind {kind}"
-        raise UnknownStream(row.station.id, wanted, [stream.name for stream in streams])
-    return found
-
-
-def find_channels(row: StationRow, stream: Stream, names: str | None) -> list[Channel]:
-    """Return the channels of a comma-separated list, or all.
-
-    Raises
-    ------
-    UnknownStream
-        A name that the stream does not have.
-    """
-    if not names:
-        return list(stream.channels)
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    for name in wanted:
-        if name not in stream.channel_index:
-            raise UnknownStream(
-                row.station.id, f"channel {name!r} in stream {stream.name!r}", list(stream.channel_index)
-            )
-    return [stream.channels[stream.channel_index[name]] for name in wanted]
-
-
-def after_newest(store: Store, station: str, stream: Stream) -> datetime | None:
-    """Return the time just after a stream's newest data, None where it never sent."""
-    times = [latest.time for latest in store.latest(station) if latest.stream == stream.name]
-    return max(times) + timedelta(microseconds=stream.dt_ns // 1000) if times else None

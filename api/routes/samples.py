@@ -10,26 +10,14 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
 from api.decimate import Decimated, decimate, group_size
-from api.deps import (
-    From,
-    Period,
-    StationDep,
-    StoreDep,
-    TableFormat,
-    To,
-    after_newest,
-    choose_period,
-    find_channels,
-    find_stream,
-)
-from api.exports.answers import csv_answer, file_name, json_answer
+from api.deps import Period, StoreDep
+from api.exports.answers import csv_answer, json_answer
 from api.exports.columns import write_csv
 from api.models import SamplesOut
-from api.routes.readings import ChannelNames, StreamName
 from api.routes.stations import describe_channel
+from api.stream_query import SamplesQuery, StreamQuery
 from core.clock import from_ns
 from core.records import Float32Array, FloatArray, Samples
-from core.station import Channel
 
 router = APIRouter(tags=["data"])
 
@@ -46,31 +34,22 @@ LONGEST_TRACE = timedelta(hours=6)
 )
 def samples(
     request: Request,
-    row: StationDep,
     store: StoreDep,
-    start: From = None,
-    end: To = None,
-    stream: StreamName = None,
-    channels: ChannelNames = None,
+    asked: SamplesQuery,
     max_points: Annotated[int, Query(ge=10, le=MAX_POINTS, description="Most points of a channel.")] = 2000,
-    form: TableFormat = "json",
 ) -> Response:
     """Return mean, min and max of consecutive samples of [from, to) in the sender's units.
 
     With few samples each point is one sample. Default: the newest 5 minutes; at most 6 hours (longer: minutes).
     """
-    id = row.station.id
-    found = find_stream(row, stream, "block")
-    wanted = find_channels(row, found, channels)
-    period = choose_period(start, end, after_newest(store, id, found), DEFAULT_TRACE, LONGEST_TRACE)
-    trace = store.samples(id, found.name, period.start, period.end)
+    period = asked.period(store, DEFAULT_TRACE, LONGEST_TRACE)
+    trace = store.samples(asked.id, asked.stream.name, period.start, period.end)
     size = group_size(trace.n, max_points)
-    points = {channel.name: decimate(trace.channels[channel.name], size) for channel in wanted}
-    if form == "csv":
-        units = {f"{c.name}_{part}": c.unit for c in wanted for part in Decimated._fields}
-        name = file_name(id, found.name, period.start, period.end, row.station.station.utc_offset)
-        return csv_answer(request, write_csv(_table(trace, size, points), units), name)
-    return json_answer(request, _columns(id, found.name, period, trace, size, wanted, points))
+    points = {name: decimate(trace.channels[name], size) for name in asked.units}
+    if asked.form == "csv":
+        units = {f"{name}_{part}": unit for name, unit in asked.units.items() for part in Decimated._fields}
+        return csv_answer(request, write_csv(_table(trace, size, points), units), asked.file_name(period))
+    return json_answer(request, _columns(asked, period, trace, size, points))
 
 
 def _table(trace: Samples, size: int, points: dict[str, Decimated]) -> pl.DataFrame:
@@ -81,17 +60,11 @@ def _table(trace: Samples, size: int, points: dict[str, Decimated]) -> pl.DataFr
 
 
 def _columns(
-    id: str,
-    stream: str,
-    period: Period,
-    trace: Samples,
-    size: int,
-    wanted: list[Channel],
-    points: dict[str, Decimated],
+    asked: StreamQuery, period: Period, trace: Samples, size: int, points: dict[str, Decimated]
 ) -> dict[str, object]:
     return {
-        "station": id,
-        "stream": stream,
+        "station": asked.id,
+        "stream": asked.stream.name,
         "from": from_ns(trace.start_ns),
         "to": period.end,
         "step_s": trace.dt_ns * size / 1e9,
@@ -102,7 +75,7 @@ def _columns(
                 **describe_channel(channel).model_dump(),
                 **{part: _short(series) for part, series in points[channel.name]._asdict().items()},
             }
-            for channel in wanted
+            for channel in asked.channels
         ],
     }
 

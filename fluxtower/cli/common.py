@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 StationFile = Annotated[Path, typer.Option("--station", help="Station file (TOML).", show_default=False)]
 TIMES = ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
+FromLocal = Annotated[
+    datetime | None, typer.Option("--from", formats=TIMES, help="First half-hour, local standard time.")
+]
+ToLocal = Annotated[
+    datetime | None, typer.Option("--to", formats=TIMES, help="End of the last one, local standard time.")
+]
 
 
 def print_table(table: Table) -> None:

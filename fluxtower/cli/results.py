@@ -10,7 +10,7 @@ import typer
 
 from core.errors import ConfigError
 from core.settings import read_settings
-from fluxtower.cli.common import TIMES, StationFile, open_store
+from fluxtower.cli.common import TIMES, FromLocal, StationFile, ToLocal, open_store
 
 app = typer.Typer()
 
@@ -20,12 +20,8 @@ def process(
     files: Annotated[list[Path], typer.Argument(help="Raw files, or directories of them.", show_default=False)],
     station: StationFile,
     output: Annotated[Path, typer.Option(help="CSV to write.", show_default=False)],
-    begin: Annotated[
-        datetime | None, typer.Option("--from", formats=TIMES, help="First half-hour, local standard time.")
-    ] = None,
-    end: Annotated[
-        datetime | None, typer.Option("--to", formats=TIMES, help="End of the last one, local standard time.")
-    ] = None,
+    begin: FromLocal = None,
+    end: ToLocal = None,
     workers: Annotated[int, typer.Option(help="Processes; 0 = one for each core.", min=0)] = 0,
     full: Annotated[bool, typer.Option("--full", help="Write every intermediate value and the reasons, too.")] = False,
     pattern: Annotated[str, typer.Option(help="Names of raw files in directories.")] = "*",
@@ -76,12 +72,8 @@ def footprint(
     table: Annotated[Path, typer.Argument(help="FLUXNET table of half-hours (CSV).", show_default=False)],
     station: StationFile,
     output: Annotated[Path, typer.Option(help="OUT.geojson and OUT.tif are written.", show_default=False)],
-    begin: Annotated[
-        datetime | None, typer.Option("--from", formats=TIMES, help="First half-hour, local standard time.")
-    ] = None,
-    end: Annotated[
-        datetime | None, typer.Option("--to", formats=TIMES, help="End of the last one, local standard time.")
-    ] = None,
+    begin: FromLocal = None,
+    end: ToLocal = None,
     flux: Annotated[str, typer.Option(help="Only half-hours that have this flux, not flagged bad: FC, LE, H.")] = "",
     reach: Annotated[float | None, typer.Option(help="From the tower to the edge of the map, metres.", min=1)] = None,
     cell: Annotated[float | None, typer.Option(help="Side of a cell, metres.", min=0.01)] = None,
@@ -136,8 +128,8 @@ def season(
     ] = "intended",
     percentiles: Annotated[int, typer.Option(help="Versions by thresholds of u*: 3, or 41 (VUT and CUT).")] = 3,
     samples: Annotated[int, typer.Option(help="Bootstrap samples of the threshold.", min=2)] = 100,
-    begin: Annotated[datetime | None, typer.Option("--from", formats=TIMES, help="Begin, local standard time.")] = None,
-    end: Annotated[datetime | None, typer.Option("--to", formats=TIMES, help="End, local standard time.")] = None,
+    begin: FromLocal = None,
+    end: ToLocal = None,
     figures: Annotated[bool, typer.Option(help="Draw figures.")] = True,
     keep: Annotated[bool, typer.Option("--store", help="Store it as a run of the station.")] = False,
 ) -> None:
