@@ -250,7 +250,8 @@ class RunDetailOut(RunOut):
     """A season run with all that is known of its making."""
 
     provenance: dict[str, Any] = Field(
-        description="inputs (with their SHA-256), versions, thresholds, sums [gC m-2, mm], notes, not_done, problems"
+        description="inputs (with their SHA-256), versions, thresholds, sums [gC m-2, mm], notes, not_done, problems; "
+        "course: the sum of NEE to the end of each day, with its uncertainty"
     )
 
 

@@ -1,4 +1,4 @@
-"""The station dashboard: newest values, fluxes with flags, gap-filled NEE, weather, completeness."""
+"""The station dashboard: newest values, fluxes with flags, the season, weather, completeness."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def station_dashboard(page: str | None = None) -> dict[str, Any]:
         dashboard.Dashboard("Fluxtower station")
         .uid(UID)
         .description(
-            "Fluxes, flags, gap-filled NEE and weather of one station. Times are UTC, at the START of an interval."
+            "Fluxes, flags, the season and weather of one station. Times are UTC, at the START of an interval."
         )
         .tags(["fluxtower", "eddy covariance"])
         .timezone("utc")
@@ -61,6 +61,8 @@ def _rows() -> list[list[tuple[Panel, int, int]]]:
         [(_age(), 4, 5), (_newest(), 12, 5), (_completeness(), 8, 5)],
         [(_fc(), 12, 8), (_nee(), 12, 8)],
         [(_heat(), 12, 8), (_ustar(), 12, 8)],
+        [(_nee_sum(), 8, 8), (_parts("RECO"), 8, 8), (_parts("GPP"), 8, 8)],
+        [(_not_done(), WIDTH, 5)],
         [(_flags(), WIDTH, 6)],
         [(_readings(), 12, 8), (_minutes(), 12, 8)],
         [(_latest(), WIDTH, 9)],
@@ -119,13 +121,42 @@ def _nee() -> Panel:
     return _coloured(_points("NEE", text, VARIABLES["NEE"].unit, "nee"), {"measured": GOOD, "filled": FILLED})
 
 
+def _nee_sum() -> Panel:
+    """Return the growth of the season's sum; its band lies between two lines that are not drawn."""
+    text = (
+        "Sum of NEE to the end of each day since the season began (not since the left edge), negative = uptake;"
+        " the band is one standard deviation of what is known of its uncertainty. Provisional."
+    )
+    panel = _coloured(_series("NEE, summed", text, "gC m-2", "nee_sum"), {"NEE": GOOD, "low": GOOD, "high": GOOD})
+    unseen = [models.DynamicConfigValue("custom.lineWidth", 0)]
+    unseen.append(models.DynamicConfigValue("custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}))
+    band = [models.DynamicConfigValue("custom.fillBelowTo", "low"), models.DynamicConfigValue("custom.fillOpacity", 20)]
+    return panel.override_by_name("low", unseen).override_by_name("high", [*unseen, *band])
+
+
+def _parts(name: str) -> Panel:
+    facts = VARIABLES[name]
+    text = f"{facts.en[0].upper()}{facts.en[1:]}, by the night-time (NT) and the day-time (DT) method. Provisional."
+    return _coloured(_series(name, text, facts.unit, name.lower()), {f"{name}_NT": GOOD, f"{name}_DT": USABLE})
+
+
+def _not_done() -> Panel:
+    return (
+        table.Panel()
+        .title("Season: not done, and why")
+        .description("What the newest provisional run of the season has not, and why.")
+        .with_target(Sql("not_done", "table"))
+    )
+
+
 def _heat() -> Panel:
     text = "Sensible (H) and latent (LE) heat flux, positive upward, without bad values."
     return _coloured(_series("H, LE", text, "W m-2", "heat"), {"H": BAD, "LE": GOOD})
 
 
 def _ustar() -> Panel:
-    return _coloured(_series("USTAR", "Friction velocity.", "m s-1", "ustar"), {"USTAR": GOOD})
+    text = "Friction velocity, and the season's threshold of it: NEE below is not used."
+    return _coloured(_series("USTAR", text, "m s-1", "ustar"), {"USTAR": GOOD, "threshold": BAD})
 
 
 def _flags() -> Panel:

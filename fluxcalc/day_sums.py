@@ -52,10 +52,18 @@ class DaySums:
 
     def spread(self) -> float:
         """Return one standard deviation of the sums over all days: what the threshold of u* leaves open."""
-        totals = self.sums.sum(axis=1)
+        return float(self._spread(self.sums.sum(axis=1, keepdims=True))[0])
+
+    def spread_so_far(self) -> FloatArray:
+        """Return the same of the sums to the end of each day; a day that misses a record in a version is left out."""
+        whole = np.isfinite(self.sums).all(axis=0)
+        return self._spread(np.cumsum(np.where(whole, self.sums, 0.0), axis=1))
+
+    def _spread(self, totals: FloatArray) -> FloatArray:
         if len(totals) <= len(PERCENTILES):
-            return float(np.ptp(totals)) / FEW_SPAN
-        return float(Versions(totals[:, np.newaxis], np.zeros((len(totals), 1)), self.reference).half_spread()[0])
+            few: FloatArray = np.ptp(totals, axis=0) / FEW_SPAN
+            return few
+        return Versions(totals, np.zeros(totals.shape), self.reference).half_spread()
 
 
 def sum_days(versions: Versions, starts: pl.Series, per_day: int) -> DaySums:

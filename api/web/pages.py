@@ -1,7 +1,8 @@
-"""The pages: a list of stations, and one live page a station."""
+"""The pages: a list of stations, one live page a station, its season runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,13 +15,18 @@ from markupsafe import Markup
 from pydantic import BaseModel
 
 from api.deps import StationDep, StoreDep
-from api.routes.stations import describe, latest_values, stations
-from api.web import words
+from api.routes.runs import RunDep
+from api.routes.stations import describe, latest_values, stations, summarise
+from api.web import seasons, words
+from core.store import PROVISIONAL, RunRow, Store
 from core.variables import flux_variable
 
 HERE = Path(__file__).parent
 KEPT = ("lang", "tz", "theme")  # what a link to another page takes along
 THEMES = ("auto", "light", "dark")
+PARTS = ("NEE", "RECO", "GPP")  # of a season's exchange
+RUNS = 50  # a page
+ON_DEMAND = "season"
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -36,13 +42,75 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
     """Show one station live."""
     now = datetime.now(UTC)
     latest = store.latest(row.station.id)
-    flux_words = {name: _words_of(name) for name in (*row.station.flux_columns, "NEE")}
+    flux = row.station.flux
+    run = _newest_run(store, row.station.id) if flux else None
     data = {
         "station": describe(row, latest, store.flux_span(row.station.id), now),
         "latest": latest_values(row, latest, now),
-        "variables": flux_words if row.station.flux else {},
+        "variables": {name: _words_of(name) for name in (*row.station.flux_columns, *PARTS)} if flux else {},
+        "run": run and _drawn(run),
     }
-    return _render(request, "station.html", data)
+    return _render(request, "station.html", data, shown=_shown(run), offset=row.station.station.utc_offset)
+
+
+@router.get("/station/{id}/runs")
+def runs_page(request: Request, row: StationDep, store: StoreDep, before: int | None = None) -> Response:
+    """List a station's season runs."""
+    found = store.runs(row.station.id, limit=RUNS, below=before)
+    shown = {
+        "runs": [(run, seasons.period_of(run), seasons.exchange_of(run)) for run in found],
+        "older": found[-1].id if len(found) == RUNS else None,
+    }
+    data = {"station": summarise(row, [], datetime.now(UTC))}
+    return _render(request, "runs.html", data, shown=shown, offset=row.station.station.utc_offset)
+
+
+@router.get("/runs/{run}")
+def run_page(request: Request, found: RunDep, store: StoreDep) -> Response:
+    """Show what a season run was made of and what was done, its figures and downloads."""
+    row = store.station(found.station)
+    data = {
+        "station": summarise(row, [], datetime.now(UTC)),
+        "variables": {name: _words_of(name) for name in PARTS},
+        "run": _drawn(found),
+    }
+    return _render(request, "run.html", data, shown=_shown(found), offset=row.station.station.utc_offset)
+
+
+def _newest_run(store: Store, station: str) -> RunRow | None:
+    """Return the running season, without one the newest on demand."""
+    return store.newest_run(station, PROVISIONAL) or store.newest_run(station, ON_DEMAND)
+
+
+def _drawn(run: RunRow) -> dict[str, object]:
+    """Return what the scripts draw of a run beside its half-hours."""
+    said = run.provenance
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "period": seasons.period_of(run),
+        "course": said.get("course"),
+        "not_done": said.get("not_done", {}),
+    }
+
+
+def _shown(run: RunRow | None) -> dict[str, object]:
+    """Return what the templates tell of a run."""
+    if run is None:
+        return {"season": None}
+    return {
+        "season": run,
+        "period": seasons.period_of(run),
+        "sums": seasons.sums_of(run),
+        "thresholds": seasons.thresholds_of(run),
+        "range_of_thresholds": seasons.range_of_thresholds(run),
+        "inputs": seasons.inputs_of(run),
+        "downloads": seasons.downloads_of(run),
+        "not_done": run.provenance.get("not_done", {}),
+        "problems": run.provenance.get("problems", []),
+        "notes": run.provenance.get("notes", []),
+        "words_of": lambda name: _words_of(name.split("_")[0]),
+    }
 
 
 @router.get("/favicon.ico")
@@ -56,7 +124,19 @@ def error_page(request: Request, status: int, content: dict[str, str]) -> Respon
     return _render(request, "error.html", {"status": status, **content}, status)
 
 
-def _render(request: Request, template: str, data: dict[str, object], status: int = 200) -> Response:
+def _render(
+    request: Request,
+    template: str,
+    data: dict[str, object],
+    status: int = 200,
+    *,
+    shown: Mapping[str, object] | None = None,
+    offset: float = 0.0,
+) -> Response:
+    """Return a page; ``data`` goes to its template and its scripts, ``shown`` to the template alone.
+
+    ``offset`` is the one of local standard time. [h]
+    """
     query = request.query_params
     language = words.choose_language(query.get("lang"), request.headers.get("accept-language"))
     state = {
@@ -68,7 +148,9 @@ def _render(request: Request, template: str, data: dict[str, object], status: in
     page = _environment(language).get_template(template)
     html = page.render(
         **data,
+        **(shown or {}),
         state=state,
+        clock=seasons.PageClock(state["tz"], offset),
         kept=f"?{kept}" if kept else "",
         languages=words.LANGUAGES,
         page=_data_block({**data, "state": state, "messages": words.script_messages(language)}),
@@ -88,6 +170,7 @@ def _environment(language: str) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
+    environment.filters.update(number=seasons.number_text, unit=seasons.unit_text)
     environment.install_gettext_translations(words.translations(language), newstyle=True)  # type: ignore[attr-defined]
     return environment
 

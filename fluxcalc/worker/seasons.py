@@ -17,6 +17,7 @@ from core.station import Station
 from core.store import PROVISIONAL, Store
 from fluxcalc.grid import lay_grid
 from fluxcalc.season import process_season
+from fluxcalc.season_course import describe_course
 from fluxcalc.season_record import USUAL_METHODS, Methods, Season
 from fluxcalc.season_report import describe_season, half_hours
 from fluxcalc.weather import WEATHER, average_weather, weather
@@ -129,7 +130,11 @@ def store_season(
         started=started,
         product=product,
         minutes=season.minutes,
-        provenance={"inputs": {**origin, "sha256": _digest(season)}, **describe_season(season, methods)},
+        provenance={
+            "inputs": {**origin, "sha256": _digest(season)},
+            **describe_season(season, methods),
+            "course": describe_course(season),
+        },
     )
 
 

@@ -20,6 +20,7 @@ from tests.api.tower import ID, START
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 END = START + timedelta(days=3)
+FIGURES = 10  # FC, LE, H, USTAR; the sum, NEE_F, RECO, GPP; two traces
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_values_change_while_one_looks(page: Page, registered: Store, pictures: 
     expect(_value(page, "TA")).to_have_text("24.00")  # 431 % 7 = 4
     expect(page.locator("#state")).to_contain_text("last message")
     expect(page.locator("#state")).to_contain_text("data of 2026-07-04 07:5")
-    expect(page.locator("figure canvas")).to_have_count(7)
+    expect(page.locator("figure canvas")).to_have_count(FIGURES)
     expect(page.locator("#table tbody tr")).to_have_count(48)
     page.screenshot(path=pictures / "station.png", full_page=True)
 
@@ -111,15 +112,7 @@ def test_the_pointer_tells_value_unit_flag_and_reason(page: Page) -> None:
     page.goto(f"/station/{ID}")
     figure = page.locator("figure").first
     expect(figure.locator("canvas")).to_be_visible()
-    over = figure.locator(".u-over")
-    over.scroll_into_view_if_needed()
-    box = over.bounding_box()
-    assert box
-    seen = set()
-    for x in range(0, int(box["width"]), 3):
-        page.mouse.move(box["x"] + x, box["y"] + 20)
-        seen.add(figure.locator(".hover").inner_text())
-    told = "\n".join(seen)
+    told = _hovered(page, figure)
     assert re.search(r"2026-07-0\d \d\d:\d\d–\d\d:\d\d\s+FC −?\d+\.\d+ µmol m⁻² s⁻¹", told)
     assert f"usable: {tower.REASON}" in told
     assert f"bad: {tower.REASON}" in told
@@ -179,7 +172,7 @@ def test_chinese_on_a_phone_in_the_dark(page: Page, browser: Browser, address: s
     with _opened(browser, address, **phone) as small:
         small.goto(f"/station/{ID}?lang=zh")
         expect(small.locator("h1")).to_contain_text("试验森林站")
-        expect(small.locator("figure canvas")).to_have_count(7)
+        expect(small.locator("figure canvas")).to_have_count(FIGURES)
         assert small.evaluate("document.documentElement.scrollWidth") <= 390
         background = small.evaluate("getComputedStyle(document.body).backgroundColor")
         assert max(map(int, re.findall(r"\d+", background)[:3])) < 60
@@ -194,7 +187,114 @@ def test_an_empty_station_says_why_and_what_to_do(
         expect(page.get_by_text("No flux yet.").first).to_contain_text("fluxtower status")
         expect(page.get_by_text("No samples yet.")).to_contain_text("fluxtower replay")
         expect(page.get_by_text("no message yet").first).to_be_visible()
+        expect(page.get_by_text("No season run yet.")).to_contain_text(f"fluxtower season {ID}")
+        expect(page.get_by_text("Not filled yet.")).to_be_visible()
+        expect(page.locator("#season figure:visible")).to_have_count(1)
         page.screenshot(path=pictures / "station-empty.png", full_page=True)
+
+
+def _hovered(page: Page, figure: Any) -> str:
+    """All that a figure says while the pointer moves over it."""
+    over = figure.locator(".u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box
+    seen = []
+    for x in range(0, int(box["width"]), 3):
+        page.mouse.move(box["x"] + x, box["y"] + 20)
+        seen.append(figure.locator(".hover").inner_text())
+    return "\n".join(dict.fromkeys(seen))
+
+
+def test_the_season_of_a_station(page: Page, registered: Store) -> None:
+    page.goto(f"/station/{ID}?tz=utc")
+    season = page.locator("#season")
+    expect(season).to_contain_text("USTAR_THRESHOLD no threshold in 50 complete records of the night")
+    course, filled, reco, gpp = (season.locator("figure").nth(i) for i in range(4))
+    expect(gpp.locator("canvas")).to_be_visible()
+    told = _hovered(page, course)
+    # 1.5 gC m-2 a day are taken up, 0.25 are not sure
+    assert told.splitlines()[-1] == "2026-07-04 00:00 NEE_F −4.50 ± 0.750 gC m⁻²"
+    assert "2026-07-02 00:00 NEE_F −1.50 ± 0.250 gC m⁻²" in told
+    told = _hovered(page, filled)
+    assert re.search(
+        r"2026-07-02 0\d:\d\d–0\d:\d\d\s+NEE −?\d+\.\d+ µmol m⁻² s⁻¹\s+filled: from 9 similar intervals within 14 d",
+        told,
+    )
+    assert "good: measured" in told
+    # respiration is 4 and a half of the sun; there is no day-time one, of uptake there are both
+    assert re.search(r"RECO_NT 4\.\d+, RECO_DT – µmol m⁻² s⁻¹", _hovered(page, reco))
+    assert re.search(r"GPP_NT \d+\.\d+, GPP_DT \d+\.\d+ µmol m⁻² s⁻¹", _hovered(page, gpp))
+    with page.expect_download() as data:
+        course.get_by_text("CSV").click()
+    assert data.value.suggested_filename.startswith(f"{ID}_NEE_F-sum-run")
+    assert Path(data.value.path()).read_text().splitlines()[:3] == [
+        "end,NEE_F,NEE_F_JOINTUNC", ",gC m-2,gC m-2", "2026-07-02T00:00:00+00:00,-1.5,0.25",
+    ]  # fmt: skip
+    with page.expect_download() as data:
+        gpp.get_by_text("CSV").click()
+    assert Path(data.value.path()).read_text().startswith("TIMESTAMP_START,TIMESTAMP_END,GPP_NT,GPP_DT\n")
+
+    newer = tower.put_run(
+        registered, tower.filled_days(3), provenance={"not_done": {"RECO_NT": "three windows are needed"}}
+    )
+    page.locator("#period").select_option("1d")
+    expect(page.locator("#newer")).to_contain_text(f"Run {newer} was made since this page was opened.")
+    page.get_by_text("Show it").click()
+    expect(page.locator("#season > header")).to_contain_text(f"Run {newer}")
+    expect(season).to_contain_text("This run does not say how its sum grew.")
+    expect(page.locator("#newer")).to_be_empty()
+
+
+def test_a_run_has_a_page_of_its_own(page: Page, registered: Store, pictures: Path) -> None:
+    page.goto(f"/station/{ID}?tz=utc")
+    page.locator("#season > header").get_by_role("link").click()
+    expect(page).to_have_url(re.compile(r"/runs/\d+\?tz=utc$"))
+    expect(page.locator("h1")).to_contain_text("Season Run")
+    expect(page.locator("figure canvas")).to_have_count(4)
+    expect(page.locator("#shown")).to_have_text("2026-07-01 00:00 – 2026-07-04 00:00 UTC")
+    expect(page.locator("#period")).to_have_value("30d")
+    with page.expect_download() as data:
+        page.get_by_role("link", name="Parquet").click()
+    assert "provisional-run" in data.value.suggested_filename
+    page.screenshot(path=pictures / "run.png", full_page=True)
+    page.locator("#period").select_option("1d")
+    expect(page).to_have_url(re.compile(r"period=1d"))
+    page.locator("#earlier").click()
+    expect(page.locator("#shown")).to_have_text("2026-07-02 00:00 – 2026-07-03 00:00 UTC")
+    page.get_by_text("All runs of the station").click()
+    expect(page.locator("#runs tbody tr")).to_have_count(1)
+    page.screenshot(path=pictures / "runs.png")
+    page.locator("#runs a").first.click()
+    expect(page.locator("h1")).to_contain_text("Season Run")
+
+
+def test_a_poor_run_says_why_its_figures_are_empty(browser: Browser, address: str, registered: Store) -> None:
+    product = tower.filled_days(2).drop("RECO_NT", "GPP_NT", "GPP_DT")
+    reasons = {"RECO_NT": "three windows are needed", "RECO_DT": "there is no VPD"}
+    number = tower.put_run(registered, product, provenance={"not_done": reasons})
+    with _opened(browser, address) as page:
+        page.goto(f"/runs/{number}")
+        for part in ("RECO", "GPP"):
+            expect(page.locator("#season-figures")).to_contain_text(
+                f"{part} could not be computed: NT: three windows are needed; DT: there is no VPD"
+            )
+        page.goto(f"/runs/{number}?from=2026-06-01T00:00:00Z&to=2026-06-02T00:00:00Z")
+        expect(page.locator("#season-figures")).to_contain_text(f"Run {number} has no half-hour in this period.")
+
+
+def test_a_run_in_chinese_on_a_phone_in_the_dark(page: Page, browser: Browser, address: str, pictures: Path) -> None:
+    page.goto(f"/station/{ID}")
+    link = page.locator("#season > header").get_by_role("link").get_attribute("href")
+    phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "color_scheme": "dark"}
+    with _opened(browser, address, **phone) as small:
+        for path, name in ((f"{link}?lang=zh", "run"), (f"/station/{ID}/runs?lang=zh", "runs")):
+            small.goto(path)
+            expect(small.locator("h1")).to_contain_text("全季")
+            if name == "run":
+                expect(small.locator("figure canvas")).to_have_count(4)
+            assert small.evaluate("document.documentElement.scrollWidth") <= 390
+            small.screenshot(path=pictures / f"{name}-phone-zh-dark.png", full_page=True)
 
 
 def test_the_list_shows_who_needs_care(browser: Browser, address: str, registered: Store, pictures: Path) -> None:

@@ -99,13 +99,16 @@ def test_errors_are_pages_too(client: httpx.Client, registered: Store) -> None:
 def test_no_text_of_a_station_becomes_markup(client: httpx.Client, store: Store) -> None:
     evil = "</script><script>alert(1)</script>"
     store.put_station(tower.STATION.replace("A tower of the tests.", evil).replace("Test forest", evil), "evil.toml")
-    for path in ("/", f"/station/{ID}"):
+    said = {"not_done": {"RECO_NT": evil}, "notes": [evil], "inputs": {"file": evil}}
+    number = tower.put_run(store, tower.filled_days(1), provenance=said)
+    for path in ("/", f"/station/{ID}", f"/runs/{number}", f"/station/{ID}/runs"):
         assert evil not in client.get(path).text
 
 
 @pytest.mark.integration
 def test_nothing_comes_from_elsewhere(client: httpx.Client, registered: Store) -> None:
-    for path in ("/", f"/station/{ID}", "/station/nope"):
+    number = tower.put_run(registered, tower.filled_days(1))
+    for path in ("/", f"/station/{ID}", "/station/nope", f"/runs/{number}", f"/station/{ID}/runs"):
         answer = client.get(path)
         assert not re.findall(r"""(?:https?:)?//[a-z0-9-]+\.[a-z]""", answer.text)
         assert not re.findall(r"<[^>]+\s(?:style|on\w+)=", answer.text)  # the policy forbids them
@@ -119,6 +122,8 @@ def test_nothing_comes_from_elsewhere(client: httpx.Client, registered: Store) -
 
 @pytest.mark.integration
 def test_a_page_is_light_and_its_files_exist(client: httpx.Client, registered: Store) -> None:
+    # the sum of the longest season that is told day by day
+    tower.put_run(registered, tower.filled_days(1), provenance={"course": tower.course_of_days(800)})
     page = client.get(f"/station/{ID}?lang=zh").text
     addresses = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
     modules = {f"/static/js/{script.name}" for script in (STATIC / "js").glob("*.js")}

@@ -114,9 +114,32 @@ def put_days(store: Store, days: int) -> None:
                 ),
             )
     reasons = {"USTAR_THRESHOLD": "no threshold in 50 complete records of the night; NEE is not filtered by u*"}
-    sums = {"NEE_F": {"value": -4.25, "random": 0.5, "ustar": None, "joint": 0.5}}
-    said = {"not_done": reasons, "sums": sums, "notes": ["NEE is FC"], "problems": [], "thresholds": {"E0": 212.5}}
+    sums = {
+        "NEE_F": {"value": -4.25, "unit": "gC m-2", "random": 0.3, "filling": 0.4, "ustar": None, "joint": 0.5},
+        "GPP_NT": {"value": 1234.5, "unit": "gC m-2", "random": None, "filling": None, "ustar": None, "joint": None},
+        "LE_F": {"value": 15.5, "unit": "MJ m-2", "random": 0.25, "filling": 0.25, "ustar": None, "joint": 0.35},
+    }
+    said = {
+        "inputs": {"fluxes": {"records": 132, "config_sha256": ["c" * 64]}, "sha256": "a" * 64},
+        "not_done": reasons,
+        "sums": sums,
+        "course": course_of_days(days),
+        "notes": ["NEE is FC"],
+        "problems": [],
+        "thresholds": {"E0": 212.5},
+    }
     put_run(store, filled_days(days), provenance=said)
+
+
+def course_of_days(days: int) -> dict[str, Any]:
+    """The sum of NEE grows by -1.5 gC m-2 a day; its uncertainty is 0.25 more each day."""
+    return {
+        "unit": "gC m-2",
+        "missing": 0,
+        "end": [START + timedelta(days=day) for day in range(1, days + 1)],
+        "NEE_F": [-1.5 * day for day in range(1, days + 1)],
+        "NEE_F_JOINTUNC": [0.25 * day for day in range(1, days + 1)],
+    }
 
 
 def filled_days(days: int) -> pl.DataFrame:

@@ -65,6 +65,15 @@ def test_a_run_comes_back_as_it_was(tower: Store) -> None:
     assert back.equals(product.fill_nan(None).cast(dict(back.schema)))  # bit for bit
 
 
+def test_the_course_of_a_sum_is_told_by_a_single_run_only(tower: Store) -> None:
+    course = {"end": [START], "NEE_F": [-1.5]}
+    number = put(tower, made_up(), provenance={"course": course, "notes": ["one"]})
+    assert tower.run(number).provenance["course"]["NEE_F"] == [-1.5]
+    assert tower.newest_run("cn-test").provenance == tower.run(number).provenance  # type: ignore[union-attr]
+    [listed] = tower.runs("cn-test")
+    assert listed.provenance == {"notes": ["one"]}
+
+
 def test_some_columns_of_a_part(tower: Store) -> None:
     product = made_up()
     run = tower.run(put(tower, product))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
+import polars as pl
 import psycopg
 import pytest
 
@@ -142,3 +143,46 @@ def test_numbers_of_the_panels(settings: Settings, filled: Store) -> None:
     for row in run("nee"):
         assert (row["measured"] is None) != (row["filled"] is None)
     assert 0 <= run("age")[0]["age"] < 60
+
+
+@pytest.mark.integration
+def test_numbers_of_the_season(settings: Settings, filled: Store) -> None:
+    def run(name: str, begin: int = 0) -> list[dict[str, Any]]:
+        start, end = START + timedelta(days=begin), START + timedelta(days=2)
+        return _rows(settings, _expand(named("grafana.sql")[name], start, end, {"station": [ID]}, timescale=True))
+
+    days = [{"time": START + timedelta(days=n), "NEE": -1.5 * n, "low": -1.75 * n, "high": -1.25 * n} for n in (1, 2)]
+    assert run("nee_sum") == days
+    assert run("nee_sum", begin=2) == days[1:]
+    # respiration of the tower is 4 by night, 4.5 at noon; it has no day-time one, of uptake both
+    parts = run("reco")
+    assert len(parts) == 96
+    assert {row["RECO_DT"] for row in parts} == {None}
+    assert (min(row["RECO_NT"] for row in parts), max(row["RECO_NT"] for row in parts)) == (4.0, 4.5)
+    assert {row["GPP_DT"] is None or row["GPP_NT"] is None for row in run("gpp")} == {False}
+    [missing] = run("not_done")
+    assert (missing["series"], missing["why"][:12]) == ("USTAR_THRESHOLD", "no threshold")
+    assert {row["threshold"] for row in run("ustar")} == {None}
+
+    # a newer run counts, one on demand does not; without a day's sum there is a gap, without a course nothing
+    gap = {"end": [START + timedelta(days=1)], "NEE_F": [None], "NEE_F_JOINTUNC": [None]}
+    product = tower.filled_days(1).with_columns(USTAR_THRESHOLD=pl.lit(0.25))
+    tower.put_run(filled, product, provenance={"course": gap})
+    tower.put_run(filled, tower.filled_days(2), kind="season", provenance={"not_done": {"NEE_F": "none"}})
+    assert run("nee_sum") == [{"time": START + timedelta(days=1), "NEE": None, "low": None, "high": None}]
+    assert run("not_done") == []
+    assert {row["threshold"] for row in run("ustar") if row["time"] < START + timedelta(days=1)} == {0.25}
+    tower.put_run(filled, product, provenance={"course": None})
+    assert run("nee_sum") == []
+
+
+def test_the_band_of_the_sum_lies_between_lines_that_are_not_drawn() -> None:
+    [panel] = [panel for panel in PANELS if panel["title"] == "NEE, summed"]
+    told: dict[str, dict[str, Any]] = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        told.setdefault(override["matcher"]["options"], {}).update(
+            {one["id"]: one["value"] for one in override["properties"]}
+        )
+    assert told["high"]["custom.fillBelowTo"] == "low"
+    assert told["low"]["custom.lineWidth"] == told["high"]["custom.lineWidth"] == 0
+    assert "custom.lineWidth" not in told["NEE"]

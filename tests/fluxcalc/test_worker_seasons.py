@@ -164,6 +164,10 @@ def test_a_season_is_filled_filtered_and_partitioned(store: Store) -> None:
     assert product["TA_F"].to_numpy() == pytest.approx(whole["TA"].to_numpy(), abs=1e-4)  # readings are float32
     assert product["VPD_F"].to_numpy() == pytest.approx(whole["VPD"].to_numpy(), abs=1e-4)
     assert said["sums"]["NEE_F"]["value"] == pytest.approx(product["NEE_F"].sum() * 1800 * 12.0107e-6, rel=1e-12)  # type: ignore[index]
+    course = said["course"]
+    assert course["end"][0] == "2023-01-01T23:00:00+00:00"  # type: ignore[index]
+    assert course["NEE_F"][-1] == pytest.approx(said["sums"]["NEE_F"]["value"], abs=1e-3)  # type: ignore[index]
+    assert course["NEE_F_JOINTUNC"][-1] == pytest.approx(said["sums"]["NEE_F"]["joint"], abs=1e-3)  # type: ignore[index]
     assert number == store.newest_run(ID).id  # type: ignore[union-attr]
 
 

@@ -36,6 +36,30 @@ FROM v_flux WHERE station = ${station:sqlstring} AND $__timeFilter(time) ORDER B
 SELECT time, nee AS "measured", CASE WHEN nee IS NULL THEN nee_f END AS "filled"
 FROM v_product WHERE station = ${station:sqlstring} AND kind = 'provisional' AND $__timeFilter(time) ORDER BY time;
 
+-- name: nee_sum
+SELECT time, nee AS "NEE", nee - sd AS "low", nee + sd AS "high"
+FROM (SELECT provenance FROM v_run WHERE station = ${station:sqlstring} AND kind = 'provisional'
+      ORDER BY finished DESC, run DESC LIMIT 1) newest
+CROSS JOIN LATERAL ROWS FROM (jsonb_array_elements_text(provenance -> 'course' -> 'end'),
+                              jsonb_array_elements_text(provenance -> 'course' -> 'NEE_F'),
+                              jsonb_array_elements_text(provenance -> 'course' -> 'NEE_F_JOINTUNC')) AS c (ends, nee_text, sd_text)
+CROSS JOIN LATERAL (SELECT ends::timestamptz AS time, nee_text::float8 AS nee, sd_text::float8 AS sd) AS day
+WHERE $__timeFilter(time) ORDER BY time;
+
+-- name: reco
+SELECT time, reco_nt AS "RECO_NT", reco_dt AS "RECO_DT"
+FROM v_product WHERE station = ${station:sqlstring} AND kind = 'provisional' AND $__timeFilter(time) ORDER BY time;
+
+-- name: gpp
+SELECT time, gpp_nt AS "GPP_NT", gpp_dt AS "GPP_DT"
+FROM v_product WHERE station = ${station:sqlstring} AND kind = 'provisional' AND $__timeFilter(time) ORDER BY time;
+
+-- name: not_done
+SELECT why.key AS "series", why.value AS "why"
+FROM (SELECT provenance FROM v_run WHERE station = ${station:sqlstring} AND kind = 'provisional'
+      ORDER BY finished DESC, run DESC LIMIT 1) newest
+CROSS JOIN LATERAL jsonb_each_text(coalesce(provenance -> 'not_done', '{}')) AS why ORDER BY 1;
+
 -- name: heat
 SELECT time,
        CASE WHEN h_ssitc_test <= 1 THEN h END AS "H",
@@ -43,7 +67,9 @@ SELECT time,
 FROM v_flux WHERE station = ${station:sqlstring} AND $__timeFilter(time) ORDER BY time;
 
 -- name: ustar
-SELECT time, ustar AS "USTAR" FROM v_flux WHERE station = ${station:sqlstring} AND $__timeFilter(time) ORDER BY time;
+SELECT f.time, f.ustar AS "USTAR", p.ustar_threshold AS "threshold"
+FROM v_flux f LEFT JOIN v_product p ON p.station = f.station AND p.kind = 'provisional' AND p.time = f.time
+WHERE f.station = ${station:sqlstring} AND $__timeFilter(f.time) ORDER BY f.time;
 
 -- name: flags
 SELECT time, fc_ssitc_test AS "FC", le_ssitc_test AS "LE", h_ssitc_test AS "H", tau_ssitc_test AS "TAU"

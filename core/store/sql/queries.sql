@@ -482,8 +482,9 @@ WHERE finished < %(before)s;
 SELECT runs, half_hours FROM drop_superseded_runs(%(before)s, %(most)s);
 
 -- name: runs
+-- without the growth of the sum: long, and told by a single run
 SELECT r.id, s.id AS station, r.kind, r.first, r.last, r.intervals, r.minutes, r.config_sha256, r.code_version,
-       r.methods, r.started, r.finished, r.further, r.provenance
+       r.methods, r.started, r.finished, r.further, r.provenance - 'course' AS provenance
 FROM run r JOIN station s ON s.key = r.station
 WHERE (%(station)s::int IS NULL OR r.station = %(station)s) AND (%(kind)s::text IS NULL OR r.kind = %(kind)s)
   AND (%(below)s::bigint IS NULL OR r.id < %(below)s)

@@ -11,13 +11,15 @@
  *   lateness_s: number|null}} Station
  * @typedef {{stream: string, channel: string, value: number|null, unit: string, time: string, received: string,
  *   age_s: number}} LatestValue
+ * @typedef {{end: string[], NEE_F: (number|null)[], NEE_F_JOINTUNC: (number|null)[], missing: number, unit: string}} Course
+ * @typedef {{id: number, kind: string, period: [string, string]|null, course: Course|null, not_done: Record<string, string>}} Run
  * @typedef {{lang: "en"|"zh", tz: "local"|"utc", theme: string}} State
  */
 
 const data = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("page")).textContent || "{}");
 
 /** @type {{state: State, messages: Record<string, string>, station: Station, stations: StationLine[],
- *   latest: LatestValue[], variables: Record<string, {unit: string, en: string, zh: string}>}} */
+ *   latest: LatestValue[], run: Run|null, variables: Record<string, {unit: string, en: string, zh: string}>}} */
 export const page = data;
 
 /** Translate a message; `{name}` in it is replaced by the value of that name. */

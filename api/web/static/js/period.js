@@ -4,12 +4,12 @@ import { isoOf, offsetHours, offsetText, secondsOf, timeText } from "./format.js
 import { byId, gettext, page, setState, stateOf } from "./page.js";
 
 const DAY = 86400;
-const DEFAULT = "7d";
 const LONGEST = 366 * DAY;
 
 /** @typedef {ReturnType<typeof makePeriod>} Period */
 
-export function makePeriod() {
+/** The period, by default so long. */
+export function makePeriod(standard = "7d") {
   const choices = new Map([
     ["1d", { text: gettext("1 day"), seconds: DAY }],
     ["3d", { text: gettext("3 days"), seconds: 3 * DAY }],
@@ -19,7 +19,7 @@ export function makePeriod() {
   ]);
   const select = /** @type {HTMLSelectElement} */ (byId("period"));
   for (const [name, { text }] of choices) select.add(new Option(text, name));
-  select.value = choices.has(stateOf("period") || "") ? stateOf("period") || DEFAULT : DEFAULT;
+  select.value = choices.has(stateOf("period") || "") ? stateOf("period") || standard : standard;
   /** @type {(() => void)[]} */
   const listeners = [];
   /** @type {[number, number]|null} */
@@ -33,7 +33,7 @@ export function makePeriod() {
   function choose(/** @type {[number, number]|null} */ range) {
     chosen = range;
     setState({
-      period: select.value === DEFAULT ? null : select.value,
+      period: select.value === standard ? null : select.value,
       from: range ? isoOf(range[0]) : null,
       to: range ? isoOf(range[1]) : null,
     });

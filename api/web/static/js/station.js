@@ -1,5 +1,6 @@
 /** The live page of a station. */
 
+import { makeCourse } from "./course.js";
 import { makeFluxes } from "./fluxes.js";
 import { byId, listen, page } from "./page.js";
 import { makePeriod } from "./period.js";
@@ -10,6 +11,7 @@ const { station } = page;
 const period = makePeriod();
 makeValues(byId("values"));
 const traces = makeTraces(byId("traces"), period);
+if (station.flux_stream) makeCourse(byId("course"));
 const fluxes = station.flux_stream ? makeFluxes(byId("fluxes"), period) : null;
 
 period.onChange(() => {
