@@ -50,7 +50,8 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
         "variables": {name: _words_of(name) for name in (*row.station.flux_columns, *PARTS)} if flux else {},
         "run": run and _drawn(run),
     }
-    return _render(request, "station.html", data, shown=_shown(run), offset=row.station.station.utc_offset)
+    shown = {**_shown(run), "failures": store.season_failures(row.station.id)}
+    return _render(request, "station.html", data, shown=shown, offset=row.station.station.utc_offset)
 
 
 @router.get("/station/{id}/runs")
@@ -59,6 +60,7 @@ def runs_page(request: Request, row: StationDep, store: StoreDep, before: int | 
     found = store.runs(row.station.id, limit=RUNS, below=before)
     shown = {
         "runs": [(run, seasons.period_of(run), seasons.exchange_of(run)) for run in found],
+        "failures": store.season_failures(row.station.id),
         "older": found[-1].id if len(found) == RUNS else None,
     }
     data = {"station": summarise(row, [], datetime.now(UTC))}

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import httpx
 import polars as pl
-import psycopg
 import pytest
 
 from api.models import ProductOut, RunDetailOut, RunsOut
@@ -64,10 +63,7 @@ def test_runs_are_listed_and_described(client: httpx.Client, registered: Store) 
 def test_a_season_that_cannot_be_made_says_why(client: httpx.Client, registered: Store) -> None:
     tower.put_days(registered, 2)
     assert client.get(f"{BASE}/runs").json()["failure"] is None
-    with psycopg.connect(registered.dsn) as connection:
-        connection.execute(
-            "INSERT INTO season_attempt SELECT key, 3, '2026-07-03 12:00Z', 'no grid' FROM station WHERE id = %s", (ID,)
-        )
+    tower.fail_season(registered)
     failure = RunsOut.model_validate(client.get(f"{BASE}/runs").json()).failure
     assert failure is not None
     assert (failure.attempts, failure.tried.isoformat(), failure.reason) == (3, "2026-07-03T12:00:00+00:00", "no grid")

@@ -140,6 +140,15 @@ def test_the_station_tells_its_newest_season(client: httpx.Client, registered: S
 
 
 @pytest.mark.integration
+def test_a_season_that_fails_says_why(client: httpx.Client, registered: Store) -> None:
+    tower.fail_season(registered)
+    for path in (f"/station/{ID}", f"/station/{ID}/runs"):
+        assert "The running season cannot be made: no grid attempts: 3, the last 2026-07-03 20:00 UTC+08:00" in text_of(
+            client.get(path)
+        )
+
+
+@pytest.mark.integration
 def test_the_list_of_runs_goes_on(client: httpx.Client, registered: Store) -> None:
     assert "No season run yet" in text_of(client.get(f"/station/{ID}/runs"))
     product = pl.DataFrame({"start": [START], "NEE_F": [1.0]})

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import psycopg
 
 from core.clock import NS, to_ns
 from core.records import FluxRecord, Reading, SampleBlock
@@ -178,3 +179,11 @@ def put_run(store: Store, product: pl.DataFrame, **more: Any) -> int:
         product=product,
         **more,
     )
+
+
+def fail_season(store: Store) -> None:
+    """Three attempts at a run of the season that failed."""
+    with psycopg.connect(store.dsn) as connection:
+        connection.execute(
+            "INSERT INTO season_attempt SELECT key, 3, '2026-07-03 12:00Z', 'no grid' FROM station WHERE id = %s", (ID,)
+        )
