@@ -129,7 +129,7 @@ def error_page(request: Request, status: int, content: dict[str, str]) -> Respon
 def _render(
     request: Request,
     template: str,
-    data: dict[str, object],
+    data: Mapping[str, object],
     status: int = 200,
     *,
     shown: Mapping[str, object] | None = None,
