@@ -16,7 +16,7 @@ from core.errors import ConfigError, StoreError, StoreUnavailable, UnknownStatio
 from core.records import FluxRecord, Reading, Reject, SampleBlock
 from core.store import Store
 from core.store.queries import migrations, named
-from core.variables import FLUX_COLUMNS, TRACE_COLUMNS
+from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, WEATHER_COLUMNS
 
 pytestmark = pytest.mark.integration
 
@@ -218,7 +218,7 @@ def test_the_flux_table_has_the_columns_of_the_variables_table(store: Store) -> 
         ]
     others = {"time", "ends", "station", "reasons", "diagnostics", "config_sha256", "code_version", "computed"}
     others |= {"scalars"}
-    expected = {name.lower() for name in (*FLUX_COLUMNS, *TRACE_COLUMNS)} | others
+    expected = {name.lower() for name in (*FLUX_COLUMNS, *TRACE_COLUMNS, *WEATHER_COLUMNS)} | others
     assert tables == [expected | {"revision"}, expected | {"revision", "replaced"}, expected]
 
 
