@@ -28,17 +28,22 @@ from fluxtower.checking import compare
 from fluxtower.sending import days_since, file_records, publish
 from fluxtower.services import prepare
 from ingest.publisher import Publisher
-from ingest.simulator import Tower, records, truth
+from ingest.simulator import Tower, history, records, truth
 
 DEMO = ROOT / "deploy" / "demo"
 FOREST, ORCHARD = "cn-simulated-forest", "us-orchard"
 FOREST_DAYS = 2
+PAST_DAYS = 60
+"""Half-hours before the simulated samples: enough for a threshold of u*, for respiration and uptake. [d]"""
 OUTAGE_HOURS = (31, 39)
 """Part of the simulated days in which the tower sends no samples: the gap filling has something to do. [h]"""
 BLOCK_SECONDS = 5.0
 PATIENCE_SECONDS = 240.0
 TOLERANCE = 0.15
 """Largest median difference of recovered from built-in fluxes, which differ by chance in a single half-hour. [1]"""
+
+SUMMED = ("NEE_F", "RECO_NT", "GPP_NT", "RECO_DT", "GPP_DT")
+"""What a whole season has the sum of."""
 
 T = TypeVar("T")
 Sent = list[SampleBlock | Reading]
@@ -73,6 +78,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
             _await_samples(store, sent, console)
             due = _intervals(stations, sent)
             _await_fluxes(store, due)
+            _put_past(store, tower, start, console)
             for id in stations:
                 _patiently(lambda id=id: fill_season(store, id))  # type: ignore[misc]
             _show(store, stations, due, console)
@@ -115,6 +121,15 @@ def _send_all(publisher: Publisher, orchard: Station, tower: Tower, start: datet
     publish(publisher, quarter_hours, orchard.id, 1, lambda _: len(sent) / 180)
     publish(publisher, noting(records(tower, start, FOREST_DAYS)), tower.station.id, FOREST_DAYS, days_since(start))
     return sent
+
+
+def _put_past(store: Store, tower: Tower, start: datetime, console: Console) -> None:
+    """Take over the forest's half-hours before its samples, as those of another program: a season needs weeks."""
+    past = history(tower, start - timedelta(days=PAST_DAYS), PAST_DAYS)
+    config = _patiently(lambda: store.station(FOREST).config_sha256)
+    made_by = "fluxtower demo: simulated half-hours"
+    _patiently(lambda: store.put_history(past, config_sha256=config, code_version=made_by))
+    console.print(f"{FOREST}: {len(past):,} simulated half-hours before the samples, taken over as a history")
 
 
 def _await_samples(store: Store, sent: Sent, console: Console) -> None:
@@ -195,12 +210,27 @@ def _check(store: Store, tower: Tower, due: dict[str, list[datetime]], settings:
     _require(
         len(product) == expected and product["NEE_F"].null_count() == 0, "the published NEE of the forest has a hole"
     )
+    _check_season(store, settings, console)
     for id in due:
         page = _patiently(lambda id=id: _get(settings, f"/station/{id}"))  # type: ignore[misc]
         _require(id in page.text, f"the page of {id} does not name it")
         query = {"from": due[id][0].isoformat(), "to": (due[id][-1] + timedelta(hours=1)).isoformat()}
         answer = _patiently(lambda id=id, query=query: _get(settings, f"/api/v1/stations/{id}/fluxes", query))  # type: ignore[misc]
         _require(len(answer.json()["data"]["start"]) >= len(due[id]), f"the API lacks fluxes of {id}")
+
+
+def _check_season(store: Store, settings: Settings, console: Console) -> None:
+    run = store.newest_run(FOREST)
+    if run is None:
+        raise FluxTowerError("the forest has no season")
+    sums = {name: total["value"] for name, total in run.provenance["sums"].items()}
+    for name in SUMMED:
+        why = run.provenance["not_done"].get(name, "a record has none")
+        _require(sums.get(name) is not None, f"the season has no sum of {name}: {why}")
+    told = ", ".join(f"{name} {sums[name]:.0f}" for name in SUMMED)
+    console.print(f"{FOREST}: season of {run.intervals:,} half-hours, run {run.id}, in gC m-2: {told}")
+    page = _patiently(lambda: _get(settings, f"/runs/{run.id}"))
+    _require(all(name in page.text for name in SUMMED), f"the page of run {run.id} lacks a sum")
 
 
 def _stay_live(settings: Settings, publisher: Publisher, tower: Tower, now: datetime, console: Console) -> None:

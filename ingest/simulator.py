@@ -1,4 +1,7 @@
-"""A simulated forest tower: the blocks and readings that a station file declares, with known fluxes built in."""
+"""A simulated forest tower: the blocks and readings that a station file declares, with known fluxes built in.
+
+Its half-hours can be had without the samples, too: as a history, with the noise and the gaps of a real tower.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from core.clock import NS, floor_to_grid, to_ns
+from core.constants import ZERO_CELSIUS
 from core.errors import ConfigError
-from core.records import FloatArray, Reading, SampleBlock
+from core.records import FloatArray, FluxRecord, Reading, SampleBlock
 from core.station import Channel, Station, Stream
-from core.variables import base_name, si_scale
+from core.variables import FLUX_COLUMNS, base_name, si_scale
 from ingest import forest
 from ingest.forest import HALF_HOUR_NS, SIGMA_OVER_USTAR, Truth, Weather
 
@@ -25,6 +29,11 @@ SCALAR_CORRELATION = 0.4
 """Correlation of a scalar with vertical wind while its flux is large."""
 SMALLEST_SIGMA = {"ta": 0.05, "h2o": 4e-3, "co2": 4e-5}
 """Standard deviations of air temperature [K] and densities [mol m-3] when their flux is small."""
+
+LOST = 0.2
+"""Share of a history's half-hours without FC."""
+HISTORY = 17
+"""Keeps the chance of a history apart from that of the samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,47 @@ def records(tower: Tower, start: datetime, days: float) -> Iterator[SampleBlock 
         for stream in tower.station.stream
     ]
     return heapq.merge(*streams, key=lambda record: _end_ns(record, tower.station))
+
+
+def history(tower: Tower, start: datetime, days: float) -> list[FluxRecord]:
+    """Make half-hours as another program might have left them of the tower's past.
+
+    They are what is built in, with noise as towers have it (Hollinger & Richardson 2005,
+    doi:10.1093/treephys/25.7.873: two-sided exponential, growing with the flux) and without FC in a fifth of them.
+
+    Parameters
+    ----------
+    tower : Tower
+        What to simulate.
+    start : datetime
+        Begin, UTC; taken back to the half-hour.
+    days : float
+        How long; a begun half-hour is completed.
+    """
+    starts = _half_hours(start, days)
+    air = forest.weather(tower.station, tower.seed, np.array([to_ns(one) for one in starts]) + HALF_HOUR_NS // 2)
+    dryness = forest.saturation_pressure(air.ta) - air.e
+    records = []
+    for i, one in enumerate(starts):
+        built_in = truth(tower, one)
+        random = np.random.default_rng([tower.seed, HISTORY, to_ns(one) // HALF_HOUR_NS])
+        fc, lost = 1e6 * built_in.fc, random.random() < LOST
+        values = {
+            "FC": np.nan if lost else fc + random.laplace(0, 0.3 + 0.06 * abs(fc)),
+            "LE": built_in.le + random.laplace(0, 4 + 0.06 * abs(built_in.le)),
+            "H": built_in.h + random.laplace(0, 4 + 0.06 * abs(built_in.h)),
+            "USTAR": built_in.ustar,
+            "WS": built_in.wind,
+            "TA": air.ta[i] - ZERO_CELSIUS,
+            "RH": 100 * air.rh[i],
+            "PA": air.pa[i] / 1000,
+            "VPD": dryness[i] / 100,
+            "SW_IN": air.sw_in[i],
+        } | dict.fromkeys(("FC_SSITC_TEST", "LE_SSITC_TEST", "H_SSITC_TEST"), 0.0)
+        known = dict.fromkeys(FLUX_COLUMNS, np.nan) | {name: float(value) for name, value in values.items()}
+        reasons = {"FC": "missing in the simulated history"} if lost else {}
+        records.append(FluxRecord(tower.station.station.id, one, one + timedelta(minutes=30), known, reasons, {}))
+    return records
 
 
 def _end_ns(record: SampleBlock | Reading, station: Station) -> int:

@@ -186,3 +186,28 @@ kind = "block"
 rate = 10.0
 channels = [{{ name = "x", variable = "{variable}", unit = "{unit}" }}]
 """
+
+
+def test_a_history_is_what_is_built_in_with_noise_and_gaps(forest: Station) -> None:
+    tower = Tower(forest)
+    past = simulator.history(tower, NOON - timedelta(days=30), 30)
+    assert [one.start for one in past] == [NOON - timedelta(days=30) + timedelta(minutes=30 * i) for i in range(1440)]
+    truths = [simulator.truth(tower, one.start) for one in past]
+    off = np.array([one.values["FC"] - 1e6 * true.fc for one, true in zip(past, truths, strict=True)])
+    spread = np.array([0.3 + 0.06 * abs(1e6 * true.fc) for true in truths]) * np.sqrt(2)  # of a two-sided exponential
+    lost = np.isnan(off)
+    assert 0.15 < lost.mean() < 0.25
+    assert all(bool(one.reasons) == gone for one, gone in zip(past, lost, strict=True))
+    assert np.nanstd(off / spread) == pytest.approx(1, abs=0.1)
+    assert abs(np.nanmean(off / spread)) < 4 / np.sqrt(1440)
+    one, true = past[700], truths[700]
+    assert one.values["TA"] == pytest.approx(true.ta - ZERO_CELSIUS)
+    assert one.values["USTAR"] == true.ustar
+    assert one.values["PA"] == pytest.approx(true.pa / 1000)
+    # the dryness is what is missing to the humidity that there is
+    assert one.values["VPD"] == pytest.approx(true.e / 100 * (100 / one.values["RH"] - 1))
+    # another beginning gives the same half-hours
+    again = simulator.history(tower, NOON - timedelta(days=2), 1)
+    for one, same in zip(again, past[28 * 48 : 29 * 48], strict=True):
+        assert one.start == same.start
+        assert dict(one.values) == pytest.approx(dict(same.values), nan_ok=True)
