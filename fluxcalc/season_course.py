@@ -56,7 +56,8 @@ def course_of(season: Season) -> Course | None:
     variances = [variance for variance in (*_variances(season), _variance_of_ustar(season)) if variance is not None]
     last = days.first + days.count - 1
     value = np.where(np.add.reduceat(absent, days.first) > 0, np.nan, np.nancumsum(filled)[last])
-    joint = np.sqrt(np.sum(variances, axis=0)) if variances else np.full(last.size, np.nan)
+    variance = np.sum(variances, axis=0) if variances else np.zeros(last.size)
+    joint = np.sqrt(np.where(variance > 0, variance, np.nan))  # where nothing is known, nothing is certain
     end = season.starts.gather(last) + timedelta(minutes=season.minutes)
     return Course(end, value * each, joint * each, int(absent.sum()))
 

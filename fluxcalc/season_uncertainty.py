@@ -135,4 +135,5 @@ def _with_uncertainty(season: Season, name: str, total: Total, each: float) -> T
         if days is not None and np.isnan(total.ustar):  # VUT comes before CUT
             total = replace(total, ustar=days.spread() * each)
     known = [part for part in (total.random, total.filling, total.ustar) if np.isfinite(part)]
-    return replace(total, joint=float(np.sqrt(np.square(known).sum()))) if known else total
+    joint = float(np.sqrt(np.square(known).sum()))
+    return replace(total, joint=joint) if joint > 0 else total  # of two half-hours nothing is known: no certainty

@@ -76,6 +76,13 @@ def test_without_uncertainty_there_is_no_band_and_without_nee_no_course():
     assert describe_course(run(made_up(12).drop("FC"), partition=())) is None
 
 
+def test_a_sum_of_which_nothing_is_known_is_not_certain():
+    young = run(made_up(1)[20:22], partition=())
+    assert np.isfinite(course_of(young).value).all()
+    assert np.isnan(course_of(young).joint).all()
+    assert math.isnan(sum_season(young)["NEE_F"].joint)
+
+
 def test_what_is_kept_of_a_course():
     plain = run(made_up(3)[:-10], partition=(), uncertainty="none", ustar="none")
     said = describe_course(plain)
