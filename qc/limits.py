@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import UnknownVariable
 from core.records import FloatArray
 from core.variables import convert, variable
 
-GOOD, SUSPECT, MISSING = 1, 3, 9
+GOOD, UNKNOWN, SUSPECT, MISSING = 1, 2, 3, 9
 """Flags in the convention of QARTOD (1 good, 2 unknown, 3 suspect, 4 fail, 9 missing)."""
 
 
@@ -27,16 +28,16 @@ def flag_limits(values: FloatArray, variables: Sequence[str], units: Sequence[st
     Returns
     -------
     ndarray, shape (times, channels), int16
-        1 good, 3 outside the limits of ``core.variables``, 9 missing.
-
-    Raises
-    ------
-    UnknownVariable, ValueError
-        A variable, or a unit that does not measure it; a station file that was accepted has none.
+        1 good, 2 not judged, for its variable or unit is not known (any more: a station file was accepted with it), 3
+        outside the limits of ``core.variables``, 9 missing.
     """
     flags = np.full(values.shape, GOOD, dtype=np.int16)
     for i, (name, unit) in enumerate(zip(variables, units, strict=True)):
-        low, high = _limits(name, unit)
+        try:
+            low, high = _limits(name, unit)
+        except (UnknownVariable, ValueError):
+            flags[:, i] = UNKNOWN
+            continue
         flags[(values[:, i] < low) | (values[:, i] > high), i] = SUSPECT
     flags[~np.isfinite(values)] = MISSING
     return flags

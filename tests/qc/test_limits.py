@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qc.limits import GOOD, MISSING, SUSPECT, flag_limits
+from qc.limits import GOOD, MISSING, SUSPECT, UNKNOWN, flag_limits
 
 
 def test_limits_apply_in_the_declared_unit() -> None:
@@ -17,3 +17,9 @@ def test_limits_apply_in_the_declared_unit() -> None:
         [GOOD, GOOD, GOOD],
     ]
     assert flags.dtype == np.int16
+
+
+def test_what_is_not_known_any_more_is_not_judged_and_the_others_are() -> None:
+    values = np.array([[20.0, 1.0, 61.0], [np.nan, np.nan, 5.0]])
+    flags = flag_limits(values, ("FORGOTTEN", "RH", "TA"), ("deg C", "kPa", "deg C"))
+    assert flags.tolist() == [[UNKNOWN, UNKNOWN, SUSPECT], [MISSING, MISSING, GOOD]]
