@@ -100,13 +100,13 @@ def partition_night(season: Season, methods: Methods) -> Season:
     if parts.reason:
         return season.without("RECO_NT", parts.reason)
     season = replace(season, thresholds={**season.thresholds, "E0": parts.e0})
-    return season.with_results(RECO_NT=parts.reco, GPP_NT=parts.gpp)
+    return _telling_gaps(season, "RECO_NT").with_results(RECO_NT=parts.reco, GPP_NT=parts.gpp)
 
 
 def night_parts(season: Season, nee: FloatArray, filled: FloatArray) -> NightPartition:
-    """Partition NEE [umol m-2 s-1], as used and filled, by the night's exchange."""
+    """Partition NEE [umol m-2 s-1], as used and filled, by the night's exchange; nothing where a gap stays."""
     night = (season.measured("SW_IN") <= NIGHT_RADIATION) & (season.results["SW_IN_POT"] <= 0)
-    return partition_by_night(
+    parts = partition_by_night(
         nee,
         season.measured("TA"),
         night,
@@ -114,6 +114,7 @@ def night_parts(season: Season, nee: FloatArray, filled: FloatArray) -> NightPar
         temperature_filled=season.results["TA_F"],
         per_day=season.per_day,
     )
+    return replace(parts, reco=np.where(np.isnan(filled), np.nan, parts.reco))
 
 
 def partition_day(season: Season, methods: Methods) -> Season:
@@ -123,16 +124,21 @@ def partition_day(season: Season, methods: Methods) -> Season:
     for name in ("NEE_F", "SW_IN_F", "TA_F"):
         if name not in season.results:
             return season.without("RECO_DT", f"there is no {name}")
-    parts = day_parts(season, season.measured("NEE"))
+    parts = day_parts(season, season.measured("NEE"), season.results["NEE_F"])
     if parts.reason:
         return season.without("RECO_DT", parts.reason)
-    return season.with_results(RECO_DT=parts.reco, GPP_DT=parts.gpp, RECO_DT_SD=parts.reco_sd, GPP_DT_SD=parts.gpp_sd)
+    return _telling_gaps(season, "RECO_DT").with_results(
+        RECO_DT=parts.reco, GPP_DT=parts.gpp, RECO_DT_SD=parts.reco_sd, GPP_DT_SD=parts.gpp_sd
+    )
 
 
-def day_parts(season: Season, nee: FloatArray) -> DayPartition:
-    """Partition NEE [umol m-2 s-1], as used, by the day's light response; all versions have the sd of ``NEE_F``."""
+def day_parts(season: Season, nee: FloatArray, filled: FloatArray) -> DayPartition:
+    """Partition NEE [umol m-2 s-1], as used, by the day's light response; nothing where a gap of ``filled`` stays.
+
+    All versions have the sd of ``NEE_F``.
+    """
     nothing = np.full(len(season.starts), np.nan)
-    return partition_by_day(
+    parts = partition_by_day(
         nee,
         season.results["NEE_F_SD"],
         season.results["SW_IN_F"],
@@ -141,6 +147,18 @@ def day_parts(season: Season, nee: FloatArray) -> DayPartition:
         season.results["SW_IN_POT"],
         per_day=season.per_day,
     )
+    # parameters hold on for ever: months without any exchange would be told from those of weeks
+    gaps = np.isnan(filled)
+    reco, gpp, reco_sd, gpp_sd = (
+        np.where(gaps, np.nan, values) for values in (parts.reco, parts.gpp, parts.reco_sd, parts.gpp_sd)
+    )
+    return replace(parts, reco=reco, gpp=gpp, reco_sd=reco_sd, gpp_sd=gpp_sd)
+
+
+def _telling_gaps(season: Season, name: str) -> Season:
+    """Say that a product is empty where the gaps of NEE stay."""
+    gaps = int(np.isnan(season.results["NEE_F"]).sum())
+    return season.without(f"{name} of {gaps} records", "a gap of NEE_F stays there") if gaps else season
 
 
 def _filled(name: str, filled: Filled) -> dict[str, FloatArray]:

@@ -26,6 +26,7 @@ LEAST_SHARE = 0.4
 """Share of the samples that must have a threshold."""
 LEAST_CUT = 3
 """Years with which thresholds of all years are others than those of neighbours."""
+REMEDY = "--ustar NUMBER gives the threshold of other years; --ustar none says that none is wanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +46,24 @@ def find_threshold(season: Season, methods: Methods) -> Season:
     if methods.ustar == "none":
         return season.noting("NEE is not filtered by u*")
     n = len(season.starts)
+    if not season.has("USTAR"):
+        return season.without("USTAR_THRESHOLD", "there is no USTAR; NEE is not filtered by u*")
     if isinstance(methods.ustar, float):
         fixed = np.full(n, methods.ustar)
         return replace(season, thresholds={"fixed": methods.ustar}).with_results(USTAR_THRESHOLD=fixed)
     found = _find(season, methods)
     estimates = [one.scenarios.estimate for one in found]
     if not any(np.isfinite(estimate.overall) for estimate in estimates):
-        night = np.isfinite(_night_of(season)).sum()
-        why = f"no threshold in {night} complete records of the night; NEE is not filtered by u*"
-        return season.without("USTAR_THRESHOLD", why)
+        return season.without("USTAR_THRESHOLD", f"{_without_night(season)}; NEE is not filtered by u*: {REMEDY}")
     samples = {
         year: np.array([sample.year[year] for one in found for sample in one.scenarios.samples])
         for year in estimates[0].year
     }
     numbers: dict[str, float] = {}
     if len(found) == 1:
-        numbers |= {f"season {key}": value for key, value in estimates[0].season.items()}
+        own = estimates[0].season
+        numbers |= {f"season {key}": value for key, value in own.items() if np.isfinite(value)}
+        season = season.noting(*_without_own(season, [key for key in own if np.isnan(own[key])], found[0].labels))
         numbers |= {f"year {key}": value for key, value in estimates[0].year.items()}
         used = found[0].of_records(annual=methods.ustar != "seasonal")
     else:
@@ -94,6 +97,28 @@ def find_threshold(season: Season, methods: Methods) -> Season:
             for percent, value in zip((*PERCENTILES, 50.0), values.tolist(), strict=True)
         }
     return replace(season, thresholds=numbers, limits=limits)
+
+
+def _without_night(season: Season) -> str:
+    """Say why there is no threshold."""
+    if not season.has("SW_IN"):
+        return "no threshold: there is no SW_IN, which tells the night"
+    if (season.results["SW_IN_POT"] > 0).all():
+        return f"no threshold: the sun does not set from {season.starts[0]:%Y-%m-%d} to {season.starts[-1]:%Y-%m-%d}"
+    night = np.isfinite(_night_of(season)).sum()
+    return f"no threshold in {night} complete records of the night (NEE, TA and u* with SW_IN below 10 W m-2)"
+
+
+def _without_own(season: Season, keys: list[int], labels: NDArray[np.int64]) -> list[str]:
+    """Say which seasons have no threshold of their own."""
+    if not keys:
+        return []
+    night = np.isfinite(_night_of(season))
+    counts = ", ".join(f"{key} ({int(night[labels == key].sum())})" for key in keys)
+    return [
+        "seasons without a threshold of their own, with their complete records of the night, too few or without a "
+        f"plateau: {counts}; the year's holds there"
+    ]
 
 
 def _night_of(season: Season) -> FloatArray:

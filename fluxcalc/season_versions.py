@@ -15,39 +15,45 @@ from fluxcalc.gapfill import DIALECTS, UNFILLED, fill_mds
 from fluxcalc.scenarios import Versions, fill_versions, most_alike
 from fluxcalc.season_filter import before_threshold, below_threshold
 from fluxcalc.season_products import day_parts, night_parts
-from fluxcalc.season_record import DRIVERS, SHOWN_PERCENTILES, Limits, Methods, Season
+from fluxcalc.season_record import DRIVERS, SHOWN_PERCENTILES, Methods, Season
 from fluxcalc.season_uncertainty import random_of
 from fluxcalc.uncertainty import joint_uncertainty
 from fluxcalc.ustar import QUANTILES
 
 FEW_NAMES = tuple(f"U{100 * level:02.0f}" for level in QUANTILES)
+Parts = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, str]]
+"""NEE as kept and filled -> respiration, uptake, and why there is none."""
 
 
 def make_versions(season: Season, methods: Methods) -> Season:
     """Filter and fill NEE with each threshold; their percentiles, the reference, and its uncertainty."""
     if "NEE_F" not in season.results:
         return season
-    drivers = [season.measured(name) for name in DRIVERS]
-    whole = before_threshold(season)
-    for number, (kind, limits) in enumerate(season.limits.items()):
-        kept = _kept(season, methods, whole, limits)
-        versions = fill_versions(
-            whole,
-            drivers,
-            lambda row, kept=kept: np.isnan(kept(row)),  # type: ignore[misc]
-            len(limits.table),
-            per_day=season.per_day,
-            dialect=DIALECTS[methods.fill],
-            tell=_share_of(season, number),
-        )
-        season = _with_versions(season, "NEE", kind, versions)
-        if kind == "U":
-            continue
-        spread = versions.half_spread()
-        for name, row in (("REF", versions.reference), ("USTAR50", -1)):
-            random = random_of(season, methods, "NEE", kept(row), versions.value[row])
-            joint = joint_uncertainty(random, spread)
-            season = season.with_results(**{f"NEE_{kind}_{name}_RANDUNC": random, f"NEE_{kind}_{name}_JOINTUNC": joint})
+    for number, kind in enumerate(season.limits):
+        season = _make_kind(season, methods, kind, _share_of(season, number))
+    return season
+
+
+def _make_kind(season: Season, methods: Methods, kind: str, tell: Callable[[float], None]) -> Season:
+    """Add the versions of one kind; they are many, and gone before those of the next kind come."""
+    kept = _kept(season, methods, kind)
+    versions = fill_versions(
+        before_threshold(season),
+        [season.measured(name) for name in DRIVERS],
+        lambda row: np.isnan(kept(row)),
+        len(season.limits[kind].table),
+        per_day=season.per_day,
+        dialect=DIALECTS[methods.fill],
+        tell=tell,
+    )
+    season = _with_versions(season, "NEE", kind, versions)
+    if kind == "U":
+        return season
+    spread = versions.half_spread()
+    for name, row in (("REF", versions.reference), ("USTAR50", -1)):
+        random = random_of(season, methods, "NEE", kept(row), versions.value[row])
+        joint = joint_uncertainty(random, spread)
+        season = season.with_results(**{f"NEE_{kind}_{name}_RANDUNC": random, f"NEE_{kind}_{name}_JOINTUNC": joint})
     return season
 
 
@@ -68,46 +74,52 @@ def partition_versions_by_day(season: Season, methods: Methods) -> Season:
     if "RECO_DT" not in season.results:
         return season
 
-    def parts(nee: FloatArray, _: FloatArray) -> tuple[FloatArray, FloatArray, str]:
-        found = day_parts(season, nee)
+    def parts(nee: FloatArray, filled: FloatArray) -> tuple[FloatArray, FloatArray, str]:
+        found = day_parts(season, nee, filled)
         return found.reco, found.gpp, found.reason
 
     return _partition(season, methods, "DT", parts)
 
 
-def _partition(
-    season: Season,
-    methods: Methods,
-    method: str,
-    parts: Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, str]],
-) -> Season:
-    drivers = [season.measured(name) for name in DRIVERS]
-    whole, dialect = before_threshold(season), DIALECTS[methods.fill]
-    for number, (kind, limits) in enumerate(season.limits.items()):
-        kept, tell = _kept(season, methods, whole, limits), _share_of(season, number)
-        count = len(limits.table)
-        # float32: there are many
-        reco, gpp = np.empty((2, count, whole.size), dtype=np.float32)
-        reasons = []
-        for row in range(count):
-            nee = kept(row)
-            filled = fill_mds(nee, *drivers, per_day=season.per_day, dialect=dialect, every_record=False)
-            reco[row], gpp[row], reason = parts(nee, filled.value)
-            reasons += [reason] if reason else []
-            tell((row + 1) / count)
-        if reasons:
-            why = f"{len(reasons)} of {count} versions cannot be partitioned: {reasons[0]}"
-            season = season.without(f"RECO_{method}_{kind}", why)
-            continue
-        unjudged = np.broadcast_to(np.int8(0), reco.shape)
-        for name, values in (("RECO", reco), ("GPP", gpp)):
-            versions = Versions(values, unjudged, most_alike(values[:-1]))
-            season = _with_versions(season, f"{name}_{method}", kind, versions, judged=False)
+def _partition(season: Season, methods: Methods, method: str, parts: Parts) -> Season:
+    for number, kind in enumerate(season.limits):
+        season = _partition_kind(season, methods, method, parts, kind, _share_of(season, number))
     return season
 
 
-def _kept(season: Season, methods: Methods, whole: FloatArray, limits: Limits) -> Callable[[int], FloatArray]:
+def _partition_kind(
+    season: Season, methods: Methods, method: str, parts: Parts, kind: str, tell: Callable[[float], None]
+) -> Season:
+    """Add the parts of one kind's versions."""
+    kept = _kept(season, methods, kind)
+    drivers = [season.measured(name) for name in DRIVERS]
+    dialect = DIALECTS[methods.fill]
+
+    def of(nee: FloatArray) -> tuple[FloatArray, FloatArray, str]:
+        filled = fill_mds(nee, *drivers, per_day=season.per_day, dialect=dialect, every_record=False).value
+        return parts(nee, filled)
+
+    count = len(season.limits[kind].table)
+    # float32: there are many
+    reco, gpp = np.empty((2, count, len(season.starts)), dtype=np.float32)
+    reasons = []
+    for row in range(count):
+        reco[row], gpp[row], reason = of(kept(row))
+        reasons += [reason] if reason else []
+        tell((row + 1) / count)
+    if reasons:
+        why = f"{len(reasons)} of {count} versions cannot be partitioned: {reasons[0]}"
+        return season.without(f"RECO_{method}_{kind}", why)
+    unjudged = np.broadcast_to(np.int8(0), reco.shape)
+    for name, values in (("RECO", reco), ("GPP", gpp)):
+        versions = Versions(values, unjudged, most_alike(values[:-1]))
+        season = _with_versions(season, f"{name}_{method}", kind, versions, judged=False)
+    return season
+
+
+def _kept(season: Season, methods: Methods, kind: str) -> Callable[[int], FloatArray]:
     """Return what tells the NEE that a version keeps."""
+    whole, limits = before_threshold(season), season.limits[kind]
     return lambda row: np.where(below_threshold(season, methods, limits.of_records(row)), np.nan, whole)
 
 

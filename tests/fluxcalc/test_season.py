@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,8 +15,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fluxcalc.aggregates import aggregate, find_periods
 from fluxcalc.grid import find_clock_shift, lay_grid
 from fluxcalc.season import process_season
-from fluxcalc.season_record import LOW_TURBULENCE, SPIKE, Methods, Season
+from fluxcalc.season_record import LOW_TURBULENCE, SPIKE, Limits, Methods, Season
 from fluxcalc.season_uncertainty import sum_season
+from fluxcalc.season_versions import partition_versions_by_day, partition_versions_by_night
 from fluxcalc.spikes import find_spikes
 from fluxcalc.sun import potential_radiation
 from tests.fluxcalc.reference import SEASON, needs_season
@@ -257,7 +259,10 @@ def test_without_night(latitude):
     """Night records missing, and a polar summer that has none."""
     frame = made_up(365, latitude).slice(120 * 48, 100 * 48)
     season = run(frame.with_columns(FC=pl.when(pl.col("SW_IN") >= 10).then("FC")), latitude)
-    assert "USTAR_THRESHOLD" in season.reasons
+    why = season.reasons["USTAR_THRESHOLD"]
+    none = "the sun does not set from 2023-05-01 to 2023-08-08"
+    assert (none if latitude > 67 else "in 0 complete records of the night (NEE, TA and u* with SW_IN below") in why
+    assert "NEE is not filtered by u*: --ustar NUMBER gives the threshold of other years; --ustar none says" in why
     assert "RECO_NT" in season.reasons
     assert not (season.flags["NEE"] == LOW_TURBULENCE).any()
     day = season.variables["SW_IN"] >= 10
@@ -271,6 +276,53 @@ def test_a_year_with_nine_of_ten_missing():
     assert np.isfinite(season.results["NEE_F"]).mean() > 0.99
     whole_total = K * frame["FC"].sum()
     assert sum_season(season)["NEE_F"].value == pytest.approx(whole_total, abs=60)
+
+
+def test_seasons_without_a_threshold_are_told_in_words():
+    """Two days of November are no season: they have its year's threshold, and no number of their own."""
+    frame = made_up(93)
+    shifted = frame.with_columns(pl.col("start") + timedelta(days=332))  # from 29 November
+    season = run(shifted)
+    (note,) = (note for note in season.notes if "threshold of their own" in note)
+    dark = (shifted["SW_IN"] < 10) & (shifted["start"] < datetime(2023, 12, 1))
+    assert f"2023009 ({dark.sum()})" in note
+    assert note.endswith("; the year's holds there")
+    assert all(math.isfinite(value) for value in season.thresholds.values())
+    assert "season 2023012" in season.thresholds
+    assert np.isfinite(season.results["USTAR_THRESHOLD"]).all()
+
+
+@pytest.mark.parametrize("method", ["nt", "dt"])
+def test_nothing_is_partitioned_where_a_gap_of_nee_stays(method):
+    """A gap of 215 days is longer than what REddyProc fills; respiration is not told there, either."""
+    kept = pl.int_range(pl.len()).is_between(150 * 48, 200 * 48 - 1) | (pl.int_range(pl.len()) < 100 * 48)
+    frame = made_up().with_columns(FC=pl.when(kept).then("FC"))
+    season = run(frame, ustar=0.2, spikes=None, partition=(method,), uncertainty="none")
+    gaps = np.isnan(season.results["NEE_F"])
+    assert gaps.sum() == 165 * 48
+    parts = [f"{part}_{method.upper()}" for part in ("RECO", "GPP")]
+    for name in parts if method == "nt" else [*parts, *(f"{part}_SD" for part in parts)]:
+        assert_array_equal(np.isnan(season.results[name]), gaps)
+    assert season.reasons[f"{parts[0]} of {165 * 48} records"] == "a gap of NEE_F stays there"
+    assert all(math.isnan(sum_season(season)[name].value) for name in parts)
+    limits = Limits(np.array([[0.1], [0.2], [0.3]]), np.zeros(gaps.size, dtype=np.int64))
+    step = partition_versions_by_night if method == "nt" else partition_versions_by_day
+    after = step(replace(season, limits={"U": limits}), Methods(ustar=0.2))
+    assert_array_equal(np.isnan(after.results[f"{parts[0]}_U05"]), gaps)
+    assert_array_equal(after.results[f"{parts[0]}_U50"], season.results[parts[0]].astype(np.float32))
+    everywhere = run(frame, ustar=0.2, spikes=None, partition=(method,), uncertainty="none", fill="mds_oneflux")
+    assert np.isfinite(everywhere.results[parts[0]]).all()
+
+
+def test_a_threshold_by_hand_without_radiation_or_wind():
+    season = run(made_up(60).drop("SW_IN"), ustar=0.2)
+    assert season.reasons["RECO_NT"].startswith("only 0 windows")
+    assert season.reasons["RECO_DT"] == "there is no SW_IN_F"
+    assert np.isfinite(season.results["NEE_F"]).all()
+    season = run(made_up(60).drop("USTAR"), ustar=0.2)
+    assert season.reasons["USTAR_THRESHOLD"] == "there is no USTAR; NEE is not filtered by u*"
+    assert not (season.flags["NEE"] == LOW_TURBULENCE).any()
+    assert np.isfinite(season.results["RECO_NT"]).all()
 
 
 def test_a_step_that_fails_stops_no_other(monkeypatch):
