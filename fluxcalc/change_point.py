@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from core.records import FloatArray
 from fluxcalc.kernels.change_point import FIELDS, season_change_points
@@ -180,7 +180,7 @@ def _choose(fits: FloatArray, rules: Rules) -> FloatArray:
     if not chosen.any() or chosen.sum() < rules.least_share * np.isfinite(bins).sum():
         return nothing
     freedom = bins - (3 if rules.slope_after else 2)
-    width = student.ppf(0.975, freedom)
+    width = stdtrit(freedom, 0.975)
     measures = [np.where(sure, point, np.nan), before, error * width]
     if rules.slope_after:
         measures += [after, bend_error * width]

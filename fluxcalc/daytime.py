@@ -54,6 +54,8 @@ COLDEST = -40.0
 """Respiration is not told for lower temperatures. [deg C]"""
 FAR_DAYS = 14
 """Parameters of a window further away are worth little."""
+BLOCK = 17_520
+"""Records that are predicted at a time: each has a covariance of its own, of all of many years a large table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,33 +277,46 @@ def _predict(
     """Return respiration, uptake and their uncertainties from the parameters before and after, blended by distance."""
     n = radiation.size
     places = np.array([window.place for window in windows])
-    record = np.arange(n)
-    after = np.searchsorted(places, record, side="right")
-    before, after = np.maximum(after - 1, 0), np.minimum(after, places.size - 1)
-    distance = places[after] - places[before]
-    share = np.clip((record - places[before]) / np.where(distance > 0, distance, 1.0), 0.0, 1.0)
-    rise = temperature_rise(np.maximum(temperature, COLDEST))
-    dryness = np.nan_to_num(np.maximum(deficit - OPEN, 0.0))
+    theta = np.array([window.theta for window in windows])
+    e0 = np.array([window.e0 for window in windows])
+    covariance = np.array([window.covariance for window in windows])
     blended = np.zeros((4, n))
-    for which, part in ((before, 1 - share), (after, share)):
-        k, beta, alpha, r_ref = np.array([window.theta for window in windows])[which].T
-        e0 = np.array([window.e0 for window in windows])[which]
-        covariance = np.array([window.covariance for window in windows])[which]
-        reco = r_ref * np.exp(e0 * rise)
-        most = beta * np.exp(-k * dryness)
-        light = alpha * radiation
-        both = np.where(light + most > 0, light + most, 1.0)
-        gpp = np.maximum(light * most / both, 0.0)
-        closed = (light / both) ** 2
-        slopes = np.array([-closed * most * dryness, closed * most / np.where(beta > 0, beta, 1.0),
-                           (most / both) ** 2 * radiation])  # fmt: skip
-        by_r = np.exp(e0 * rise)
-        back = np.array([by_r, reco * rise])
-        gpp_variance = np.einsum("in,nij,jn->n", slopes, covariance[:, :3, :3], slopes)
-        reco_variance = np.einsum("in,nij,jn->n", back, covariance[:, 3:, 3:], back)
-        # neighbours share half of their records: their errors count as one
-        for row, values in enumerate((reco, gpp, np.sqrt(np.maximum(reco_variance, 0)),
-                                      np.sqrt(np.maximum(gpp_variance, 0)))):  # fmt: skip
-            blended[row] += part * values
+    for first in range(0, n, BLOCK):
+        here = slice(first, min(first + BLOCK, n))
+        record = np.arange(here.start, here.stop)
+        after = np.searchsorted(places, record, side="right")
+        before, after = np.maximum(after - 1, 0), np.minimum(after, places.size - 1)
+        distance = places[after] - places[before]
+        share = np.clip((record - places[before]) / np.where(distance > 0, distance, 1.0), 0.0, 1.0)
+        rise = temperature_rise(np.maximum(temperature[here], COLDEST))
+        dryness = np.nan_to_num(np.maximum(deficit[here] - OPEN, 0.0))
+        for which, part in ((before, 1 - share), (after, share)):
+            found = _respond(theta[which], e0[which], covariance[which], radiation[here], rise, dryness)
+            # neighbours share half of their records: their errors count as one
+            blended[:, here] += part * found
     reco, gpp, reco_sd, gpp_sd = blended
     return reco, gpp, reco_sd, gpp_sd
+
+
+def _respond(
+    theta: FloatArray, e0: FloatArray, covariance: FloatArray, radiation: FloatArray, rise: FloatArray,
+    dryness: FloatArray,
+) -> FloatArray:  # fmt: skip
+    """Return respiration, uptake and their uncertainties, shape (4, n), of records with parameters of their own."""
+    k, beta, alpha, r_ref = theta.T
+    by_r = np.exp(e0 * rise)
+    reco = r_ref * by_r
+    most = beta * np.exp(-k * dryness)
+    light = alpha * radiation
+    both = np.where(light + most > 0, light + most, 1.0)
+    gpp = np.maximum(light * most / both, 0.0)
+    closed = (light / both) ** 2
+    slopes = np.array([-closed * most * dryness, closed * most / np.where(beta > 0, beta, 1.0),
+                       (most / both) ** 2 * radiation])  # fmt: skip
+    back = np.array([by_r, reco * rise])
+    gpp_variance = np.einsum("in,nij,jn->n", slopes, covariance[:, :3, :3], slopes)
+    reco_variance = np.einsum("in,nij,jn->n", back, covariance[:, 3:, 3:], back)
+    found: FloatArray = np.array(
+        [reco, gpp, np.sqrt(np.maximum(reco_variance, 0)), np.sqrt(np.maximum(gpp_variance, 0))]
+    )
+    return found

@@ -137,7 +137,7 @@ class Season:
     longitude: float
     utc_offset: float
     variables: Mapping[str, FloatArray]
-    flags: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    flags: Mapping[str, NDArray[np.int8]] = field(default_factory=dict)
     results: Mapping[str, FloatArray] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
     versions: Mapping[str, DaySums] = field(default_factory=dict)
@@ -179,11 +179,11 @@ class Season:
 
     def rejecting(self, name: str, records: NDArray[np.bool_], code: int, why: str) -> Season:
         """Take records of a flux out of use."""
-        before = self.flags.get(name, np.full(len(self.starts), USED))
+        before = self.flags.get(name, np.full(len(self.starts), USED, dtype=np.int8))
         new = records & (before == USED) & np.isfinite(self.variables[name])
         if not new.any():
             return replace(self, flags={**self.flags, name: before})
-        flagged = replace(self, flags={**self.flags, name: np.where(new, code, before)})
+        flagged = replace(self, flags={**self.flags, name: np.where(new, np.int8(code), before)})
         return flagged.noting(f"{name}: {int(new.sum())} records rejected: {why}")
 
 

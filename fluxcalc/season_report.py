@@ -5,24 +5,30 @@ from __future__ import annotations
 import importlib.metadata
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
+from numpy.typing import NDArray
 
 from fluxcalc.season_record import FLUXES, Methods, Season
 from fluxcalc.season_uncertainty import sum_season
 
+EVERY = slice(None)
 MADE_BY = ("fluxtower", "numpy", "numba", "scipy", "polars")
 
 
-def half_hours(season: Season) -> pl.DataFrame:
-    """Return the half-hours: ``start``, ``end``, what is measured and may be used, and every result."""
-    step = timedelta(minutes=season.minutes)
-    columns: dict[str, pl.Series] = {"start": season.starts, "end": season.starts + step}
-    for name in (*FLUXES, "USTAR"):
-        if name in season.variables:
-            columns[name] = pl.Series(season.measured(name))
-    columns |= {name: pl.Series(values) for name, values in season.results.items()}
+def half_hours(season: Season, rows: slice = EVERY) -> pl.DataFrame:
+    """Return half-hours: ``start``, ``end``, what is measured and may be used, and every result."""
+    starts = season.starts[rows]
+    columns: dict[str, pl.Series] = {"start": starts, "end": starts + timedelta(minutes=season.minutes)}
+    columns |= {name: pl.Series(values[rows]) for name, values in half_hour_series(season).items()}
     return pl.DataFrame([series.alias(name) for name, series in columns.items()])
+
+
+def half_hour_series(season: Season) -> dict[str, NDArray[Any]]:
+    """Return the series of ``half_hours``, shape (n,) each, without copies of the results."""
+    measured = {name: season.measured(name) for name in (*FLUXES, "USTAR") if name in season.variables}
+    return {**measured, **season.results}
 
 
 def describe_season(season: Season, methods: Methods) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,6 +69,7 @@ def make_season(
         output.mkdir(parents=True, exist_ok=True)
     read = _read_file(Path(source), station_file) if is_file else _read_store(source, station_file)
     grid = _lay(read, begin, end, source)
+    read = replace(read, frame=read.frame.clear())  # the grid has it
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn())
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.io import netcdf_file
+from numpy.typing import NDArray
+from scipy.io import netcdf_file, netcdf_variable
 
 from core.records import FloatArray
 from core.variables import VARIABLES, season_unit
 from fluxcalc.aggregates import SIZES, aggregate, factor_of, find_periods, unit_of
 from fluxcalc.season_products import BETWEEN_QUARTILES
 from fluxcalc.season_record import Season
-from fluxcalc.season_report import half_hours
+from fluxcalc.season_report import half_hour_series, half_hours
 from fluxcalc.season_versions import shown_of
 from fluxcalc.uncertainty import joint_uncertainty
 
@@ -26,7 +27,7 @@ MISSING = -9999.0
 STAMPS = {"HH": "%Y%m%d%H%M", "DD": "%Y%m%d", "WW": "%Y%m%d", "MM": "%Y%m", "YY": "%Y"}
 NO_MEAN = ("SD", "N", "METHOD", "WINDOW", "ALL", "GAPUNC", "JOINTUNC", "SE")
 """Ends of names of half-hours' series that have no mean which says something."""
-ROWS = 100_000
+ROWS = 17_520
 """Lines of a table that are written at a time."""
 WORDS = {
     "F": "gap-filled", "QC": "quality of the filled value: 0 measured, 1 good, 2 medium, 3 poor",
@@ -116,8 +117,8 @@ def describe(name: str) -> str:
     return ", ".join([text, *(WORDS[part] for part in parts if part in WORDS)])
 
 
-def write_csv(table: pl.DataFrame, path: Path, size: str) -> None:
-    """Write a FLUXNET CSV: stamps in local standard time, -9999 for what is missing."""
+def write_csv(portions: Iterable[pl.DataFrame], path: Path, size: str) -> None:
+    """Write a FLUXNET CSV: stamps in local standard time, -9999 for what is missing; portion after portion."""
     stamp = STAMPS[size]
     if size in ("HH", "WW"):
         stamps = [pl.col("start").dt.strftime(stamp).alias("TIMESTAMP_START")]
@@ -126,9 +127,9 @@ def write_csv(table: pl.DataFrame, path: Path, size: str) -> None:
         stamps = [pl.col("start").dt.strftime(stamp).alias("TIMESTAMP")]
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as stream:
-        for first in range(0, max(table.height, 1), ROWS):
-            _numbers(table[first : first + ROWS], stamps, size).write_csv(
-                stream, null_value="-9999", float_scientific=False, include_header=first == 0
+        for number, table in enumerate(portions):
+            _numbers(table, stamps, size).write_csv(
+                stream, null_value="-9999", float_scientific=False, include_header=number == 0
             )
         stream.flush()
         os.fsync(stream.fileno())
@@ -143,31 +144,31 @@ def _numbers(table: pl.DataFrame, stamps: list[pl.Expr], size: str) -> pl.DataFr
     )
 
 
-def write_parquet(table: pl.DataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+def write_parquet(season: Season, path: Path, provenance: Mapping[str, str]) -> None:
     """Write the half-hours with what is known of their making."""
     unfinished = path.with_suffix(".part")
     with warnings.catch_warnings():
         # polars calls metadata of files unstable
         warnings.simplefilter("ignore")
-        table.fill_nan(None).write_parquet(unfinished, metadata=dict(provenance))
+        half_hours(season).fill_nan(None).write_parquet(unfinished, metadata=dict(provenance))
     unfinished.replace(path)
 
 
-def write_netcdf(season: Season, table: pl.DataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+def write_netcdf(season: Season, path: Path, provenance: Mapping[str, str]) -> None:
     """Write the half-hours as a classic netCDF file (64-bit offsets) under CF-1.11.
 
     Time is UTC, of the starts, with bounds.
     """
     unfinished = path.with_suffix(".part")
     epoch = np.datetime64("1970-01-01T00:00:00", "us")
-    local = table["start"].to_numpy().astype("datetime64[us]")
+    local = season.starts.to_numpy().astype("datetime64[us]")
     seconds = (local - epoch) / np.timedelta64(1, "s") - season.utc_offset * 3600
     with netcdf_file(unfinished, "w", version=2) as file:
         file.Conventions = "CF-1.11"
         file.featureType = "timeSeries"
         for key, value in provenance.items():
             setattr(file, key, value)
-        file.createDimension("time", table.height)
+        file.createDimension("time", seconds.size)
         file.createDimension("bounds", 2)
         _variable(file, "time", "f8", ("time",), seconds, standard_name="time", bounds="time_bounds",
                   units="seconds since 1970-01-01 00:00:00", calendar="standard", axis="T")  # fmt: skip
@@ -176,33 +177,53 @@ def write_netcdf(season: Season, table: pl.DataFrame, path: Path, provenance: Ma
         place = {"latitude": (season.latitude, "degrees_north"), "longitude": (season.longitude, "degrees_east")}
         for name, (degrees, units) in place.items():
             _variable(file, name, "f8", (), np.array(degrees), standard_name=name, units=units)
-        for name in table.columns[2:]:
+        for name, series in half_hour_series(season).items():
             own = unit(name)
             more: dict[str, Any] = {"standard_name": STANDARD_NAMES[name]} if name in STANDARD_NAMES else {}
             if name.endswith("_QC"):
                 more |= {"flag_meanings": "measured good medium poor", "flag_values": np.array([0, 1, 2, 3], "f4")}
-            values = np.nan_to_num(table[name].to_numpy(), nan=MISSING)
-            _variable(file, name, "f4", ("time",), values, units=CF_UNITS.get(own, own), long_name=describe(name),
+            file.variables[name] = netcdf_variable(_Late(series), "f", 4, series.shape, ("time",))
+            _describe(file.variables[name], units=CF_UNITS.get(own, own), long_name=describe(name),
                       coordinates="latitude longitude", _FillValue=np.float32(MISSING), **more)  # fmt: skip
     unfinished.replace(path)
 
 
 def write_tables(season: Season, folder: Path, stem: str, provenance: Mapping[str, str]) -> list[Path]:
-    """Write every table of a season; return their files."""
-    table = half_hours(season)
+    """Write every table of a season, one after the other, as each takes memory; return their files."""
     files = [folder / f"{stem}_HH.csv"]
-    write_csv(table, files[0], "HH")
+    portions = (half_hours(season, slice(at, at + ROWS)) for at in range(0, max(len(season.starts), 1), ROWS))
+    write_csv(portions, files[0], "HH")
     for size in SIZES:
         files.append(folder / f"{stem}_{size}.csv")
-        write_csv(coarser(season, size), files[-1], size)
+        write_csv([coarser(season, size)], files[-1], size)
     files += [folder / f"{stem}_HH.parquet", folder / f"{stem}_HH.nc"]
-    write_parquet(table, files[-2], provenance)
-    write_netcdf(season, table, files[-1], provenance)
+    write_parquet(season, files[-2], provenance)
+    write_netcdf(season, files[-1], provenance)
     return files
+
+
+class _Late:
+    """What is asked of an array to be written, made when it is: all series in single precision at once are large."""
+
+    dtype = np.dtype(">f4")
+    itemsize = dtype.itemsize
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._values = values
+        self.shape, self.size = values.shape, values.size
+
+    def tobytes(self) -> bytes:
+        """Return the values as the file has them."""
+        content: bytes = np.nan_to_num(self._values, nan=MISSING).astype(self.dtype).tobytes()
+        return content
 
 
 def _variable(file: Any, name: str, kind: str, dimensions: tuple[str, ...], values: Any, **attributes: Any) -> None:
     variable = file.createVariable(name, kind, dimensions)
     variable[...] = values
+    _describe(variable, **attributes)
+
+
+def _describe(variable: Any, **attributes: Any) -> None:
     for key, attribute in attributes.items():
         setattr(variable, key, attribute)
