@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -96,15 +96,18 @@ def read_halfhours(path: Path) -> HalfHours:
     PayloadError
         It is none of the tables known, a stamp cannot be read, or a number is none: names file, line and remedy.
     """
+    return parse_halfhours(_text(path), path.name)
+
+
+def _text(path: Path) -> str:
     with opened(path) as one:
         content = one.stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise PayloadError(f"{path.name}: more than {MAX_BYTES} bytes: split it by years")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PayloadError(f"{path.name}: this is no text table: {error}") from None
-    return parse_halfhours(text, path.name)
 
 
 def parse_halfhours(text: str, file: str) -> HalfHours:
@@ -140,20 +143,20 @@ def _parse(text: str, file: str) -> HalfHours:
 
 
 def _fluxnet(lines: Sequence[str], names: Sequence[str], first: int, file: str, maker: str) -> HalfHours:
-    frame = _table(lines, names, ",", first, file)
+    chosen, notes = choose_columns(names)
+    sources = {variable: source.column for variable, source in chosen.items()}
+    used = {*_STAMPS, *sources.values(), *(source.quality for source in chosen.values())}
+    frame = _table(lines, names, used, ",", first, file)
     stamps = [_stamp(frame, name, "%Y%m%d%H%M", first, file) for name in _STAMPS if name in names]
     if len(stamps) < 2:
         step = _step(stamps[0])
         stamps = [stamps[0], stamps[0] + step] if _STAMPS[0] in names else [stamps[0] - step, stamps[0]]
-    chosen, notes = choose_columns(names)
     columns: dict[str, pl.Series] = {}
     for variable, source in chosen.items():
         values = _number(frame, source.column, first, file)
         if source.quality:
             values = values.set(_number(frame, source.quality, first, file).ne_missing(0.0), None)
         columns[variable] = values
-    sources = {variable: source.column for variable, source in chosen.items()}
-    used = {*_STAMPS, *sources.values(), *(source.quality for source in chosen.values())}
     rest = tuple(name for name in names if name not in used)
     return HalfHours(_joined(stamps[0], stamps[1], columns), maker, sources, rest, first, notes)
 
@@ -161,7 +164,7 @@ def _fluxnet(lines: Sequence[str], names: Sequence[str], first: int, file: str, 
 def _eddypro(
     lines: Sequence[str], names: Sequence[str], units: Sequence[str] | None, first: int, file: str
 ) -> HalfHours:
-    frame = _table(lines, names, ",", first, file)
+    frame = _table(lines, names, {"date", "time", *EDDYPRO}, ",", first, file)
     moments = frame.select(pl.concat_str(["date", "time"], separator=" ").alias("end"))
     ends = _stamp(moments, "end", "%Y-%m-%d %H:%M", first, file)
     if units is not None:
@@ -173,7 +176,7 @@ def _reddyproc(
     lines: Sequence[str], names: Sequence[str], units: Sequence[str], separator: str, file: str
 ) -> HalfHours:
     _check_units(names, units, REDDYPROC, 2, file)
-    frame = _table(lines, names, separator, 3, file)
+    frame = _table(lines, names, {"Year", "DoY", "Hour", *REDDYPROC}, separator, 3, file)
     year, day, hour = (_number(frame, name, 3, file) for name in ("Year", "DoY", "Hour"))
     known = pl.DataFrame({"year": year, "day": day, "hour": hour})
     ends = known.select(
@@ -213,28 +216,34 @@ def _to_fluxnet(named: _Named) -> tuple[float, float]:
     return one - zero, zero
 
 
-def _table(lines: Sequence[str], names: Sequence[str], separator: str, first: int, file: str) -> pl.DataFrame:
-    """Read lines as text; each must have all fields."""
-    whole = [line for line in lines if line.strip()]
-    if not whole:
+def _table(
+    lines: Sequence[str], names: Sequence[str], used: Collection[str], separator: str, first: int, file: str
+) -> pl.DataFrame:
+    """Read the columns that are used as text; each line must have all fields."""
+    if not any(line.strip() for line in lines):
         raise PayloadError(f"{file}: line {first}: no half-hour after the header")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise PayloadError(f"{file}: line {first - 1}: two columns are called {twice!a}: rename one")
+    content, whole = io.BytesIO(), (line for line in lines if line.strip())
     for i, line in enumerate(whole):
         fields = line.count(separator) + 1 if '"' not in line else len(_fields(line, separator))
         if fields != len(names):
             raise PayloadError(
                 f"{file}: line {first + i}: expected {len(names)} fields as the header has, got {fields}"
             )
-    return pl.read_csv(
-        io.StringIO("\n".join(whole)),
+        content.write(line.encode() + b"\n")
+    places = [place for place, name in enumerate(names) if name in used]
+    table = pl.read_csv(
+        content.getvalue(),
         separator=separator,
         has_header=False,
-        new_columns=list(names),
+        columns=places,
         infer_schema=False,
         null_values=MISSING,
     )
+    table.columns = [names[place] for place in places]
+    return table
 
 
 def _number(frame: pl.DataFrame, name: str, first: int, file: str) -> pl.Series:
