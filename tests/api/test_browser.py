@@ -20,6 +20,7 @@ from tests.api.tower import ID, START
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 END = START + timedelta(days=3)
+RUN_FIGURES = 6  # the sum; NEE by day and hour, measured and filled; NEE_F, RECO, GPP
 FIGURES = 10  # FC, LE, H, USTAR; the sum, NEE_F, RECO, GPP; two traces
 
 
@@ -251,7 +252,7 @@ def test_a_run_has_a_page_of_its_own(page: Page, registered: Store, pictures: Pa
     page.locator("#season > header").get_by_role("link").click()
     expect(page).to_have_url(re.compile(r"/runs/\d+\?tz=utc$"))
     expect(page.locator("h1")).to_contain_text("Season Run")
-    expect(page.locator("figure canvas")).to_have_count(4)
+    expect(page.locator("figure canvas")).to_have_count(RUN_FIGURES)
     expect(page.locator("#shown")).to_have_text("2026-07-01 00:00 – 2026-07-04 00:00 UTC")
     expect(page.locator("#period")).to_have_value("30d")
     with page.expect_download() as data:
@@ -267,6 +268,40 @@ def test_a_run_has_a_page_of_its_own(page: Page, registered: Store, pictures: Pa
     page.screenshot(path=pictures / "runs.png")
     page.locator("#runs a").first.click()
     expect(page.locator("h1")).to_contain_text("Season Run")
+
+
+def test_a_run_at_a_glance(page: Page) -> None:
+    page.goto(f"/station/{ID}")
+    page.locator("#season > header").get_by_role("link").click()
+    measured, filled = page.locator("#course figure").nth(1), page.locator("#course figure").nth(2)
+    expect(filled.locator("canvas")).to_be_visible()
+
+    def at(figure: Any, day: float, hour: float) -> tuple[str, list[int]]:
+        """What the pointer is told there, and the colour; four days are shown, from midnight of the 1st of July."""
+        over = figure.locator(".u-over")
+        over.scroll_into_view_if_needed()
+        box = over.bounding_box()
+        x, y = day / 4 * box["width"], (1 - hour / 24) * box["height"]
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        pixel = """([canvas, inner, x, y]) => {
+            const outer = canvas.getBoundingClientRect();
+            return [...canvas.getContext("2d").getImageData(inner.x - outer.x + x, inner.y - outer.y + y, 1, 1).data];
+        }"""
+        canvas = figure.locator("canvas").element_handle()
+        data = page.evaluate(pixel, [canvas, box, x, y])
+        return figure.locator(".hover").inner_text(), data[:3]
+
+    noon, blue = at(filled, 1.5, 12.25)
+    assert re.search(r"2026-07-02 12:00–12:30\s+NEE −1\d\.\d+ µmol m⁻² s⁻¹", noon)
+    assert blue[1] > blue[0] + 40  # green-blue: uptake
+    night, brown = at(filled, 1.5, 23.25)
+    assert re.search(r"2026-07-02 23:00–23:30\s+NEE \d\.\d+", night)
+    assert brown[0] > brown[2] + 20
+    # the sixth hour of UTC's second day begins a gap of six hours
+    missing, grey = at(measured, 1.5, 15.25)
+    assert re.search(r"2026-07-02 15:00–15:30\s+missing", missing)
+    assert max(grey) - min(grey) < 10
+    assert "NEE −" in at(filled, 1.5, 15.25)[0]
 
 
 def test_a_poor_run_says_why_its_figures_are_empty(browser: Browser, address: str, registered: Store) -> None:
@@ -292,7 +327,7 @@ def test_a_run_in_chinese_on_a_phone_in_the_dark(page: Page, browser: Browser, a
             small.goto(path)
             expect(small.locator("h1")).to_contain_text("全季")
             if name == "run":
-                expect(small.locator("figure canvas")).to_have_count(4)
+                expect(small.locator("figure canvas")).to_have_count(RUN_FIGURES)
             assert small.evaluate("document.documentElement.scrollWidth") <= 390
             small.screenshot(path=pictures / f"{name}-phone-zh-dark.png", full_page=True)
 

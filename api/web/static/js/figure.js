@@ -18,6 +18,7 @@ const Y_AXIS = 72;
  * @property {object[]} series uPlot's series after the time
  * @property {object[]} [bands]
  * @property {string} axis name and unit of the y axis
+ * @property {number[]} [splits] where the y axis is labelled, if not by itself
  * @property {(u: any) => void} [draw] drawn over the series
  * @property {(u: any, min: number, max: number) => [number, number]} [range] of the y axis
  * @property {(index: number) => (Node|string)[]} hover what to say about a point
@@ -120,6 +121,7 @@ export class Figure {
           values: (/** @type {any} */ u, /** @type {number[]} */ splits, /** @type {number} */ _axis,
             /** @type {number} */ _space, /** @type {number} */ step) => timeLabels(splits, hours, step) },
         { ...axis, size: Y_AXIS - 20, labelSize: 20, label: options.axis,
+          ...(options.splits ? { splits: () => options.splits } : {}),
           values: (/** @type {any} */ u, /** @type {number[]} */ splits) =>
             splits.map((value) => value.toFixed(decimalsOf(splits)).replace("-", "−")) },
       ],

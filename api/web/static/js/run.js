@@ -1,6 +1,7 @@
-/** The page of a season run: its half-hours, and how its sum grew. */
+/** The page of a season run: how its sum grew, all of it at a glance, its half-hours. */
 
 import { makeCourse } from "./course.js";
+import { makeFingerprints } from "./fingerprint.js";
 import { secondsOf } from "./format.js";
 import { markElement, qualityText } from "./marks.js";
 import { byId, element, gettext, page } from "./page.js";
@@ -15,6 +16,7 @@ const season = makeSeason(byId("season-figures"), period, `/api/v1/runs/${id}/pr
 byId("legend").replaceChildren(
   element("span", {}, markElement("good"), gettext("measured")), element("span", {}, markElement("filled"), qualityText("filled")));
 makeCourse(byId("course"));
+void makeFingerprints(byId("course"));
 
 const refresh = throttle(async () => {
   try {
