@@ -93,7 +93,7 @@ def partition_night(season: Season, methods: Methods) -> Season:
     """Estimate respiration from the night's exchange."""
     if "nt" not in methods.partition:
         return season
-    for name in ("NEE_F", "TA_F"):
+    for name in ("NEE_F", "TA_F", "SW_IN_F"):
         if name not in season.results:
             return season.without("RECO_NT", f"there is no {name}")
     parts = night_parts(season, season.measured("NEE"), season.results["NEE_F"])

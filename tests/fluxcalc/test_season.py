@@ -316,8 +316,7 @@ def test_nothing_is_partitioned_where_a_gap_of_nee_stays(method):
 
 def test_a_threshold_by_hand_without_radiation_or_wind():
     season = run(made_up(60).drop("SW_IN"), ustar=0.2)
-    assert season.reasons["RECO_NT"].startswith("only 0 windows")
-    assert season.reasons["RECO_DT"] == "there is no SW_IN_F"
+    assert season.reasons == dict.fromkeys(("RECO_NT", "RECO_DT"), "there is no SW_IN_F")
     assert np.isfinite(season.results["NEE_F"]).all()
     season = run(made_up(60).drop("USTAR"), ustar=0.2)
     assert season.reasons["USTAR_THRESHOLD"] == "there is no USTAR; NEE is not filtered by u*"

@@ -125,7 +125,18 @@ def test_without_night_there_is_neither_threshold_nor_partition(season, case):
     for name in ("RECO_NT", "GPP_NT", "RECO_DT", "GPP_DT", "USTAR_THRESHOLD"):
         assert known(hours, name) == 0
         assert name.replace("GPP", "RECO") in outcome.manifest["not_done"]
-    assert "NEE is not filtered by u*" in outcome.text
+    why = "the sun does not set from 2023-05-01" if case == "polar day" else "in 0 complete records of the night"
+    assert why in outcome.text
+    assert "NEE is not filtered by u*: --ustar NUMBER gives the threshold of other years; --ustar none" in outcome.text
+
+
+def test_a_threshold_by_hand_without_radiation(season):
+    outcome = season(made_up(60).drop("SW_IN"), "--ustar", "0.2")
+    assert outcome.exit_code == 1
+    assert "problem: SW_IN: no record: add it" in outcome.text
+    for name in ("RECO_NT", "RECO_DT"):
+        assert f"not done: {name}: there is no SW_IN_F" in outcome.text
+    assert known(outcome.hours, "NEE_F") == 1
 
 
 def test_a_polar_night_has_no_light_to_respond_to(season):
