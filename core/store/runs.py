@@ -85,7 +85,8 @@ def put_run(
     started : datetime
         The time before the inputs were read: fluxes computed since make the run stale.
     product : pl.DataFrame
-        ``start`` (UTC, ascending), any of ``PRODUCT_COLUMNS``; every other column is a further series.
+        ``start`` (UTC, ascending), any of ``PRODUCT_COLUMNS``; every other column is a further series. NaN or null
+        is missing.
     minutes : int
         Length of an interval.
     methods, provenance : mapping

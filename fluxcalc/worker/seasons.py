@@ -139,13 +139,13 @@ def store_season(
 
 
 def season_product(season: Season) -> pl.DataFrame:
-    """Return a season's half-hours as they are stored: ``start`` in UTC; why a flux of CO2 is not used."""
+    """Return a season's half-hours for the store: ``start`` in UTC; why a flux of CO2 is not used; NaN is missing."""
     table = half_hours(season).drop("end")
     start = (pl.col("start") - timedelta(hours=season.utc_offset)).dt.replace_time_zone("UTC")
     if "NEE" in season.flags:
         judged = np.where(np.isfinite(season.variables["NEE"]), season.flags["NEE"], np.nan)
         table = table.with_columns(NEE_FLAG=pl.Series(judged))
-    return table.with_columns(start).fill_nan(None)
+    return table.with_columns(start)
 
 
 def fill_season(store: Store, station_id: str) -> int | None:
