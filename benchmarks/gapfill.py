@@ -1,10 +1,11 @@
 """How well artificial gaps are filled: `python benchmarks/gapfill.py SITE_DIR [--repeats 5]`.
 
 SITE_DIR holds `input.parquet` (time: END stamp in local standard time; NEE, Rg, Tair, VPD and, where there are, rH and
-Tsoil) and `gaps_*.parquet`, one for each year: the same time stamps, `valid` = may be scored, and a column for each
-scenario and repeat (`vs0` single half-hours, `s0` 1-8 h, `m0` 1.5 d, `l0` 12 d, `x0` mixed), 1 = withheld. Machine
-learning and MDS (REddyProc's dialect) fill what is left of each year; both are scored on the withheld values that MDS
-fills, pooled. Prints tables by length of gap and by day and night and, last, one line of JSON:
+Tsoil) and `gaps_*.parquet`, one for each year: the same time stamps, `valid` = what the filter of u* leaves of NEE (the
+rest is not used at all), and a column for each scenario and repeat (`vs0` single half-hours, `s0` 1-8 h, `m0` 1.5 d,
+`l0` 12 d, `x0` mixed), 1 = withheld. Machine learning and MDS (REddyProc's dialect) fill what is left of each year;
+both are scored on the withheld values that MDS fills, pooled. Prints tables by length of gap and by day and night and,
+last, one line of JSON:
 
     rmse_ratio   root mean square error of machine learning over that of MDS
     bias_ratio   mean absolute value of the mean error of each repeat, over the same of MDS
@@ -60,7 +61,7 @@ def score_year(
     ends = table["time"].str.to_datetime("%Y-%m-%d %H:%M")
     potential = potential_radiation(middles := ends.dt.offset_by("-15m"), *place)
     drivers = {ours: column(table, name) for name, ours in DRIVERS.items() if name in table.columns}
-    measured, valid = column(table, "NEE"), withheld["valid"].to_numpy() == 1
+    measured = np.where(withheld["valid"].to_numpy() == 1, column(table, "NEE"), np.nan)
     scores = []
     for scenario in scenarios:
         for repeat in range(repeats):
@@ -70,7 +71,7 @@ def score_year(
             learned = fill_by_learning(y, drivers, middles, potential)
             seconds = time.process_time() - before
             mds = fill_mds(y, drivers["radiation"], drivers["temperature"], drivers["deficit"], every_record=False)
-            rows = gap & valid & np.isfinite(measured) & np.isfinite(mds.value)
+            rows = gap & np.isfinite(measured) & np.isfinite(mds.value)
             truth = measured[rows]
             scores.append(
                 Score(
@@ -85,6 +86,23 @@ def score_year(
             )
             print(f"{scores[-1].case} {scenario}{repeat}", end="\r", file=sys.stderr, flush=True)
     return scores
+
+
+def find_place(site: Path) -> tuple[float, float, float]:
+    """Find where the sun shines as it does at a site; the longitude is that of its clock's noon, its offset zero."""
+    table = pl.read_parquet(site / "input.parquet")
+    middles = table["time"].str.to_datetime("%Y-%m-%d %H:%M").dt.offset_by("-15m")
+    radiation = column(table, "Rg")
+    known = np.isfinite(radiation)
+
+    def likeness(latitude: float, longitude: float) -> float:
+        return float(np.corrcoef(radiation[known], potential_radiation(middles, latitude, longitude, 0.0)[known])[0, 1])
+
+    latitude = 0.0
+    for _ in range(2):
+        longitude = max(np.arange(-180.0, 180.0, 3.0), key=lambda x: likeness(latitude, x))
+        latitude = max(np.arange(-78.0, 79.0, 3.0), key=lambda x: likeness(x, longitude))
+    return float(latitude), float(longitude), 0.0
 
 
 def column(table: pl.DataFrame, name: str) -> FloatArray:
@@ -116,14 +134,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("site", type=Path)
     parser.add_argument("--repeats", type=int, default=5, choices=range(1, 6))
-    parser.add_argument("--place", type=float, nargs=3, metavar=("LATITUDE", "LONGITUDE", "UTC_OFFSET"))
+    parser.add_argument("--place", type=float, nargs=3, metavar=("LATITUDE", "LONGITUDE", "UTC_OFFSET"),
+                        help="of a site not known; without it, where its radiation fits")  # fmt: skip
     arguments = parser.parse_args()
-    place = arguments.place or PLACES.get(arguments.site.resolve().name[:6])
-    if place is None:
-        parser.error("where is this site? give --place LATITUDE LONGITUDE UTC_OFFSET")
     years = sorted(arguments.site.glob("gaps_*.parquet"))
     if not years:
         parser.error(f"no gaps_*.parquet in {arguments.site}")
+    place = arguments.place or PLACES.get(arguments.site.resolve().name[:6]) or find_place(arguments.site)
     scores = [
         score for year in years for score in score_year(arguments.site, year, place, SCENARIOS, arguments.repeats)
     ]

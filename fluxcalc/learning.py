@@ -1,39 +1,43 @@
-"""Gap filling by machine learning: boosted trees and a smooth regression, trained on the site's own measurements."""
+"""Gap filling by machine learning: trees and a smooth regression, trained on what the site itself measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import lightgbm as lgb
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from core.records import FloatArray
+from fluxcalc.error_intervals import error_intervals
 from fluxcalc.gapfill import UNFILLED, in_long_gap
+from fluxcalc.moving_response import moving_response
 from fluxcalc.predictors import ROLLED, predictors
-from fluxcalc.ridge import cross_fitted_ridge
+from fluxcalc.ridge import predict_by_ridge
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+Columns = Callable[[int], FloatArray]
+"""What is learned from, shape (n, p), as it is known without a fold."""
+Predict = Callable[[FloatArray, FloatArray, FloatArray, int], FloatArray]
+"""Learns from columns and values, and predicts from other rows of the columns; the number tells folds apart."""
 
-METHOD = "learned_lightgbm"
 LEARNED = 4
 """Method code of a filled value, after MDS' 1 to 3."""
 LEAST = 500
 """Measured values that learning needs."""
-FOLDS, PARTITIONS = 5, 2
+FOLDS = 10
 BLOCK_DAYS = (1 / 48, 1 / 6, 1.5, 12.0)
 """Lengths of the blocks left out in cross-validation, each with as many records in all. [d]"""
 QUALITY_DAYS = (7, 14)
 """Distance from the nearest measured value above which the quality is 2, and 3. [d]"""
-COVERED = 0.9
 TREES = {
     "objective": "l2",
-    "learning_rate": 0.1,
-    "num_leaves": 63,
-    "extra_trees": True,
+    "learning_rate": 0.05,
+    "num_leaves": 31,
     "min_data_in_leaf": 20,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
@@ -44,9 +48,14 @@ TREES = {
     "force_row_wise": True,
     "verbosity": -1,
 }
+RANDOM_TREES = TREES | {"learning_rate": 0.1, "num_leaves": 63, "extra_trees": True}
 ROUNDS = 200
-SPREAD_TREES = TREES | {"learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 50}
-SPREAD_ROUNDS = 80
+WIDTH_TREES = RANDOM_TREES | {"learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 50}
+WIDTH_ROUNDS = 80
+PULL = 0.01
+"""How strongly shares are pulled towards equal ones: as much as this part of the records."""
+GAP_DAYS = (0.5, 3.0)
+"""Lengths of gaps that part the errors in classes. [d]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +119,13 @@ def fill_by_learning(
 ) -> LearnedFill:
     """Fill gaps with what models predict that were trained on what the site measured.
 
-    The series is cut into blocks of half an hour to twelve days, which fall into five folds, twice over. For each fold
-    extremely randomised boosted trees and a ridge regression on random Fourier features learn from the other
-    four. A gap takes the mean of all; a left-out block's error says how good they are, and calibrates the
-    interval: errors divided by a width, which is learned in the same way, have the same quantiles everywhere.
+    The series is cut into blocks of half an hour to twelve days, which fall into ten folds. Boosted trees, boosted
+    trees with random splits and a ridge regression on random Fourier features learn from nine folds and predict the
+    tenth, ten times over; what they learn from is made of the nine, too. By day and by night the three are mixed in the
+    shares that fit the left-out values best; a gap takes the mean of the ten. The errors of left-out values say how
+    good that is, and calibrate the interval: divided by a width, which is learned in the same way, errors have the same
+    quantiles everywhere within day and night and gaps of hours, days and weeks. As a left-out value is predicted by one
+    model, and a gap by the mean of ten, they are made smaller by what the ten differ (``error_intervals``).
 
     Parameters
     ----------
@@ -148,8 +160,7 @@ def fill_by_learning(
     References
     ----------
     Ke et al. (2017), LightGBM, NIPS 30; Geurts et al. (2006), doi:10.1007/s10994-006-6226-1 (randomised splits);
-    Barber et al. (2021), doi:10.1214/20-AOS1965, section 3 (CV+ intervals); Lei et al. (2018),
-    doi:10.1080/01621459.2017.1307116, section 5.2 (locally scaled)
+    Breiman (1996), doi:10.1007/BF00117832 (shares that are not negative, of left-out predictions)
     """
     lengths = {y.size, len(middles), potential.size, *(values.size for values in drivers.values())}
     if len(lengths) > 1:
@@ -161,102 +172,128 @@ def fill_by_learning(
     mean, scale = float(y[known].mean()), float(y[known].std())
     if scale <= 1e-9 * abs(mean):
         return _nothing(y, "all measured values are the same, there is nothing to learn")
-    columns = predictors(drivers, middles, potential, per_day=per_day)
-    X = np.column_stack(list(columns.values()))
+    task = _Task((y - mean) / scale, potential > 0, per_day, seed, threads)
+    if known.sum() - np.bincount(task.fold[known]).max() < LEAST // 2:
+        return _nothing(y, "all measured values are so close together that leaving out some leaves too few")
+    steady = predictors(drivers, middles, potential, per_day=per_day)
+    moving = moving_response(task.y, drivers, potential, task.fold, FOLDS, per_day=per_day)
+
+    def columns(fold: int) -> FloatArray:
+        return np.column_stack((*steady.values(), *(values[fold] for values in moving.values())))
+
     try:
-        learned = _Learned((y - mean) / scale, X, per_day, seed, threads)
-        width = learned.widths()
+        fits = _expect(task, columns)
+        expected = np.nanmean(fits, axis=0)
+        width = _expect_width(task, columns, expected)
     except lgb.basic.LightGBMError as error:
         return _nothing(y, f"training failed: {error}")
+    sd, lower, upper = error_intervals(task.y, fits, width, _classes(task))
+    predicted = mean + scale * expected
 
     wanted = ~known
     if longest_gap_days is not None:
         wanted &= ~in_long_gap(~known, longest_gap_days * per_day)
-    ratio = learned.errors[:, known] / width.left_out[:, known]
-    low, high = np.quantile(ratio, ((1 - COVERED) / 2, (1 + COVERED) / 2))
-    predicted = mean + scale * learned.predicted
-    left_out = mean + scale * learned.left_out.mean(axis=0)
-    spread = scale * width.predicted
     only = np.where(wanted, 1.0, np.nan)
     return LearnedFill(
         value=np.where(wanted, predicted, y),
         qc=_quality(known, wanted, drivers, per_day),
         method=np.where(wanted, LEARNED, 0),
-        looked_up=np.where(wanted, predicted, np.where(known, left_out, np.nan)),
-        sd=only * spread * float(np.sqrt((ratio**2).mean())),
-        lower=only * (predicted + low * spread),
-        upper=only * (predicted + high * spread),
+        looked_up=np.where(known | wanted, predicted, np.nan),
+        sd=only * scale * sd,
+        lower=only * (mean + scale * lower),
+        upper=only * (mean + scale * upper),
         skill={
-            name: _skill(y[part], left_out[part])
-            for name, part in (("all", known), ("day", known & (potential > 0)), ("night", known & (potential <= 0)))
+            name: _skill(y[part], predicted[part])
+            for name, part in (("all", known), ("day", known & task.day), ("night", known & ~task.day))
         },
         unfilled_long=int((~known & ~wanted).sum()),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Widths:
-    """How wide errors are: at all records, and at each by those that have not seen its block, in each partition."""
+class _Task:
+    """A standardised series, and how it is cut for cross-validation.
 
-    predicted: FloatArray
-    left_out: FloatArray
+    Predictions of it have a row for each fold, by models that have not seen the fold: at its records and at gaps, else
+    NaN. Their mean is that of one model at a measured record, of all models at a gap.
+    """
 
-
-class _Learned:
-    """Models of a standardised series: what they predict, and how far off they are where they have not been."""
-
-    def __init__(self, y: FloatArray, X: FloatArray, per_day: int, seed: int, threads: int) -> None:
-        self.y, self.X, self.per_day, self.seed, self.threads = y, X, per_day, seed, threads
+    def __init__(self, y: FloatArray, day: BoolArray, per_day: int, seed: int, threads: int) -> None:
+        self.y, self.day, self.per_day, self.seed, self.threads = y, day, per_day, seed, threads
         self.known = ~np.isnan(y)
-        random = np.random.default_rng(seed)
-        self.folds = np.array([_blocks(y.size, per_day, random) for _ in range(PARTITIONS)])
-        self.predicted, self.left_out = np.zeros(y.size), np.empty(self.folds.shape)
-        lowest, highest = y[self.known].min(), y[self.known].max()
-        data = self._data(X, y, TREES)
-        for partition, fold in enumerate(self.folds):
-            both = cross_fitted_ridge(X, y, fold, FOLDS, random)
-            for k in range(FOLDS):
-                both[k] += self._trees(data, self.known & (fold != k), TREES, ROUNDS, partition * FOLDS + k).predict(
-                    X, num_threads=threads
-                )
-            # a smooth function may run away where it has seen nothing
-            both = np.clip(both / 2, lowest, highest)
-            self.predicted += both.mean(axis=0) / PARTITIONS
-            self.left_out[partition] = _own(both, fold)
-        self.errors = y - self.left_out
+        self.random = np.random.default_rng(seed)
+        self.fold = _blocks(y.size, per_day, self.random)
+        self.near, self.far = _distances(self.known)
+        for k in range(FOLDS):
+            left_out = self.known & (self.fold == k)
+            near, far = _distances(self.known & (self.fold != k))
+            self.near[left_out], self.far[left_out] = near[left_out], far[left_out]
 
-    def widths(self) -> _Widths:
-        """Learn how large the error is under the conditions of a record, and as far from what is measured."""
-        n = self.y.size
-        predicted, left_out = np.zeros(n), np.empty(self.folds.shape)
-        floor = 0.05 * float(np.abs(self.errors[:, self.known]).mean())
-        everywhere = self._conditions(self.predicted, _distance(self.known))
-        for partition, fold in enumerate(self.folds):
-            seen = np.array([_distance(self.known & (fold != k)) for k in range(FOLDS)])
-            conditions = self._conditions(self.left_out[partition], _own(seen, fold))
-            data = self._data(conditions, np.abs(self.errors[partition]), SPREAD_TREES)
-            for k in range(FOLDS):
-                rows = self.known & (fold != k)
-                model = self._trees(data, rows, SPREAD_TREES, SPREAD_ROUNDS, partition * FOLDS + k)
-                here = fold == k
-                left_out[partition, here] = np.maximum(model.predict(conditions[here], num_threads=self.threads), floor)
-                predicted += np.maximum(model.predict(everywhere, num_threads=self.threads), floor) / (
-                    FOLDS * PARTITIONS
-                )
-        return _Widths(predicted, left_out)
 
-    def _conditions(self, predicted: FloatArray, distance: FloatArray) -> FloatArray:
-        return np.column_stack((predicted, np.log1p(distance / self.per_day), self.X))
+def _expect(task: _Task, columns: Columns) -> FloatArray:
+    """Predict with each kind of model and mix them, by day and by night."""
+    lowest, highest = task.y[task.known].min(), task.y[task.known].max()
 
-    def _data(self, X: FloatArray, y: FloatArray, parameters: dict[str, object]) -> lgb.Dataset:
-        labels = np.where(self.known, y, 0.0)
-        return lgb.Dataset(X, labels, params={**parameters, "num_threads": self.threads}).construct()
+    def curve(X: FloatArray, y: FloatArray, others: FloatArray, _: int) -> FloatArray:
+        # a smooth function may run away where it has seen nothing
+        return np.clip(predict_by_ridge(X, y, others, task.random), lowest, highest)
 
-    def _trees(
-        self, data: lgb.Dataset, rows: BoolArray, parameters: dict[str, object], rounds: int, member: int
-    ) -> lgb.Booster:
-        settings = {**parameters, "num_threads": self.threads, "seed": self.seed * 1000 + member}
-        return lgb.train(settings, data.subset(np.flatnonzero(rows).tolist()), rounds)
+    kinds = (_trees(task, TREES, ROUNDS), _trees(task, RANDOM_TREES, ROUNDS), curve)
+    members = np.stack([_leave_out(task, columns, task.y, kind) for kind in kinds], axis=-1)
+    expected = np.empty(members.shape[:2])
+    for part in (task.day, ~task.day):
+        left_out = np.nanmean(members[:, part & task.known], axis=0)
+        expected[:, part] = members[:, part] @ _shares(left_out, task.y[part & task.known])
+    return expected
+
+
+def _shares(members: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the shares, none negative and one in all, in which members come nearest to what was measured."""
+    number = members.shape[1]
+    pull, firm = np.sqrt(PULL * max(y.size, 1)), 1e3 * np.sqrt(max(y.size, 1))
+    equations = np.vstack((members, pull * np.eye(number), np.full(number, firm)))
+    shares: FloatArray = nnls(equations, np.concatenate((y, np.full(number, pull / number), [firm])))[0]
+    shares /= shares.sum()
+    return shares
+
+
+def _expect_width(task: _Task, columns: Columns, expected: FloatArray) -> FloatArray:
+    """Learn how large the error is under the conditions of a record, and as far into a gap of such length."""
+    error = np.abs(task.y - expected)
+    away = np.log1p(np.column_stack((task.near, task.far)) / task.per_day)
+    floor = 0.05 * float(error[task.known].mean())
+
+    def conditions(fold: int) -> FloatArray:
+        return np.column_stack((expected, away, columns(fold)))
+
+    found = _leave_out(task, conditions, error, _trees(task, WIDTH_TREES, WIDTH_ROUNDS))
+    width: FloatArray = np.maximum(np.nanmean(found, axis=0), floor)
+    return width
+
+
+def _classes(task: _Task) -> IntArray:
+    """Part records by day and night and by the length of the gap that they are in, or would be in if left out."""
+    classes: IntArray = 2 * np.digitize(task.near + task.far, np.array(GAP_DAYS) * task.per_day) + task.day
+    return classes
+
+
+def _leave_out(task: _Task, columns: Columns, y: FloatArray, predict: Predict) -> FloatArray:
+    """Learn without each fold in turn, and predict what was left out and the gaps."""
+    found = np.full((FOLDS, y.size), np.nan)
+    for k in range(FOLDS):
+        taught = task.known & (task.fold != k)
+        if not taught.all():
+            X = columns(k)
+            found[k, ~taught] = predict(X[taught], y[taught], X[~taught], k)
+    return found
+
+
+def _trees(task: _Task, parameters: dict[str, object], rounds: int) -> Predict:
+    def predict(X: FloatArray, y: FloatArray, others: FloatArray, fold: int) -> FloatArray:
+        settings = {**parameters, "num_threads": task.threads, "seed": task.seed * 1000 + fold}
+        model = lgb.train(settings, lgb.Dataset(X, y, params=settings), rounds)
+        return np.asarray(model.predict(others, num_threads=task.threads), dtype=np.float64)
+
+    return predict
 
 
 def _blocks(n: int, per_day: int, random: np.random.Generator) -> IntArray:
@@ -271,23 +308,20 @@ def _blocks(n: int, per_day: int, random: np.random.Generator) -> IntArray:
     return fold
 
 
-def _own(rows: FloatArray, fold: IntArray) -> FloatArray:
-    """Take at each record the row of its fold."""
-    own: FloatArray = rows[fold, np.arange(fold.size)]
-    return own
-
-
-def _distance(known: BoolArray) -> FloatArray:
-    """Return how many records it is to the nearest known one; the length of the series where there is none."""
+def _distances(known: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return how many records it is to the known ones on either side, the nearer first; at most the series' length."""
     n = known.size
     place = np.arange(n)
-    before = np.maximum.accumulate(np.where(known, place, -n))
-    after = np.minimum.accumulate(np.where(known, place, 2 * n)[::-1])[::-1]
-    return np.minimum(np.minimum(place - before, after - place), n).astype(np.float64)
+    before = place - np.maximum.accumulate(np.where(known, place, -n))
+    after = np.minimum.accumulate(np.where(known, place, 2 * n)[::-1])[::-1] - place
+    near, far = (
+        np.minimum(side, n).astype(np.float64) for side in (np.minimum(before, after), np.maximum(before, after))
+    )
+    return near, far
 
 
 def _quality(known: BoolArray, wanted: BoolArray, drivers: Mapping[str, FloatArray], per_day: int) -> IntArray:
-    distance = _distance(known)
+    distance, _ = _distances(known)
     fair, poor = (days * per_day for days in QUALITY_DAYS)
     quality = 1 + (distance > fair) + (distance > poor)
     missing = [~np.isfinite(drivers[name]) if name in drivers else np.ones(known.size, bool) for name in ROLLED]

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fluxcalc.gapfill import DIALECTS
 from fluxcalc.grid import Grid
+from fluxcalc.season_filling import fill_fluxes, fill_meteorology
 from fluxcalc.season_filter import (
     check_clock,
     complete_variables,
@@ -23,12 +23,10 @@ from fluxcalc.season_filter import (
 from fluxcalc.season_products import (
     add_evapotranspiration,
     close_balance,
-    fill_fluxes,
-    fill_meteorology,
     partition_day,
     partition_night,
 )
-from fluxcalc.season_record import FEW, MANY, UNCERTAINTY, USTAR, USUAL_METHODS, Methods, Season, Step
+from fluxcalc.season_record import FEW, FILLS, MANY, UNCERTAINTY, USTAR, USUAL_METHODS, Methods, Season, Step
 from fluxcalc.season_threshold import find_threshold
 from fluxcalc.season_uncertainty import estimate_gap_errors, estimate_uncertainty
 from fluxcalc.season_versions import make_versions, partition_versions_by_day, partition_versions_by_night
@@ -101,8 +99,8 @@ def process_season(
 def _check_methods(methods: Methods) -> None:
     if not isinstance(methods.ustar, float) and methods.ustar not in USTAR:
         raise ValueError(f"ustar: expected {', '.join(USTAR)} or a number, got {methods.ustar!r}")
-    if methods.fill not in DIALECTS:
-        raise ValueError(f"fill: expected one of {', '.join(DIALECTS)}, got {methods.fill!r}")
+    if methods.fill not in FILLS:
+        raise ValueError(f"fill: expected one of {', '.join(FILLS)}, got {methods.fill!r}")
     if not set(methods.partition) <= {"nt", "dt"}:
         raise ValueError(f"partition: expected nt, dt, got {', '.join(methods.partition)}")
     if methods.uncertainty not in UNCERTAINTY:

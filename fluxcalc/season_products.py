@@ -1,4 +1,4 @@
-"""Steps of a season that make what is published: filled, corrected, partitioned."""
+"""Steps of a season that make what is published: corrected and partitioned."""
 
 from __future__ import annotations
 
@@ -10,48 +10,14 @@ from core.records import FloatArray
 from fluxcalc.daytime import partition_by_day
 from fluxcalc.daytime_record import DayPartition
 from fluxcalc.energy_balance import closing_factors, closure, evapotranspiration
-from fluxcalc.gapfill import DIALECTS, UNFILLED, Filled, fill_driver, fill_mds
 from fluxcalc.nighttime import NightPartition, partition_by_night
 from fluxcalc.scenarios import GOOD
-from fluxcalc.season_record import BALANCE, DRIVERS, FLUXES, OTHER_DRIVERS, Methods, Season
+from fluxcalc.season_record import BALANCE, Methods, Season
 from fluxcalc.uncertainty import joint_uncertainty
 from fluxcalc.ustar import NIGHT_RADIATION
 
 BETWEEN_QUARTILES = 1.349
 """Standard deviations from the 25th to the 75th percentile."""
-
-
-def fill_meteorology(season: Season, _: Methods) -> Season:
-    """Fill the drivers."""
-    radiation = season.measured("SW_IN")
-    for name in (*DRIVERS, *OTHER_DRIVERS):
-        if season.has(name):
-            filled = fill_driver(season.measured(name), None if name == "SW_IN" else radiation, per_day=season.per_day)
-            season = season.with_results(**_filled(name, filled))
-    return season
-
-
-def fill_fluxes(season: Season, methods: Methods) -> Season:
-    """Fill NEE, LE, H and the flux of CH4."""
-    drivers = [season.measured(name) for name in DRIVERS]
-    for name in FLUXES:
-        if not season.has(name):
-            why = "no record" if name not in season.variables else "no record of usable quality"
-            season = season.without(f"{name}_F", why) if name == "NEE" or name in season.variables else season
-            continue
-        filled = fill_mds(season.measured(name), *drivers, per_day=season.per_day, dialect=DIALECTS[methods.fill])
-        season = season.with_results(**_filled(name, filled), **{f"{name}_F_SD": filled.sd})
-        lost = int((filled.qc == UNFILLED).sum())
-        if name == "NEE":
-            season = season.with_results(
-                NEE_F_N=filled.count.astype(float),
-                NEE_F_METHOD=filled.method.astype(float),
-                NEE_F_WINDOW=filled.window.astype(float),
-                NEE_F_ALL=filled.looked_up,
-            )
-        if lost:
-            season = season.without(f"{name}_F of {lost} records", "too long a gap, or nothing like it was measured")
-    return season
 
 
 def add_evapotranspiration(season: Season, _: Methods) -> Season:
@@ -159,8 +125,3 @@ def _telling_gaps(season: Season, name: str) -> Season:
     """Say that a product is empty where the gaps of NEE stay."""
     gaps = int(np.isnan(season.results["NEE_F"]).sum())
     return season.without(f"{name} of {gaps} records", "a gap of NEE_F stays there") if gaps else season
-
-
-def _filled(name: str, filled: Filled) -> dict[str, FloatArray]:
-    quality = np.where(filled.qc == UNFILLED, np.nan, filled.qc)
-    return {f"{name}_F": filled.value, f"{name}_F_QC": quality}

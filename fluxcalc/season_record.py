@@ -14,6 +14,7 @@ from core.records import FloatArray
 from fluxcalc.day_sums import DaySums
 from fluxcalc.energy_balance import Closure
 from fluxcalc.gap_uncertainty import SumUncertainty
+from fluxcalc.gapfill import DIALECTS, REDDYPROC, Dialect
 from fluxcalc.spikes import USUAL
 
 FLUXES = ("NEE", "LE", "H", "FCH4")
@@ -26,6 +27,8 @@ WORST_FLAG = 1
 USED, FLAGGED, IMPLAUSIBLE, SPIKE, LOW_TURBULENCE = 0, 1, 2, 3, 4
 """Why a record of a flux is not used."""
 USTAR = ("seasonal", "annual", "oneflux", "change_point", "pooled", "none")
+LEARNED_FILL = "learned_lightgbm"
+FILLS = (*DIALECTS, LEARNED_FILL)
 UNCERTAINTY = ("intended", "oneflux", "paired_days", "none")
 FEW, MANY = 3, 41
 """Versions by thresholds of u*: REddyProc's, of each year's own samples, or ONEFlux', pooled."""
@@ -46,7 +49,7 @@ class Methods:
     spikes : float or None
         Strictness of the spike test, 4 to 7; None leaves it out.
     fill : str
-        Dialect of MDS.
+        One of ``FILLS``: a dialect of MDS, or ``fill_by_learning``.
     partition : tuple of str
         ``nt``, ``dt``.
     uncertainty : str
@@ -57,7 +60,7 @@ class Methods:
     samples : int
         Bootstrap samples of the thresholds.
     seed : int
-        Of the samples.
+        Of the samples, and of learning.
     """
 
     ustar: str | float = "seasonal"
@@ -69,6 +72,11 @@ class Methods:
     percentiles: int = FEW
     samples: int = 100
     seed: int = 0
+
+    @property
+    def dialect(self) -> Dialect:
+        """Dialect of MDS; where fluxes are filled by learning it fills what learning would take too long for."""
+        return DIALECTS.get(self.fill, REDDYPROC)
 
 
 USUAL_METHODS = Methods()
@@ -121,6 +129,8 @@ class Season:
         Flux -> what the uncertainty of its sum consists of, without that of u*. [as the flux, times records]
     closure : Closure or None
         Of the energy balance.
+    skill : mapping of str to mapping of str to float
+        Flux filled by learning, and "all", "day" or "night" -> ``n``, ``rmse``, ``bias``, ``r2`` of left-out values.
     thresholds : mapping of str to float
         Thresholds of u* by season, year and scenario; E0. [m s-1], [K]
     reasons : mapping of str to str
@@ -143,6 +153,7 @@ class Season:
     versions: Mapping[str, DaySums] = field(default_factory=dict)
     parts: Mapping[str, SumUncertainty] = field(default_factory=dict)
     closure: Closure | None = None
+    skill: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from fluxcalc.season_record import FLUXES, Methods, Season
 from fluxcalc.season_uncertainty import sum_season
 
 EVERY = slice(None)
-MADE_BY = ("fluxtower", "numpy", "numba", "scipy", "polars")
+MADE_BY = ("fluxtower", "numpy", "numba", "scipy", "polars", "lightgbm")
 
 
 def half_hours(season: Season, rows: slice = EVERY) -> pl.DataFrame:
@@ -37,6 +37,7 @@ def describe_season(season: Season, methods: Methods) -> dict[str, object]:
         "methods": asdict(methods),
         "versions": {name: importlib.metadata.version(name) for name in MADE_BY},
         "thresholds": {name: float(value) for name, value in season.thresholds.items()},
+        "cross_validated": season.skill,
         "sums": {name: asdict(total) for name, total in sum_season(season).items()},
         "energy_balance": None if season.closure is None else asdict(season.closure),
         "notes": season.notes,

@@ -9,10 +9,10 @@ import numpy as np
 from core.records import FloatArray
 from fluxcalc.aggregates import MOLAR_CARBON
 from fluxcalc.energy_balance import evapotranspiration
-from fluxcalc.gap_uncertainty import gap_uncertainty, uncertainty_of_sum
-from fluxcalc.gapfill import DIALECTS, fill_mds
+from fluxcalc.gap_uncertainty import GapUncertainty, gap_uncertainty, uncertainty_of_sum
+from fluxcalc.gapfill import fill_mds
 from fluxcalc.season_filter import in_the_dark
-from fluxcalc.season_record import DRIVERS, FLUXES, Methods, Season
+from fluxcalc.season_record import DRIVERS, FLUXES, LEARNED_FILL, Methods, Season
 from fluxcalc.uncertainty import paired_day_uncertainty, random_uncertainty
 
 LIKE = {"NEE": 2.0, "LE": 10.0, "H": 10.0}
@@ -44,24 +44,36 @@ def estimate_uncertainty(season: Season, methods: Methods) -> Season:
 
 
 def estimate_gap_errors(season: Season, methods: Methods) -> Season:
-    """Tell how wrong filled values are by gaps made on purpose, and what the uncertainty of sums consists of."""
+    """Tell how wrong filled values are, and what the uncertainty of sums consists of.
+
+    Gaps made on purpose tell it; learning has left out blocks on its own.
+    """
     if methods.uncertainty == "none":
         return season
     drivers = [season.measured(name) for name in DRIVERS]
     groups = in_the_dark(season).astype(np.int64)
 
     def fill(y: FloatArray) -> FloatArray:
-        dialect = DIALECTS[methods.fill]
-        return fill_mds(y, *drivers, per_day=season.per_day, dialect=dialect, every_record=False).value
+        return fill_mds(y, *drivers, per_day=season.per_day, dialect=methods.dialect, every_record=False).value
 
     names = _filled_fluxes(season)
     for number, name in enumerate(names):
-        own = gap_uncertainty(season.measured(name), fill, groups=groups, per_day=season.per_day, seed=methods.seed)
+        measured = season.measured(name)
+        if methods.fill == LEARNED_FILL:
+            own = _left_out(measured, season.results[f"{name}_F_ALL"], season.results[f"{name}_F_SD"])
+        else:
+            own = gap_uncertainty(measured, fill, groups=groups, per_day=season.per_day, seed=methods.seed)
         parts = uncertainty_of_sum(season.results[f"{name}_RANDUNC"], own.sd, own.residuals)
         season = replace(season, parts={**season.parts, name: parts})
         season = season.with_results(**{f"{name}_GAPUNC": np.where(own.sd > 0, own.sd, np.nan)})
         season.tell((number + 1) / len(names))
     return season
+
+
+def _left_out(measured: FloatArray, predicted: FloatArray, sd: FloatArray) -> GapUncertainty:
+    residuals = predicted - measured
+    known = np.isfinite(residuals)
+    return GapUncertainty(np.where(known, 0.0, sd), residuals, float(residuals[known].mean()), int(known.sum()))
 
 
 def _filled_fluxes(season: Season) -> list[str]:

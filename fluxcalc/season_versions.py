@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 from fluxcalc.day_sums import sum_days
-from fluxcalc.gapfill import DIALECTS, UNFILLED, fill_mds
+from fluxcalc.gapfill import UNFILLED, fill_mds
 from fluxcalc.scenarios import Versions, fill_versions, most_alike
 from fluxcalc.season_filter import before_threshold, below_threshold
 from fluxcalc.season_products import day_parts, night_parts
-from fluxcalc.season_record import DRIVERS, SHOWN_PERCENTILES, Methods, Season
+from fluxcalc.season_record import DRIVERS, LEARNED_FILL, SHOWN_PERCENTILES, Methods, Season
 from fluxcalc.season_uncertainty import random_of
 from fluxcalc.uncertainty import joint_uncertainty
 from fluxcalc.ustar import QUANTILES
@@ -29,6 +29,8 @@ def make_versions(season: Season, methods: Methods) -> Season:
     """Filter and fill NEE with each threshold; their percentiles, the reference, and its uncertainty."""
     if "NEE_F" not in season.results:
         return season
+    if methods.fill == LEARNED_FILL and season.limits:
+        season = season.noting("NEE: versions by thresholds of u* are filled by mds_reddyproc")
     for number, kind in enumerate(season.limits):
         season = _make_kind(season, methods, kind, _share_of(season, number))
     return season
@@ -43,7 +45,7 @@ def _make_kind(season: Season, methods: Methods, kind: str, tell: Callable[[floa
         lambda row: np.isnan(kept(row)),
         len(season.limits[kind].table),
         per_day=season.per_day,
-        dialect=DIALECTS[methods.fill],
+        dialect=methods.dialect,
         tell=tell,
     )
     season = _with_versions(season, "NEE", kind, versions)
@@ -93,10 +95,9 @@ def _partition_kind(
     """Add the parts of one kind's versions."""
     kept = _kept(season, methods, kind)
     drivers = [season.measured(name) for name in DRIVERS]
-    dialect = DIALECTS[methods.fill]
 
     def of(nee: FloatArray) -> tuple[FloatArray, FloatArray, str]:
-        filled = fill_mds(nee, *drivers, per_day=season.per_day, dialect=dialect, every_record=False).value
+        filled = fill_mds(nee, *drivers, per_day=season.per_day, dialect=methods.dialect, every_record=False).value
         return parts(nee, filled)
 
     count = len(season.limits[kind].table)

@@ -56,8 +56,8 @@ def product(
     ``NEE``, ``LE``, ``H``: as measured and used; ``NEE_FLAG`` says why a flux of CO2 is not: 1 its quality, 2 outside
     its limits, 3 a spike, 4 u* below ``USTAR_THRESHOLD``, or missing. ``_F``: gaps filled; ``_F_QC``: 0 measured, 1-3
     filled, from good to poor. ``NEE_F_SD``, ``_N``, ``_METHOD``, ``_WINDOW``: spread and number of similar half-hours,
-    the step of marginal distribution sampling, its window. ``RECO``, ``GPP``: by night-time (``_NT``) and day-time
-    (``_DT``) partitioning. ``not_done`` says what is not there, and why.
+    the step of marginal distribution sampling (4: machine learning, ``_SD`` that of its error), its window. ``RECO``,
+    ``GPP``: by night-time (``_NT``) and day-time (``_DT``) partitioning. ``not_done`` says what is not there, and why.
     """
     period = flux_period(store, row, start, end)
     run = store.newest_run(row.station.id, kind)

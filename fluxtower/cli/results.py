@@ -121,7 +121,7 @@ def season(
     ] = "seasonal",
     filter_day: Annotated[bool, typer.Option("--filter-day", help="The threshold holds by day, too.")] = False,
     spikes: Annotated[float, typer.Option(help="Spike test: 4 strict, 5.5, 7; 0 = none.", min=0)] = 5.5,
-    fill: Annotated[str, typer.Option(help="Dialect of gap filling.")] = "mds_reddyproc",
+    fill: Annotated[str, typer.Option(help="Of gaps: mds_reddyproc, mds_oneflux, learned_lightgbm.")] = "mds_reddyproc",
     partition: Annotated[str, typer.Option(help="nt, dt, or both; empty = none.")] = "nt,dt",
     uncertainty: Annotated[
         str, typer.Option(help="Random uncertainty: intended, oneflux, paired_days; none = no uncertainty at all.")

@@ -25,15 +25,17 @@ from fluxcalc.uncertainty import joint_uncertainty
 
 MISSING = -9999.0
 STAMPS = {"HH": "%Y%m%d%H%M", "DD": "%Y%m%d", "WW": "%Y%m%d", "MM": "%Y%m", "YY": "%Y"}
-NO_MEAN = ("SD", "N", "METHOD", "WINDOW", "ALL", "GAPUNC", "JOINTUNC", "SE")
+NO_MEAN = ("SD", "LOWER", "UPPER", "N", "METHOD", "WINDOW", "ALL", "GAPUNC", "JOINTUNC", "SE")
 """Ends of names of half-hours' series that have no mean which says something."""
 ROWS = 17_520
 """Lines of a table that are written at a time."""
 WORDS = {
     "F": "gap-filled", "QC": "quality of the filled value: 0 measured, 1 good, 2 medium, 3 poor",
-    "SD": "standard deviation of the values looked up", "N": "number of the values looked up",
-    "METHOD": "how it was filled: 1 all drivers, 2 radiation alone, 3 mean diurnal course",
-    "WINDOW": "window of the values looked up, in days", "ALL": "value looked up for every record",
+    "SD": "standard deviation of the values looked up, or of the error of a learned one",
+    "N": "number of the values looked up",
+    "METHOD": "how it was filled: 1 all drivers, 2 radiation alone, 3 mean diurnal course, 4 learned",
+    "WINDOW": "window of the values looked up, in days", "ALL": "value looked up or learned for every record",
+    "LOWER": "lower end of the 90 % interval", "UPPER": "upper end of the 90 % interval",
     "NT": "by the night-time method", "DT": "by the day-time method", "RANDUNC": "random uncertainty, one sd",
     "JOINTUNC": "joint uncertainty, one sd", "GAPUNC": "error of the filled value, one sd",
     "CORR": "corrected to close the energy balance", "25": "25 % percentile", "75": "75 % percentile",

@@ -140,6 +140,35 @@ def test_a_period_is_cut_out(folder):
     assert hours.height == 20 * 48
 
 
+def test_machine_learning(folder):
+    """What it fills, its interval, and its cross-validated error, through the command."""
+    lost = np.random.default_rng(1).random(40 * 48) < 0.3
+    frame = made_up(40).drop("LE").with_columns(FC=pl.when(~pl.Series(lost)).then("FC"))
+    write(frame, folder / "gaps.csv")
+    options = ("--fill", "learned_lightgbm", "--ustar", "none", "--spikes", "0", "--partition", "", "--no-figures")
+    result = season(folder, "gaps.csv", "--output", str(folder / "learned"), *options)
+    assert result.exit_code == 0, result.output
+    hours = read(folder / "learned" / "made-up_HH.csv")
+    assert ((hours["NEE_F_QC"] > 0).to_numpy() == lost).all()
+    assert set(hours["NEE_F_METHOD"].to_numpy()[lost]) == {4}
+    truth = made_up(40)["FC"].to_numpy()
+    within = hours.select(pl.col("NEE_F_LOWER") <= truth, pl.col("NEE_F_UPPER") >= truth).to_numpy().all(axis=1)[lost]
+    assert 0.85 < within.mean() < 0.95
+    told = json.loads((folder / "learned" / "manifest.json").read_text())
+    off = (hours["NEE_F_ALL"].to_numpy() - truth)[~lost]
+    assert told["cross_validated"]["NEE all"]["rmse"] == pytest.approx(math.sqrt((off**2).mean()), rel=1e-4)
+    assert told["cross_validated"]["NEE all"]["n"] == (~lost).sum()
+    assert told["methods"]["fill"] == "learned_lightgbm"
+    assert "lightgbm" in told["versions"]
+    assert "left-out values are predicted with a root mean square error of" in " ".join(result.output.split())
+    days = read(folder / "learned" / "made-up_DD.csv")
+    assert "NEE_F" in days.columns
+    assert "NEE_F_LOWER" not in days.columns
+    with netcdf_file(folder / "learned" / "made-up_HH.nc", mmap=False) as file:
+        assert b"90 % interval" in file.variables["NEE_F_UPPER"].long_name
+        assert file.variables["NEE_F_UPPER"].units == b"umol m-2 s-1"
+
+
 def test_41_versions(folder):
     """The FLUXNET names of half-hours and days; sums, their spread, and the closure in the manifest."""
     frame = made_up(60).with_columns(H=pl.col("LE") * 0.5 + 20, G=pl.col("SW_IN") * 0.05)

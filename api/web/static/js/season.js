@@ -10,7 +10,8 @@ const { station, variables } = page;
 const HEIGHT = 190;
 const PARTS = ["RECO", "GPP"];
 const METHODS = ["NT", "DT"]; // partitioned by the night's exchange, by the day's light response
-const NEE = ["NEE", "NEE_F", "NEE_F_QC", "NEE_F_SD", "NEE_F_N", "NEE_F_WINDOW"];
+const NEE = ["NEE", "NEE_F", "NEE_F_QC", "NEE_F_SD", "NEE_F_N", "NEE_F_METHOD", "NEE_F_WINDOW"];
+const LEARNED = 4; // how NEE was filled: by machine learning
 
 /** @typedef {import("./points.js").MarkFigure} MarkFigure */
 /** @typedef {import("./points.js").Point} Point */
@@ -68,8 +69,14 @@ function showFilled(/** @type {MarkFigure} */ figure, /** @type {Product} */ { r
   }
   const rows = rowsOf(data);
   figure.points.splice(0, Infinity, ...points);
-  figure.options.hover = (i) => hoverPoint(rows[i], "NEE", points[i], points[i].quality === "filled" ? gettext("from {n} similar intervals within {window} d, quality {quality} of 3",
-    { n: data.NEE_F_N[i] ?? 0, window: data.NEE_F_WINDOW[i] ?? 0, quality: data.NEE_F_QC[i] ?? "?" }) : gettext("measured"));
+  const told = (/** @type {number} */ i) => {
+    const quality = data.NEE_F_QC[i] ?? "?";
+    if (points[i].quality !== "filled") return gettext("measured");
+    if (data.NEE_F_METHOD[i] === LEARNED) return gettext("learned from what the site measured, quality {quality} of 3", { quality });
+    return gettext("from {n} similar intervals within {window} d, quality {quality} of 3",
+      { n: data.NEE_F_N[i] ?? 0, window: data.NEE_F_WINDOW[i] ?? 0, quality });
+  };
+  figure.options.hover = (i) => hoverPoint(rows[i], "NEE", points[i], told(i));
   figure.show([rows.map(middle), points.map((point) => point.value)], from, to);
 }
 
