@@ -263,6 +263,9 @@ def test_a_run_has_a_page_of_its_own(page: Page, registered: Store, pictures: Pa
     expect(page).to_have_url(re.compile(r"period=1d"))
     page.locator("#earlier").click()
     expect(page.locator("#shown")).to_have_text("2026-07-02 00:00 – 2026-07-03 00:00 UTC")
+    for _ in range(3):
+        page.locator("#earlier").click()
+    expect(page.locator("#shown")).to_have_text("2026-06-29 00:00 – 2026-06-30 00:00 UTC")  # nothing is there
     page.get_by_text("All runs of the station").click()
     expect(page.locator("#runs tbody tr")).to_have_count(1)
     page.screenshot(path=pictures / "runs.png")

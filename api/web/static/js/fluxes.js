@@ -50,7 +50,7 @@ export function makeFluxes(/** @type {HTMLElement} */ parent, /** @type {import(
       }
       const starts = rows.map((row) => row.start).concat(product.data.start.map(secondsOf));
       const [from, to] = period.limits(Math.min(...starts), Math.max(...starts) + minutes * 60);
-      if (starts.length) period.say(Math.min(...starts), Math.max(...starts) + minutes * 60);
+      period.say(Math.min(...starts), Math.max(...starts) + minutes * 60);
       if (rows.length && period.follows) showNewest(byId("newest-flux"), rows[rows.length - 1]);
       if (rows.length) {
         figures.forEach((figure, i) => showFlux(figure, SHOWN[i], onGrid(rows, minutes), from, to));

@@ -40,7 +40,9 @@ export function makePeriod(standard = "7d") {
     for (const tell of listeners) tell();
   }
   function move(/** @type {number} */ direction) {
-    const [from, to] = chosen || shown || [Date.now() / 1000 - length(), Date.now() / 1000];
+    // what is shown may be of another length still: its data are being loaded, or there are not more
+    const end = shown ? shown[1] : Date.now() / 1000;
+    const [from, to] = chosen || [end - length(), end];
     const step = direction * (to - from);
     choose([from + step, to + step]);
   }
@@ -75,11 +77,13 @@ export function makePeriod(standard = "7d") {
       const room = Math.max(900, 0.02 * (last - first));
       return /** @type {[number, number]} */ ([first - room, last + room]);
     },
-    /** Say which period is shown. */
-    say(/** @type {number} */ from, /** @type {number} */ to) {
-      shown = [from, to];
+    /** Say which period is shown: from the first data to the end of the last, or, if there are none, what was chosen. */
+    say(/** @type {number} */ first, /** @type {number} */ last) {
+      const range = first < last ? /** @type {[number, number]} */ ([first, last]) : chosen;
+      if (!range) return;
+      shown = range;
       const hours = offsetHours(page.station);
-      byId("shown").textContent = `${timeText(from, hours)} – ${timeText(to, hours)} ${offsetText(hours)}`;
+      byId("shown").textContent = `${timeText(range[0], hours)} – ${timeText(range[1], hours)} ${offsetText(hours)}`;
     },
   };
 }

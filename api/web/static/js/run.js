@@ -24,7 +24,7 @@ const refresh = throttle(async () => {
     const starts = product.data.start.map(secondsOf);
     const [first, last] = [starts[0], starts[starts.length - 1] + product.averaging_minutes * 60];
     const [from, to] = period.limits(first, last);
-    if (starts.length) period.say(first, last);
+    period.say(first, last);
     season.show(product, from, to);
   } catch (error) {
     season.showEmpty(error instanceof Error ? error.message : String(error));
