@@ -11,7 +11,7 @@ import polars as pl
 from core.records import FloatArray
 from fluxcalc.aggregates import find_periods
 from fluxcalc.season_record import Season
-from fluxcalc.season_uncertainty import SUMS
+from fluxcalc.season_uncertainty import SUMS, versions_of
 
 LONGEST = 800
 """Most days that are told; of longer seasons every second, third... one."""
@@ -96,8 +96,5 @@ def _variances(season: Season) -> list[FloatArray]:
 
 def _variance_of_ustar(season: Season) -> FloatArray | None:
     """Return the variance of the sum to the end of each day that the threshold of u* leaves open."""
-    for kind in season.limits:  # VUT comes before CUT
-        days = season.versions.get(f"NEE_{kind}")
-        if days is not None:
-            return days.spread_so_far() ** 2
-    return None
+    days = versions_of(season, "NEE")
+    return None if days is None else days.spread_so_far() ** 2

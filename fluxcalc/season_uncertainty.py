@@ -8,6 +8,7 @@ import numpy as np
 
 from core.records import FloatArray
 from fluxcalc.aggregates import MOLAR_CARBON
+from fluxcalc.day_sums import DaySums
 from fluxcalc.energy_balance import evapotranspiration
 from fluxcalc.gap_uncertainty import GapUncertainty, gap_uncertainty, uncertainty_of_sum
 from fluxcalc.gapfill import fill_mds
@@ -134,6 +135,11 @@ def sum_season(season: Season) -> dict[str, Total]:
     return sums
 
 
+def versions_of(season: Season, flux: str) -> DaySums | None:
+    """Return the sums of days of the versions of a flux, None without; VUT comes before CUT."""
+    return next((season.versions[key] for kind in season.limits if (key := f"{flux}_{kind}") in season.versions), None)
+
+
 def _with_uncertainty(season: Season, name: str, total: Total, each: float) -> Total:
     flux = "LE" if name == "ET" else name.removesuffix("_F")
     parts = season.parts.get(flux)
@@ -142,10 +148,9 @@ def _with_uncertainty(season: Season, name: str, total: Total, each: float) -> T
             warmth = season.results["TA_F"] if "TA_F" in season.results else np.array([15.0])
             each = season.minutes * 60 * float(np.nanmean(evapotranspiration(np.ones(warmth.size), warmth)))
         total = replace(total, random=parts.random * each, filling=parts.filling * each)
-    for kind in season.limits:
-        days = season.versions.get(f"{flux}_{kind}")
-        if days is not None and np.isnan(total.ustar):  # VUT comes before CUT
-            total = replace(total, ustar=days.spread() * each)
+    days = versions_of(season, flux)
+    if days is not None:
+        total = replace(total, ustar=days.spread() * each)
     known = [part for part in (total.random, total.filling, total.ustar) if np.isfinite(part)]
     joint = float(np.sqrt(np.square(known).sum()))
     return replace(total, joint=joint) if joint > 0 else total  # of two half-hours nothing is known: no certainty

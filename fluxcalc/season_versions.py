@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 from fluxcalc.day_sums import sum_days
+from fluxcalc.daytime_record import DayPartition
 from fluxcalc.gapfill import UNFILLED, fill_mds
+from fluxcalc.nighttime import NightPartition
 from fluxcalc.scenarios import Versions, fill_versions, most_alike
 from fluxcalc.season_filter import before_threshold, below_threshold
 from fluxcalc.season_products import day_parts, night_parts
@@ -21,8 +23,8 @@ from fluxcalc.uncertainty import joint_uncertainty
 from fluxcalc.ustar import QUANTILES
 
 FEW_NAMES = tuple(f"U{100 * level:02.0f}" for level in QUANTILES)
-Parts = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, str]]
-"""NEE as kept and filled -> respiration, uptake, and why there is none."""
+Parts = Callable[[Season, FloatArray, FloatArray], NightPartition | DayPartition]
+"""A season, its NEE as kept and filled -> respiration, uptake, and why there is none."""
 
 
 def make_versions(season: Season, methods: Methods) -> Season:
@@ -63,24 +65,14 @@ def partition_versions_by_night(season: Season, methods: Methods) -> Season:
     """Partition each version by the night's exchange."""
     if "RECO_NT" not in season.results:
         return season
-
-    def parts(nee: FloatArray, filled: FloatArray) -> tuple[FloatArray, FloatArray, str]:
-        found = night_parts(season, nee, filled)
-        return found.reco, found.gpp, found.reason
-
-    return _partition(season, methods, "NT", parts)
+    return _partition(season, methods, "NT", night_parts)
 
 
 def partition_versions_by_day(season: Season, methods: Methods) -> Season:
     """Partition each version by the day's light response."""
     if "RECO_DT" not in season.results:
         return season
-
-    def parts(nee: FloatArray, filled: FloatArray) -> tuple[FloatArray, FloatArray, str]:
-        found = day_parts(season, nee, filled)
-        return found.reco, found.gpp, found.reason
-
-    return _partition(season, methods, "DT", parts)
+    return _partition(season, methods, "DT", day_parts)
 
 
 def _partition(season: Season, methods: Methods, method: str, parts: Parts) -> Season:
@@ -95,18 +87,16 @@ def _partition_kind(
     """Add the parts of one kind's versions."""
     kept = _kept(season, methods, kind)
     drivers = [season.measured(name) for name in DRIVERS]
-
-    def of(nee: FloatArray) -> tuple[FloatArray, FloatArray, str]:
-        filled = fill_mds(nee, *drivers, per_day=season.per_day, dialect=methods.dialect, every_record=False).value
-        return parts(nee, filled)
-
     count = len(season.limits[kind].table)
     # float32: there are many
     reco, gpp = np.empty((2, count, len(season.starts)), dtype=np.float32)
     reasons = []
     for row in range(count):
-        reco[row], gpp[row], reason = of(kept(row))
-        reasons += [reason] if reason else []
+        nee = kept(row)
+        filled = fill_mds(nee, *drivers, per_day=season.per_day, dialect=methods.dialect, every_record=False)
+        found = parts(season, nee, filled.value)
+        reco[row], gpp[row] = found.reco, found.gpp
+        reasons += [found.reason] if found.reason else []
         tell((row + 1) / count)
     if reasons:
         why = f"{len(reasons)} of {count} versions cannot be partitioned: {reasons[0]}"
