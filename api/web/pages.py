@@ -18,7 +18,7 @@ from api.deps import StationDep, StoreDep
 from api.routes.runs import RunDep
 from api.routes.stations import describe, latest_values, stations, summarise
 from api.web import seasons, words
-from core.store import PROVISIONAL, RunRow, Store
+from core.store import ON_DEMAND, PROVISIONAL, RunRow, Store
 from core.variables import flux_variable
 
 HERE = Path(__file__).parent
@@ -26,7 +26,6 @@ KEPT = ("lang", "tz", "theme")  # what a link to another page takes along
 THEMES = ("auto", "light", "dark")
 PARTS = ("NEE", "RECO", "GPP")  # of a season's exchange
 RUNS = 50  # a page
-ON_DEMAND = "season"
 
 router = APIRouter(default_response_class=HTMLResponse)
 

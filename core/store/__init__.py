@@ -12,13 +12,14 @@ from core.store.ingest import Committed
 from core.store.readback import Latest
 from core.store.rejects import RejectRow
 from core.store.retention import Dropped
-from core.store.runs import PROVISIONAL, RunRow
+from core.store.runs import ON_DEMAND, PROVISIONAL, RunRow
 from core.store.stations import StationRow, StreamRow
 from core.store.store import Store
 from core.store.watermarks import Advance, Arrival, Gap, Mark
 
 __all__ = [
     "NO_SEQ",
+    "ON_DEMAND",
     "PROVISIONAL",
     "Advance",
     "Arrival",

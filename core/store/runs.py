@@ -19,6 +19,8 @@ from core.store.stations import get_station
 
 PROVISIONAL = "provisional"
 """Kind of the daily run of a running season."""
+ON_DEMAND = "season"
+"""Kind of a run that somebody asked for."""
 ROWS_AT_ONCE = 20_000
 _, *NAMED = PRODUCT_COLUMNS
 

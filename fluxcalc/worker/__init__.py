@@ -3,10 +3,9 @@
 from fluxcalc.worker.fitting import assess_station, fit_station
 from fluxcalc.worker.intervals import compute_half_hour, flag_readings, join_storage
 from fluxcalc.worker.queue import run
-from fluxcalc.worker.seasons import ON_DEMAND, fill_season, read_inputs, store_season
+from fluxcalc.worker.seasons import fill_season, read_inputs, store_season
 
 __all__ = [
-    "ON_DEMAND",
     "assess_station",
     "compute_half_hour",
     "fill_season",

@@ -14,7 +14,7 @@ import polars as pl
 from core.errors import FluxTowerError
 from core.frames import PRODUCT_COLUMNS, UTC_TIME
 from core.station import Station
-from core.store import PROVISIONAL, Store
+from core.store import ON_DEMAND, PROVISIONAL, Store
 from fluxcalc.grid import lay_grid
 from fluxcalc.season import process_season
 from fluxcalc.season_course import describe_course
@@ -23,8 +23,6 @@ from fluxcalc.season_report import describe_season, half_hours
 from fluxcalc.weather import WEATHER, average_weather, weather
 from fluxcalc.worker.intervals import CODE_VERSION, describe_error
 
-ON_DEMAND = "season"
-"""Kind of a run that somebody asked for."""
 RUNNING = timedelta(days=366)
 """Longest season of a provisional run."""
 SLICE = timedelta(days=31)
