@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from core.records import FloatArray  # noqa: E402
-from fluxcalc.gapfill import fill_mds  # noqa: E402
-from fluxcalc.learning import fill_by_learning  # noqa: E402
+from fluxcalc.season.gapfill.machine_learning import fill_by_learning  # noqa: E402
+from fluxcalc.season.gapfill.mds import fill_mds  # noqa: E402
 from fluxcalc.sun import potential_radiation  # noqa: E402
 
 DRIVERS = {"Rg": "radiation", "Tair": "temperature", "VPD": "deficit", "rH": "humidity", "Tsoil": "soil_temperature"}

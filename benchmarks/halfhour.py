@@ -183,9 +183,9 @@ def time_calls(call: Callable[[], object], times: int) -> float:
 def time_steps(times: int) -> dict[str, float]:
     """Median time of each step of the default chain, arrays in memory. [ms]"""
     from core.station import parse_station
-    from fluxcalc.halfhour import HALF_HOUR_STEPS
-    from fluxcalc.interval import HalfHour, Meteorology
-    from fluxcalc.record import build_record
+    from fluxcalc.halfhour.interval import HalfHour, Meteorology
+    from fluxcalc.halfhour.record import build_record
+    from fluxcalc.halfhour.steps import HALF_HOUR_STEPS
 
     station = parse_station(STATION, "benchmark")
     samples = make_samples(0, START)
@@ -202,7 +202,7 @@ def time_steps(times: int) -> dict[str, float]:
 def time_files(files: list[Path]) -> dict[str, float]:
     """Median time of a half-hour from its TOA5 file, and of its parts, on one core. [ms]"""
     from core.station import parse_station
-    from fluxcalc.batch import compute
+    from fluxcalc.halfhour.batch import compute
     from ingest.files.gathering import gather
     from ingest.files.raw import find_span
 

@@ -20,7 +20,7 @@ from core.station import Station
 from ingest.encoding import encode_block
 from ingest.sources import Source
 from tests.ingest import campbell_writer as writer
-from tests.ingest import test_binary_files as files
+from tests.ingest.files import test_binary_files as files
 from tests.ingest.foreign import source, state_source
 
 NOW = 1_782_864_000 * NS

@@ -37,8 +37,8 @@ from core.store import Store
 from deploy.group import servers
 from deploy.group.supervisor import make_environment
 from fluxtower.sending import register_load
-from ingest import collector
-from ingest.load import JOURNAL, Load
+from ingest.collector import service
+from ingest.simulation.load import JOURNAL, Load
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -92,7 +92,7 @@ def measure(settings: Settings, folder: Path, load: Load, seconds: float, collec
         register_load(store, load)
         registered = time.perf_counter() - began
     names = [f"collector-{i}" for i in range(collectors)]
-    collector.open_session(settings.model_copy(update={"collector": names[0]}))
+    service.open_session(settings.model_copy(update={"collector": names[0]}))
     running = {name: start(settings, folder / f"{name}.log", "collector", name=name) for name in names}
     journal = folder / "journal"
     arguments = ["--towers", load.towers, "--rate", load.rate, "--block-seconds", load.block_seconds]

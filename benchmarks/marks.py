@@ -26,7 +26,7 @@ from benchmarks.private import private_settings  # noqa: E402
 from core.clock import NS  # noqa: E402
 from core.store import BlockArrays, Committed, Store  # noqa: E402
 from deploy.group import servers  # noqa: E402
-from ingest.marks import MOST_A_TICK, TICK_SECONDS, Marks  # noqa: E402
+from ingest.collector.acknowledgements import MOST_A_TICK, TICK_SECONDS, Marks  # noqa: E402
 
 START = 1_782_864_000 * NS
 BATCH = 2000

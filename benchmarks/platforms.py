@@ -22,7 +22,7 @@ from deploy.group import servers
 from deploy.group.supervisor import Control, make_environment
 from deploy.native.place import find_place
 from deploy.native.postgres import cluster
-from ingest import collector
+from ingest.collector import service
 
 NOTICE_SECONDS = 240.0
 """How long the database may take until it notices that its disk is full. [s]"""
@@ -152,7 +152,7 @@ def platform_in(folder: Path, *, small_disk: bool = False) -> Iterator[Platform]
         with servers(settings, keep=small_disk), Store(settings.store_dsn) as store:
             store.wait(60)
             store.migrate()
-            collector.open_session(settings)
+            service.open_session(settings)
             platform = Platform(settings)
             try:
                 yield platform

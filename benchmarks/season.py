@@ -26,16 +26,16 @@ import polars as pl
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fluxcalc.daytime import partition_by_day  # noqa: E402
-from fluxcalc.gapfill import fill_mds  # noqa: E402
-from fluxcalc.grid import Grid, lay_grid  # noqa: E402
-from fluxcalc.season import process_season  # noqa: E402
-from fluxcalc.season_record import Methods, Season  # noqa: E402
-from fluxcalc.seasons import continuous_seasons, season_years  # noqa: E402
+from fluxcalc.season.gapfill.mds import fill_mds  # noqa: E402
+from fluxcalc.season.grid import Grid, lay_grid  # noqa: E402
+from fluxcalc.season.partition.daytime import partition_by_day  # noqa: E402
+from fluxcalc.season.record import Methods, Season  # noqa: E402
+from fluxcalc.season.steps import process_season  # noqa: E402
+from fluxcalc.season.ustar.moving_point import bootstrap, select_night  # noqa: E402
+from fluxcalc.season.ustar.season_labels import continuous_seasons, season_years  # noqa: E402
 from fluxcalc.sun import potential_radiation  # noqa: E402
-from fluxcalc.ustar import bootstrap, select_night  # noqa: E402
-from fluxtower.season.figures import draw_figures  # noqa: E402
-from fluxtower.season.tables import write_tables  # noqa: E402
+from fluxtower.batch.season_figures import draw_figures  # noqa: E402
+from fluxtower.batch.season_tables import write_tables  # noqa: E402
 
 NAMES = {"NEE": "NEE", "LE": "LE", "H": "H", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR"}
 PLACE = (51.0, 13.6, 1.0)

@@ -31,7 +31,7 @@ from core.records import FluxRecord, Reading  # noqa: E402
 from core.store import Store  # noqa: E402
 from core.variables import FLUX_COLUMNS  # noqa: E402
 from fluxcalc import worker  # noqa: E402
-from fluxcalc.grid import Grid  # noqa: E402
+from fluxcalc.season.grid import Grid  # noqa: E402
 
 ID = "made-up"
 STATION = """

@@ -19,10 +19,10 @@ from paho.mqtt.client import Client, MQTTMessage
 from core.clock import NS, from_ns
 from core.records import SampleBlock
 from core.settings import ROOT
-from ingest.broker import connect, make_client, parse_address
+from ingest.collector.watermark import Watermark, decode
 from ingest.encoding import encode_block
-from ingest.topics import block_topic, committed_topic
-from ingest.watermark import Watermark, decode
+from ingest.mqtt.broker import connect, make_client, parse_address
+from ingest.mqtt.topics import block_topic, committed_topic
 
 RATE = 20
 N = 10

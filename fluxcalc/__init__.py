@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from core.records import FluxRecord, Samples
     from core.station import Station
-    from fluxcalc.fits import Fits
-    from fluxcalc.interval import Meteorology
+    from fluxcalc.halfhour.fits import Fits
+    from fluxcalc.halfhour.interval import Meteorology
 
 
 def process(
@@ -22,7 +22,7 @@ def process(
     fits: Fits | None = None,
     previous: FluxRecord | None = None,
 ) -> FluxRecord:
-    """Compute the fluxes of one averaging interval: ``fluxcalc.halfhour.process`` for a notebook.
+    """Compute the fluxes of one averaging interval: ``fluxcalc.halfhour.steps.process`` for a notebook.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ def process(
     """
     # the chain and its compiler load when they are first needed: `import fluxcalc` stays light
     from core.clock import from_ns
-    from fluxcalc import halfhour
-    from fluxcalc.fits import NOTHING_FITTED
+    from fluxcalc.halfhour import steps
+    from fluxcalc.halfhour.fits import NOTHING_FITTED
 
-    halfhour.check_methods(station, station.id)
+    steps.check_methods(station, station.id)
     begin = start or from_ns(samples.start_ns)
-    return halfhour.process(
+    return steps.process(
         samples, station, begin, meteorology=meteorology, fits=fits or NOTHING_FITTED, previous=previous
     )
 

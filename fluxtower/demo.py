@@ -27,8 +27,8 @@ from fluxcalc.worker import fill_season
 from fluxtower.checking import compare
 from fluxtower.sending import days_since, file_records, publish
 from fluxtower.services import prepare
-from ingest.publisher import Publisher
-from ingest.simulator import Tower, history, records, truth
+from ingest.mqtt.publisher import Publisher
+from ingest.simulation.tower import Tower, history, records, truth
 
 DEMO = ROOT / "deploy" / "demo"
 FOREST, ORCHARD = "cn-simulated-forest", "us-orchard"

@@ -19,10 +19,10 @@ from core.settings import Settings
 from core.station import Station, read_station
 from core.store import Store
 from ingest.files import toa5
-from ingest.load import Load, send, station_files
-from ingest.publisher import Publisher
-from ingest.replay import blocks, readings
-from ingest.simulator import Tower, records
+from ingest.mqtt.publisher import Publisher
+from ingest.simulation.load import Load, send, station_files
+from ingest.simulation.replay import blocks, readings
+from ingest.simulation.tower import Tower, records
 
 CONNECT_SECONDS = 10.0
 

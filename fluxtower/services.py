@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.settings import Settings
 from core.store import Store
 from deploy import group
-from ingest import collector
+from ingest.collector import service
 
 DATABASE_SECONDS = 30.0
 
@@ -23,4 +23,4 @@ def prepare(settings: Settings) -> None:
         store.migrate()
     is_collecting = any(one.name == "collector" and one.pid is not None for one in group.status(settings))
     if not is_collecting:  # a second client of the same name would push the collector off its session
-        collector.open_session(settings)
+        service.open_session(settings)

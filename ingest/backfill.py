@@ -16,11 +16,11 @@ from core.errors import PayloadError
 from core.records import FloatArray, Reading, SampleBlock, Samples
 from core.station import Station
 from core.store import FileRow, Store
+from ingest.collector.conform import FUTURE_NS
 from ingest.files.gathering import gather
 from ingest.files.raw import find_span, read_records
 from ingest.files.records import Span
 from ingest.payloads.checks import EARLIEST_NS
-from ingest.placing import FUTURE_NS
 
 PIECE_MINUTES = 30
 """What is read, compared and committed together. [min]"""

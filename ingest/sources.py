@@ -9,7 +9,7 @@ from paho.mqtt.matcher import MQTTMatcher
 
 from core.errors import ConfigError, UnknownStation
 from core.station import Station, Stream, overlap
-from ingest import topics
+from ingest.mqtt import topics
 
 STATE = "state"
 """Format of messages that say whether a logger is online; the others are ``core.station.Format``."""

@@ -49,7 +49,7 @@ def footprint(
     many were ``left_out`` and why. A period without a footprint has no contour.
     """
     # the model and its compiler load with the first map: the API starts at once
-    from fluxcalc.footprint_2d import map_footprint, to_geojson, turbulence_of
+    from fluxcalc.footprint_map.climatology import map_footprint, to_geojson, turbulence_of
 
     station = row.station
     if station.sonic is None or station.site is None:

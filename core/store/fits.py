@@ -16,7 +16,7 @@ from core.store.stations import get_station
 
 @dataclass(frozen=True, slots=True)
 class FitRow:
-    """A fit as stored: its data are what ``fluxcalc.fits`` writes and reads."""
+    """A fit as stored: its data are what ``fluxcalc.halfhour.fits`` writes and reads."""
 
     id: int
     kind: str

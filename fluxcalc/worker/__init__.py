@@ -1,7 +1,7 @@
 """The worker, fluxcalc's only input and output: finds half-hours that are due, computes them, stores the results."""
 
-from fluxcalc.worker.fitting import assess_station, fit_station
-from fluxcalc.worker.intervals import compute_half_hour, flag_readings, join_storage
+from fluxcalc.worker.fits import assess_station, fit_station
+from fluxcalc.worker.halfhours import compute_half_hour, flag_readings, join_storage
 from fluxcalc.worker.queue import run
 from fluxcalc.worker.seasons import fill_season, read_inputs, store_season
 

@@ -20,7 +20,7 @@ from procrastinate.tasks import Task
 from core.errors import StoreUnavailable
 from core.settings import Settings
 from core.store import Store
-from fluxcalc.worker.intervals import compute_half_hour, flag_readings
+from fluxcalc.worker.halfhours import compute_half_hour, flag_readings
 from fluxcalc.worker.seasons import try_season
 
 JOBS_AT_ONCE = 200

@@ -15,13 +15,13 @@ from core.errors import FluxTowerError
 from core.frames import PRODUCT_COLUMNS, UTC_TIME
 from core.station import Station
 from core.store import ON_DEMAND, PROVISIONAL, Store
-from fluxcalc.grid import lay_grid
-from fluxcalc.season import process_season
-from fluxcalc.season_course import describe_course
-from fluxcalc.season_record import USUAL_METHODS, Methods, Season
-from fluxcalc.season_report import describe_season, half_hours
-from fluxcalc.weather import WEATHER, average_weather, weather
-from fluxcalc.worker.intervals import CODE_VERSION, describe_error
+from fluxcalc.halfhour.flux.meteorology import WEATHER, average_weather, weather
+from fluxcalc.season.cumulative import describe_course
+from fluxcalc.season.grid import lay_grid
+from fluxcalc.season.record import USUAL_METHODS, Methods, Season
+from fluxcalc.season.report import describe_season, half_hours
+from fluxcalc.season.steps import process_season
+from fluxcalc.worker.halfhours import CODE_VERSION, describe_error
 
 RUNNING = timedelta(days=366)
 """Longest season of a provisional run."""

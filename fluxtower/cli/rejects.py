@@ -75,7 +75,7 @@ def replay(
 
     Say which: by number, by --station, --since and --reason, or --all. The exit status is 1 if one is refused still.
     """
-    from ingest.mending import Mender, waiting
+    from ingest.collector.reject_retry import Mender, waiting
 
     chosen = bool(ids) + (everything or bool(station or since or reason))
     if chosen != 1:

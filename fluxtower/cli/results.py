@@ -45,7 +45,7 @@ def process(
     What is wrong with a file is told on stderr and makes the exit status 1; the other half-hours are computed all the
     same.
     """
-    from fluxtower.commands import process_raw
+    from fluxtower.batch.process_raw import process_raw
 
     clean = process_raw(
         files,
@@ -79,7 +79,7 @@ def footprint(
     cell: Annotated[float | None, typer.Option(help="Side of a cell, metres.", min=0.01)] = None,
 ) -> None:
     """Map where the fluxes of a period come from (Kljun et al. 2015): contours as GeoJSON, the grid as GeoTIFF."""
-    from fluxtower.footprints import Choice, map_table
+    from fluxtower.batch.footprint_map import Choice, map_table
 
     map_table(table, station, output, Choice(begin, end, flux, reach, cell))
 
@@ -92,7 +92,7 @@ def fit(
     end: Annotated[datetime, typer.Option("--to", formats=TIMES, help="End of the period (UTC).")],
 ) -> None:
     """Fit planes, lags or cut-off frequencies to a stored period; from now on they are applied live."""
-    from fluxcalc.fitting import FITTERS
+    from fluxcalc.halfhour.fitters import FITTERS
     from fluxcalc.worker import assess_station, fit_station
 
     if kind not in FITTERS:
@@ -143,8 +143,8 @@ def season(
             raise ConfigError("command line", "--output", "a directory, for a table", "nothing")
         _fill_running(source)
         return
-    from fluxcalc.season_record import Methods
-    from fluxtower.season.command import make_season
+    from fluxcalc.season.record import Methods
+    from fluxtower.batch.season import make_season
 
     methods = Methods(
         ustar=_number_or_word(ustar),

@@ -42,9 +42,9 @@ def ingest(
     watch: Annotated[bool, typer.Option(help="Then go on with what comes into the directories.")] = False,
 ) -> None:
     """Store what raw files have and the database lacks; may be broken off and begun again."""
-    from fluxtower.backfilling import Request, ingest_files, watch_folders
+    from fluxtower.batch.backfill import Request, ingest_files, watch_folders
+    from fluxtower.batch.find_files import find_files
     from fluxtower.cli.common import open_store, start_log, stop_on_signals
-    from fluxtower.places import find_files
 
     request = Request(station, stream, block_seconds, again)
     folders = [place for place in places if place.is_dir()]
@@ -66,8 +66,8 @@ def history(
     station: Annotated[str, typer.Option(help="The registered station whose half-hours these are.")],
 ) -> None:
     """Take half-hours that another program made over into the database, where the station has none of its own."""
+    from fluxtower.batch.history import take_over
     from fluxtower.cli.common import open_store
-    from fluxtower.history import take_over
 
     with open_store(read_settings()) as store:
         taken, failed = take_over(store, station, files)
@@ -105,7 +105,7 @@ def simulate(
     """Publish a simulated forest tower through MQTT, or the load of thousands of towers."""
     from core.errors import ConfigError
     from fluxtower.sending import send_load, send_simulation
-    from ingest.load import Faults, Load
+    from ingest.simulation.load import Faults, Load
 
     if towers:
         faults = Faults(spikes, dropouts, late, duplicates, clock_jumps)

@@ -67,10 +67,10 @@ def migrate() -> None:
 @app.command()
 def collector() -> None:
     """Take messages from the broker, commit them, then acknowledge them."""
-    from ingest import collector
+    from ingest.collector import service
 
     settings = prepare_service()
-    collector.run(settings, stop_on_signals())
+    service.run(settings, stop_on_signals())
 
 
 @app.command()
@@ -87,14 +87,14 @@ def keep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Compact old samples and drop what is older than the settings allow, again and again."""
-    from fluxtower import keeping
+    from fluxtower import retention
 
     if once or dry_run:
         logging.basicConfig(format="%(levelname)s: %(message)s")
         with open_store(read_settings()) as store:
-            keeping.keep_once(store, read_settings(), dry_run=dry_run)
+            retention.keep_once(store, read_settings(), dry_run=dry_run)
     else:
-        keeping.run(prepare_service(), stop_on_signals())
+        retention.run(prepare_service(), stop_on_signals())
 
 
 @app.command()

@@ -103,7 +103,7 @@ def _checked(file: Path, others: Callable[[], Iterable[Station]]) -> tuple[Stati
     """Return a valid station and its text; the others are asked for only if it uses topics that they might use."""
     from core.errors import ConfigError
     from core.station import parse_station, read_station_text, with_line
-    from fluxcalc.halfhour import check_methods
+    from fluxcalc.halfhour.steps import check_methods
     from ingest.sources import check_topics
 
     text = read_station_text(file)

@@ -10,7 +10,7 @@ from typing import Literal
 from core.clock import NS
 from core.errors import ConfigError
 from ingest.agent.keys import Keys
-from ingest.broker import Address, parse_address
+from ingest.mqtt.broker import Address, parse_address
 
 Kind = Literal["block", "reading"]
 

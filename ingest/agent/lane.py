@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 
-from ingest.watermark import Watermark
+from ingest.collector.watermark import Watermark
 
 WINDOW = 300
 """Most blocks that were sent within a wait and are not committed, for old ones to be sent."""

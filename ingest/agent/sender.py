@@ -13,13 +13,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from core.errors import PayloadError
-from ingest import watermark
 from ingest.agent.config import Broker
 from ingest.agent.lane import Lane
 from ingest.agent.spool import Spool, Waiting
-from ingest.broker import KEEPALIVE, make_client
-from ingest.topics import Topic, format_topic
-from ingest.watermark import Watermark
+from ingest.collector import watermark
+from ingest.collector.watermark import Watermark
+from ingest.mqtt.broker import KEEPALIVE, make_client
+from ingest.mqtt.topics import Topic, format_topic
 
 FLYING = 20
 """Most messages without the broker's confirmation; old ones leave a quarter to the live ones."""

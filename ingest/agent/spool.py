@@ -18,9 +18,9 @@ from core.records import Reading, SampleBlock
 from core.statements import read_statements
 from ingest.agent.blocks import MAX_SPANS, Piece, Place, Spans
 from ingest.agent.config import Source
+from ingest.collector.watermark import Watermark
 from ingest.encoding import encode_block, encode_reading
-from ingest.topics import Kind
-from ingest.watermark import Watermark
+from ingest.mqtt.topics import Kind
 
 ROW_BYTES = 200
 """What a block takes besides its message, at most. [bytes]"""

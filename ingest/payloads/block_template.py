@@ -3,7 +3,7 @@
 A message that was decoded the slow way is kept as a template: where its time, its numbers and its samples stand. A
 message of the same length that equals it everywhere else has the same structure, so what it says is read off these
 places for all such messages at once. Whatever fits no template, or would be refused, goes the slow way: results are
-equal (tests/ingest/test_block_template.py).
+equal (tests/ingest/payloads/test_block_template.py).
 """
 
 from __future__ import annotations

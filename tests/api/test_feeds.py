@@ -10,7 +10,7 @@ import pytest
 from api.models import FeedsOut
 from core.clock import from_ns
 from core.store import Store
-from tests.ingest.test_marks import FILE, START, Collector, block
+from tests.ingest.collector.test_acknowledgements import FILE, START, Collector, block
 
 pytestmark = pytest.mark.integration
 

@@ -26,7 +26,7 @@ from core.station import (
     read_station,
     with_line,
 )
-from fluxcalc.halfhour import REGISTRIES, check_methods
+from fluxcalc.halfhour.steps import REGISTRIES, check_methods
 from tests.core.test_store import STATION
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -15,7 +15,7 @@ from core.station import read_station
 from core.store import Store
 from fluxtower.sending import file_records
 from ingest.files import toa5
-from ingest.replay import blocks
+from ingest.simulation.replay import blocks
 from tests.ingest.foreign import FILE
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -23,7 +23,7 @@ from deploy import group
 from deploy.group.supervisor import make_environment
 from deploy.native.place import find_place
 from fluxtower.demo import DEMO, FOREST, forest, live_tower
-from ingest.simulator import records
+from ingest.simulation.tower import records
 from tests.conftest import free_port
 
 VICTIMS = ("collector", "worker", "api", "database")

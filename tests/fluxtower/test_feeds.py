@@ -10,7 +10,7 @@ from core.records import Reject
 from core.settings import Settings
 from core.store import Store
 from tests.fluxtower.test_cli import fluxtower
-from tests.ingest.test_marks import FILE, Collector, block
+from tests.ingest.collector.test_acknowledgements import FILE, Collector, block
 
 pytestmark = pytest.mark.integration
 

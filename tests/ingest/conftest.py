@@ -11,7 +11,7 @@ import pytest
 
 from core.settings import ROOT, Settings
 from core.station import Station, read_station
-from ingest import collector
+from ingest.collector import service
 
 DEMO = ROOT / "deploy" / "demo"
 
@@ -34,9 +34,9 @@ def orchard() -> Station:
 @contextmanager
 def collecting(settings: Settings) -> Iterator[threading.Event]:
     """Run a collector in a thread for the time of the block; give the event that stops it."""
-    collector.open_session(settings)
+    service.open_session(settings)
     stop = threading.Event()
-    thread = threading.Thread(target=collector.run, args=(settings, stop))
+    thread = threading.Thread(target=service.run, args=(settings, stop))
     thread.start()
     try:
         yield stop

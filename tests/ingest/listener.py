@@ -9,7 +9,7 @@ from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 
-from ingest.broker import make_client, parse_address
+from ingest.mqtt.broker import make_client, parse_address
 
 
 @contextmanager

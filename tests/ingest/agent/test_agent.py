@@ -26,7 +26,7 @@ from core.settings import ROOT, Settings
 from core.station import Station
 from core.store import Store
 from deploy.group import status
-from ingest import collector
+from ingest.collector import service
 from tests.conftest import free_port
 from tests.ingest.conftest import collecting
 from tests.waiting import wait_for
@@ -34,8 +34,8 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.integration
 
 BEGIN = datetime(2026, 7, 1, 4, tzinfo=UTC)
-COLLECTOR = "import threading; from core.settings import read_settings; from ingest import collector; "
-COLLECTOR += "collector.run(read_settings(), threading.Event())"
+COLLECTOR = "import threading; from core.settings import read_settings; from ingest.collector import service; "
+COLLECTOR += "service.run(read_settings(), threading.Event())"
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(
     if running.broker:
         pytest.skip("the broker runs elsewhere")
     chance = random.Random()
-    collector.open_session(settings)
+    service.open_session(settings)
     processes = {"agent": tower.start(), "collector": start_collector(environment)}
     finished = threading.Event()
 

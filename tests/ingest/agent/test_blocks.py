@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from core.station import Station
-from ingest import replay
 from ingest.agent import files
 from ingest.agent.blocks import Piece, Spans
 from ingest.agent.files import Follower
 from ingest.files import toa5
+from ingest.simulation import replay
 from tests.ingest.agent.making import source
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.agent import lane as lanes
 from ingest.agent.lane import Lane
-from ingest.watermark import Watermark
+from ingest.collector.watermark import Watermark
 
 
 def drain(lane: Lane, spool: set[int], now: float, most: int = 10_000) -> list[int]:

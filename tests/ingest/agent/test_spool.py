@@ -23,9 +23,9 @@ from core.settings import ROOT
 from core.statements import read_statements
 from ingest.agent.blocks import Piece, Place, Spans
 from ingest.agent.spool import Spool
+from ingest.collector.watermark import Watermark, summarise
 from ingest.payloads import decode
 from ingest.sources import Source
-from ingest.watermark import Watermark, summarise
 from tests.ingest.agent.making import START, source
 
 FOLDER = Path("/nowhere")

@@ -21,10 +21,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from core.settings import ROOT, Settings
 from deploy.native.place import find_place
-from ingest import watermark
+from ingest.collector import watermark
+from ingest.collector.watermark import Watermark
 from ingest.payloads import block_cbor
 from ingest.sources import Source
-from ingest.watermark import Watermark
 from tests.conftest import free_port
 from tests.ingest.agent.making import header, rows
 

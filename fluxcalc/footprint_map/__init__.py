@@ -1,0 +1,1 @@
+"""Maps of where fluxes come from: the climatology of footprints, its contours, GeoJSON and GeoTIFF."""

@@ -1,0 +1,108 @@
+"""What can be fitted over a longer period: what a fit keeps of a half-hour, and what it makes of many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from core.errors import ProcessingError
+from core.records import FluxRecord
+from core.station import Station
+from fluxcalc.halfhour.fits import Fits, read_fits, write_fits
+from fluxcalc.halfhour.interval import HalfHour, flux_of
+from fluxcalc.halfhour.lag.lag_fit import fit_lags
+from fluxcalc.halfhour.spectral.cutoff_fit import assess, fit_spectra
+from fluxcalc.halfhour.wind import planar_fit
+
+
+@dataclass(frozen=True, slots=True)
+class Fitter:
+    """One kind of fit.
+
+    Attributes
+    ----------
+    step : str
+        Key of ``[flux.methods]``.
+    methods : tuple of str
+        Its choices that need the fit.
+    keep : callable
+        ``(half, record) -> what the fit needs of a half-hour``, small; None if it says nothing.
+    fit : callable
+        ``(all that was kept, station) -> Fits``; empty where it is too little.
+    too_few : str
+        What to say then; ``{n}`` is how many were kept.
+    """
+
+    step: str
+    methods: tuple[str, ...]
+    keep: Callable[[HalfHour, FluxRecord], Any]
+    fit: Callable[[Sequence[Any], Station], Fits]
+    too_few: str = "too few of {n} half-hours can be used: choose a longer period"
+
+
+def _keep_notes(*prefixes: str) -> Callable[[HalfHour, FluxRecord], FluxRecord]:
+    """Keep some diagnostics of a record, and how moist it was: a year of whole records would fill the memory."""
+
+    def keep(_: HalfHour, record: FluxRecord) -> FluxRecord:
+        notes = {name: value for name, value in record.diagnostics.items() if name.startswith(prefixes)}
+        return replace(record, values={"RH": record.values["RH"]}, reasons={}, diagnostics=notes)
+
+    return keep
+
+
+FITTERS: Mapping[str, Fitter] = {
+    "planes": Fitter(
+        "rotation",
+        ("planar_fit", "planar_fit_no_bias"),
+        _keep_notes("sonic_"),
+        lambda records, station: Fits(planes=planar_fit.fit_station(records, station)),
+    ),
+    "lags": Fitter("lag", ("optimised",), _keep_notes("lag_", "raw_"), lambda records, _: Fits(lags=fit_lags(records))),
+    "spectra": Fitter(
+        "spectral",
+        ("horst_1997", "ibrom_2007", "fratini_2012"),
+        lambda half, _: assess(half),
+        lambda assessed, _: fit_spectra(assessed, Fits()),
+        "{n} half-hours with large fluxes show nothing to correct: choose a longer period",
+    ),
+}
+"""Kind -> how it is fitted. Each kind is fitted with those before it applied."""
+
+
+def kinds_needed(station: Station) -> tuple[str, ...]:
+    """Return the kinds of fit that the station's methods need, in the order of fitting."""
+    methods = flux_of(station).methods
+    return tuple(kind for kind, one in FITTERS.items() if getattr(methods, one.step) in one.methods)
+
+
+def fit_kind(kind: str, kept: Sequence[Any], station: Station, start: datetime, end: datetime) -> Fits:
+    """Make one kind of fit.
+
+    Parameters
+    ----------
+    kind : str
+        Key of ``FITTERS``.
+    kept : sequence
+        What its ``keep`` kept; for planes and lags whole records do as well.
+    station : Station
+        Says the numbers of the fit.
+    start, end : datetime
+        The period, for the message. UTC
+
+    Raises
+    ------
+    ProcessingError
+        There are too few half-hours; says the remedy.
+    """
+    fits = FITTERS[kind].fit(kept, station)
+    if not write_fits(fits):
+        period = f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
+        raise ProcessingError(f"fit {kind}", station.id, period, FITTERS[kind].too_few.format(n=len(kept)))
+    return fits
+
+
+def join_fits(first: Fits, second: Fits) -> Fits:
+    """Return both; of a kind that both have, the second."""
+    return read_fits({**write_fits(first), **write_fits(second)})

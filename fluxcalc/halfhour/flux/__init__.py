@@ -1,0 +1,1 @@
+"""Covariances, fluxes, and what is added to them: density, heating, storage."""

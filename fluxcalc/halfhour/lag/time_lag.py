@@ -1,0 +1,182 @@
+"""Time lag between the wind and a gas: separation of the sensors, or travel through a tube."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from core.station import Analyzer, LagLimits, Station
+from fluxcalc.halfhour.air import choose_sensors, describe_air
+from fluxcalc.halfhour.fits import LagWindow
+from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.kernels.lag import lagged_covariances, shift
+
+
+def align_gases(half: HalfHour, station: Station) -> HalfHour:
+    """Shift each gas to the wind by the station's method and note ``lag_<gas>_s``; positive: the gas came later."""
+    return LAGS[flux_of(station).methods.lag](half, station)
+
+
+def keep_lags(half: HalfHour, _: Station) -> HalfHour:
+    """Leave the gases where they are."""
+    return half.noting(**{f"lag_{gas}_s": 0.0 for gas in half.gases if half.has(gas)})
+
+
+def shift_by_nominal(half: HalfHour, station: Station) -> HalfHour:
+    """Shift each gas by its nominal lag: the station's, else the one that geometry gives."""
+    for gas in half.gases:
+        if half.has(gas):
+            half = _shifted(half, gas, round(lag_window(gas, station).nominal / half.dt))
+    return half
+
+
+def maximise_covariance(half: HalfHour, station: Station, *, default: bool) -> HalfHour:
+    """Shift each gas by the lag at which it covaries most with vertical wind, within its window.
+
+    A maximum at either end of the window may be no maximum, which ``lag_<gas>_at_edge`` says. The lag of a true maximum
+    is ``lag_<gas>_maximum_s``, else NaN.
+
+    Parameters
+    ----------
+    half : HalfHour
+        With rotated wind.
+    station : Station
+        Gives the windows.
+    default : bool
+        Whether the nominal lag is taken in place of a maximum at the window's end; ``lag_<gas>_nominal`` is then 1.
+    """
+    for gas in half.gases:
+        if half.has("w", gas):
+            window = lag_window(gas, station)
+            found = _find(half, gas, window)
+            half = _note_maximum(_align(half, gas, window, found, default=default), gas, found)
+    return half
+
+
+def maximise_in_fitted_window(half: HalfHour, station: Station) -> HalfHour:
+    """Shift as ``maximise_covariance`` with the nominal lag as default, in windows fitted to the station's own lags.
+
+    The window of a gas may depend on relative humidity. A gas without a fit has the window of its geometry.
+    Notes ``lag_<gas>_fitted``: whether there was a fit. ``lag_<gas>_maximum_s`` is still sought in the window of the
+    geometry: a fit made of lags out of fitted windows would only ever narrow them.
+
+    References
+    ----------
+    Fratini et al. (2012), doi:10.1016/j.agrformet.2012.03.010
+    """
+    air = describe_air(choose_sensors(half, station), station).air
+    humidity = math.nan if air is None else air.relative_humidity
+    for gas in half.gases:
+        if not half.has("w", gas):
+            continue
+        free, fitted = lag_window(gas, station), fitted_window(half.fits.lags.get(gas, ()), humidity)
+        half = _note_maximum(half, gas, _find(half, gas, free))
+        window = fitted or free
+        half = _align(half, gas, window, _find(half, gas, window), default=True)
+        half = half.noting(**{f"lag_{gas}_fitted": float(fitted is not None)})
+    return half
+
+
+def fitted_window(windows: tuple[LagWindow, ...], humidity: float) -> LagWindow | None:
+    """Return the window for a relative humidity [1] out of windows in rising order; None if none can be chosen.
+
+    Air above the last class belongs to it. A single window serves even where humidity is not known.
+    """
+    if len(windows) == 1:
+        return windows[0]
+    if not windows or math.isnan(humidity):
+        return None
+    return next((window for window in windows if humidity < window.humidity[1]), windows[-1])
+
+
+def lag_window(gas: str, station: Station) -> LagWindow:
+    """Return the nominal, earliest and latest lag of a gas: the station's own words, the rest from geometry.
+
+    Where the station names a nominal lag alone, the window moves with it; where it names a window alone, the nominal
+    lag is the one in it that is nearest to the geometry's.
+    """
+    geometry = geometric_window(gas, station.analyzer_of(gas.upper()))
+    said = flux_of(station).options.lag_windows
+    mine = next((limits for name, limits in said.items() if name.lower() == gas), LagLimits())
+    nominal = geometry.nominal if mine.nominal is None else mine.nominal
+    if mine.earliest is None or mine.latest is None:
+        moved = nominal - geometry.nominal
+        return LagWindow(nominal, geometry.earliest + moved, geometry.latest + moved)
+    return LagWindow(min(max(nominal, mine.earliest), mine.latest), mine.earliest, mine.latest)
+
+
+def geometric_window(gas: str, analyzer: Analyzer | None) -> LagWindow:
+    """Return the nominal, earliest and latest lag of a gas as geometry gives them.
+
+    Parameters
+    ----------
+    gas : str
+        Water (``h2o``) sticks to tube walls, so its window is longer.
+    analyzer : Analyzer or None
+        Gives separation (open path) or tube and flow (closed path); none is an open path in the sonic's centre.
+    """
+    if analyzer is None or analyzer.path == "open":
+        separation = (
+            0.0
+            if analyzer is None
+            else math.hypot(analyzer.northward_separation, analyzer.eastward_separation, analyzer.vertical_separation)
+        )
+        reach = 2.0 * separation + 0.3
+        return LagWindow(0.0, -reach, reach)
+    if analyzer.tube_length is None or analyzer.tube_diameter is None or analyzer.flow_rate is None:
+        raise ValueError(f"analyser {analyzer.model}: closed path without tube_length, tube_diameter and flow_rate")
+    tube = math.pi * (analyzer.tube_diameter / 2) ** 2 * analyzer.tube_length
+    nominal = (tube + analyzer.cell_volume * 1e-3) / (analyzer.flow_rate * 1e-3 / 60)
+    return LagWindow(nominal, max(0.0, nominal - 2.0), (11.0 if gas == "h2o" else 3.0) * nominal + 0.3)
+
+
+class _Found(NamedTuple):
+    """Lag of the largest |covariance| in a window, None if there is none; whether it lies at the window's end."""
+
+    lag: int | None
+    at_edge: bool
+
+
+def _find(half: HalfHour, gas: str, window: LagWindow) -> _Found:
+    limit = half.n - 1
+    first, last = max(round(window.earliest / half.dt), -limit), min(round(window.latest / half.dt), limit)
+    if first > last:
+        return _Found(None, at_edge=False)
+    strength = np.abs(lagged_covariances(half.series["w"], half.series[gas], first, last))
+    if np.isnan(strength).all():
+        return _Found(None, at_edge=False)
+    best = first + int(np.nanargmax(strength))
+    return _Found(best, at_edge=best in (first, last))
+
+
+def _align(half: HalfHour, gas: str, window: LagWindow, found: _Found, *, default: bool) -> HalfHour:
+    """Shift a gas by what was found, or by the nominal lag."""
+    at_edge = float(found.at_edge)
+    if found.lag is None or (default and found.at_edge):
+        half = _shifted(half, gas, round(window.nominal / half.dt))
+        return half.noting(**{f"lag_{gas}_nominal": 1.0, f"lag_{gas}_at_edge": at_edge})
+    return _shifted(half, gas, found.lag).noting(**{f"lag_{gas}_nominal": 0.0, f"lag_{gas}_at_edge": at_edge})
+
+
+def _note_maximum(half: HalfHour, gas: str, found: _Found) -> HalfHour:
+    maximum = math.nan if found.lag is None or found.at_edge else found.lag * half.dt
+    return half.noting(**{f"lag_{gas}_maximum_s": maximum})
+
+
+def _shifted(half: HalfHour, gas: str, lag: int) -> HalfHour:
+    half = replace(half, series={**half.series, gas: shift(half.series[gas], lag)})
+    return half.noting(**{f"lag_{gas}_s": lag * half.dt})
+
+
+LAGS: Mapping[str, Step] = {
+    "none": keep_lags,
+    "constant": shift_by_nominal,
+    "covariance_maximum": partial(maximise_covariance, default=True),
+    "covariance_maximum_only": partial(maximise_covariance, default=False),
+    "optimised": maximise_in_fitted_window,
+}

@@ -1,0 +1,1 @@
+"""How far a flux can be trusted: flags, random error, footprint."""

@@ -1,0 +1,1 @@
+"""Samples before anything is computed of them: channels, diagnostics, limits, spikes, tests, trends."""

@@ -1,0 +1,86 @@
+"""From the sender's channels and units to named series in SI on the interval's regular grid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from core.clock import to_ns
+from core.records import FloatArray, Samples
+from core.station import Channel, Station
+from core.variables import base_name, gas_of, si_scale
+from fluxcalc.halfhour.interval import GasKind, HalfHour, flux_of
+
+SERIES: dict[str, str] = {
+    "U": "u",
+    "V": "v",
+    "W": "w",
+    "T_SONIC": "ts",
+    "TA": "ta",
+    "PA": "pa",
+}
+CELLS: dict[str, str] = {"T_CELL": "t_cell", "PA_CELL": "pa_cell"}
+
+
+def import_channels(half: HalfHour, station: Station) -> HalfHour:
+    """Bring each channel that a half-hour uses to SI; the first channel of a variable wins.
+
+    Only cells have several: the first ``T_CELL`` and ``PA_CELL`` are those of the first closed path, and so on.
+    A channel that is not declared, or was never received, is set aside with its reason.
+    """
+    stream = station.streams[flux_of(station).stream]
+    gases = tuple(gas.lower() for gas in station.gases)
+    half = replace(half, dt=half.samples.dt_ns * 1e-9, gases=gases)
+    series: dict[str, FloatArray] = {}
+    kinds: dict[str, GasKind] = {}
+    absent = dict.fromkeys(("u", "v", "w", "ts", *gases), "no channel of the station measures it")
+    cells = dict.fromkeys(CELLS, 0)
+    for channel in stream.channels:
+        variable = base_name(channel.variable)
+        gas = gas_of(variable)
+        name = gas.lower() if gas else SERIES.get(variable)
+        if variable in CELLS:
+            cells[variable] += 1
+            name = cell_series(CELLS[variable], cells[variable])
+        if name is None or name in series or absent.get(name, "").startswith("channel"):
+            continue
+        values = half.samples.channels.get(channel.name)
+        if values is None:
+            absent[name] = f"channel {channel.name} has no samples"
+            continue
+        absent.pop(name, None)
+        series[name] = on_grid(to_si(values, channel), half.samples, half)
+        if gas:
+            kinds[name] = gas_kind(variable)
+    return replace(half, series=series, kinds=kinds, absent=absent)
+
+
+def cell_series(name: str, number: int) -> str:
+    """Return what ``t_cell`` or ``pa_cell`` of the number-th closed path is called: the first has no number."""
+    return name if number == 1 else f"{name}_{number}"
+
+
+def gas_kind(variable: str) -> GasKind:
+    """Tell what a gas variable is: ``CO2_DENSITY`` a density, ``CO2_MIXING_RATIO`` a ratio, ``CO2`` a fraction."""
+    if variable.endswith("_DENSITY"):
+        return "density"
+    return "ratio" if variable.endswith("_MIXING_RATIO") else "fraction"
+
+
+def to_si(values: FloatArray, channel: Channel) -> FloatArray:
+    """Bring samples from a channel's unit to SI."""
+    factor, offset = si_scale(channel.variable, channel.unit)
+    return np.asarray(values, dtype=np.float64) * factor + offset
+
+
+def on_grid(values: FloatArray, samples: Samples, half: HalfHour) -> FloatArray:
+    """Place samples on the interval's grid: what lies outside is cut off, what is not there is NaN."""
+    offset = round((samples.start_ns - to_ns(half.start)) / samples.dt_ns)
+    if offset == 0 and len(values) == half.n:
+        return values
+    grid = np.full(half.n, np.nan)
+    first, last = max(0, offset), min(half.n, offset + len(values))
+    if first < last:
+        grid[first:last] = values[first - offset : last - offset]
+    return grid

@@ -1,0 +1,1 @@
+"""What sensors and averaging lose of the exchange, and how it is corrected."""

@@ -1,0 +1,36 @@
+"""Spectral corrections: what slow sensors, long paths and short intervals take from the covariances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from core.station import Station
+from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.spectral.in_situ import correct_in_situ, factor_by_heat, factor_by_peak, factor_by_wind
+from fluxcalc.halfhour.spectral.massman import correct_by_peaks
+from fluxcalc.halfhour.spectral.moncrieff import correct_analytically
+
+
+def correct_spectra(half: HalfHour, station: Station) -> HalfHour:
+    """Find the factors of momentum, heat and gas fluxes by the station's method and note them as ``factor_*``."""
+    half = SPECTRAL[flux_of(station).methods.spectral](half, station)
+    return half.noting(**{f"factor_{name}": value for name, value in half.factors.items()})
+
+
+def keep_fluxes(half: HalfHour, _: Station) -> HalfHour:
+    """Take every covariance as complete: all factors are 1."""
+    return replace(half, factors=dict.fromkeys(("tau", "h", *half.gases), 1.0))
+
+
+SPECTRAL: Mapping[str, Step] = {
+    "none": keep_fluxes,
+    "moncrieff_1997": partial(correct_analytically, sensors=True, averaging=True),
+    "moncrieff_1997_fast": partial(correct_analytically, sensors=True, averaging=False),
+    "moncrieff_1997_slow": partial(correct_analytically, sensors=False, averaging=True),
+    "massman_2000": correct_by_peaks,
+    "horst_1997": partial(correct_in_situ, fast=factor_by_peak),
+    "ibrom_2007": partial(correct_in_situ, fast=factor_by_wind),
+    "fratini_2012": partial(correct_in_situ, fast=factor_by_heat),
+}

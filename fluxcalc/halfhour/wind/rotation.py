@@ -1,0 +1,171 @@
+"""Tilt correction: the wind in the frame of the mean streamline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from core.records import FloatArray
+from core.station import Station
+from fluxcalc.halfhour.fits import PlaneSector
+from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.wind.planar_fit import find_plane
+from fluxcalc.halfhour.wind.sonic_axes import sonic_direction
+from fluxcalc.kernels.rotation import mean_wind, rotate, transform
+from fluxcalc.kernels.statistics import covariance
+
+LARGEST_ROLL = math.radians(10.0)
+"""A larger third angle says more about the wind than about the sonic: it is not used. [rad]"""
+
+WIND = ("u", "v", "w")
+
+
+def rotate_wind(half: HalfHour, station: Station) -> HalfHour:
+    """Turn the wind by the station's method; needs complete triplets."""
+    return ROTATIONS[flux_of(station).methods.rotation](half, station) if half.has(*WIND) else half
+
+
+def keep_frame(half: HalfHour, _: Station) -> HalfHour:
+    """Leave the wind in the sonic's frame."""
+    mean = [half.diagnostics[f"sonic_{name}"] for name in WIND]
+    return half.noting(yaw_deg=0.0, pitch_deg=0.0, wind_speed=math.hypot(*mean))
+
+
+def rotate_twice(half: HalfHour, _: Station) -> HalfHour:
+    """Turn the wind by yaw, then pitch, so that mean v and mean w are zero.
+
+    Notes ``yaw_deg`` in [0, 360), counter-clockwise from the sonic's x axis, and ``pitch_deg``, positive upward.
+
+    References
+    ----------
+    Wilczak et al. (2001), eqs 22-29, doi:10.1023/A:1018966204465
+    """
+    u, v, w = (half.series[name] for name in WIND)
+    _count, mean_u, mean_v, mean_w, _largest = mean_wind(u, v, w)
+    yaw = math.atan2(mean_v, mean_u)
+    pitch = math.atan2(mean_w, math.hypot(mean_u, mean_v))
+    return _with_wind(half, *rotate(u, v, w, yaw, pitch)).noting(
+        yaw_deg=math.degrees(yaw) % 360.0,
+        pitch_deg=math.degrees(pitch),
+        wind_speed=math.hypot(mean_u, mean_v, mean_w),
+    )
+
+
+def rotate_thrice(half: HalfHour, station: Station) -> HalfHour:
+    """Turn the wind by yaw and pitch, then about its mean until v and w do not covary.
+
+    Notes ``roll_deg`` besides the other two; a roll of 10 degrees or more is noted and not applied.
+
+    References
+    ----------
+    Wilczak et al. (2001), eqs 30-31, doi:10.1023/A:1018966204465
+    """
+    half = rotate_twice(half, station)
+    u, v, w = (half.series[name] for name in WIND)
+    roll = roll_angle(covariance(v, w), covariance(v, v), covariance(w, w))
+    half = half.noting(roll_deg=math.degrees(roll))
+    return _with_wind(half, *transform(u, v, w, about_x(roll), 0.0)) if abs(roll) < LARGEST_ROLL else half
+
+
+def roll_angle(vw: float, vv: float, ww: float) -> float:
+    """Return the roll, within a quarter turn of zero, that takes the covariance of v and w away. [rad]"""
+    if vw == 0:
+        return 0.0
+    return 0.5 * math.atan(2.0 * vw / (vv - ww)) if vv != ww else math.copysign(math.pi / 4, vw)
+
+
+def rotate_into_plane(half: HalfHour, station: Station) -> HalfHour:
+    """Turn the wind into the plane fitted for its direction, take the plane's bias from w, then turn by yaw.
+
+    Mean w is then what blows through the plane, and not zero. Without a plane for the direction there is no frame, and
+    the wind is set aside. Notes ``yaw_deg``, the plane's ``pitch_deg`` and ``roll_deg``, and ``plane_w``, the mean wind
+    through the plane. [m s-1]
+
+    References
+    ----------
+    Wilczak et al. (2001), eqs 37-44, doi:10.1023/A:1018966204465
+    """
+    noted = half.diagnostics
+    direction = sonic_direction(noted["sonic_u"], noted["sonic_v"], station)
+    plane = find_plane(half.fits.planes, direction)
+    if plane is None:
+        known = (
+            "no plane has been fitted yet" if not half.fits.planes else f"no plane is fitted for {direction:.0f} deg"
+        )
+        return _without_frame(half, f"{known} (wind direction in the sonic's frame)")
+    matrix, pitch, roll = plane_axes(plane)
+    u, v, w = (half.series[name] for name in WIND)
+    u, v, w = transform(u, v, w, matrix, plane.b0)
+    _count, mean_u, mean_v, mean_w, _largest = mean_wind(u, v, w)
+    yaw = math.atan2(mean_v, mean_u)
+    return _with_wind(half, *rotate(u, v, w, yaw, 0.0)).noting(
+        yaw_deg=math.degrees(yaw) % 360.0,
+        pitch_deg=math.degrees(pitch),
+        roll_deg=math.degrees(roll),
+        plane_w=mean_w,
+        wind_speed=math.hypot(mean_u, mean_v, mean_w),
+    )
+
+
+def rotate_into_unbiased_plane(half: HalfHour, station: Station) -> HalfHour:
+    """Turn the wind into a plane that was fitted through the origin; planes with a bias belong to the other method.
+
+    References
+    ----------
+    van Dijk, Moene & de Bruin (2004), The principles of surface flux physics, section 3.2
+    """
+    if any(plane.b0 != 0 for plane in half.fits.planes):
+        return _without_frame(half, "the planes were fitted with a bias: fit them anew for planar_fit_no_bias")
+    return rotate_into_plane(half, station)
+
+
+def plane_axes(plane: PlaneSector) -> tuple[FloatArray, float, float]:
+    """Return the axes of a plane as rows, and its pitch and roll.
+
+    Parameters
+    ----------
+    plane : PlaneSector
+
+    Returns
+    -------
+    axes : ndarray, shape (3, 3)
+        z is the plane's normal, y has no part along the sonic's x. [1]
+    pitch, roll : float
+        Of the plane against the sonic's axes. [rad]
+
+    References
+    ----------
+    Wilczak et al. (2001), eqs 40-42, doi:10.1023/A:1018966204465
+    """
+    normal = np.array([-plane.b1, -plane.b2, 1.0])
+    normal /= np.linalg.norm(normal)
+    across = np.array([0.0, normal[2], -normal[1]]) / math.hypot(normal[1], normal[2])
+    axes = np.array([np.cross(across, normal), across, normal])
+    return axes, math.asin(-normal[0]), math.atan(plane.b2)
+
+
+def about_x(angle: float) -> FloatArray:
+    """Return the matrix that turns the axes about x, counter-clockwise. [angle: rad]"""
+    c, s = math.cos(angle), math.sin(angle)
+    return np.array([[1.0, 0.0, 0.0], [0.0, c, s], [0.0, -s, c]])
+
+
+def _with_wind(half: HalfHour, u: FloatArray, v: FloatArray, w: FloatArray) -> HalfHour:
+    return replace(half, series={**half.series, "u": u, "v": v, "w": w})
+
+
+def _without_frame(half: HalfHour, why: str) -> HalfHour:
+    mean = [half.diagnostics[f"sonic_{name}"] for name in WIND]
+    return half.noting(wind_speed=math.hypot(*mean)).without(dict.fromkeys(WIND, why))
+
+
+ROTATIONS: Mapping[str, Step] = {
+    "none": keep_frame,
+    "double": rotate_twice,
+    "triple": rotate_thrice,
+    "planar_fit": rotate_into_plane,
+    "planar_fit_no_bias": rotate_into_unbiased_plane,
+}

@@ -1,0 +1,1 @@
+"""Fillers of gaps: marginal distribution sampling, machine learning. Knows arrays, not the season."""

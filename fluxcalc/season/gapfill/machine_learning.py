@@ -1,0 +1,344 @@
+"""Gap filling by machine learning: trees and a smooth regression, trained on what the site itself measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import lightgbm as lgb
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from core.records import FloatArray
+from fluxcalc.season.gapfill.mds import UNFILLED, in_long_gap
+from fluxcalc.season.gapfill.moving_response import moving_response
+from fluxcalc.season.gapfill.prediction_intervals import error_intervals
+from fluxcalc.season.gapfill.predictors import ROLLED, predictors
+from fluxcalc.season.gapfill.ridge import predict_by_ridge
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+Columns = Callable[[int], FloatArray]
+"""What is learned from, shape (n, p), as it is known without a fold."""
+Predict = Callable[[FloatArray, FloatArray, FloatArray, int], FloatArray]
+"""Learns from columns and values, and predicts from other rows of the columns; the number tells folds apart."""
+
+LEARNED = 4
+"""Method code of a filled value, after MDS' 1 to 3."""
+LEAST = 500
+"""Measured values that learning needs."""
+FOLDS = 10
+BLOCK_DAYS = (1 / 48, 1 / 6, 1.5, 12.0)
+"""Lengths of the blocks left out in cross-validation, each with as many records in all. [d]"""
+QUALITY_DAYS = (7, 14)
+"""Distance from the nearest measured value above which the quality is 2, and 3. [d]"""
+TREES = {
+    "objective": "l2",
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 1.0,
+    "max_bin": 63,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+RANDOM_TREES = TREES | {"learning_rate": 0.1, "num_leaves": 63, "extra_trees": True}
+ROUNDS = 200
+WIDTH_TREES = RANDOM_TREES | {"learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 50}
+WIDTH_ROUNDS = 80
+PULL = 0.01
+"""How strongly shares are pulled towards equal ones: as much as this part of the records."""
+GAP_DAYS = (0.5, 3.0)
+"""Lengths of gaps that part the errors in classes. [d]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """How well left-out values were predicted: number, rms error, mean error (predicted - measured), R2."""
+
+    n: int
+    rmse: float
+    bias: float
+    r2: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedFill:
+    """A series filled by machine learning.
+
+    Attributes
+    ----------
+    value : ndarray, shape (n,), float64
+        The measured value where there is one, else the predicted; NaN where nothing is. [any]
+    qc : ndarray of int, shape (n,)
+        0 measured; filled: 1 with a measured value within 7 days, 2 within 14 days or a driver missing, 3 farther or
+        all drivers missing; -1 not filled.
+    method : ndarray of int, shape (n,)
+        4 where filled, else 0.
+    looked_up : ndarray, shape (n,), float64
+        What is predicted; at a measured record, by models that have not seen its block. [any]
+    sd, lower, upper : ndarray, shape (n,), float64
+        Standard deviation of the error of a filled value, and the 90 % interval of what would have been measured; NaN
+        at others. [any]
+    skill : dict of str to Skill
+        Cross-validated by blocks: ``all``, ``day``, ``night`` (sun below the horizon).
+    unfilled_long : int
+        Records left because their gap is too long.
+    reason : str
+        Why there is no result; empty if there is.
+    """
+
+    value: FloatArray
+    qc: IntArray
+    method: IntArray
+    looked_up: FloatArray
+    sd: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    skill: dict[str, Skill] = field(default_factory=dict)
+    unfilled_long: int = 0
+    reason: str = ""
+
+
+def fill_by_learning(
+    y: FloatArray,
+    drivers: Mapping[str, FloatArray],
+    middles: pl.Series,
+    potential: FloatArray,
+    *,
+    per_day: int = 48,
+    longest_gap_days: int | None = 60,
+    seed: int = 0,
+    threads: int = 1,
+) -> LearnedFill:
+    """Fill gaps with what models predict that were trained on what the site measured.
+
+    The series is cut into blocks of half an hour to twelve days, which fall into ten folds. Boosted trees, boosted
+    trees with random splits and a ridge regression on random Fourier features learn from nine folds and predict the
+    tenth, ten times over; what they learn from is made of the nine, too. By day and by night the three are mixed in the
+    shares that fit the left-out values best; a gap takes the mean of the ten. The errors of left-out values say how
+    good that is, and calibrate the interval: divided by a width, which is learned in the same way, errors have the same
+    quantiles everywhere within day and night and gaps of hours, days and weeks. As a left-out value is predicted by one
+    model, and a gap by the mean of ten, they are made smaller by what the ten differ (``error_intervals``).
+
+    Parameters
+    ----------
+    y : ndarray, shape (n,), float64
+        Series on a regular grid; what is not finite is a gap. [any]
+    drivers : mapping of str to ndarray, shape (n,), float64
+        See ``predictors``; values or whole drivers may be missing.
+    middles : pl.Series of datetime, length n
+        Middles of the intervals, local standard time.
+    potential : ndarray, shape (n,), float64
+        Radiation above the atmosphere (``sun.potential_radiation``). [W m-2]
+    per_day : int
+        Records a day.
+    longest_gap_days : int or None
+        Gaps longer than this stay; None fills all.
+    seed : int
+        The same seed gives the same result; how many threads work does not change the trees, and the rest by
+        rounding only.
+    threads : int
+        Threads of the trees.
+
+    Returns
+    -------
+    LearnedFill
+        Measured values as they came. Where there is too little to learn from all gaps stay, with a reason.
+
+    Raises
+    ------
+    ValueError
+        Series of different lengths.
+
+    References
+    ----------
+    Ke et al. (2017), LightGBM, NIPS 30; Geurts et al. (2006), doi:10.1007/s10994-006-6226-1 (randomised splits);
+    Breiman (1996), doi:10.1007/BF00117832 (shares that are not negative, of left-out predictions)
+    """
+    lengths = {y.size, len(middles), potential.size, *(values.size for values in drivers.values())}
+    if len(lengths) > 1:
+        raise ValueError(f"series of one length, got {sorted(lengths)}")
+    y = np.where(np.isfinite(y), y, np.nan)
+    known = ~np.isnan(y)
+    if known.sum() < LEAST:
+        return _nothing(y, f"only {known.sum()} measured values, learning needs {LEAST}")
+    mean, scale = float(y[known].mean()), float(y[known].std())
+    if scale <= 1e-9 * abs(mean):
+        return _nothing(y, "all measured values are the same, there is nothing to learn")
+    task = _Task((y - mean) / scale, potential > 0, per_day, seed, threads)
+    if known.sum() - np.bincount(task.fold[known]).max() < LEAST // 2:
+        return _nothing(y, "all measured values are so close together that leaving out some leaves too few")
+    steady = predictors(drivers, middles, potential, per_day=per_day)
+    moving = moving_response(task.y, drivers, potential, task.fold, FOLDS, per_day=per_day)
+
+    def columns(fold: int) -> FloatArray:
+        return np.column_stack((*steady.values(), *(values[fold] for values in moving.values())))
+
+    try:
+        fits = _expect(task, columns)
+        expected = np.nanmean(fits, axis=0)
+        width = _expect_width(task, columns, expected)
+    except lgb.basic.LightGBMError as error:
+        return _nothing(y, f"training failed: {error}")
+    sd, lower, upper = error_intervals(task.y, fits, width, _classes(task))
+    predicted = mean + scale * expected
+
+    wanted = ~known
+    if longest_gap_days is not None:
+        wanted &= ~in_long_gap(~known, longest_gap_days * per_day)
+    only = np.where(wanted, 1.0, np.nan)
+    return LearnedFill(
+        value=np.where(wanted, predicted, y),
+        qc=_quality(known, wanted, drivers, per_day),
+        method=np.where(wanted, LEARNED, 0),
+        looked_up=np.where(known | wanted, predicted, np.nan),
+        sd=only * scale * sd,
+        lower=only * (mean + scale * lower),
+        upper=only * (mean + scale * upper),
+        skill={
+            name: _skill(y[part], predicted[part])
+            for name, part in (("all", known), ("day", known & task.day), ("night", known & ~task.day))
+        },
+        unfilled_long=int((~known & ~wanted).sum()),
+    )
+
+
+class _Task:
+    """A standardised series, and how it is cut for cross-validation.
+
+    Predictions of it have a row for each fold, by models that have not seen the fold: at its records and at gaps, else
+    NaN. Their mean is that of one model at a measured record, of all models at a gap.
+    """
+
+    def __init__(self, y: FloatArray, day: BoolArray, per_day: int, seed: int, threads: int) -> None:
+        self.y, self.day, self.per_day, self.seed, self.threads = y, day, per_day, seed, threads
+        self.known = ~np.isnan(y)
+        self.random = np.random.default_rng(seed)
+        self.fold = _blocks(y.size, per_day, self.random)
+        self.near, self.far = _distances(self.known)
+        for k in range(FOLDS):
+            left_out = self.known & (self.fold == k)
+            near, far = _distances(self.known & (self.fold != k))
+            self.near[left_out], self.far[left_out] = near[left_out], far[left_out]
+
+
+def _expect(task: _Task, columns: Columns) -> FloatArray:
+    """Predict with each kind of model and mix them, by day and by night."""
+    lowest, highest = task.y[task.known].min(), task.y[task.known].max()
+
+    def curve(X: FloatArray, y: FloatArray, others: FloatArray, _: int) -> FloatArray:
+        # a smooth function may run away where it has seen nothing
+        return np.clip(predict_by_ridge(X, y, others, task.random), lowest, highest)
+
+    kinds = (_trees(task, TREES, ROUNDS), _trees(task, RANDOM_TREES, ROUNDS), curve)
+    members = np.stack([_leave_out(task, columns, task.y, kind) for kind in kinds], axis=-1)
+    expected = np.empty(members.shape[:2])
+    for part in (task.day, ~task.day):
+        left_out = np.nanmean(members[:, part & task.known], axis=0)
+        expected[:, part] = members[:, part] @ _shares(left_out, task.y[part & task.known])
+    return expected
+
+
+def _shares(members: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the shares, none negative and one in all, in which members come nearest to what was measured."""
+    number = members.shape[1]
+    pull, firm = np.sqrt(PULL * max(y.size, 1)), 1e3 * np.sqrt(max(y.size, 1))
+    equations = np.vstack((members, pull * np.eye(number), np.full(number, firm)))
+    shares: FloatArray = nnls(equations, np.concatenate((y, np.full(number, pull / number), [firm])))[0]
+    shares /= shares.sum()
+    return shares
+
+
+def _expect_width(task: _Task, columns: Columns, expected: FloatArray) -> FloatArray:
+    """Learn how large the error is under the conditions of a record, and as far into a gap of such length."""
+    error = np.abs(task.y - expected)
+    away = np.log1p(np.column_stack((task.near, task.far)) / task.per_day)
+    floor = 0.05 * float(error[task.known].mean())
+
+    def conditions(fold: int) -> FloatArray:
+        return np.column_stack((expected, away, columns(fold)))
+
+    found = _leave_out(task, conditions, error, _trees(task, WIDTH_TREES, WIDTH_ROUNDS))
+    width: FloatArray = np.maximum(np.nanmean(found, axis=0), floor)
+    return width
+
+
+def _classes(task: _Task) -> IntArray:
+    """Part records by day and night and by the length of the gap that they are in, or would be in if left out."""
+    classes: IntArray = 2 * np.digitize(task.near + task.far, np.array(GAP_DAYS) * task.per_day) + task.day
+    return classes
+
+
+def _leave_out(task: _Task, columns: Columns, y: FloatArray, predict: Predict) -> FloatArray:
+    """Learn without each fold in turn, and predict what was left out and the gaps."""
+    found = np.full((FOLDS, y.size), np.nan)
+    for k in range(FOLDS):
+        taught = task.known & (task.fold != k)
+        if not taught.all():
+            X = columns(k)
+            found[k, ~taught] = predict(X[taught], y[taught], X[~taught], k)
+    return found
+
+
+def _trees(task: _Task, parameters: dict[str, object], rounds: int) -> Predict:
+    def predict(X: FloatArray, y: FloatArray, others: FloatArray, fold: int) -> FloatArray:
+        settings = {**parameters, "num_threads": task.threads, "seed": task.seed * 1000 + fold}
+        model = lgb.train(settings, lgb.Dataset(X, y, params=settings), rounds)
+        return np.asarray(model.predict(others, num_threads=task.threads), dtype=np.float64)
+
+    return predict
+
+
+def _blocks(n: int, per_day: int, random: np.random.Generator) -> IntArray:
+    """Cut a series into blocks and deal them to the folds."""
+    lengths = np.maximum(1, np.round(np.array(BLOCK_DAYS) * per_day)).astype(np.int64)
+    fold = np.empty(n, dtype=np.int64)
+    first = 0
+    while first < n:
+        length = int(random.choice(lengths, p=1 / lengths / (1 / lengths).sum()))
+        fold[first : first + length] = random.integers(FOLDS)
+        first += length
+    return fold
+
+
+def _distances(known: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return how many records it is to the known ones on either side, the nearer first; at most the series' length."""
+    n = known.size
+    place = np.arange(n)
+    before = place - np.maximum.accumulate(np.where(known, place, -n))
+    after = np.minimum.accumulate(np.where(known, place, 2 * n)[::-1])[::-1] - place
+    near, far = (
+        np.minimum(side, n).astype(np.float64) for side in (np.minimum(before, after), np.maximum(before, after))
+    )
+    return near, far
+
+
+def _quality(known: BoolArray, wanted: BoolArray, drivers: Mapping[str, FloatArray], per_day: int) -> IntArray:
+    distance, _ = _distances(known)
+    fair, poor = (days * per_day for days in QUALITY_DAYS)
+    quality = 1 + (distance > fair) + (distance > poor)
+    missing = [~np.isfinite(drivers[name]) if name in drivers else np.ones(known.size, bool) for name in ROLLED]
+    quality = np.maximum(quality, 1 + np.any(missing, axis=0) + np.all(missing, axis=0))
+    return np.where(known, 0, np.where(wanted, quality, UNFILLED)).astype(np.int64)
+
+
+def _skill(measured: FloatArray, predicted: FloatArray) -> Skill:
+    if measured.size == 0:
+        return Skill(0, np.nan, np.nan, np.nan)
+    error = predicted - measured
+    variance = float(measured.var())
+    r2 = 1 - float((error**2).mean()) / variance if variance > 0 else np.nan
+    return Skill(measured.size, float(np.sqrt((error**2).mean())), float(error.mean()), r2)
+
+
+def _nothing(y: FloatArray, reason: str) -> LearnedFill:
+    gaps, nan = np.isnan(y), np.full(y.size, np.nan)
+    qc = np.where(gaps, UNFILLED, 0)
+    return LearnedFill(y, qc, np.zeros(y.size, dtype=np.int64), nan, nan, nan, nan, reason=reason)

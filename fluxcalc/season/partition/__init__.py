@@ -1,0 +1,1 @@
+"""NEE into respiration and uptake, by night and by day. Knows arrays, not the season."""

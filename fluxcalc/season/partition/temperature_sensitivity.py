@@ -1,0 +1,209 @@
+"""How the night's respiration depends on temperature, window by window, and smoothed over the year."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import minimize
+
+from core.constants import ZERO_CELSIUS
+from core.records import FloatArray
+from fluxcalc.kernels.daytime import fit_night
+from fluxcalc.season.partition.nighttime import T_REF, T_ZERO
+
+LOWEST, HIGHEST = 50.0, 400.0
+"""Bounds of a sensitivity. [K]"""
+FIRST_E0, MOST_STEPS = 100.0, 20
+LEAST_NIGHT, LEAST_WARM, WARM = 10, 12, -1.0
+"""Records that a window needs; if that many are warmer than this, colder ones are left out. [deg C]"""
+UNSURE, UNSEEN = 0.9, 1.5
+"""Quantile of the errors that a window without an estimate has; by how much that of a year without any is larger."""
+LEAST_CURVE = 3
+"""Windows of a year that a smooth curve is put through."""
+LENGTHS = (3.0, 8.0, 30.0)
+"""Where the search for the length of the correlation starts. [d]"""
+YEAR, YEAR_LAG = 368, 4
+"""Days of a smoothed year, 184 windows, and by how many days it begins later: found from the results of the program
+compared with. [d]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """Sensitivities of windows and their uncertainty, shape (w,); NaN where there is none. [K]
+
+    Attributes
+    ----------
+    own, own_error : ndarray
+        Of each window's own fit, and its standard error.
+    used, used_sd : ndarray
+        What the day's fits take.
+    """
+
+    own: FloatArray
+    own_error: FloatArray
+    used: FloatArray
+    used_sd: FloatArray
+
+
+def temperature_rise(temperature: FloatArray, reference: float = T_REF) -> FloatArray:
+    """Return what a sensitivity is multiplied with in the exponent. [K-1]
+
+    Parameters
+    ----------
+    temperature : ndarray
+        [deg C]
+    reference : float
+        Where the rise is 0. [K]
+    """
+    rise: FloatArray = 1 / (reference - T_ZERO) - 1 / (temperature + ZERO_CELSIUS - T_ZERO)
+    return rise
+
+
+def warm_enough(places: NDArray[np.int64], temperature: FloatArray) -> NDArray[np.int64]:
+    """Return the places of a window's night that are warm, all if that leaves too few."""
+    warm = places[temperature[places] > WARM]
+    return warm if warm.size >= LEAST_WARM else places
+
+
+def fit_windows(
+    nee: FloatArray, temperature: FloatArray, windows: list[NDArray[np.int64]], *, by_median: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Fit the sensitivity of each window.
+
+    Parameters
+    ----------
+    nee, temperature : ndarray, shape (n,), float64
+        [umol m-2 s-1], [deg C]
+    windows : list of ndarray of int
+        Places of the night's records, in the order of time: a fit starts where the last good one ended.
+    by_median : bool
+        Whether a fit's reference temperature is the window's median rather than 15 degC.
+
+    Returns
+    -------
+    e0, error : ndarray, shape (w,)
+        NaN where there is no estimate between 50 and 400 K. [K]
+    """
+    e0, error = np.full((2, len(windows)), np.nan)
+    last = FIRST_E0
+    for i, window in enumerate(windows):
+        places = warm_enough(window, temperature)
+        if places.size < LEAST_NIGHT:
+            continue
+        reference = float(np.median(temperature[places])) + ZERO_CELSIUS if by_median else T_REF
+        rise, flux = temperature_rise(temperature[places], reference), nee[places]
+        _, found, its_error = fit_night(rise, flux, float(flux.mean()), last, MOST_STEPS)
+        if LOWEST <= found <= HIGHEST:
+            # equal to the last one: the window had the same records, and tells nothing new
+            if found != last:
+                e0[i], error[i] = found, its_error
+            last = found
+    return e0, error
+
+
+def carry(e0: FloatArray, error: FloatArray) -> Sensitivity:
+    """Let windows without an estimate take the one before; those before the first, the median."""
+    found = np.isfinite(e0)
+    if not found.any():
+        return Sensitivity(e0, error, e0, error)
+    latest = np.maximum.accumulate(np.where(found, np.arange(e0.size), -1))
+    used = np.where(latest >= 0, e0[latest], np.median(e0[found]))
+    return Sensitivity(e0, error, used, np.where(found, error, np.quantile(error[found], UNSURE)))
+
+
+def smooth(e0: FloatArray, error: FloatArray, day: FloatArray) -> Sensitivity:
+    """Put a smooth curve through the sensitivities of each year.
+
+    Parameters
+    ----------
+    e0, error : ndarray, shape (w,), float64
+        NaN is none. [K]
+    day : ndarray, shape (w,), float64
+        Middle of each window, counted from the first record. [d]
+    """
+    used, used_sd = np.full((2, e0.size), np.nan)
+    found = np.isfinite(e0)
+    if not found.any():
+        return Sensitivity(e0, error, used, used_sd)
+    year = np.maximum(day.astype(np.int64) - YEAR_LAG, 0) // YEAR
+    nugget = np.full(e0.size, np.nan)
+    for number in np.unique(year):
+        of_year = year == number
+        some = of_year & found
+        if np.count_nonzero(some) >= LEAST_CURVE:
+            curve, spread, scale = smooth_curve(day[some], e0[some], error[some], day[of_year])
+            nugget[some] = scale * error[some]
+            unseen = np.quantile(nugget[some], UNSURE)
+            used[of_year], used_sd[of_year] = curve, spread + np.where(some, nugget, unseen)[of_year]
+    curved = np.isfinite(used)
+    # too few windows for a curve: the mean of the years that have one, or of what there is
+    used[~curved] = np.mean(used[curved] if curved.any() else e0[found])
+    spreads = nugget[np.isfinite(nugget)] if curved.any() else error[found]
+    used_sd[~curved] = UNSEEN * np.quantile(spreads, UNSURE)
+    return Sensitivity(e0, error, used, used_sd)
+
+
+def smooth_curve(
+    x: FloatArray, y: FloatArray, error: FloatArray, at: FloatArray
+) -> tuple[FloatArray, FloatArray, float]:
+    """Put a Gaussian process through points of unequal error.
+
+    The correlation is exp(-((x - x')/length)^2), the mean constant. Length, variance and by what the errors are to be
+    multiplied are those of the greatest likelihood.
+
+    Parameters
+    ----------
+    x, y, error : ndarray, shape (n,), float64
+        Points and the standard errors of ``y``.
+    at : ndarray, shape (m,), float64
+        Where the curve is wanted.
+
+    Returns
+    -------
+    curve, spread : ndarray, shape (m,), float64
+        Mean and standard deviation of the curve without the points' own error.
+    scale : float
+        What the errors are multiplied with.
+
+    References
+    ----------
+    Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, sections 2.2, 5.4, ISBN 0-262-18253-X
+    """
+    squares = (x[:, None] - x) ** 2
+    power = float(np.mean(error**2))
+    noise = np.maximum(error**2 / power, 1e-8)
+    ones = np.ones(x.size)
+
+    def solve(p: FloatArray):  # type: ignore[no-untyped-def]
+        near = np.exp(-np.exp(p[0]) * squares)
+        shares = np.exp(p[1]) * noise
+        factor = cho_factor(near + np.diag(shares), lower=True)
+        weights = cho_solve(factor, ones)
+        mean = float(weights @ y / weights.sum())
+        pull = cho_solve(factor, y - mean)
+        return near, shares, factor, mean, pull, float(pull @ (y - mean)) / x.size
+
+    def cost(p: FloatArray) -> tuple[float, FloatArray]:
+        near, shares, factor, _, pull, variance = solve(p)
+        inverse = cho_solve(factor, np.eye(x.size))
+        by_length = -np.exp(p[0]) * squares * near
+        gradient = [
+            float((inverse * by_length).sum() - pull @ by_length @ pull / variance) / 2,
+            float((np.diag(inverse) * shares).sum() - (pull**2 * shares).sum() / variance) / 2,
+        ]
+        value = x.size * np.log(variance) / 2 + float(np.log(np.diag(factor[0])).sum())
+        return value, np.array(gradient)
+
+    if np.ptp(y) == 0:
+        return np.full(at.size, y[0]), np.zeros(at.size), 1.0
+    bounds = ((-2 * np.log(400.0), -2 * np.log(0.5)), (-12.0, 12.0))
+    fits = [minimize(cost, (-2 * np.log(start), 0.0), jac=True, method="L-BFGS-B", bounds=bounds) for start in LENGTHS]
+    best = min(fits, key=lambda fit: float(fit.fun)).x
+    _, shares, factor, mean, pull, variance = solve(best)
+    across = np.exp(-np.exp(best[0]) * (at[:, None] - x) ** 2)
+    known = (across * cho_solve(factor, across.T).T).sum(axis=1)
+    spread = np.sqrt(variance * np.maximum(1 - known, 0))
+    return mean + across @ pull, spread, float(np.sqrt(variance * shares[0] / noise[0] / power))

@@ -1,0 +1,201 @@
+"""What the steps of a season hand on: one frozen record, which each step copies with more in it, and the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core.records import FloatArray
+from fluxcalc.season.energy_balance import Closure
+from fluxcalc.season.gapfill.mds import DIALECTS, REDDYPROC, Dialect
+from fluxcalc.season.spikes import USUAL
+from fluxcalc.season.uncertainty.day_sums import DaySums
+from fluxcalc.season.uncertainty.gaps import SumUncertainty
+
+FLUXES = ("NEE", "LE", "H", "FCH4")
+DRIVERS = ("SW_IN", "TA", "VPD")
+BALANCE = ("NETRAD", "G")
+OTHER_DRIVERS = ("TS", "RH", "PA", "WS")
+"""Filled as drivers are, where they are measured; nothing needs them."""
+WORST_FLAG = 1
+"""Mauder & Foken: 2 is not to be used."""
+USED, FLAGGED, IMPLAUSIBLE, SPIKE, LOW_TURBULENCE = 0, 1, 2, 3, 4
+"""Why a record of a flux is not used."""
+USTAR = ("seasonal", "annual", "oneflux", "change_point", "pooled", "none")
+LEARNED_FILL = "learned_lightgbm"
+FILLS = (*DIALECTS, LEARNED_FILL)
+UNCERTAINTY = ("intended", "oneflux", "paired_days", "none")
+FEW, MANY = 3, 41
+"""Versions by thresholds of u*: REddyProc's, of each year's own samples, or ONEFlux', pooled."""
+SHOWN_PERCENTILES = (5, 16, 25, 50, 75, 84, 95)
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """What is done to a season.
+
+    Attributes
+    ----------
+    ustar : str or float
+        One of ``USTAR``, or a threshold: the moving point test of REddyProc by season or year, of ONEFlux, Barr's
+        change points, or the last two together. [m s-1]
+    filter_day : bool
+        Whether the threshold holds by day, too.
+    spikes : float or None
+        Strictness of the spike test, 4 to 7; None leaves it out.
+    fill : str
+        One of ``FILLS``: a dialect of MDS, or ``fill_by_learning``.
+    partition : tuple of str
+        ``nt``, ``dt``.
+    uncertainty : str
+        One of ``UNCERTAINTY``: how the random one is told (``random_uncertainty`` with its ``neighbours``, or
+        ``paired_day_uncertainty``); ``none`` leaves out every uncertainty, and the versions by thresholds of u*.
+    percentiles : int
+        Versions: 3 or 41.
+    samples : int
+        Bootstrap samples of the thresholds.
+    seed : int
+        Of the samples, and of learning.
+    """
+
+    ustar: str | float = "seasonal"
+    filter_day: bool = False
+    spikes: float | None = USUAL
+    fill: str = "mds_reddyproc"
+    partition: tuple[str, ...] = ("nt", "dt")
+    uncertainty: str = "intended"
+    percentiles: int = FEW
+    samples: int = 100
+    seed: int = 0
+
+    @property
+    def dialect(self) -> Dialect:
+        """Dialect of MDS; where fluxes are filled by learning it fills what learning would take too long for."""
+        return DIALECTS.get(self.fill, REDDYPROC)
+
+
+USUAL_METHODS = Methods()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Thresholds of u* of the versions of a season.
+
+    Attributes
+    ----------
+    table : ndarray, shape (k, y), float64
+        Of each version and year. [m s-1]
+    place : ndarray of int, shape (n,)
+        Column of each record's year.
+    """
+
+    table: FloatArray
+    place: NDArray[np.int64]
+
+    def of_records(self, version: int) -> FloatArray:
+        """Return the threshold of each record. [m s-1]"""
+        thresholds: FloatArray = self.table[version][self.place]
+        return thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """A season on its way through the steps.
+
+    Attributes
+    ----------
+    starts : pl.Series of datetime, length n
+        Local standard time, regular.
+    minutes : int
+        Length of an interval.
+    latitude, longitude, utc_offset : float
+        [deg], [deg], [h]
+    variables : mapping of str to ndarray, shape (n,)
+        As measured, FLUXNET names and units; NaN is missing.
+    flags : mapping of str to ndarray of int, shape (n,)
+        Flux -> why a record is not used.
+    results : mapping of str to ndarray, shape (n,)
+        What the steps made, FLUXNET names and units; NaN where there is nothing. Versions are float32.
+    limits : mapping of str to Limits
+        Thresholds of versions: ``U`` of three, ``VUT`` and ``CUT`` of forty-one.
+    versions : mapping of str to DaySums
+        What was made of them: ``NEE_VUT``, ``RECO_NT_VUT``...
+    parts : mapping of str to SumUncertainty
+        Flux -> what the uncertainty of its sum consists of, without that of u*. [as the flux, times records]
+    closure : Closure or None
+        Of the energy balance.
+    skill : mapping of str to mapping of str to float
+        Flux filled by learning, and "all", "day" or "night" -> ``n``, ``rmse``, ``bias``, ``r2`` of left-out values.
+    thresholds : mapping of str to float
+        Thresholds of u* by season, year and scenario; E0. [m s-1], [K]
+    reasons : mapping of str to str
+        Result -> why there is none.
+    notes, problems : tuple of str
+        What was done and what one should know; what is wrong with the input.
+    tell : callable
+        Is told what share of a long step is done.
+    """
+
+    starts: pl.Series
+    minutes: int
+    latitude: float
+    longitude: float
+    utc_offset: float
+    variables: Mapping[str, FloatArray]
+    flags: Mapping[str, NDArray[np.int8]] = field(default_factory=dict)
+    results: Mapping[str, FloatArray] = field(default_factory=dict)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    versions: Mapping[str, DaySums] = field(default_factory=dict)
+    parts: Mapping[str, SumUncertainty] = field(default_factory=dict)
+    closure: Closure | None = None
+    skill: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    tell: Callable[[float], None] = field(default=lambda _: None, compare=False, repr=False)
+
+    @property
+    def per_day(self) -> int:
+        """Records a day."""
+        return 1440 // self.minutes
+
+    def measured(self, name: str) -> FloatArray:
+        """Return a variable as it may be used: NaN where it is missing or rejected."""
+        values = self.variables.get(name)
+        if values is None:
+            return np.full(len(self.starts), np.nan)
+        return np.where(self.flags[name] == USED, values, np.nan) if name in self.flags else values
+
+    def has(self, name: str) -> bool:
+        """Tell whether a variable has a record that may be used."""
+        return name in self.variables and bool(np.isfinite(self.measured(name)).any())
+
+    def with_results(self, **results: NDArray[Any]) -> Season:
+        """Add results."""
+        return replace(self, results={**self.results, **results})
+
+    def without(self, name: str, why: str) -> Season:
+        """Say why there is no result."""
+        return replace(self, reasons={**self.reasons, name: why})
+
+    def noting(self, *notes: str) -> Season:
+        """Add notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def rejecting(self, name: str, records: NDArray[np.bool_], code: int, why: str) -> Season:
+        """Take records of a flux out of use."""
+        before = self.flags.get(name, np.full(len(self.starts), USED, dtype=np.int8))
+        new = records & (before == USED) & np.isfinite(self.variables[name])
+        if not new.any():
+            return replace(self, flags={**self.flags, name: before})
+        flagged = replace(self, flags={**self.flags, name: np.where(new, np.int8(code), before)})
+        return flagged.noting(f"{name}: {int(new.sum())} records rejected: {why}")
+
+
+Step = Callable[[Season, Methods], Season]

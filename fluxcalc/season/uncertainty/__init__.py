@@ -1,0 +1,1 @@
+"""Uncertainty of records and of sums. Knows arrays, not the season."""

@@ -1,0 +1,93 @@
+"""Versions of a series day by day: enough for days, weeks, months and years, and small enough to be kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core.records import FloatArray
+from fluxcalc.season.aggregates import Periods, find_periods
+from fluxcalc.season.ustar.versions import GOOD, PERCENTILES, Versions
+
+FEW_SPAN = 2 * 1.6449
+"""Standard deviations from the 5 to the 95 % version of three."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaySums:
+    """Versions of a series, summed over days.
+
+    Attributes
+    ----------
+    sums : ndarray, shape (k, d), float64
+        Of each version over the records that each day has; NaN where one is missing. [as the series]
+    good : ndarray, shape (k, d), float64
+        How many of these records are measured or filled well.
+    first : ndarray of int, shape (d,)
+        First record of each day.
+    reference : int
+        Row of the version that is most like all others.
+    """
+
+    sums: FloatArray
+    good: FloatArray
+    first: NDArray[np.int64]
+    reference: int
+
+    def over(self, periods: Periods) -> Versions:
+        """Return the versions' means over periods of whole days; NaN of those not whole, or that miss a record.
+
+        The quality of a mean is the share of its period that is measured or filled well.
+        """
+        if periods.first.size == 0:
+            return Versions(self.sums[:, :0], self.good[:, :0], self.reference)
+        days = np.searchsorted(self.first, periods.first)
+        value = np.add.reduceat(self.sums, days, axis=1) / periods.count
+        value[:, periods.count != periods.whole] = np.nan
+        return Versions(value, np.add.reduceat(self.good, days, axis=1) / periods.whole, self.reference)
+
+    def spread(self) -> float:
+        """Return one standard deviation of the sums over all days: what the threshold of u* leaves open."""
+        return float(self._spread(self.sums.sum(axis=1, keepdims=True))[0])
+
+    def spread_so_far(self) -> FloatArray:
+        """Return the same of the sums to the end of each day; a day that misses a record in a version is left out."""
+        whole = np.isfinite(self.sums).all(axis=0)
+        return self._spread(np.cumsum(np.where(whole, self.sums, 0.0), axis=1))
+
+    def _spread(self, totals: FloatArray) -> FloatArray:
+        if len(totals) <= len(PERCENTILES):
+            few: FloatArray = np.ptp(totals, axis=0) / FEW_SPAN
+            return few
+        return Versions(totals, np.zeros(totals.shape), self.reference).half_spread()
+
+
+def sum_days(versions: Versions, starts: pl.Series, per_day: int) -> DaySums:
+    """Sum versions of half-hours over days.
+
+    Parameters
+    ----------
+    versions : Versions
+    starts : pl.Series of datetime, length n
+        Starts of the intervals, local standard time.
+    per_day : int
+        Records a day.
+    """
+    first = find_periods(starts, "DD", per_day).first
+    return DaySums(
+        _by_day(versions.value, first),
+        np.array([_by_day(((row >= 0) & (row <= GOOD)).astype(float), first) for row in versions.qc]),
+        first,
+        versions.reference,
+    )
+
+
+def _by_day(values: NDArray[Any], first: NDArray[np.int64]) -> FloatArray:
+    if first.size == 0:
+        return np.zeros((*values.shape[:-1], 0))
+    sums: FloatArray = np.add.reduceat(values, first, axis=-1, dtype=np.float64)
+    return sums

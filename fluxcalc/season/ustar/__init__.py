@@ -1,0 +1,1 @@
+"""Thresholds of u*, and the versions of the exchange that hang on them. Knows arrays, not the season."""

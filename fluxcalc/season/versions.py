@@ -1,0 +1,153 @@
+"""Steps of a season that make its versions, one for each threshold of u*: exchange, respiration and uptake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.records import FloatArray
+from fluxcalc.season.filtering import before_threshold, below_threshold
+from fluxcalc.season.gapfill.mds import UNFILLED, fill_mds
+from fluxcalc.season.partition.daytime_record import DayPartition
+from fluxcalc.season.partition.nighttime import NightPartition
+from fluxcalc.season.partitioning import day_parts, night_parts
+from fluxcalc.season.record import DRIVERS, LEARNED_FILL, SHOWN_PERCENTILES, Methods, Season
+from fluxcalc.season.uncertainties import random_of
+from fluxcalc.season.uncertainty.day_sums import sum_days
+from fluxcalc.season.uncertainty.random import joint_uncertainty
+from fluxcalc.season.ustar.moving_point import QUANTILES
+from fluxcalc.season.ustar.versions import Versions, fill_versions, most_alike
+
+FEW_NAMES = tuple(f"U{100 * level:02.0f}" for level in QUANTILES)
+Parts = Callable[[Season, FloatArray, FloatArray], NightPartition | DayPartition]
+"""A season, its NEE as kept and filled -> respiration, uptake, and why there is none."""
+
+
+def make_versions(season: Season, methods: Methods) -> Season:
+    """Filter and fill NEE with each threshold; their percentiles, the reference, and its uncertainty."""
+    if "NEE_F" not in season.results:
+        return season
+    if methods.fill == LEARNED_FILL and season.limits:
+        season = season.noting("NEE: versions by thresholds of u* are filled by mds_reddyproc")
+    for number, kind in enumerate(season.limits):
+        season = _make_kind(season, methods, kind, _share_of(season, number))
+    return season
+
+
+def _make_kind(season: Season, methods: Methods, kind: str, tell: Callable[[float], None]) -> Season:
+    """Add the versions of one kind; they are many, and gone before those of the next kind come."""
+    kept = _kept(season, methods, kind)
+    versions = fill_versions(
+        before_threshold(season),
+        [season.measured(name) for name in DRIVERS],
+        lambda row: np.isnan(kept(row)),
+        len(season.limits[kind].table),
+        per_day=season.per_day,
+        dialect=methods.dialect,
+        tell=tell,
+    )
+    season = _with_versions(season, "NEE", kind, versions)
+    if kind == "U":
+        return season
+    spread = versions.half_spread()
+    for name, row in (("REF", versions.reference), ("USTAR50", -1)):
+        random = random_of(season, methods, "NEE", kept(row), versions.value[row])
+        joint = joint_uncertainty(random, spread)
+        season = season.with_results(**{f"NEE_{kind}_{name}_RANDUNC": random, f"NEE_{kind}_{name}_JOINTUNC": joint})
+    return season
+
+
+def partition_versions_by_night(season: Season, methods: Methods) -> Season:
+    """Partition each version by the night's exchange."""
+    if "RECO_NT" not in season.results:
+        return season
+    return _partition(season, methods, "NT", night_parts)
+
+
+def partition_versions_by_day(season: Season, methods: Methods) -> Season:
+    """Partition each version by the day's light response."""
+    if "RECO_DT" not in season.results:
+        return season
+    return _partition(season, methods, "DT", day_parts)
+
+
+def _partition(season: Season, methods: Methods, method: str, parts: Parts) -> Season:
+    for number, kind in enumerate(season.limits):
+        season = _partition_kind(season, methods, method, parts, kind, _share_of(season, number))
+    return season
+
+
+def _partition_kind(
+    season: Season, methods: Methods, method: str, parts: Parts, kind: str, tell: Callable[[float], None]
+) -> Season:
+    """Add the parts of one kind's versions."""
+    kept = _kept(season, methods, kind)
+    drivers = [season.measured(name) for name in DRIVERS]
+    count = len(season.limits[kind].table)
+    # float32: there are many
+    reco, gpp = np.empty((2, count, len(season.starts)), dtype=np.float32)
+    reasons = []
+    for row in range(count):
+        nee = kept(row)
+        filled = fill_mds(nee, *drivers, per_day=season.per_day, dialect=methods.dialect, every_record=False)
+        found = parts(season, nee, filled.value)
+        reco[row], gpp[row] = found.reco, found.gpp
+        reasons += [found.reason] if found.reason else []
+        tell((row + 1) / count)
+    if reasons:
+        why = f"{len(reasons)} of {count} versions cannot be partitioned: {reasons[0]}"
+        return season.without(f"RECO_{method}_{kind}", why)
+    unjudged = np.broadcast_to(np.int8(0), reco.shape)
+    for name, values in (("RECO", reco), ("GPP", gpp)):
+        versions = Versions(values, unjudged, most_alike(values[:-1]))
+        season = _with_versions(season, f"{name}_{method}", kind, versions, judged=False)
+    return season
+
+
+def _kept(season: Season, methods: Methods, kind: str) -> Callable[[int], FloatArray]:
+    """Return what tells the NEE that a version keeps."""
+    whole, limits = before_threshold(season), season.limits[kind]
+    return lambda row: np.where(below_threshold(season, methods, limits.of_records(row)), np.nan, whole)
+
+
+def shown_of(versions: Versions, stem: str, *, judged: bool) -> dict[str, NDArray[Any]]:
+    """Return what is published of forty-one versions, of half-hours or of longer periods.
+
+    Parameters
+    ----------
+    versions : Versions
+    stem : str
+        Begin of the names: ``NEE_VUT``.
+    judged : bool
+        Whether their quality is known: then with it, the mean, and its standard error.
+    """
+    values, quality = versions.percentiles(SHOWN_PERCENTILES)
+    rows = {
+        "REF": (versions.value[versions.reference], versions.qc[versions.reference]),
+        "USTAR50": (versions.value[-1], versions.qc[-1]),
+        **{f"{p:02d}": (values[i], quality[i]) for i, p in enumerate(SHOWN_PERCENTILES)},
+    }
+    shown = {f"{stem}_{name}": value for name, (value, _) in rows.items()}
+    if judged:
+        shown |= {f"{stem}_{name}_QC": np.where(qc == UNFILLED, np.nan, qc) for name, (_, qc) in rows.items()}
+        shown[f"{stem}_MEAN"], shown[f"{stem}_SE"] = versions.mean()
+    return shown
+
+
+def _with_versions(season: Season, name: str, kind: str, versions: Versions, *, judged: bool = True) -> Season:
+    """Add what is shown of versions, and their sums of days."""
+    if kind == "U":
+        shown = {f"{name}_{key}": versions.value[i] for i, key in enumerate(FEW_NAMES)}
+    else:
+        shown = shown_of(versions, f"{name}_{kind}", judged=judged)
+    days = sum_days(versions, season.starts, season.per_day)
+    season = replace(season, versions={**season.versions, f"{name}_{kind}": days})
+    return season.with_results(**{key: values.astype(np.float32) for key, values in shown.items()})
+
+
+def _share_of(season: Season, number: int) -> Callable[[float], None]:
+    return lambda share: season.tell((number + share) / len(season.limits))

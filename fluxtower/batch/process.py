@@ -1,0 +1,265 @@
+"""`fluxtower process`: raw files to a table of half-hours, on several cores."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from core.errors import ConfigError, PayloadError, SetupError
+from core.records import FluxRecord
+from core.station import Station
+from fluxcalc.halfhour.batch import compute
+from fluxcalc.halfhour.fits import NOTHING_FITTED
+from fluxcalc.halfhour.fitters import kinds_needed
+from fluxcalc.halfhour.interval import flux_of
+from fluxcalc.halfhour.spectral.spectra import tabulate_spectra
+from fluxtower.batch.chunks import Progress, Run, call_each, cut_runs, open_executor
+from fluxtower.batch.fits import StoredFits, fit_files, write_fits_file
+from fluxtower.batch.meteorology import NO_WEATHER, Weather, read_weather
+from fluxtower.batch.summary import Outcome
+from fluxtower.batch.table import tabulate, write_spectra, write_table
+from ingest.files.gathering import Gathered, gather, grid_starts
+from ingest.files.raw import find_span
+from ingest.files.records import Span
+
+MOST_INTERVALS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be computed.
+
+    Attributes
+    ----------
+    station : Station
+        With ``[flux]``; its ``[files]`` says what the files look like.
+    files : sequence of Path
+        Raw files, in any order.
+    output : Path
+        CSV to be written.
+    begin, end : datetime or None
+        Only intervals within [begin, end), UTC.
+    workers : int
+        Processes.
+    full : bool
+        Whether every diagnostic and the reasons are written too.
+    spectra : Path or None
+        Directory for a table of spectra an interval.
+    bins : int
+        Logarithmic bins of a spectrum; 0 writes every frequency.
+    fits : StoredFits or None
+        None makes what the methods need in a first pass, and writes it to ``fits_path``.
+    fit_begin, fit_end : datetime or None
+        Only intervals within [fit_begin, fit_end), UTC, count for that.
+    meteorology : sequence of Path
+        Files of slow readings, in any order.
+    """
+
+    station: Station
+    files: Sequence[Path]
+    output: Path
+    begin: datetime | None = None
+    end: datetime | None = None
+    workers: int = 1
+    full: bool = False
+    spectra: Path | None = None
+    bins: int = 50
+    fits: StoredFits | None = None
+    fit_begin: datetime | None = None
+    fit_end: datetime | None = None
+    meteorology: Sequence[Path] = ()
+
+    @property
+    def fits_path(self) -> Path:
+        """Where fits of a first pass are kept."""
+        return self.output.with_suffix(".fits.json")
+
+
+def local_to_utc(time: datetime | None, station: Station) -> datetime | None:
+    """Return a time of the command line, which is local standard time, in UTC."""
+    return time and time.replace(tzinfo=UTC) - timedelta(hours=station.station.utc_offset)
+
+
+def process_files(job: Job, progress: Progress) -> Outcome:
+    """Compute every interval that the files cover, and write the table in one go.
+
+    Returns
+    -------
+    Outcome
+        What was done, and what is wrong with which file.
+
+    Raises
+    ------
+    ConfigError
+        No file is usable, or none reaches into the time asked for.
+    SetupError
+        A process was killed, or the table cannot be written.
+    """
+    began = time.perf_counter()
+    minutes = flux_of(job.station).averaging_minutes
+    outcome = Outcome(averaging_minutes=minutes)
+    try:
+        with (
+            tempfile.TemporaryDirectory(dir=job.output.resolve().parent, prefix=".fluxtower-") as folder,
+            open_executor(job.workers) as executor,
+        ):
+            spans = _find_spans(job, executor, outcome)
+            starts = grid_starts(spans, minutes, job.begin, job.end)
+            _check_extent(starts, spans, "--from, --to")
+            fitted_starts = _starts_to_fit(job, spans)
+            weather = _read_weather(job, starts, fitted_starts, outcome)
+            first_pass, runs = (
+                cut_runs(spans, some, weather.means, job.station, job.workers) for some in (fitted_starts, starts)
+            )
+            fitted = replace(job, fits=_choose_fits(job, first_pass, executor, outcome, progress))
+            parts = _compute_runs(fitted, runs, Path(folder), executor, outcome, progress)
+            write_table(parts, job.output, Path(folder), job.station, minutes, full=job.full)
+    except BrokenProcessPool:
+        raise SetupError(
+            "a working process was killed, perhaps for want of memory", "try again with fewer: --workers 1"
+        ) from None
+    except OSError as error:
+        raise SetupError(f"{job.output} cannot be written: {error}", "choose another --output") from None
+    outcome.seconds = time.perf_counter() - began
+    return outcome
+
+
+def _find_spans(job: Job, executor: Executor | None, outcome: Outcome) -> list[Span]:
+    stream = flux_of(job.station).stream
+    size = max(1, min(64, len(job.files) // (4 * job.workers)))
+    groups = [job.files[i : i + size] for i in range(0, len(job.files), size)]
+    spans = []
+    answers = (
+        executor.map(_spans_of, groups, *_repeated(len(groups), job.station, stream))
+        if executor
+        else (_spans_of(group, job.station, stream) for group in groups)
+    )
+    for found, problems in answers:
+        spans += found
+        outcome.add_problems(problems)
+    outcome.files, outcome.refused = len(job.files), len(job.files) - len(spans)
+    if not spans:
+        raise ConfigError(
+            str(job.files[0]),
+            "(files)",
+            "a usable raw file",
+            f"none of {len(job.files)}: " + "; ".join(list(outcome.problems)[:3]),
+        )
+    return spans
+
+
+def _repeated(count: int, *values: object) -> list[list[object]]:
+    return [[value] * count for value in values]
+
+
+def _spans_of(files: Sequence[Path], station: Station, stream: str) -> tuple[list[Span], list[str]]:
+    spans, problems = [], []
+    for file in files:
+        try:
+            spans.append(find_span(file, station, stream))
+        except PayloadError as error:
+            problems.append(str(error))
+    return spans, problems
+
+
+def _check_extent(starts: Sequence[datetime], spans: Sequence[Span], options: str) -> None:
+    first = min(spans, key=lambda span: span.start_ns)
+    last = max(spans, key=lambda span: span.end_ns)
+    if not starts:
+        raise ConfigError(options, "(time)", "a time that the files cover", "no interval within it")
+    if len(starts) > MOST_INTERVALS:
+        raise ConfigError(
+            first.path.name,
+            "(time)",
+            f"files whose times are within {MOST_INTERVALS} intervals",
+            f"{len(starts)} from it to {last.path.name}: correct the clock's stamps or use {options}",
+        )
+
+
+def _starts_to_fit(job: Job, spans: Sequence[Span]) -> list[datetime]:
+    """Return the intervals that a first pass has to see; none where fits are given or not needed."""
+    if job.fits is not None or not kinds_needed(job.station):
+        return []
+    starts = grid_starts(spans, flux_of(job.station).averaging_minutes, job.fit_begin, job.fit_end)
+    _check_extent(starts, spans, "--fit-from, --fit-to")
+    return starts
+
+
+def _read_weather(job: Job, starts: Sequence[datetime], fitted_starts: Sequence[datetime], outcome: Outcome) -> Weather:
+    if not job.meteorology:
+        return NO_WEATHER
+    length = timedelta(minutes=outcome.averaging_minutes)
+    asked = (*starts, *fitted_starts)
+    weather = read_weather(job.meteorology, job.station, min(asked) - length, max(asked) + length, outcome.add_problem)
+    outcome.notes.append(weather.explain(starts))
+    return weather
+
+
+def _choose_fits(
+    job: Job, runs: Sequence[Run], executor: Executor | None, outcome: Outcome, progress: Progress
+) -> StoredFits | None:
+    """Return the fits that were given, or else make those that the methods need and write them."""
+    stored, where = job.fits, "read"
+    if runs:
+        stored = fit_files(job.station, runs, executor, outcome, progress)
+        where = f"stored in {job.fits_path}"
+        if stored.made_from:
+            write_fits_file(stored, job.fits_path)
+    if stored is not None:
+        outcome.notes += [stored.explain(kind, where) for kind in kinds_needed(job.station)]
+    return stored
+
+
+def _compute_runs(
+    job: Job, runs: Sequence[Run], folder: Path, executor: Executor | None, outcome: Outcome, progress: Progress
+) -> list[Path]:
+    """Compute runs of intervals, each in one process; return a table on disk for each, in order of time."""
+    parts = [folder / f"{i:08d}.arrow" for i in range(len(runs))]
+    count = sum(len(run.starts) for run in runs)
+    bare = replace(job, files=(), meteorology=())
+    calls = [(bare, run, part) for run, part in zip(runs, parts, strict=True)]
+    progress("half-hours", 0, count)
+    for _, result in call_each(executor, _compute_run, calls):
+        outcome.merge(result)
+        progress("half-hours", outcome.intervals, count)
+    return parts
+
+
+def _compute_run(job: Job, run: Run, part: Path) -> Outcome:
+    """Compute consecutive intervals and leave their table on disk."""
+    station = job.station
+    flux = flux_of(station)
+    fits = NOTHING_FITTED if job.fits is None else job.fits.fits
+    outcome = Outcome(averaging_minutes=flux.averaging_minutes)
+    records = []
+    report = outcome.add_problem
+    # the interval before is computed again, because the first one's storage terms need it
+    before = run.starts[0] - timedelta(minutes=flux.averaging_minutes)
+    previous: FluxRecord | None = None
+    for gathered in gather(run.spans, station, flux.stream, [before, *run.starts], flux.averaging_minutes, report):
+        slow = run.weather.get(gathered.start)
+        half, record = compute(gathered.samples, station, gathered.start, previous, meteorology=slow, fits=fits)
+        previous = record
+        if gathered.start == before:
+            continue
+        if half is not None and job.spectra is not None:
+            write_spectra(tabulate_spectra(half, bins=job.bins or None), job.spectra, station, record)
+        records.append(_with_counts(record, gathered))
+        outcome.count(record, gathered.duplicates, gathered.contested, empty=gathered.samples is None)
+    tabulate(records, job.station, full=job.full).write_ipc(part)
+    return outcome
+
+
+def _with_counts(record: FluxRecord, gathered: Gathered) -> FluxRecord:
+    counts = {
+        "records": float(gathered.records),
+        "records_duplicate": float(gathered.duplicates),
+        "records_contested": float(gathered.contested),
+    }
+    return replace(record, diagnostics=counts | dict(record.diagnostics))

@@ -1,0 +1,98 @@
+"""What `fluxtower process` says while it works and at its end."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core.errors import ConfigError
+from core.station import read_station
+from fluxcalc.halfhour.steps import check_methods
+from fluxtower.batch.find_files import find_files
+from fluxtower.batch.fits import read_fits_file
+from fluxtower.batch.process import Job, local_to_utc, process_files
+
+WORTH_A_PROCESS = 1 << 26
+"""Raw bytes for which starting a process pays."""
+PACKED = 4
+"""Raw bytes in a byte of gzip."""
+
+
+def process_raw(
+    places: list[Path],
+    station_file: Path,
+    output: Path,
+    begin: datetime | None,
+    end: datetime | None,
+    workers: int,
+    *,
+    full: bool,
+    pattern: str,
+    spectra: Path | None,
+    bins: int,
+    fits: Path | None,
+    fit_begin: datetime | None,
+    fit_end: datetime | None,
+    meteorology: list[Path],
+) -> bool:
+    """Compute the half-hours of raw files with a progress bar and a summary; return whether no file had a problem."""
+    station = read_station(station_file)
+    check_methods(station, station_file.name)
+    if station.flux is None:
+        raise ConfigError(station_file.name, "flux", "a part [flux]", "nothing")
+    if meteorology and station.flux.meteorology is None:
+        raise ConfigError(station_file.name, "flux.meteorology", "a stream of readings, for --meteorology", "nothing")
+    if not output.resolve().parent.is_dir():
+        raise ConfigError(str(output), "--output", "a file in a directory that is there", "no such directory")
+    if spectra is not None:
+        _make_folder(spectra)
+    files = find_files(places, pattern)
+    job = Job(
+        station,
+        files,
+        output,
+        local_to_utc(begin, station),
+        local_to_utc(end, station),
+        workers or _choose_workers(files),
+        full,
+        spectra,
+        bins,
+        read_fits_file(fits, station) if fits else None,
+        local_to_utc(fit_begin, station),
+        local_to_utc(fit_end, station),
+        find_files(meteorology, "*") if meteorology else (),
+    )
+    errors = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("looking at the files", total=None)
+        outcome = process_files(job, lambda what, *n: bar.update(task, description=what, completed=n[0], total=n[1]))
+    for problem in outcome.problems:
+        errors.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
+    console = Console()
+    console = console if console.is_terminal else Console(width=160)
+    quality, why = outcome.tables()
+    console.print(quality)
+    if why.row_count:
+        console.print(why)
+    for line in outcome.notes:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{outcome.sentence()}: {output}", markup=False, highlight=False, soft_wrap=True)
+    return not outcome.problems
+
+
+def _choose_workers(files: list[Path]) -> int:
+    """One process a core, but fewer where there is too little to do for starting them."""
+    size = sum(file.stat().st_size * (PACKED if file.suffix == ".gz" else 1) for file in files)
+    return max(1, min(len(os.sched_getaffinity(0)), size // WORTH_A_PROCESS))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(str(folder), "--spectra", "a directory", str(error)) from None

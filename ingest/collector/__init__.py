@@ -1,0 +1,1 @@
+"""The collector: takes messages, commits them and only then acknowledges them."""

@@ -1,0 +1,80 @@
+"""Mending: refused messages tried again, once the station file is right or their bytes are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from core.clock import to_ns
+from core.store import RejectRow, Store
+from ingest.collector.acknowledgements import Marks
+from ingest.collector.writer import Writer
+from ingest.mqtt.subscriber import Message
+
+PAGE = 500
+
+
+class Mender:
+    """Decodes kept messages again and stores their records; a context manager.
+
+    A message whose records are stored is marked, not deleted. A crash between the two only means that it is tried
+    again, and what is stored already is left alone.
+
+    Parameters
+    ----------
+    store : Store
+        Where the messages are kept.
+    topic_root : str
+        First levels of our own topics.
+    """
+
+    def __init__(self, store: Store, topic_root: str) -> None:
+        self._store = store
+        # the senders are not told: they hear of it when they send again
+        self._marks = Marks(store, topic_root, len)
+        self._writer = Writer(store, topic_root, threading.Event(), partial(self._marks.after, live=False))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._marks.tell_all()
+
+    def mend(self, ids: Iterable[int], payload: bytes | None = None) -> Iterator[tuple[RejectRow, str | None]]:
+        """Try messages again; give each with the reason why it is refused still, None if its records are stored.
+
+        Parameters
+        ----------
+        ids : iterable of int
+            Which messages.
+        payload : bytes, optional
+            What to decode instead of the kept bytes, which stay as they came.
+
+        Raises
+        ------
+        StoreError
+            There is no message of an id, or the store is away.
+        """
+        for id in ids:
+            row, kept = self._store.reject(id)
+            message = Message(row.topic, kept if payload is None else payload, 1, 0, 0)
+            reason = self._writer.attempt(message, to_ns(row.received))
+            if reason is None:
+                self._store.finish_rejects([id])
+            yield row, reason
+
+
+def waiting(
+    store: Store, *, station: str | None = None, since: datetime | None = None, reason: str = ""
+) -> Iterator[int]:
+    """Give the ids of messages that are not stored yet, newest first, by station, time and words of the reason."""
+    below: int | None = None
+    while rows := store.rejects(PAGE, station=station, since=since, reason=reason, below=below):
+        yield from (row.id for row in rows)
+        below = rows[-1].id

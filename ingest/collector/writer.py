@@ -1,0 +1,264 @@
+"""From messages to committed rows: decode, place, commit; what cannot be stored goes to ``reject``."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from core.errors import PayloadError, StoreError, StoreUnavailable, UnknownStation
+from core.records import LoggerState, Reading, Reject, SampleBlock
+from core.store import BlockArrays, Committed, Store
+from ingest.collector.conform import conform
+from ingest.collector.fast_path import Lanes
+from ingest.collector.stations import Directory
+from ingest.mqtt import topics
+from ingest.mqtt.subscriber import Message
+from ingest.payloads import decode
+from ingest.payloads.checks import MAX_PAYLOAD
+
+FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
+"""Waits before the store is tried again. [s]"""
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Records = Sequence[SampleBlock | Reading]
+After = Callable[[Records, Sequence[BlockArrays], Committed], None]
+
+
+class Stopped(Exception):
+    """The collector was asked to stop while the store was away."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was done since the start."""
+
+    messages: int = 0
+    blocks: int = 0
+    samples: int = 0
+    readings: int = 0
+    duplicates: int = 0
+    rejects: int = 0
+    slowest_commit: float = 0.0
+
+    def add(self, done: Committed, seconds: float) -> None:
+        """Count one commit."""
+        self.blocks += done.blocks
+        self.samples += done.samples
+        self.readings += done.readings
+        self.duplicates += done.duplicate_blocks + done.duplicate_readings
+        self.rejects += done.rejects
+        self.slowest_commit = max(self.slowest_commit, seconds)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """One message, ready for the store: its records, or the reason why there are none."""
+
+    message: Message
+    records: list[SampleBlock | Reading] = field(default_factory=list)
+    states: list[LoggerState] = field(default_factory=list)
+    reject: Reject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages that are ready for the store: blocks in arrays, and what went the slow way."""
+
+    messages: Sequence[Message]
+    arrays: list[BlockArrays]
+    others: list[Prepared]
+
+
+class Writer:
+    """Writes batches of messages, each in one transaction.
+
+    Parameters
+    ----------
+    store : Store
+        Where the records go.
+    topic_root : str
+        First levels of every topic.
+    stop : threading.Event
+        Ends the waiting when the store is away.
+    after : callable, optional
+        Called after each commit with its records, its other blocks, and what the store did.
+    """
+
+    def __init__(self, store: Store, topic_root: str, stop: threading.Event, after: After | None = None) -> None:
+        self._root = topic_root
+        self._after = after
+        self._store = store
+        self._stop = stop
+        self._directory = Directory(store, topic_root)
+        self._lanes = Lanes(self._directory)
+        self._lock = threading.RLock()  # of directory and lanes
+        self.counts = Counts()
+
+    def write(self, messages: Sequence[Message]) -> None:
+        """Store every record of these messages, or the message as a reject; when this returns, all may be acknowledged.
+
+        While the store is away this waits and tries again.
+
+        Raises
+        ------
+        Stopped
+            ``stop`` was set first: nothing of the batch may be acknowledged.
+        """
+        self.commit(self.prepare(messages))
+
+    def prepare(self, messages: Sequence[Message]) -> Batch:
+        """Decode and place messages; another thread may do this for the next ones while these are committed.
+
+        Raises
+        ------
+        Stopped
+            ``stop`` was set while the store was away.
+        """
+        with self._lock:
+            if not self._directory.version:
+                self._insist(self._directory.read)
+            arrays, others = self._lanes.place(messages)
+            return Batch(messages, arrays, self._insist(lambda: [self._prepare(message) for message in others]))
+
+    def commit(self, batch: Batch) -> None:
+        """Store a batch; as ``write``."""
+        try:
+            self._insist(lambda: self._commit(batch.others, batch.arrays), only_unavailable=True)
+        except (StoreError, UnknownStation) as refusal:
+            count = len(batch.messages)
+            log.warning("the store refuses a batch of %d messages, looking for the culprit: %s", count, refusal)
+            with self._lock:
+                # a station may have got a new layout since its messages were placed
+                self._insist(self._directory.read)
+                others = self._insist(lambda: [self._prepare(message) for message in batch.messages])
+            self._bisect(others)
+        self.counts.messages += len(batch.messages)
+
+    def topics(self) -> Collection[str]:
+        """Return the foreign topics of the registered stations, as the store has them now if it answers."""
+        with self._lock:
+            try:
+                self._directory.refresh()
+            except StoreError as error:
+                log.debug("the stations cannot be read now: %s", error)
+            return self._directory.sources.filters
+
+    def _bisect(self, batch: Sequence[Prepared]) -> None:
+        """Commit a refused batch by halves until what the store refuses stands alone; that goes to ``reject``."""
+        try:
+            self._insist(lambda: self._commit(batch), only_unavailable=True)
+        except (StoreError, UnknownStation):
+            if len(batch) == 1:
+                # a store that refuses even the reject is broken, not the message: wait as if it were away
+                self._insist(lambda: self._commit_or_reject(batch[0]))
+                return
+            half = len(batch) // 2
+            self._bisect(batch[:half])
+            self._bisect(batch[half:])
+
+    def _commit_or_reject(self, culprit: Prepared) -> None:
+        try:
+            self._commit([culprit])
+        except StoreUnavailable:
+            raise
+        except (StoreError, UnknownStation) as refusal:
+            station = culprit.records[0].station if culprit.records else ""
+            reject = culprit.reject or _reject(culprit.message, f"refused by the store: {refusal}", station)
+            self._commit([Prepared(culprit.message, reject=reject)])
+
+    def attempt(self, message: Message, came_ns: int) -> str | None:
+        """Store the records of a message that was refused before; return why they cannot be stored, None if they are.
+
+        Parameters
+        ----------
+        message : Message
+            As it came, or mended.
+        came_ns : int
+            When it came: relative times count from there. [ns since 1970 UTC]
+
+        Raises
+        ------
+        StoreUnavailable
+            The store is away.
+        """
+        prepared = self._prepare(message, came_ns)
+        if prepared.reject is not None:
+            return prepared.reject.reason
+        try:
+            self._commit([prepared])
+        except StoreUnavailable:
+            raise
+        except (StoreError, UnknownStation) as refusal:
+            return f"refused by the store: {refusal}"
+        return None
+
+    def _prepare(self, message: Message, came_ns: int | None = None) -> Prepared:
+        # an empty one is how MQTT clears a retained message
+        if not message.payload or topics.is_ours(message.topic, self._root):
+            return Prepared(message)
+        try:
+            return self._read(message, came_ns)
+        except (PayloadError, UnknownStation) as error:
+            refusal = error
+        # a station may have been registered, or got another file, since the last look
+        if self._directory.refresh():
+            try:
+                return self._read(message, came_ns)
+            except (PayloadError, UnknownStation) as error:
+                refusal = error
+        reason = refusal.reason if isinstance(refusal, PayloadError) else str(refusal)
+        return Prepared(message, reject=_reject(message, reason, refusal.station))
+
+    def _read(self, message: Message, came_ns: int | None) -> Prepared:
+        now_ns = time.time_ns()
+        source = self._directory.sources.resolve(message.topic)
+        station = self._directory.station(source.station)
+        prepared = Prepared(message)
+        for record in decode(source, message.payload, came_ns or now_ns):
+            if isinstance(record, LoggerState):
+                prepared.states.append(record)
+            else:
+                prepared.records.append(conform(record, station, now_ns))
+        return prepared
+
+    def _commit(self, batch: Sequence[Prepared], arrays: Sequence[BlockArrays] = ()) -> None:
+        began = time.monotonic()
+        records = [record for prepared in batch for record in prepared.records]
+        done = self._store.commit(
+            [record for record in records if isinstance(record, SampleBlock)],
+            [record for record in records if isinstance(record, Reading)],
+            [prepared.reject for prepared in batch if prepared.reject is not None],
+            arrays,
+        )
+        self._store.put_states([state for prepared in batch for state in prepared.states])
+        self.counts.add(done, time.monotonic() - began)
+        if self._after is not None:
+            self._after(records, arrays, done)
+
+    def _insist(self, work: Callable[[], T], *, only_unavailable: bool = False) -> T:
+        """Do work that needs the store, again and again until the store is there."""
+        wait = FIRST_WAIT
+        while not self._stop.is_set():
+            try:
+                done = work()
+                if wait > FIRST_WAIT:
+                    log.info("the store takes data again")
+                return done
+            except StoreError as error:
+                if only_unavailable and not isinstance(error, StoreUnavailable):
+                    raise
+                log.warning("the store does not take data, messages wait at the broker: %s", error)
+            # jitter: several collectors must not come back in step
+            self._stop.wait(wait * random.uniform(0.5, 1.0))
+            wait = min(2 * wait, LONGEST_WAIT)
+        raise Stopped
+
+
+def _reject(message: Message, reason: str, station: str) -> Reject:
+    return Reject(message.topic, message.payload[:MAX_PAYLOAD], reason, station)

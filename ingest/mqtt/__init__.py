@@ -1,0 +1,1 @@
+"""MQTT: the broker's address, clients that read and write, topics."""

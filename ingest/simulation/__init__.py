@@ -1,0 +1,1 @@
+"""What sends without a tower: a simulated forest, recorded files replayed, thousands of towers for load."""

@@ -1,0 +1,268 @@
+"""`fluxtower ingest`: raw files into a real TimescaleDB, once, twice, broken off, beside messages, and as they grow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.clock import to_ns
+from core.errors import ConfigError, StoreUnavailable
+from core.records import SampleBlock
+from core.station import Station
+from core.store import Store
+from fluxtower.batch.backfill import Request, assign, ingest_files, watch_folders
+from ingest.backfill import backfill
+from ingest.collector.acknowledgements import Marks
+from tests.fluxcalc.reference import STATIONS
+from tests.ingest.files.test_binary_files import FIRST, NAMES, UNITS
+
+pytestmark = pytest.mark.integration
+
+TEXT = (STATIONS / "synthetic.toml").read_text()
+FILES = """
+[files]
+pattern = "syn_*.dat*"
+utc_offset = 0.0
+[files.meteorology]
+pattern = "met*.dat"
+utc_offset = 0.0
+"""
+
+DT = timedelta(milliseconds=50)
+N = 3000
+"""Samples of all files: two and a half minutes, over a border of half-hours."""
+BEGIN = FIRST + timedelta(minutes=29)
+
+
+def values(n: int = N) -> np.ndarray:
+    """What fits into float32 without loss."""
+    return np.round(np.random.default_rng(3).normal(0, 3, (n, len(NAMES))), 3).astype(np.float32).astype(float)
+
+
+def toa5(rows: np.ndarray, first: int, last: int) -> str:
+    """Records ``first`` to ``last`` of the rows; stamps are ENDs."""
+    head = [
+        ("TOA5", "synth", "CR3000", "0", "CR3000.Std.31", "CPU:synth.CR3", "0", "ts_data"),
+        ("TIMESTAMP", "RECORD", *NAMES), ("TS", "RN", *UNITS), ("", "", *["Smp"] * len(NAMES)),
+    ]  # fmt: skip
+    lines = [",".join(f'"{word}"' for word in row) for row in head]
+    for i in range(first, last):
+        stamp = f"{BEGIN + (i + 1) * DT:%Y-%m-%d %H:%M:%S.%f}"[:-4]
+        lines.append(f'"{stamp}",{i},' + ",".join('"NAN"' if v != v else repr(v) for v in rows[i].tolist()))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def station(store: Store) -> Station:
+    store.put_station(TEXT + FILES, "synthetic.toml")
+    return store.stations()[0].station
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three files; the second begins in the middle of a block, one minute lies in two of them."""
+    rows = values()
+    place = tmp_path / "raw"
+    place.mkdir()
+    for number, (first, last) in enumerate([(0, 1113), (1113, 2100), (1900, N)]):
+        (place / f"syn_{number}.dat").write_text(toa5(rows, first, last))
+    return place
+
+
+def stored(store: Store, station: Station) -> np.ndarray:
+    samples = store.samples(station.station.id, station.flux.stream, BEGIN, BEGIN + N * DT)
+    return np.array(list(samples.channels.values())).T
+
+
+def run(store: Store, station: Station, paths: list[Path], **options: object):
+    return backfill(store, station, station.flux.stream, paths, **options)
+
+
+def test_every_sample_once(store, station, folder):
+    parts: list[float] = []
+    outcome = run(store, station, sorted(folder.iterdir()), progress=parts.append)
+    np.testing.assert_array_equal(stored(store, station), values())
+    assert (outcome.files, outcome.samples, outcome.present, outcome.failed) == (3, N, 0, [])
+    assert store.sample_span(station.station.id, station.flux.stream)[2] == N
+    assert parts == sorted(parts)
+    assert parts[-1] == 1
+    counts = store.minutes(station.station.id, station.flux.stream, BEGIN, BEGIN + N * DT)
+    assert counts.filter(channel="Ux")["n"].to_list() == [1200, 1200, 600]
+
+
+def test_files_one_by_one_and_again(store, station, folder):
+    for path in sorted(folder.iterdir(), reverse=True):
+        assert not run(store, station, [path]).failed
+    np.testing.assert_array_equal(stored(store, station), values())
+    assert store.sample_span(station.station.id, station.flux.stream)[2] == N
+    assert run(store, station, sorted(folder.iterdir())).known == 3
+    again = run(store, station, sorted(folder.iterdir()), again=True)
+    assert (again.samples, again.present, again.refused) == (0, N, 0)
+
+
+def test_only_what_messages_did_not_bring_is_stored(store, station, folder):
+    """Live blocks of odd lengths at odd times, with a sample that the station did not have."""
+    rows = values().astype(np.float32)
+    rows[700] = np.nan
+    begin = to_ns(BEGIN)
+    live = [(0, 13), (13, 500), (650, 800), (1500, 1501), (2500, 2900)]
+    blocks = [
+        SampleBlock(
+            station.station.id, station.flux.stream, begin + a * 50_000_000, 50_000_000, NAMES, rows[a:b].T.copy()
+        )
+        for a, b in live
+    ]  # fmt: skip
+    store.commit(blocks, [])
+    outcome = run(store, station, sorted(folder.iterdir()))
+    np.testing.assert_array_equal(stored(store, station), values())
+    already = sum(b - a for a, b in live) - 1
+    assert (outcome.present, outcome.samples) == (already, N - already)
+
+
+def test_a_gap_that_a_sender_left_is_closed(store, station, folder):
+    """Blocks 10 to 19 never came; the logger's files have their samples."""
+    rows, begin, marks = values().astype(np.float32), to_ns(BEGIN), Marks(store, "test", len)
+    blocks = [
+        SampleBlock(
+            station.station.id, station.flux.stream, begin + i * 10**9, 50_000_000, NAMES,
+            rows[20 * i : 20 * i + 20].T.copy(), seq=i, run=1,
+        )
+        for i in (*range(10), *range(20, 150))
+    ]  # fmt: skip
+    marks.after(blocks, [], store.commit(blocks, []))
+    marks.tell()
+    store.search_gaps()
+    (gap,) = store.gaps()
+    assert (gap.starts, gap.blocks) == (BEGIN + timedelta(seconds=10), 10)
+    run(store, station, sorted(folder.iterdir()))
+    assert store.gaps() == []
+
+
+def test_broken_off_and_begun_again(store, station, folder, monkeypatch):
+    """The store goes away after the first half-hour."""
+    commits = 0
+    real = store.commit
+
+    def once(*arguments, **options):
+        nonlocal commits
+        commits += 1
+        if commits == 2:
+            raise StoreUnavailable("gone")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(store, "commit", once)
+    with pytest.raises(StoreUnavailable):
+        run(store, station, sorted(folder.iterdir()))
+    monkeypatch.undo()
+    assert store.ingested_files(station.station.id, station.flux.stream)[0].name == "syn_0.dat"
+    outcome = run(store, station, sorted(folder.iterdir()))
+    np.testing.assert_array_equal(stored(store, station), values())
+    assert outcome.samples + 1200 == N
+
+
+def test_what_is_wrong_is_told_and_the_rest_is_stored(store, station, folder):
+    (folder / "syn_3.dat").write_text("nothing")
+    far = toa5(values(), 0, 10).replace("2024-06-20", "2199-06-20")
+    (folder / "syn_4.dat").write_text(far)
+    cut = (folder / "syn_1.dat").read_text().replace('"2024-06-20 13:30:15.00"', '"2024-06-20 13:3x:15.00"')
+    (folder / "syn_1.dat").write_text(cut)
+    outcome = run(store, station, sorted(folder.iterdir()))
+    assert sorted(what.split(":")[0] for what in outcome.failed) == ["syn_1.dat", "syn_3.dat", "syn_4.dat"]
+    assert "2199" in "".join(outcome.failed)
+    missing = np.isnan(stored(store, station)).all(axis=1)
+    assert np.flatnonzero(missing).tolist() == [1499]
+    # a file with a fault is looked at again
+    assert run(store, station, sorted(folder.iterdir())).known == 2
+
+
+def test_slow_readings(store, tmp_path):
+    store.put_station(TEXT.replace("[flux]", MET + "[flux]") + FILES, "synthetic.toml")
+    station = store.stations()[0].station
+    path = tmp_path / "met.dat"
+    lines = ['"TOA5","s","CR3000","0","o","p","0","met"', '"TIMESTAMP","T","R"', '"TS","C","%"', '"","Avg","Avg"']
+    lines += [f'"2024-06-20 13:{minute:02d}:00",{20 + minute},"NAN"' for minute in range(1, 60)]
+    path.write_text("\n".join(lines) + "\n")
+    outcome = backfill(store, station, "met", [path])
+    assert (outcome.readings, outcome.failed) == (59, [])
+    frame = store.readings(station.station.id, "met", FIRST, FIRST + timedelta(hours=1))
+    assert frame["T"].to_list() == [20.0 + minute for minute in range(1, 60)]
+    assert frame["time"][0] == FIRST
+    assert backfill(store, station, "met", [path], again=True).present == 59
+
+
+MET = """
+[[stream]]
+name = "met"
+kind = "reading"
+interval = 60
+channels = [{ name = "T", variable = "TA", unit = "deg C" }, { name = "R", variable = "RH", unit = "%" }]
+
+"""
+
+
+def test_the_command(store, station, folder, environment):
+    command = [sys.executable, "-m", "fluxtower", "ingest", str(folder)]
+    (folder / "notes.txt").write_text("hello")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert "3,000 samples" in done.stdout.replace("\n", " ")
+    assert "notes.txt: it fits [files] pattern of no station" in done.stderr
+    assert done.returncode == 1
+    done = subprocess.run(
+        [*command, "--pattern", "*.dat"], env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "3 files had been read before" in done.stdout.replace("\n", " ")
+
+
+def test_a_watched_folder(store, station, folder, tmp_path):
+    inbox, stop = tmp_path / "inbox", threading.Event()
+    inbox.mkdir()
+    watcher = threading.Thread(target=watch_folders, args=(store, Request(), [inbox], "*", stop))
+    watcher.start()
+    try:
+        time.sleep(0.5)
+        text = (folder / "syn_0.dat").read_text()
+        growing = inbox / "syn_0.dat"
+        growing.write_text(text[: len(text) // 2])
+        _wait_for(store, station, lambda n: 400 < n < 1113)
+        growing.write_text(text)
+        _wait_for(store, station, lambda n: n == 1113)
+        (inbox / ".syn_1.dat.part").write_text("nothing")
+        (inbox / "syn_1.dat").write_text((folder / "syn_1.dat").read_text())
+        _wait_for(store, station, lambda n: n == 2100)
+    finally:
+        stop.set()
+        watcher.join(30)
+    assert not watcher.is_alive()
+    np.testing.assert_array_equal(stored(store, station)[:2100], values()[:2100])
+
+
+def _wait_for(store: Store, station: Station, condition) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        span = store.sample_span(station.station.id, station.flux.stream)
+        if span and condition(span[2]):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"stored: {span}")
+
+
+def test_whose_file_it_is(store, station):
+    other = TEXT.replace('id = "', 'id = "other-', 1).replace("[flux]\n", MET + '[flux]\nmeteorology = "met"\n')
+    other += FILES.replace("syn_", "*_")
+    store.put_station(other, "other.toml")
+    stations = {row.station.id: row.station for row in store.stations()}
+    names = ("syn_1.dat", "x_1.dat", "x.txt", "met2.dat")
+    owners, strangers = assign([Path(name) for name in names], stations, Request())
+    (second,) = (id for id in stations if id.startswith("other-"))
+    assert owners == {(second, "ec"): [Path("x_1.dat")], (second, "met"): [Path("met2.dat")]}
+    assert "several stations" in strangers[0]
+    assert "no station" in strangers[1]
+    with pytest.raises(ConfigError, match="--stream"):
+        ingest_files(store, Request(station=station.station.id, stream="none"), [])

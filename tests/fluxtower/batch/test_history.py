@@ -1,0 +1,114 @@
+"""`fluxtower history` into a real TimescaleDB: what other programs made, beside what is computed here."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.errors import ConfigError, PayloadError
+from core.records import FluxRecord
+from core.station import parse_station
+from core.variables import FLUX_COLUMNS
+from fluxcalc.worker import read_inputs
+from fluxtower.batch.history import as_records, take_over
+from ingest.files.halfhours import parse_halfhours
+from tests.fluxcalc.reference import STATIONS
+from tests.ingest.files.test_halfhours import AMERIFLUX, EDDYPRO
+
+pytestmark = pytest.mark.integration
+
+TEXT = (STATIONS / "synthetic.toml").read_text()  # UTC+1
+FIRST = datetime(2026, 6, 30, 23, tzinfo=UTC)
+
+
+@pytest.fixture
+def station(store) -> str:
+    store.put_station(TEXT, "synthetic.toml")
+    return store.stations()[0].station.id
+
+
+def test_what_is_there_stays(store, station, tmp_path):
+    values = {**dict.fromkeys(FLUX_COLUMNS, math.nan), "FC": 9.0}
+    own = FluxRecord(station, FIRST, FIRST + timedelta(minutes=30), values)
+    store.put_flux(own, config_sha256="x", code_version="ours", revision=1)
+    path = tmp_path / "AMF.csv"
+    path.write_text(AMERIFLUX.replace("202607010100,-9999", "202607010100,2.5"))
+    (taken,), failed = take_over(store, station, [path])
+    assert (taken.intervals, taken.stored, failed) == (2, 1, [])
+    assert set(taken.columns) == {"FC", "TA", "VPD", "SW_IN", "P"}
+    frame = store.fluxes(station, FIRST, FIRST + timedelta(hours=2))
+    assert frame["FC"].to_list() == [9.0, 2.5]
+    assert frame["code_version"].to_list() == ["ours", "AmeriFlux BASE: AMF.csv"]
+    assert frame["start"].to_list() == [FIRST, FIRST + timedelta(minutes=30)]
+    assert take_over(store, station, [path])[0][0].stored == 0
+    # computed here afterwards, the station's own result takes the place and the other goes to the history
+    later = FluxRecord(station, FIRST + timedelta(minutes=30), FIRST + timedelta(hours=1), own.values)
+    store.put_flux(later, config_sha256="x", code_version="ours", revision=1)
+    assert store.fluxes(station, FIRST, FIRST + timedelta(hours=2))["FC"].to_list() == [9.0, 9.0]
+
+
+WEATHER = """TIMESTAMP_START,TIMESTAMP_END,FC,TA,SW_IN,NETRAD,G,TS,P,LW_IN,FCH4
+202607010000,202607010030,1.5,14.0,0.0,-40.5,-5.25,11.5,0.2,310,12.5
+202607010030,202607010100,-9999,14.5,2.0,-38.0,-5.0,-9999,-9999,311,-9999
+"""
+
+
+def test_radiation_soil_and_rain_are_taken_over_and_a_season_has_them(store, station, tmp_path):
+    path = tmp_path / "AMF.csv"
+    path.write_text(WEATHER)
+    ((taken,), failed) = take_over(store, station, [path])
+    assert (taken.stored, taken.left_out, failed) == (2, ("LW_IN",), [])
+    expected = {
+        "SW_IN": [0.0, 2.0], "NETRAD": [-40.5, -38.0], "G": [-5.25, -5.0], "TS": [11.5, None], "P": [0.2, None],
+        "FCH4": [12.5, None],
+    }  # fmt: skip
+    frame = store.fluxes(station, FIRST, FIRST + timedelta(hours=1))
+    inputs = read_inputs(store, station, store.station(station).station, FIRST, FIRST + timedelta(hours=1)).frame
+    for name, values in expected.items():
+        assert frame[name].to_list() == values
+        assert inputs[name].to_list() == values
+    (first, second) = store.flux_records(station, FIRST, FIRST + timedelta(hours=1))
+    assert first.values["NETRAD"] == -40.5
+    assert "TS" not in second.values
+
+
+def test_half_hours_without_another_programs_weather_do_not_show_its_columns(store, station, tmp_path):
+    path = tmp_path / "full.csv"
+    path.write_text(EDDYPRO)
+    take_over(store, station, [path])
+    columns = store.fluxes(station, FIRST, FIRST + timedelta(hours=1)).columns
+    assert not set(columns) & {"SW_IN", "NETRAD", "G", "TS", "P", "FCH4"}
+
+
+def test_the_command(store, station, tmp_path, environment):
+    good, bad = tmp_path / "full.csv", tmp_path / "other.csv"
+    good.write_text(EDDYPRO)
+    bad.write_text("a,b\n1,2\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "fluxtower", "history", str(good), str(bad), "--station", station],
+        env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "full.csv (EddyPro): 1 of 1 half-hours are new" in done.stdout
+    assert "other.csv: line 1: no TIMESTAMP_START" in done.stderr
+    frame = store.fluxes(station, FIRST, FIRST + timedelta(hours=2))
+    assert frame["TAU"].to_list() == [-0.25]
+    assert frame["TA"].to_list() == pytest.approx([15.0])
+
+
+def test_intervals_of_another_length_are_refused():
+    station = parse_station(TEXT, "synthetic.toml")
+    hourly = AMERIFLUX.replace("202607010030,-1", "202607010100,-1")
+    with pytest.raises(PayloadError, match=r"row 1: an interval of 60 minutes .* the station's have 30"):
+        as_records(parse_halfhours(hourly, "a.csv"), station, "a.csv")
+
+
+def test_a_station_without_fluxes_has_no_half_hours(store):
+    text = TEXT[: TEXT.index("[flux]")].replace('id = "', 'id = "met-')
+    store.put_station(text, "met.toml")
+    with pytest.raises(ConfigError, match="a station with \\[flux\\]"):
+        take_over(store, next(row.station.id for row in store.stations()), [])

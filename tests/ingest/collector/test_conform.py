@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from core.errors import PayloadError
+from core.records import Reading, SampleBlock
+from core.station import Station
+from ingest.collector.conform import conform
+
+NOW = 1_782_864_000_000_000_000
+DT = 100_000_000
+DAY = 86_400_000_000_000
+
+
+def block(*names: str, start: int = NOW - DAY, dt: int = DT, stream: str = "ec") -> SampleBlock:
+    samples = np.arange(len(names) * 4, dtype=np.float32).reshape(len(names), 4)
+    return SampleBlock("cn-simulated-forest", stream, start, dt, names, samples, 5, 9)
+
+
+def reading(stream: str = "met", time: int = NOW, **values: float) -> Reading:
+    return Reading("cn-simulated-forest", stream, time, values)
+
+
+def test_channels_come_in_the_declared_order(forest: Station) -> None:
+    placed = conform(block("w", "u", "co2"), forest, NOW)
+    assert isinstance(placed, SampleBlock)
+    assert placed.channels == ("u", "v", "w", "Ts", "co2", "h2o")
+    assert placed.samples[0].tolist() == [4, 5, 6, 7]
+    assert placed.samples[2].tolist() == [0, 1, 2, 3]
+    assert placed.samples[4].tolist() == [8, 9, 10, 11]
+    assert np.isnan(placed.samples[[1, 3, 5]]).all()
+    assert placed.samples.dtype == np.float32
+    assert (placed.start_ns, placed.dt_ns, placed.seq, placed.run) == (NOW - DAY, DT, 5, 9)
+
+
+def test_a_block_in_order_is_left_alone(forest: Station) -> None:
+    sent = block("u", "v", "w", "Ts", "co2", "h2o")
+    assert conform(sent, forest, NOW) is sent
+
+
+def test_readings_get_the_declared_order(forest: Station) -> None:
+    placed = conform(reading(PA_1_1_1=97.7, TA_1_1_1=21.0), forest, NOW)
+    assert isinstance(placed, Reading)
+    assert list(placed.values) == ["TA_1_1_1", "RH_1_1_1", "PA_1_1_1", "SW_IN_1_1_1", "P_1_1_1"]
+    assert placed.values["TA_1_1_1"] == 21.0
+    assert placed.values["PA_1_1_1"] == 97.7
+    assert math.isnan(placed.values["RH_1_1_1"])
+
+
+@pytest.mark.parametrize(
+    ("record", "part"),
+    [
+        (block("u", stream="fast"), "unknown stream 'fast': station cn-simulated-forest declares co2, ec, met"),
+        (reading("slow", TA_1_1_1=1.0), "fluxtower station add FILE.toml"),
+        (block("u", "xx"), "unknown channel 'xx': stream 'ec' declares u, v, w, Ts, co2, h2o"),
+        (reading(TA=1.0), "unknown channel 'TA'"),
+        (block("TA_1_1_1", stream="met"), "stream 'met' is declared as reading: publish to .../reading"),
+        (reading("ec", u=1.0), "stream 'ec' is declared as block"),
+        (block("u", dt=DT + DT // 50), "declares 10 samples a second"),
+        (block("u", dt=DT // 2), "correct `rate` in the station file"),
+        (block("u", start=NOW + DAY), "set the logger's clock"),
+        (reading(time=NOW + DAY + 2_000_000_000, TA_1_1_1=1.0), "2026-07-02T00:00:02Z, 1 day, 0:00:02 ahead"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_remedy(
+    forest: Station, record: SampleBlock | Reading, part: str
+) -> None:
+    with pytest.raises(PayloadError) as caught:
+        conform(record, forest, NOW)
+    assert part in caught.value.reason
+    assert caught.value.station == "cn-simulated-forest"
+
+
+def test_a_step_within_a_percent_and_a_day_ahead_are_taken(forest: Station) -> None:
+    conform(block("u", dt=DT + DT // 200), forest, NOW)
+    conform(reading(time=NOW + DAY, TA_1_1_1=1.0), forest, NOW)

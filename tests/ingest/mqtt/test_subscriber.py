@@ -1,0 +1,159 @@
+"""The collector's session on a real broker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from core.settings import Settings
+from ingest.mqtt import subscriber as module
+from ingest.mqtt.broker import parse_address
+from ingest.mqtt.publisher import Publisher
+from ingest.mqtt.subscriber import Message, Subscriber
+
+pytestmark = pytest.mark.integration
+
+
+@contextmanager
+def session(settings: Settings, in_flight: int = 100) -> Iterator[Subscriber]:
+    subscriber = Subscriber(settings.broker_url, settings.collector, f"{settings.topic_root}/#", in_flight)
+    subscriber.start()
+    try:
+        assert subscriber.wait_subscribed(10)
+        yield subscriber
+    finally:
+        subscriber.stop()
+
+
+def publish(settings: Settings, count: int) -> None:
+    with Publisher(settings.broker_url, settings.topic_root) as publisher:
+        for number in range(count):
+            publisher.publish(f"{settings.topic_root}/x", str(number).encode())
+        publisher.flush()
+
+
+def take_all(subscriber: Subscriber, wait: float = 1.0) -> list[Message]:
+    taken: list[Message] = []
+    while messages := subscriber.take(1000, wait, 0.1):
+        taken += messages
+    return taken
+
+
+def numbers(messages: list[Message]) -> list[int]:
+    return [int(message.payload) for message in messages]
+
+
+def test_the_broker_holds_back_what_is_not_acknowledged(settings: Settings) -> None:
+    with session(settings, in_flight=10) as subscriber:
+        publish(settings, 50)
+        first = take_all(subscriber)
+        assert numbers(first) == list(range(10))
+        subscriber.acknowledge(first[:4])
+        second = take_all(subscriber)
+        assert numbers(second) == [10, 11, 12, 13]
+        subscriber.acknowledge([*first[4:], *second])
+        rest: list[Message] = []
+        while messages := subscriber.take(1000, 1.0, 0.05):
+            rest += messages
+            subscriber.acknowledge(messages)
+        assert numbers(rest) == list(range(14, 50))
+
+
+def test_the_session_keeps_what_comes_while_the_collector_is_away(settings: Settings) -> None:
+    with session(settings):
+        pass
+    publish(settings, 20)
+    with session(settings) as subscriber:
+        messages = take_all(subscriber)
+        assert numbers(messages) == list(range(20))
+        subscriber.acknowledge(messages[:15])
+    with session(settings) as subscriber:
+        assert numbers(take_all(subscriber)) == list(range(15, 20))
+
+
+def test_a_message_of_an_earlier_connection_is_not_acknowledged_on_a_later_one(settings: Settings) -> None:
+    with session(settings) as subscriber:
+        publish(settings, 5)
+        old = take_all(subscriber)
+        assert numbers(old) == list(range(5))
+        with session(settings):  # takes the session over
+            pass
+        assert subscriber.wait_subscribed(10)
+        again = take_all(subscriber)
+        assert numbers(again) == list(range(5))
+        assert {message.connection for message in old}.isdisjoint({message.connection for message in again})
+        subscriber.acknowledge(old)
+    with session(settings) as subscriber:
+        last = take_all(subscriber)
+        assert numbers(last) == list(range(5))
+        subscriber.acknowledge(last)
+        time.sleep(0.3)
+    with session(settings) as subscriber:
+        assert take_all(subscriber) == []
+
+
+def test_waiting_ends_with_the_time_or_with_the_number_asked_for(settings: Settings) -> None:
+    with session(settings) as subscriber:
+        began = time.monotonic()
+        assert subscriber.take(10, 0.2, 5.0) == []
+        assert time.monotonic() - began < 1.0
+        publish(settings, 30)
+        assert numbers(subscriber.take(30, 1.0, 5.0)) == list(range(30))
+        assert time.monotonic() - began < 4.0
+
+
+def test_what_is_taken_at_once_is_bounded_by_its_bytes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BATCH_BYTES", 1000)
+    with session(settings) as subscriber:
+        with Publisher(settings.broker_url, settings.topic_root) as publisher:
+            for _ in range(10):
+                publisher.publish(f"{settings.topic_root}/x", bytes(300))
+            publisher.flush()
+        time.sleep(0.5)
+        assert [len(subscriber.take(1000, 1.0, 0.1)) for _ in range(3)] == [4, 4, 2]
+
+
+def test_retained_messages_go_out_together_and_are_repeated(settings: Settings) -> None:
+    """What was not confirmed when the connection ended is published again."""
+    sent = [(f"{settings.topic_root}/{number}/committed", b"%d" % number) for number in range(2500)]
+    held: list[int] = []
+    with session(settings) as subscriber:
+        assert subscriber.publish_all(sent) == 2500  # more than the window: it waits for the broker
+        confirm = subscriber._client.on_acknowledged
+        subscriber._client.on_acknowledged = lambda mids, refused: held.extend(mids.tolist())
+        assert subscriber.publish_all(sent[:3]) == 3
+        wait_until(lambda: len(held) >= 3)
+        subscriber._client.on_acknowledged = confirm
+        steal_session(settings)
+        assert subscriber.publish_all(sent[3:5]) == 0
+        assert subscriber.wait_subscribed(20)
+        assert subscriber.publish_all([]) == 0
+        wait_until(lambda: not subscriber._unconfirmed and not subscriber._unpublished)
+    with session(settings.model_copy(update={"collector": "another"}), in_flight=5000) as other:
+        kept: dict[str, bytes] = {}
+        while messages := other.take(5000, 2.0, 0.1):
+            kept.update((message.topic, message.payload) for message in messages)
+    assert kept == dict(sent)
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def steal_session(settings: Settings) -> None:
+    """Break the collector's connection: another client takes its name, and leaves."""
+    thief = Client(CallbackAPIVersion.VERSION2, client_id=settings.collector, protocol=MQTTProtocolVersion.MQTTv5)
+    address = parse_address(settings.broker_url)
+    thief.connect(address.host, address.port, clean_start=False)
+    thief.loop_start()
+    time.sleep(0.5)
+    thief.disconnect()
+    thief.loop_stop()
