@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 from core.constants import M_H2O, R_DRY, R_UNIVERSAL, R_VAPOUR, SONIC_HUMIDITY, ZERO_CELSIUS
+from core.records import FluxRecord
 from core.station import Station
-from fluxcalc.halfhour.interval import Air, HalfHour
+from fluxcalc.halfhour.interval import HalfHour
+from fluxcalc.halfhour.state import Air
 from fluxcalc.kernels.statistics import moments
 from fluxcalc.thermodynamics import saturation_pressure
 
@@ -15,13 +18,38 @@ SEA_LEVEL_PRESSURE = 101.3e3  # [Pa]
 SCALE_HEIGHT = 8200.0  # [m]
 
 
+class AirPerVolume(NamedTuple):
+    """What a stored half-hour says of a volume of its air: all that a storage term needs.
+
+    Attributes
+    ----------
+    molar_volume : float
+        [m3 mol-1]
+    heat_capacity : float
+        rho cp of moist air. [J m-3 K-1]
+    vaporisation : float
+        Latent heat of vaporisation. [J kg-1]
+    """
+
+    molar_volume: float
+    heat_capacity: float
+    vaporisation: float
+
+    @staticmethod
+    def read(record: FluxRecord) -> AirPerVolume | None:
+        """Read back what ``choose_sensors`` and ``describe_air`` published; None without the state of the air."""
+        if "heat_capacity" not in record.diagnostics:
+            return None
+        return AirPerVolume(*(record.diagnostics[name] for name in AirPerVolume._fields))
+
+
 def choose_sensors(half: HalfHour, station: Station) -> HalfHour:
     """Take the mean air temperature and pressure from the best sensor there is.
 
     Temperature: slow thermometer, else a TA channel of the stream, else the sonic's own. Pressure: slow barometer, else
     a PA channel of the stream, else the standard atmosphere at the station's altitude.
-    Notes ``temperature_source`` (0 slow, 1 stream, 2 sonic), ``pressure_source`` (0 slow, 1 stream, 2 altitude) and
-    ``molar_volume``.
+    Publishes ``temperature_source`` (0 slow, 1 stream, 2 sonic), ``pressure_source`` (0 slow, 1 stream, 2 altitude)
+    and ``molar_volume``.
     """
     temperatures = (half.meteorology.air_temperature, _mean(half, "ta"), _mean(half, "ts"))
     standard = SEA_LEVEL_PRESSURE * math.exp(-station.station.altitude / SCALE_HEIGHT)
@@ -29,16 +57,16 @@ def choose_sensors(half: HalfHour, station: Station) -> HalfHour:
     temperature_source = next((i for i, value in enumerate(temperatures) if math.isfinite(value)), 2)
     pressure_source = next(i for i, value in enumerate(pressures) if math.isfinite(value))
     temperature, pressure = temperatures[temperature_source], pressures[pressure_source]
-    return replace(half, temperature=temperature, pressure=pressure, thermometer=temperature_source < 2).noting(
-        temperature_source=temperature_source,
-        pressure_source=pressure_source,
-        molar_volume=R_UNIVERSAL * temperature / pressure,
+    half = replace(half, temperature=temperature, pressure=pressure, thermometer=temperature_source < 2)
+    return half.with_diagnostics(
+        temperature_source=temperature_source, pressure_source=pressure_source, molar_volume=half.molar_volume
     )
 
 
 def describe_air(half: HalfHour, _: Station) -> HalfHour:
     """Work out the mean state of the air; without any temperature there is none."""
-    half = half.noting(**{f"mean_{gas}": _mean(half, gas) for gas in half.gases})
+    means = {gas: _mean(half, gas) for gas in half.gases}
+    half = replace(half, gas_means=means).with_diagnostics(**{f"mean_{gas}": mean for gas, mean in means.items()})
     if not math.isfinite(half.temperature):
         return half
     sonic = _mean(half, "ts")
@@ -47,14 +75,14 @@ def describe_air(half: HalfHour, _: Station) -> HalfHour:
     if not math.isfinite(water):
         # dry air stands in where density and heat capacity are needed; what is humidity itself stays unknown
         air = replace(air, vapour_pressure=math.nan, relative_humidity=math.nan)
-    return replace(half, air=air).noting(heat_capacity=air.heat_capacity, vaporisation=air.vaporisation)
+    return replace(half, air=air).with_diagnostics(heat_capacity=air.heat_capacity, vaporisation=air.vaporisation)
 
 
 def water_fraction(half: HalfHour) -> float:
     """Return the mean mole fraction of water vapour: the analyser's, else the slow hygrometer's, else NaN. [1]"""
     if half.has("h2o"):
         mean = _mean(half, "h2o")
-        return mean * half.diagnostics["molar_volume"] if half.kinds["h2o"] == "density" else mean / (1.0 + mean)
+        return mean * half.molar_volume if half.kinds["h2o"] == "density" else mean / (1.0 + mean)
     return half.meteorology.relative_humidity * saturation_pressure(half.temperature) / half.pressure
 
 

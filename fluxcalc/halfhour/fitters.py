@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,9 @@ from core.records import FluxRecord
 from core.station import Station
 from fluxcalc.halfhour.fits import Fits, read_fits, write_fits
 from fluxcalc.halfhour.interval import HalfHour, flux_of
-from fluxcalc.halfhour.lag.lag_fit import fit_lags
+from fluxcalc.halfhour.lag.lag_fit import fit_lag_windows, observe_lags
 from fluxcalc.halfhour.spectral.cutoff_fit import assess, fit_spectra
-from fluxcalc.halfhour.wind import planar_fit
+from fluxcalc.halfhour.wind.planar_fit import fit_periods, observe_wind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Fitter:
     methods : tuple of str
         Its choices that need the fit.
     keep : callable
-        ``(half, record) -> what the fit needs of a half-hour``, small; None if it says nothing.
+        ``(half, record) -> what the fit needs of a half-hour``, small; None if it says nothing. Where only the record
+        is stored ``half`` is None, which is enough for planes and lags.
     fit : callable
         ``(all that was kept, station) -> Fits``; empty where it is too little.
     too_few : str
@@ -37,33 +38,28 @@ class Fitter:
 
     step: str
     methods: tuple[str, ...]
-    keep: Callable[[HalfHour, FluxRecord], Any]
+    keep: Callable[[HalfHour | None, FluxRecord], Any]
     fit: Callable[[Sequence[Any], Station], Fits]
     too_few: str = "too few of {n} half-hours can be used: choose a longer period"
-
-
-def _keep_notes(*prefixes: str) -> Callable[[HalfHour, FluxRecord], FluxRecord]:
-    """Keep some diagnostics of a record, and how moist it was: a year of whole records would fill the memory."""
-
-    def keep(_: HalfHour, record: FluxRecord) -> FluxRecord:
-        notes = {name: value for name, value in record.diagnostics.items() if name.startswith(prefixes)}
-        return replace(record, values={"RH": record.values["RH"]}, reasons={}, diagnostics=notes)
-
-    return keep
 
 
 FITTERS: Mapping[str, Fitter] = {
     "planes": Fitter(
         "rotation",
         ("planar_fit", "planar_fit_no_bias"),
-        _keep_notes("sonic_"),
-        lambda records, station: Fits(planes=planar_fit.fit_station(records, station)),
+        lambda _, record: observe_wind(record),
+        lambda periods, station: Fits(planes=fit_periods(periods, station)),
     ),
-    "lags": Fitter("lag", ("optimised",), _keep_notes("lag_", "raw_"), lambda records, _: Fits(lags=fit_lags(records))),
+    "lags": Fitter(
+        "lag",
+        ("optimised",),
+        lambda _, record: observe_lags(record),
+        lambda observed, _: Fits(lags=fit_lag_windows(observed)),
+    ),
     "spectra": Fitter(
         "spectral",
         ("horst_1997", "ibrom_2007", "fratini_2012"),
-        lambda half, _: assess(half),
+        lambda half, _: None if half is None else assess(half),
         lambda assessed, _: fit_spectra(assessed, Fits()),
         "{n} half-hours with large fluxes show nothing to correct: choose a longer period",
     ),
@@ -85,7 +81,7 @@ def fit_kind(kind: str, kept: Sequence[Any], station: Station, start: datetime, 
     kind : str
         Key of ``FITTERS``.
     kept : sequence
-        What its ``keep`` kept; for planes and lags whole records do as well.
+        What its ``keep`` kept.
     station : Station
         Says the numbers of the fit.
     start, end : datetime

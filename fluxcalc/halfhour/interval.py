@@ -8,14 +8,30 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from core.constants import M_H2O
+from core.constants import R_UNIVERSAL
 from core.records import FloatArray, Samples
 from core.station import Flux, Station
 from fluxcalc.halfhour.fits import NOTHING_FITTED, Fits
+from fluxcalc.halfhour.lag.gas_lag import GasLag
+from fluxcalc.halfhour.state import (
+    NO_FLUXES,
+    NO_WIND,
+    NOT_TESTABLE,
+    Air,
+    Fluxes,
+    Footprint,
+    InstrumentReport,
+    IntegralDeviations,
+    LineMultipliers,
+    RandomError,
+    SonicWind,
+)
 
 GasKind = Literal["density", "fraction", "ratio"]
-GASES = ("co2", "h2o")
+STANDARD_GASES = ("co2", "h2o")
 """The gases that every half-hour asks for; a station may measure more of them."""
+
+WIND_COMPONENTS = ("u", "v", "w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,79 +77,6 @@ class Meteorology:
 
 
 @dataclass(frozen=True, slots=True)
-class Air:
-    """Mean state of the air; NaN where water vapour would be needed and is not known.
-
-    Attributes
-    ----------
-    temperature, sonic_temperature : float
-        Air temperature (from the sonic if there is no thermometer) and sonic temperature. [K]
-    pressure : float
-        [Pa]
-    molar_volume, dry_molar_volume : float
-        Of moist air, and per mole of dry air. [m3 mol-1]
-    vapour_pressure, saturation_pressure : float
-        [Pa]
-    vapour_density, dry_density, density : float
-        Mass densities of water vapour, dry air and moist air. [kg m-3]
-    specific_humidity, relative_humidity : float
-        [1]
-    heat_capacity : float
-        rho cp of moist air. [J m-3 K-1]
-    vaporisation : float
-        Latent heat of vaporisation. [J kg-1]
-    """
-
-    temperature: float
-    sonic_temperature: float
-    pressure: float
-    molar_volume: float
-    dry_molar_volume: float
-    vapour_pressure: float
-    saturation_pressure: float
-    vapour_density: float
-    dry_density: float
-    density: float
-    specific_humidity: float
-    relative_humidity: float
-    heat_capacity: float
-    vaporisation: float
-
-    @property
-    def water(self) -> float:
-        """Mole fraction of water vapour; 0 where it is not known and dry air stands in. [1]"""
-        return self.vapour_density / M_H2O * self.molar_volume
-
-
-@dataclass(frozen=True, slots=True)
-class Fluxes:
-    """Vertical fluxes, positive upward; NaN where they cannot be said.
-
-    Attributes
-    ----------
-    ustar : float
-        Friction velocity. [m s-1]
-    h : float
-        Sensible heat. [W m-2]
-    gases : mapping of str to float
-        Water vapour, CO2 and what else is measured. [mol m-2 s-1]
-    """
-
-    ustar: float = math.nan
-    h: float = math.nan
-    gases: Mapping[str, float] = field(default_factory=dict)
-
-    def of(self, gas: str) -> float:
-        """Return the flux of a gas, NaN where there is none. [mol m-2 s-1]"""
-        return self.gases.get(gas, math.nan)
-
-    @property
-    def h2o(self) -> float:
-        """Flux of water vapour. [mol m-2 s-1]"""
-        return self.of("h2o")
-
-
-@dataclass(frozen=True, slots=True)
 class HalfHour:
     """An averaging interval on its way through the steps.
 
@@ -158,10 +101,22 @@ class HalfHour:
         What each gas series is: molar density, fraction of moist air, or ratio to dry air.
     absent : mapping of str to str
         Series that cannot be used -> why, in words.
+    instruments : mapping of str to InstrumentReport
+        ``sonic``, ``irga_1``... -> what it says of its samples; those that say nothing are not in it.
+    spikes : mapping of str to int
+        Series -> spikes that were found in it; empty where nothing is despiked.
+    sonic_wind : SonicWind
+        Mean wind in the sonic's axes.
+    wind_speed : float
+        Of the mean wind after rotation. [m s-1]
+    lags : mapping of str to GasLag
+        Gas -> by how much it was shifted.
     temperature, pressure : float
         Mean air temperature (moist sonic temperature if there is no thermometer) and pressure. [K], [Pa]
     thermometer : bool
         Whether ``temperature`` is the air's own.
+    gas_means : mapping of str to float
+        Mean of each gas, in the unit of its series; NaN if it cannot be used. [mol m-3 or mol mol-1]
     air : Air or None
         Mean state, once known.
     covariances : mapping of str to float
@@ -172,10 +127,21 @@ class HalfHour:
         Spectral correction factors of ``tau, h`` and the gases. [1]
     raw_fluxes, fluxes : Fluxes
         Before and after the spectral and density corrections.
-    stability : float
-        (z - d)/L of the final fluxes. [1]
+    random_errors : mapping of str to RandomError
+        Of ``tau, h, le, fc``, ``fch4``...; empty where the method says none.
+    line_multipliers : mapping of str to LineMultipliers
+        Gas -> correction of its analyser's line; only those that have one.
+    raw_stability, stability : float
+        (z - d)/L of the uncorrected and of the final fluxes. [1]
+    obukhov_length : float
+        L of the final fluxes. [m]
+    integral_deviations : IntegralDeviations
+        Of the test of developed turbulence.
+    footprint : Footprint or None
+        Along the wind; None where it cannot be said.
     diagnostics : mapping of str to float
-        Intermediate values for the record.
+        What the record publishes of all this and more, by name. Steps add to it and never read it: what one step needs
+        of another is a field.
     flags : mapping of str to int
         Quality of ``TAU, H, LE, FC``, ``FCH4``...: 0, 1, 2.
     reasons : mapping of str to str
@@ -188,20 +154,32 @@ class HalfHour:
     meteorology: Meteorology
     fits: Fits = NOTHING_FITTED
     dt: float = math.nan
-    gases: tuple[str, ...] = GASES
+    gases: tuple[str, ...] = STANDARD_GASES
     series: Mapping[str, FloatArray] = field(default_factory=dict)
     kinds: Mapping[str, GasKind] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
+    instruments: Mapping[str, InstrumentReport] = field(default_factory=dict)
+    spikes: Mapping[str, int] = field(default_factory=dict)
+    sonic_wind: SonicWind = NO_WIND
+    wind_speed: float = math.nan
+    lags: Mapping[str, GasLag] = field(default_factory=dict)
     temperature: float = math.nan
     pressure: float = math.nan
     thermometer: bool = False
+    gas_means: Mapping[str, float] = field(default_factory=dict)
     air: Air | None = None
     covariances: Mapping[str, float] = field(default_factory=dict)
     stationarity: Mapping[str, float] = field(default_factory=dict)
     factors: Mapping[str, float] = field(default_factory=dict)
-    raw_fluxes: Fluxes = Fluxes()
-    fluxes: Fluxes = Fluxes()
+    raw_fluxes: Fluxes = NO_FLUXES
+    fluxes: Fluxes = NO_FLUXES
+    random_errors: Mapping[str, RandomError] = field(default_factory=dict)
+    line_multipliers: Mapping[str, LineMultipliers] = field(default_factory=dict)
+    raw_stability: float = math.nan
     stability: float = math.nan
+    obukhov_length: float = math.nan
+    integral_deviations: IntegralDeviations = NOT_TESTABLE
+    footprint: Footprint | None = None
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     flags: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -212,15 +190,24 @@ class HalfHour:
         return round((self.end - self.start).total_seconds() / self.dt)
 
     def has(self, *names: str) -> bool:
-        """Tell whether all these series can be used."""
+        """Return whether all these series can be used."""
         return all(name in self.series for name in names)
 
     def covariance(self, name: str) -> float:
         """Return a covariance, NaN if a series it needs cannot be used."""
         return self.covariances.get(name, math.nan)
 
-    def noting(self, **diagnostics: float) -> HalfHour:
-        """Return a copy with more diagnostics."""
+    @property
+    def molar_volume(self) -> float:
+        """Volume of a mole of air of the mean temperature and pressure; NaN before these are known. [m3 mol-1]"""
+        return R_UNIVERSAL * self.temperature / self.pressure
+
+    def gas_mean(self, gas: str) -> float:
+        """Return the mean of a gas, NaN if it cannot be used. [mol m-3 or mol mol-1]"""
+        return self.gas_means.get(gas, math.nan)
+
+    def with_diagnostics(self, **diagnostics: float) -> HalfHour:
+        """Return a copy that publishes more diagnostics."""
         return replace(self, diagnostics={**self.diagnostics, **diagnostics})
 
     def without(self, absent: Mapping[str, str]) -> HalfHour:

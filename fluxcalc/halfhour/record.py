@@ -10,21 +10,22 @@ from core.records import FluxRecord
 from core.station import Station
 from core.variables import UNITS, flux_column, flux_variable, fraction_column
 from fluxcalc.halfhour.interval import HalfHour
-from fluxcalc.halfhour.quality.flags import judged_fluxes
-from fluxcalc.halfhour.quality.footprint import FETCHES
+from fluxcalc.halfhour.quality.flags import tested_fluxes
+from fluxcalc.halfhour.quality.footprint import FETCH_COLUMNS
+from fluxcalc.halfhour.state import NO_BROADENING
 
 WATER_DENSITY = 1000.0  # of liquid water [kg m-3]
 
-NEEDS: dict[str, tuple[str, ...]] = {
+REQUIRED_SERIES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("TAU", "USTAR", "WS", "WS_MAX", "WD", "TKE", "U_SIGMA", "V_SIGMA", "W_SIGMA"), ("w",)),
-    **dict.fromkeys(("H", "MO_LENGTH", "ZL", *FETCHES), ("w", "ts")),
+    **dict.fromkeys(("H", "MO_LENGTH", "ZL", *FETCH_COLUMNS), ("w", "ts")),
     **dict.fromkeys(("LE", "ET", "FH2O"), ("w", "h2o", "ts")),
     **dict.fromkeys(("T_SONIC", "T_SONIC_SIGMA", "TA"), ("ts",)),
     **dict.fromkeys(("RH", "VPD", "H2O", "H2O_MIXING_RATIO"), ("h2o",)),
 }
 """Series behind each column, in the order in which a missing one is named; those of other gases are like CO2's."""
 
-FACTORED = ("TAU", "USTAR", "H", "LE", "ET", "FH2O", "MO_LENGTH", "ZL", *FETCHES)
+SPECTRALLY_CORRECTED = ("TAU", "USTAR", "H", "LE", "ET", "FH2O", "MO_LENGTH", "ZL", *FETCH_COLUMNS)
 """Columns that hang on spectral factors, as the flux of every gas does."""
 
 
@@ -32,11 +33,11 @@ def build_record(half: HalfHour, station: Station) -> FluxRecord:
     """Make the record of an interval; every missing value gets a reason."""
     si = {**_fluxes(half), **_turbulence(half), **_air(half), **_footprint(half)}
     values = {name: in_fluxnet_unit(name, si.get(name, math.nan)) for name in station.flux_columns}
-    for name in judged_fluxes(half):
+    for name in tested_fluxes(half):
         if not math.isnan(values[name]) and name in half.flags:
             values[f"{name}_SSITC_TEST"] = float(half.flags[name])
     reasons = {name: why for name, why in half.reasons.items() if not math.isnan(values[name])}
-    needs = _needs(half)
+    needs = _required_series(half)
     reasons |= {name: _why_missing(name, half, needs) for name, value in values.items() if math.isnan(value)}
     diagnostics = {name: float(value) for name, value in half.diagnostics.items()}
     return FluxRecord(station.id, half.start, half.end, values, reasons, diagnostics)
@@ -65,18 +66,17 @@ def _fluxes(half: HalfHour) -> dict[str, float]:
         "ET": water * seconds / WATER_DENSITY,
         "FH2O": fluxes.h2o,
         **{flux_column(gas.upper()): flux for gas, flux in fluxes.gases.items() if gas != "h2o"},
-        "MO_LENGTH": half.diagnostics["obukhov_length"],
+        "MO_LENGTH": half.obukhov_length,
         "ZL": half.stability,
     }
 
 
 def _turbulence(half: HalfHour) -> dict[str, float]:
     variances = {name: half.covariance(name) for name in ("uu", "vv", "ww")}
-    noted = half.diagnostics
     return {
-        "WS": noted.get("wind_speed", math.nan),
-        "WS_MAX": noted.get("largest_wind", math.nan),
-        "WD": math.radians(noted.get("wind_direction_deg", math.nan)),
+        "WS": half.wind_speed,
+        "WS_MAX": half.sonic_wind.largest,
+        "WD": math.radians(half.sonic_wind.direction),
         "U_SIGMA": math.sqrt(variances["uu"]),
         "V_SIGMA": math.sqrt(variances["vv"]),
         "W_SIGMA": math.sqrt(variances["ww"]),
@@ -108,25 +108,23 @@ def _air(half: HalfHour) -> dict[str, float]:
 
 def _mole_fractions(half: HalfHour, gas: str, volume: float, water: float) -> tuple[float, float]:
     """Return the mean mole fractions of a gas in moist and in dry air, the width of its line corrected. [1]"""
-    mean = half.diagnostics[f"mean_{gas}"]
+    mean = half.gas_mean(gas)
     if half.kinds.get(gas) != "density":
         return mean * (1.0 - water), mean
-    moist = mean * volume * half.diagnostics.get(f"line_a_{gas}", 1.0)
+    moist = mean * volume * half.line_multipliers.get(gas, NO_BROADENING).a
     return moist, moist / (1.0 - water)
 
 
 def _footprint(half: HalfHour) -> dict[str, float]:
-    noted = half.diagnostics
-    return {
-        "FETCH_MAX": noted.get("footprint_peak", math.nan),
-        "FETCH_70": noted.get("footprint_70", math.nan),
-        "FETCH_90": noted.get("footprint_90", math.nan),
-    }
+    found = half.footprint
+    if found is None:
+        return {}
+    return {"FETCH_MAX": found.peak, "FETCH_70": found.within(0.7), "FETCH_90": found.within(0.9)}
 
 
-def _needs(half: HalfHour) -> dict[str, tuple[str, ...]]:
-    """Return ``NEEDS`` with the columns of the half-hour's gases."""
-    needs = dict(NEEDS)
+def _required_series(half: HalfHour) -> dict[str, tuple[str, ...]]:
+    """Return ``REQUIRED_SERIES`` with the columns of the half-hour's gases."""
+    needs = dict(REQUIRED_SERIES)
     for gas in half.gases:
         if gas != "h2o":
             name = gas.upper()
@@ -148,7 +146,7 @@ def _why_missing(name: str, half: HalfHour, needs: Mapping[str, tuple[str, ...]]
         return "air temperature is not known"
     if flux == "WD":
         return "calm: no direction"
-    factored = flux in FACTORED or flux in {flux_column(gas.upper()) for gas in half.gases}
+    factored = flux in SPECTRALLY_CORRECTED or flux in {flux_column(gas.upper()) for gas in half.gases}
     if factored and any(math.isnan(factor) for factor in half.factors.values()):
         return "sensors miss nearly all of the exchange in so weak a wind at this stability: no spectral correction"
     return "cannot be computed from these samples"

@@ -29,7 +29,7 @@ from fluxcalc.halfhour.raw.absolute_limits import remove_implausible, remove_imp
 from fluxcalc.halfhour.raw.channels import import_channels
 from fluxcalc.halfhour.raw.despiking import DESPIKING, despike
 from fluxcalc.halfhour.raw.detrending import DETRENDING, detrend
-from fluxcalc.halfhour.raw.instrument_diagnostics import trust_instruments
+from fluxcalc.halfhour.raw.instrument_diagnostics import apply_instrument_diagnostics
 from fluxcalc.halfhour.raw.mixing_ratio import dry_ratios
 from fluxcalc.halfhour.raw.screening import SCREENING, screen_lags, screen_series
 from fluxcalc.halfhour.record import build_record
@@ -41,7 +41,7 @@ from fluxcalc.halfhour.wind.sonic_axes import complete_wind
 
 HALF_HOUR_STEPS: tuple[Step, ...] = (
     import_channels,
-    trust_instruments,
+    apply_instrument_diagnostics,
     remove_impossible,
     despike,
     screen_series,

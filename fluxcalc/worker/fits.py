@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from core.errors import ProcessingError
 from core.store import Store
 from fluxcalc.halfhour.fits import read_fits, write_fits
-from fluxcalc.halfhour.fitters import fit_kind
+from fluxcalc.halfhour.fitters import FITTERS, fit_kind
 from fluxcalc.halfhour.interval import flux_of
 from fluxcalc.halfhour.spectral.cutoff_fit import assess
 from fluxcalc.halfhour.steps import run_steps
@@ -28,7 +28,8 @@ def fit_station(store: Store, station_id: str, kind: str, start: datetime, end: 
         There are too few half-hours.
     """
     row = store.station(station_id)
-    fitted = write_fits(fit_kind(kind, store.flux_records(station_id, start, end), row.station, start, end))
+    kept = [FITTERS[kind].keep(None, record) for record in store.flux_records(station_id, start, end)]
+    fitted = write_fits(fit_kind(kind, kept, row.station, start, end))
     return store.put_fit(
         station_id,
         kind,

@@ -13,6 +13,7 @@ from itertools import pairwise
 from core.errors import FluxTowerError, StoreUnavailable
 from core.station import Station
 from core.store import Store
+from fluxcalc.halfhour.air import AirPerVolume
 from fluxcalc.halfhour.fits import read_fits
 from fluxcalc.halfhour.flux.meteorology import mean_meteorology, weather
 from fluxcalc.halfhour.flux.profile import average_levels, join_levels
@@ -96,7 +97,7 @@ def join_storage(store: Store, station: Station, start: datetime, length: timede
         changed = any(
             not _same(joined.values[name], after.values.get(name, math.nan)) for name in storage_terms(station)
         )
-        if changed and before.end == after.start and "heat_capacity" in after.diagnostics:
+        if changed and before.end == after.start and AirPerVolume.read(after) is not None:
             store.put_storage(joined)
 
 

@@ -8,7 +8,7 @@ from core.station import Station
 from fluxcalc.halfhour.interval import HalfHour
 from fluxcalc.kernels.statistics import covariance
 
-PAIRS: dict[str, tuple[str, str]] = {
+SERIES_PAIRS: dict[str, tuple[str, str]] = {
     "uu": ("u", "u"),
     "vv": ("v", "v"),
     "ww": ("w", "w"),
@@ -23,10 +23,10 @@ PAIRS: dict[str, tuple[str, str]] = {
 
 def compute_covariances(half: HalfHour, _: Station) -> HalfHour:
     """Compute the covariances of all pairs whose series can be used, over the samples valid in both; divisor N."""
-    pairs = {**PAIRS, **{f"{x}_{gas}": (x, gas) for gas in half.gases for x in (gas, "w")}}
+    pairs = {**SERIES_PAIRS, **{f"{x}_{gas}": (x, gas) for gas in half.gases for x in (gas, "w")}}
     found = {
         name: covariance(half.series[first], half.series[second])
         for name, (first, second) in pairs.items()
         if half.has(first, second)
     }
-    return replace(half, covariances=found).noting(**{f"cov_{name}": value for name, value in found.items()})
+    return replace(half, covariances=found).with_diagnostics(**{f"cov_{name}": value for name, value in found.items()})

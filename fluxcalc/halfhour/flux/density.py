@@ -11,7 +11,8 @@ from core.station import Spectroscopy, Station
 from core.variables import flux_column
 from fluxcalc.halfhour.flux.line_broadening import line_multipliers
 from fluxcalc.halfhour.flux.surface_heating import instrument_heat
-from fluxcalc.halfhour.interval import Air, Fluxes, HalfHour, Step, flux_of
+from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.state import Air, Fluxes
 from fluxcalc.sun import is_daytime
 
 OUTSIDE_TABLE = "the weather is outside of the table by which the widening of the analyser's line is corrected"
@@ -68,7 +69,7 @@ def webb_pearman_leuning(half: HalfHour, station: Station) -> HalfHour:
     """Correct fluxes of gases measured as densities; ratios to dry air need nothing.
 
     Where the analyser has a table ``spectroscopy``, the widening of its line is corrected as well; the multipliers are
-    noted as ``line_a_<gas>``, ``line_b_<gas>``, ``line_c_<gas>``.
+    published as ``line_a_<gas>``, ``line_b_<gas>``, ``line_c_<gas>``.
 
     References
     ----------
@@ -81,8 +82,8 @@ def webb_with_instrument_heat(half: HalfHour, station: Station) -> HalfHour:
     """Correct as ``wpl`` does, with the heat that the analyser itself gives to the air in its open path.
 
     For cold sites with an LI-7500 of the first series, taken to be the analyser of CO2; gases of others are left alone.
-    H stays what it is; what is added to it for the gases is noted as ``instrument_heat``, in W m-2. By day and by night
-    the instrument is warmed differently.
+    H stays what it is; what is added to it for the gases is published as ``instrument_heat``, in W m-2. By day and by
+    night the instrument is warmed differently.
 
     References
     ----------
@@ -91,8 +92,8 @@ def webb_with_instrument_heat(half: HalfHour, station: Station) -> HalfHour:
     if half.air is None:
         return half
     daytime = is_daytime(half.start, half.end, station)
-    heat = instrument_heat(half.air.temperature, half.diagnostics.get("wind_speed", math.nan), daytime=daytime)
-    return _correct_expansion(half, station, heat).noting(instrument_heat=heat, daytime=float(daytime))
+    heat = instrument_heat(half.air.temperature, half.wind_speed, daytime=daytime)
+    return _correct_expansion(half, station, heat).with_diagnostics(instrument_heat=heat, daytime=float(daytime))
 
 
 def _correct_expansion(half: HalfHour, station: Station, added_heat: float) -> HalfHour:
@@ -115,7 +116,7 @@ def _correct_expansion(half: HalfHour, station: Station, added_heat: float) -> H
         if gas == "h2o" or not half.has(gas) or half.kinds[gas] != "density":
             continue
         by_heat = expansion(gas)
-        mean = half.diagnostics[f"mean_{gas}"]
+        mean = half.gas_mean(gas)
         table = _line_table(gas, station)
         if table is None:
             gases[gas] = fluxes.of(gas) + (by_vapour + by_heat) * mean
@@ -128,7 +129,8 @@ def _correct_expansion(half: HalfHour, station: Station, added_heat: float) -> H
         # of by_vapour the covariance of vapour density itself: the rest is heat's
         by_density = by_vapour - (dilution - 1.0) * by_heat
         gases[gas] = lines.a * (fluxes.of(gas) + (lines.b * by_density + lines.c * dilution * by_heat) * mean)
-        half = half.noting(**{f"line_{name}_{gas}": value for name, value in lines._asdict().items()})
+        half = replace(half, line_multipliers={**half.line_multipliers, gas: lines})
+        half = half.with_diagnostics(**lines.published(gas))
     return replace(half, fluxes=replace(fluxes, gases=gases))
 
 

@@ -8,23 +8,14 @@ like some of the gas, beyond expansion and dilution.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from core.constants import ZERO_CELSIUS
 from core.station import Spectroscopy
+from fluxcalc.halfhour.state import LineMultipliers
 
 
-class Multipliers(NamedTuple):
-    """Of the whole flux (kappa itself), of the term of vapour, and of the term of heat. [1]"""
-
-    a: float
-    b: float
-    c: float
-
-
-def line_multipliers(table: Spectroscopy, temperature: float, pressure: float, water: float) -> Multipliers | None:
+def line_multipliers(table: Spectroscopy, temperature: float, pressure: float, water: float) -> LineMultipliers | None:
     """Return the multipliers for the mean state of the air.
 
     With n = kappa(T, Pe) n', Pe = P (1 + a x) and x = rho_v R T/(P M), the chain rule makes of w'n' and the terms of
@@ -45,7 +36,7 @@ def line_multipliers(table: Spectroscopy, temperature: float, pressure: float, w
 
     Returns
     -------
-    Multipliers or None
+    LineMultipliers or None
         None outside of the table.
 
     References
@@ -66,4 +57,4 @@ def line_multipliers(table: Spectroscopy, temperature: float, pressure: float, w
     dry = 1.0 - water
     b = 1.0 + dry * table.vapour_broadening * pressure * by_pressure
     c = 1.0 + dry * temperature * by_temperature + water * (b - 1.0)
-    return Multipliers(kappa, b, c)
+    return LineMultipliers(kappa, b, c)

@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from core.records import FloatArray, FluxRecord
 from fluxcalc.halfhour.fits import LagWindow
+from fluxcalc.halfhour.flux.raw_fluxes import read_raw_flux
+from fluxcalc.halfhour.lag.gas_lag import read_true_lags
 from fluxcalc.halfhour.spectral.in_situ import CLEAR
+from fluxcalc.halfhour.state import RandomError, flux_name
 
-SPREAD = 1.5
+WINDOW_HALF_WIDTH = 1.5
 """Half width of a window in median absolute deviations."""
 
-FEWEST = 10
+MINIMUM_LAGS = 10
 """Lags that a median needs."""
 
-CLASSES = 10
+HUMIDITY_CLASSES = 10
 """Classes of relative humidity, for water vapour."""
 
-STRONG: Mapping[str, tuple[str, float]] = {"co2": ("raw_co2", 2e-6), "h2o": ("raw_le", 20.0)}
+STRONG_FLUXES: Mapping[str, tuple[str, float]] = {"co2": ("co2", 2e-6), "h2o": ("le", 20.0)}
 """Uncorrected flux by which a covariance stands out, and how large it must be. [mol m-2 s-1], [W m-2]"""
 
-_SOUGHT = re.compile(r"lag_([a-z0-9]+)_maximum_s")
+
+@dataclass(frozen=True, slots=True)
+class LagObservation:
+    """What a half-hour says of the lags of its gases.
+
+    Attributes
+    ----------
+    humidity : float
+        Relative. [1]
+    lags : mapping of str to float
+        Gas -> lag of a true maximum of a strong covariance, NaN if there was none, of all whose lag was looked for. [s]
+    """
+
+    humidity: float
+    lags: Mapping[str, float]
 
 
-def fit_lags(records: Iterable[FluxRecord], *, fewest: int = FEWEST) -> dict[str, tuple[LagWindow, ...]]:
+def observe_lags(record: FluxRecord) -> LagObservation:
+    """Keep of a half-hour what the fit of lags needs: a year of whole records would fill the memory."""
+    lags = {gas: lag if _is_strong(gas, record) else math.nan for gas, lag in read_true_lags(record).items()}
+    return LagObservation(record.values["RH"] / 100.0, lags)
+
+
+def fit_lags(records: Iterable[FluxRecord], *, minimum: int = MINIMUM_LAGS) -> dict[str, tuple[LagWindow, ...]]:
     """Fit windows of lags to half-hours whose method seeks maxima of the covariance.
 
     Nominal is the median lag, the window reaches 1.5 median absolute deviations to both sides. Only lags count that are
@@ -39,7 +62,7 @@ def fit_lags(records: Iterable[FluxRecord], *, fewest: int = FEWEST) -> dict[str
     ----------
     records : iterable of FluxRecord
         Half-hours of one station with the same tubes, pumps and positions; some weeks of them.
-    fewest : int
+    minimum : int
         Lags that a window needs. [1]
 
     Returns
@@ -51,14 +74,20 @@ def fit_lags(records: Iterable[FluxRecord], *, fewest: int = FEWEST) -> dict[str
     ----------
     Fratini et al. (2012), doi:10.1016/j.agrformet.2012.03.010
     """
-    kept = list(records)
+    return fit_lag_windows([observe_lags(record) for record in records], minimum=minimum)
+
+
+def fit_lag_windows(
+    observed: Sequence[LagObservation], *, minimum: int = MINIMUM_LAGS
+) -> dict[str, tuple[LagWindow, ...]]:
+    """Fit as ``fit_lags`` to what ``observe_lags`` kept of the half-hours."""
     fitted: dict[str, tuple[LagWindow, ...]] = {}
-    sought = {match[1] for one in kept for name in one.diagnostics if (match := _SOUGHT.fullmatch(name))}
-    for gas in sorted(sought):
-        lags, humidity = _true_lags(gas, kept)
-        if lags.size < fewest:
+    for gas in sorted({gas for one in observed for gas in one.lags}):
+        found = [(one.lags[gas], one.humidity) for one in observed if not math.isnan(one.lags.get(gas, math.nan))]
+        if len(found) < minimum:
             continue
-        fitted[gas] = _by_humidity(lags, humidity, fewest) if gas == "h2o" else (window_of(lags),)
+        lags, humidity = np.array(found, dtype=np.float64).reshape(-1, 2).T
+        fitted[gas] = _by_humidity(lags, humidity, minimum) if gas == "h2o" else (window_of(lags),)
     return fitted
 
 
@@ -73,37 +102,25 @@ def window_of(lags: FloatArray, humidity: tuple[float, float] = (0.0, 1.0)) -> L
         Relative humidity for which it is meant. [1]
     """
     nominal = float(np.median(lags))
-    reach = SPREAD * float(np.median(np.abs(lags - nominal)))
+    reach = WINDOW_HALF_WIDTH * float(np.median(np.abs(lags - nominal)))
     return LagWindow(nominal, nominal - reach, nominal + reach, humidity)
 
 
-def _true_lags(gas: str, records: list[FluxRecord]) -> tuple[FloatArray, FloatArray]:
-    """Return lags that were found [s] and the relative humidity [1] with each."""
-    found = [
-        (record.diagnostics[f"lag_{gas}_maximum_s"], record.values["RH"] / 100.0)
-        for record in records
-        if not math.isnan(record.diagnostics.get(f"lag_{gas}_maximum_s", math.nan)) and _stands_out(gas, record)
-    ]
-    lags = np.array(found, dtype=np.float64).reshape(-1, 2)
-    return lags[:, 0], lags[:, 1]
+def _is_strong(gas: str, record: FluxRecord) -> bool:
+    if gas in STRONG_FLUXES:
+        flux, smallest = STRONG_FLUXES[gas]
+        return abs(read_raw_flux(record, flux)) >= smallest
+    return abs(read_raw_flux(record, gas)) >= CLEAR * RandomError.read(record, flux_name(gas)).deviation
 
 
-def _stands_out(gas: str, record: FluxRecord) -> bool:
-    noted = record.diagnostics
-    if gas in STRONG:
-        flux, least = STRONG[gas]
-        return abs(noted.get(flux, math.nan)) >= least
-    return abs(noted.get(f"raw_{gas}", math.nan)) >= CLEAR * noted.get(f"random_error_f{gas}", math.nan)
-
-
-def _by_humidity(lags: FloatArray, humidity: FloatArray, fewest: int) -> tuple[LagWindow, ...]:
-    bounds = [(k / CLASSES, (k + 1) / CLASSES) for k in range(CLASSES)]
+def _by_humidity(lags: FloatArray, humidity: FloatArray, minimum: int) -> tuple[LagWindow, ...]:
+    bounds = [(k / HUMIDITY_CLASSES, (k + 1) / HUMIDITY_CLASSES) for k in range(HUMIDITY_CLASSES)]
     # air above saturation is as wet as the last class; what has no humidity is in none
-    place = np.where(np.isnan(humidity), -1.0, np.clip(np.floor(humidity * CLASSES), 0, CLASSES - 1))
-    enough = {k: lags[place == k] for k in range(CLASSES) if np.count_nonzero(place == k) >= fewest}
+    place = np.where(np.isnan(humidity), -1.0, np.clip(np.floor(humidity * HUMIDITY_CLASSES), 0, HUMIDITY_CLASSES - 1))
+    enough = {k: lags[place == k] for k in range(HUMIDITY_CLASSES) if np.count_nonzero(place == k) >= minimum}
     if not enough:
         return (window_of(lags),)
-    return tuple(window_of(enough[_nearest(k, list(enough))], bounds[k]) for k in range(CLASSES))
+    return tuple(window_of(enough[_nearest(k, list(enough))], bounds[k]) for k in range(HUMIDITY_CLASSES))
 
 
 def _nearest(wanted: int, classes: list[int]) -> int:

@@ -14,17 +14,21 @@ from core.station import Analyzer, LagLimits, Station
 from fluxcalc.halfhour.air import choose_sensors, describe_air
 from fluxcalc.halfhour.fits import LagWindow
 from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.lag.gas_lag import GasLag, LagSearch
 from fluxcalc.kernels.lag import lagged_covariances, shift
 
 
 def align_gases(half: HalfHour, station: Station) -> HalfHour:
-    """Shift each gas to the wind by the station's method and note ``lag_<gas>_s``; positive: the gas came later."""
+    """Shift each gas to the wind by the station's method and publish ``lag_<gas>_s``; positive: the gas came later."""
     return LAGS[flux_of(station).methods.lag](half, station)
 
 
 def keep_lags(half: HalfHour, _: Station) -> HalfHour:
     """Leave the gases where they are."""
-    return half.noting(**{f"lag_{gas}_s": 0.0 for gas in half.gases if half.has(gas)})
+    for gas in half.gases:
+        if half.has(gas):
+            half = _with_lag(half, gas, GasLag(0.0))
+    return half
 
 
 def shift_by_nominal(half: HalfHour, station: Station) -> HalfHour:
@@ -54,7 +58,9 @@ def maximise_covariance(half: HalfHour, station: Station, *, default: bool) -> H
         if half.has("w", gas):
             window = lag_window(gas, station)
             found = _find(half, gas, window)
-            half = _note_maximum(_align(half, gas, window, found, default=default), gas, found)
+            lag, nominal = _choose(found, window, half.dt, default=default)
+            search = LagSearch(found.at_edge, nominal, _true_maximum(found, half.dt))
+            half = _shifted(half, gas, lag, search)
     return half
 
 
@@ -62,8 +68,8 @@ def maximise_in_fitted_window(half: HalfHour, station: Station) -> HalfHour:
     """Shift as ``maximise_covariance`` with the nominal lag as default, in windows fitted to the station's own lags.
 
     The window of a gas may depend on relative humidity. A gas without a fit has the window of its geometry.
-    Notes ``lag_<gas>_fitted``: whether there was a fit. ``lag_<gas>_maximum_s`` is still sought in the window of the
-    geometry: a fit made of lags out of fitted windows would only ever narrow them.
+    Publishes ``lag_<gas>_fitted``: whether there was a fit. ``lag_<gas>_maximum_s`` is still sought in the window of
+    the geometry: a fit made of lags out of fitted windows would only ever narrow them.
 
     References
     ----------
@@ -75,10 +81,11 @@ def maximise_in_fitted_window(half: HalfHour, station: Station) -> HalfHour:
         if not half.has("w", gas):
             continue
         free, fitted = lag_window(gas, station), fitted_window(half.fits.lags.get(gas, ()), humidity)
-        half = _note_maximum(half, gas, _find(half, gas, free))
+        maximum = _true_maximum(_find(half, gas, free), half.dt)
         window = fitted or free
-        half = _align(half, gas, window, _find(half, gas, window), default=True)
-        half = half.noting(**{f"lag_{gas}_fitted": float(fitted is not None)})
+        found = _find(half, gas, window)
+        lag, nominal = _choose(found, window, half.dt, default=True)
+        half = _shifted(half, gas, lag, LagSearch(found.at_edge, nominal, maximum, fitted is not None))
     return half
 
 
@@ -154,23 +161,24 @@ def _find(half: HalfHour, gas: str, window: LagWindow) -> _Found:
     return _Found(best, at_edge=best in (first, last))
 
 
-def _align(half: HalfHour, gas: str, window: LagWindow, found: _Found, *, default: bool) -> HalfHour:
-    """Shift a gas by what was found, or by the nominal lag."""
-    at_edge = float(found.at_edge)
+def _choose(found: _Found, window: LagWindow, dt: float, *, default: bool) -> tuple[int, bool]:
+    """Return the lag to shift by [samples], and whether it is the nominal one for want of a maximum."""
     if found.lag is None or (default and found.at_edge):
-        half = _shifted(half, gas, round(window.nominal / half.dt))
-        return half.noting(**{f"lag_{gas}_nominal": 1.0, f"lag_{gas}_at_edge": at_edge})
-    return _shifted(half, gas, found.lag).noting(**{f"lag_{gas}_nominal": 0.0, f"lag_{gas}_at_edge": at_edge})
+        return round(window.nominal / dt), True
+    return found.lag, False
 
 
-def _note_maximum(half: HalfHour, gas: str, found: _Found) -> HalfHour:
-    maximum = math.nan if found.lag is None or found.at_edge else found.lag * half.dt
-    return half.noting(**{f"lag_{gas}_maximum_s": maximum})
+def _true_maximum(found: _Found, dt: float) -> float:
+    return math.nan if found.lag is None or found.at_edge else found.lag * dt
 
 
-def _shifted(half: HalfHour, gas: str, lag: int) -> HalfHour:
+def _shifted(half: HalfHour, gas: str, lag: int, search: LagSearch | None = None) -> HalfHour:
     half = replace(half, series={**half.series, gas: shift(half.series[gas], lag)})
-    return half.noting(**{f"lag_{gas}_s": lag * half.dt})
+    return _with_lag(half, gas, GasLag(lag * half.dt, search))
+
+
+def _with_lag(half: HalfHour, gas: str, lag: GasLag) -> HalfHour:
+    return replace(half, lags={**half.lags, gas: lag}).with_diagnostics(**lag.published(gas))
 
 
 LAGS: Mapping[str, Step] = {

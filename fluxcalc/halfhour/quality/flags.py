@@ -11,25 +11,26 @@ from core.constants import EARTH_ROTATION
 from core.station import Station
 from core.variables import flux_column
 from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.state import NOT_TESTABLE, IntegralDeviations, WindComponent
 
 CLASS_LIMITS = (15, 30, 50, 75, 100, 250, 500, 1000)
 """Upper ends of classes 1 to 8, in percent; class 9 is above."""
 
 
-class Judged(NamedTuple):
-    """A flux, its stationarity and the integral tests that it needs."""
+class QualityTests(NamedTuple):
+    """The tests of a flux: its stationarity, and the wind components whose turbulence must be developed."""
 
     stationarity: str
-    integral: tuple[str, ...]
+    integral: tuple[WindComponent, ...] = ("w",)
 
 
-JUDGED = {
-    "TAU": Judged("ustar", ("u", "w")),
-    "H": Judged("w_ts", ("w",)),
-    "LE": Judged("w_h2o", ("w",)),
-    "FC": Judged("w_co2", ("w",)),
+QUALITY_TESTS = {
+    "TAU": QualityTests("ustar", ("u", "w")),
+    "H": QualityTests("w_ts"),
+    "LE": QualityTests("w_h2o"),
+    "FC": QualityTests("w_co2"),
 }
-"""The fluxes of any half-hour; other gases are judged as CO2 is."""
+"""The fluxes of any half-hour; other gases are tested as CO2 is."""
 
 
 FOKEN_TABLE: tuple[tuple[int, tuple[int, int], tuple[int, int]], ...] = (
@@ -45,14 +46,14 @@ FOKEN_TABLE: tuple[tuple[int, tuple[int, int], tuple[int, int]], ...] = (
 """Overall class, first and last class of stationarity, of developed turbulence; the first row that holds is taken."""
 
 
-def judged_column(gas: str) -> str:
-    """Return the column by which the flux of a gas is judged: ``LE`` of water vapour, ``FC``, ``FCH4``..."""
+def tested_column(gas: str) -> str:
+    """Return the column by which the flux of a gas is flagged: ``LE`` of water vapour, ``FC``, ``FCH4``..."""
     return "LE" if gas == "h2o" else flux_column(gas.upper())
 
 
-def judged_fluxes(half: HalfHour) -> dict[str, Judged]:
-    """Return the fluxes that are judged, with what judges them."""
-    return JUDGED | {judged_column(gas): Judged(f"w_{gas}", ("w",)) for gas in half.gases}
+def tested_fluxes(half: HalfHour) -> dict[str, QualityTests]:
+    """Return the columns of the fluxes that are tested, with the tests of each."""
+    return QUALITY_TESTS | {tested_column(gas): QualityTests(f"w_{gas}") for gas in half.gases}
 
 
 def flag_quality(half: HalfHour, station: Station) -> HalfHour:
@@ -72,19 +73,19 @@ def flag_mauder_foken(half: HalfHour, station: Station) -> HalfHour:
     deviations = integral_deviations(half, station.station.latitude)
     flags: dict[str, int] = {}
     reasons = dict(half.reasons)
-    for name, (steady, developed) in judge_tests(half, deviations).items():
+    half = replace(half, integral_deviations=deviations)
+    for name, (steady, developed) in deviations_by_flux(half).items():
         flags[name] = max(flag_of(class_of(steady)), flag_of(class_of(developed)))
         if flags[name]:
             reasons[f"{name}_SSITC_TEST"] = _explain(steady, developed)
     if flags.get("H") == 0 and math.isnan(half.raw_fluxes.h2o):
         flags["H"] = 1
         reasons["H_SSITC_TEST"] = "humidity is not taken out of the sonic's heat flux: no water vapour flux"
-    noted = {f"integral_{name}": value for name, value in deviations.items()}
-    return replace(half, flags=flags, reasons=reasons).noting(**noted)
+    return replace(half, flags=flags, reasons=reasons).with_diagnostics(**deviations.published())
 
 
 def grade_foken(half: HalfHour, station: Station) -> HalfHour:
-    """Note the classes 1 (best) to 9 of Foken et al. (2004) as ``class_tau, class_h, class_le, class_fc``...
+    """Publish the classes 1 (best) to 9 of Foken et al. (2004) as ``class_tau, class_h, class_le, class_fc``...
 
     The flags themselves stay those of Mauder & Foken: their column is defined as 0, 1, 2, and later steps filter by it.
 
@@ -96,7 +97,7 @@ def grade_foken(half: HalfHour, station: Station) -> HalfHour:
 
 
 def grade_goeckede(half: HalfHour, station: Station) -> HalfHour:
-    """Note the classes 1 (best) to 5 of Goeckede et al. (2006), as ``grade_foken`` does.
+    """Publish the classes 1 (best) to 5 of Goeckede et al. (2006), as ``grade_foken`` does.
 
     References
     ----------
@@ -118,19 +119,16 @@ def goeckede_class(steady: int, developed: int) -> int:
     return (foken_class(steady, developed) + 1) // 2
 
 
-def judge_tests(half: HalfHour, deviations: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+def deviations_by_flux(half: HalfHour) -> dict[str, tuple[float, float]]:
     """Return the deviations that judge each flux: from stationarity and from developed turbulence, in percent."""
     return {
-        name: (
-            half.stationarity[test.stationarity],
-            max((deviations[part] for part in test.integral), key=lambda value: (math.isnan(value), value)),
-        )
-        for name, test in judged_fluxes(half).items()
+        name: (half.stationarity[test.stationarity], half.integral_deviations.largest(test.integral))
+        for name, test in tested_fluxes(half).items()
         if test.stationarity in half.stationarity
     }
 
 
-def integral_deviations(half: HalfHour, latitude: float) -> dict[str, float]:
+def integral_deviations(half: HalfHour, latitude: float) -> IntegralDeviations:
     """Return how far sd(u)/u* and sd(w)/u* are from the model, in percent cut to whole numbers; NaN: not testable.
 
     Parameters
@@ -146,14 +144,16 @@ def integral_deviations(half: HalfHour, latitude: float) -> dict[str, float]:
     """
     ustar, stability = half.fluxes.ustar, half.stability
     if not (ustar > 0 and math.isfinite(stability)):
-        return {"u": math.nan, "w": math.nan}
+        return NOT_TESTABLE
     models = integral_models(ustar, stability, latitude)
     measured = {"u": math.sqrt(half.covariance("uu")) / ustar, "w": math.sqrt(half.covariance("ww")) / ustar}
-    return {
-        # a model that gives no positive deviation cannot be held against the measurement
-        name: float(math.trunc(100.0 * abs((model - measured[name]) / model))) if model > 0 else 0.0
-        for name, model in models.items()
-    }
+    return IntegralDeviations(
+        **{
+            # a model that gives no positive deviation cannot be held against the measurement
+            name: float(math.trunc(100.0 * abs((model - measured[name]) / model))) if model > 0 else 0.0
+            for name, model in models.items()
+        }
+    )
 
 
 def integral_models(ustar: float, stability: float, latitude: float) -> dict[str, float]:
@@ -191,19 +191,18 @@ def flag_of(test: int) -> int:
 
 def _grade(half: HalfHour, station: Station, combine: Callable[[int, int], int], scale: str) -> HalfHour:
     half = flag_mauder_foken(half, station)
-    deviations = {name: half.diagnostics[f"integral_{name}"] for name in ("u", "w")}
     classes: dict[str, float] = {}
     reasons = dict(half.reasons)
-    for name, (steady, developed) in judge_tests(half, deviations).items():
+    for name, (steady, developed) in deviations_by_flux(half).items():
         parts = class_of(steady), class_of(developed)
         overall = classes[f"class_{name.lower()}"] = combine(*parts)
         if overall > 1:
             key = f"{name}_SSITC_TEST"
-            told = (
+            classed = (
                 f"class {overall} {scale}: stationarity in class {parts[0]}, developed turbulence in class {parts[1]}"
             )
-            reasons[key] = f"{told}; {reasons[key]}" if key in reasons else told
-    return replace(half, reasons=reasons).noting(**classes)
+            reasons[key] = f"{classed}; {reasons[key]}" if key in reasons else classed
+    return replace(half, reasons=reasons).with_diagnostics(**classes)
 
 
 def _explain(steady: float, developed: float) -> str:

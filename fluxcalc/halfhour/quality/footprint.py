@@ -10,15 +10,15 @@ from typing import NamedTuple
 from core.constants import KARMAN
 from core.station import Station
 from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.state import FLUX_SHARES, Footprint
 
-SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 OFFSET_SHARE = 0.01
-FETCHES = ("FETCH_MAX", "FETCH_70", "FETCH_90")
+FETCH_COLUMNS = ("FETCH_MAX", "FETCH_70", "FETCH_90")
 
 KLJUN_C, KLJUN_D, KLJUN_B = 4.277, 1.685, 3.418
 KLJUN_OFFSET = 0.302
 KLJUN_LEVELS = (0.601999, 0.911995, 1.183992, 1.501988, 2.053984)
-"""L_R of ``SHARES``, as the field tabulates them: within 0.4 % of the integral of the published function."""
+"""L_R of ``FLUX_SHARES``, as the field tabulates them: within 0.4 % of the integral of the published function."""
 
 NEUTRAL_HSIEH = 0.04
 """zu/L up to which the air counts as neutral."""
@@ -47,42 +47,21 @@ class Surroundings(NamedTuple):
     stability: float
 
 
-class Distances(NamedTuple):
-    """Distances upwind; a negative one lies downwind. [m]
-
-    Attributes
-    ----------
-    model : int
-        Which model says so: 0 Kljun 2004, 1 Kormann & Meixner 2001, 2 Hsieh 2000.
-    peak : float
-        Where a source counts most.
-    offset : float
-        Within which 1 % of the flux arises.
-    shares : tuple of float
-        Within which 10, 30, 50, 70, 90 % of the flux arise.
-    """
-
-    model: int
-    peak: float
-    offset: float
-    shares: tuple[float, ...]
-
-
 def estimate_footprint(half: HalfHour, station: Station) -> HalfHour:
-    """Estimate the footprint by the station's method, and note ``footprint_*`` in metres."""
+    """Estimate the footprint by the station's method, and publish ``footprint_*`` in metres."""
     return FOOTPRINT[flux_of(station).methods.footprint](half, station)
 
 
 def kljun_or_else(half: HalfHour, station: Station) -> HalfHour:
     """Take Kljun (2004), outside its validity Kormann & Meixner (2001)."""
-    return _note(
+    return _apply_model(
         half, station, lambda air: kljun_2004(air) if outside_kljun(air) is None else kormann_meixner_2001(air)
     )
 
 
 def kormann_meixner(half: HalfHour, station: Station) -> HalfHour:
     """Take Kormann & Meixner (2001)."""
-    return _note(half, station, kormann_meixner_2001)
+    return _apply_model(half, station, kormann_meixner_2001)
 
 
 def hsieh(half: HalfHour, station: Station) -> HalfHour:
@@ -90,13 +69,13 @@ def hsieh(half: HalfHour, station: Station) -> HalfHour:
     air = surroundings_of(half, station)
     if air.height <= air.roughness:
         why = f"hsieh_2000 needs a sensor above the roughness length {air.roughness:g} m, it is at {air.height:g} m"
-        return replace(half, reasons={**half.reasons, **dict.fromkeys(FETCHES, why)})
-    return _note(half, station, hsieh_2000)
+        return replace(half, reasons={**half.reasons, **dict.fromkeys(FETCH_COLUMNS, why)})
+    return _apply_model(half, station, hsieh_2000)
 
 
 def no_footprint(half: HalfHour, _: Station) -> HalfHour:
     """Leave the footprint out."""
-    return replace(half, reasons={**half.reasons, **dict.fromkeys(FETCHES, "the station's methods ask for none")})
+    return replace(half, reasons={**half.reasons, **dict.fromkeys(FETCH_COLUMNS, "the station's methods ask for none")})
 
 
 def surroundings_of(half: HalfHour, station: Station) -> Surroundings:
@@ -112,7 +91,7 @@ def surroundings_of(half: HalfHour, station: Station) -> Surroundings:
         height=height,
         roughness=station.site.roughness if station.site else math.nan,
         ustar=half.fluxes.ustar,
-        wind_speed=half.diagnostics.get("wind_speed", math.nan),
+        wind_speed=half.wind_speed,
         w_sigma=math.sqrt(half.covariance("ww")),
         stability=half.stability,
     )
@@ -127,7 +106,7 @@ def outside_kljun(air: Surroundings) -> str | None:
     return "sensor less than 1 m above the displacement height" if air.height < 1 else None
 
 
-def kljun_2004(air: Surroundings) -> Distances:
+def kljun_2004(air: Surroundings) -> Footprint:
     """Scale the footprint of a Lagrangian model by sd(w)/u*, height and roughness.
 
     References
@@ -135,7 +114,7 @@ def kljun_2004(air: Surroundings) -> Distances:
     Kljun et al. (2004), eqs 13-17, doi:10.1023/B:BOUN.0000030653.71031.96
     """
     scale = air.height * math.pow(air.w_sigma / air.ustar, -0.8) * (KLJUN_B - math.log(air.roughness))
-    return Distances(
+    return Footprint(
         model=0,
         peak=(KLJUN_C - KLJUN_D) * scale,
         offset=(KLJUN_OFFSET * KLJUN_C - KLJUN_D) * scale,
@@ -143,7 +122,7 @@ def kljun_2004(air: Surroundings) -> Distances:
     )
 
 
-def kormann_meixner_2001(air: Surroundings) -> Distances:
+def kormann_meixner_2001(air: Surroundings) -> Footprint:
     """Solve the advection-diffusion equation for power laws that touch the profiles of wind and diffusivity.
 
     The exponents are those of the profiles at the sensor (the paper's analytical way), so that roughness is not needed:
@@ -169,11 +148,11 @@ def kormann_meixner_2001(air: Surroundings) -> Distances:
     # a tenth of the start of a process, and not every half-hour comes here
     from scipy.special import gammainccinv
 
-    offset, *shares = (float(xi / gammainccinv(mu, share)) for share in (OFFSET_SHARE, *SHARES))
-    return Distances(model=1, peak=xi / (1.0 + mu), offset=offset, shares=tuple(shares))
+    offset, *shares = (float(xi / gammainccinv(mu, share)) for share in (OFFSET_SHARE, *FLUX_SHARES))
+    return Footprint(model=1, peak=xi / (1.0 + mu), offset=offset, shares=tuple(shares))
 
 
-def hsieh_2000(air: Surroundings) -> Distances:
+def hsieh_2000(air: Surroundings) -> Footprint:
     """Scale a Lagrangian model's results by height, roughness and stability; the share within x is exp(-length/x).
 
     References
@@ -190,17 +169,16 @@ def hsieh_2000(air: Surroundings) -> Distances:
     else:
         length = 2.44 * math.pow(scale, 1.33) * math.pow(obukhov, -0.33)
     length /= KARMAN**2
-    offset, *shares = (-length / math.log(share) for share in (OFFSET_SHARE, *SHARES))
-    return Distances(model=2, peak=length / 2.0, offset=offset, shares=tuple(shares))
+    offset, *shares = (-length / math.log(share) for share in (OFFSET_SHARE, *FLUX_SHARES))
+    return Footprint(model=2, peak=length / 2.0, offset=offset, shares=tuple(shares))
 
 
-def _note(half: HalfHour, station: Station, model: Callable[[Surroundings], Distances]) -> HalfHour:
+def _apply_model(half: HalfHour, station: Station, model: Callable[[Surroundings], Footprint]) -> HalfHour:
     air = surroundings_of(half, station)
     if not (all(map(math.isfinite, air)) and air.ustar > 0 and air.wind_speed > 0 and air.w_sigma > 0):
         return half
     found = model(air)
-    shares = {f"footprint_{100 * share:.0f}": x for share, x in zip(SHARES, found.shares, strict=True)}
-    return half.noting(footprint_model=found.model, footprint_peak=found.peak, footprint_offset=found.offset, **shares)
+    return replace(half, footprint=found).with_diagnostics(**found.published())
 
 
 FOOTPRINT: Mapping[str, Step] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,16 +13,17 @@ from core.constants import M_H2O
 from core.records import FloatArray
 from core.station import Options, Station
 from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.state import RandomError, flux_name
 from fluxcalc.kernels.correlation import cross_covariances
 
-LONGEST_CORRELATION = 10.0
+LONGEST_CORRELATION_LAG = 10.0
 """Lag up to which correlation is looked for, unless the station says otherwise. [s]"""
 
-SCALARS: Mapping[str, str] = {"tau": "u", "h": "ts", "le": "h2o", "fc": "co2"}
+FLUX_SERIES: Mapping[str, str] = {"tau": "u", "h": "ts", flux_name("h2o"): "h2o", flux_name("co2"): "co2"}
 """Flux -> the series whose covariance with w it comes from; other gases have ``fch4``..."""
 
 
-class Correlated(NamedTuple):
+class CorrelatedPair(NamedTuple):
     """Vertical wind and what it carries, at lags of both signs.
 
     Attributes
@@ -42,14 +44,14 @@ class Correlated(NamedTuple):
 
 
 def estimate_random_error(half: HalfHour, station: Station) -> HalfHour:
-    """Note the random errors ``random_error_tau|h|le|fc``, ``random_error_fch4``... by the station's method.
+    """Work out the random errors ``random_error_tau|h|le|fc``, ``random_error_fch4``... by the station's method.
 
     They are standard deviations, in SI, of the fluxes before spectral and density corrections.
     """
     return RANDOM_ERRORS[flux_of(station).methods.random_error](half, station)
 
 
-def keep_silent(half: HalfHour, _: Station) -> HalfHour:
+def leave_unknown(half: HalfHour, _: Station) -> HalfHour:
     """Leave the random error unknown."""
     return half
 
@@ -74,7 +76,7 @@ def mann_lenschow(half: HalfHour, station: Station) -> HalfHour:
     return _estimate(half, flux_of(station).options, mann_lenschow_deviation)
 
 
-def finkelstein_sims_deviation(pair: Correlated) -> float:
+def finkelstein_sims_deviation(pair: CorrelatedPair) -> float:
     """Return the standard deviation of a covariance, sqrt(sum(w_w x_x + w_x x_w) / n), NaN without a time scale."""
     if math.isnan(pair.scale):
         return math.nan
@@ -86,7 +88,7 @@ def finkelstein_sims_deviation(pair: Correlated) -> float:
     return math.sqrt(total / pair.n) if total >= 0 else math.nan
 
 
-def mann_lenschow_deviation(pair: Correlated) -> float:
+def mann_lenschow_deviation(pair: CorrelatedPair) -> float:
     """Return the standard deviation of a covariance, |w_x| sqrt(2 scale/n (1/r^2 + 1)), NaN without a time scale."""
     middle = len(pair.w_x) // 2
     variances, covariance = float(pair.w_w[middle] * pair.x_x[middle]), float(pair.w_x[middle])
@@ -118,33 +120,36 @@ def integral_scale(correlation: FloatArray, end: str) -> float:
     return float(np.sum(relative))
 
 
-def scalars_of(half: HalfHour) -> dict[str, str]:
-    """Return ``SCALARS`` with the half-hour's further gases."""
-    return {**SCALARS, **{f"f{gas}": gas for gas in half.gases if gas not in SCALARS.values()}}
+def flux_series(half: HalfHour) -> dict[str, str]:
+    """Return ``FLUX_SERIES`` with the half-hour's further gases."""
+    return {**FLUX_SERIES, **{flux_name(gas): gas for gas in half.gases if gas not in FLUX_SERIES.values()}}
 
 
-def _estimate(half: HalfHour, options: Options, deviation: Callable[[Correlated], float]) -> HalfHour:
+def _estimate(half: HalfHour, options: Options, deviation: Callable[[CorrelatedPair], float]) -> HalfHour:
     air = half.air
     if air is None or not half.has("w"):
         return half
-    scalars = scalars_of(half)
+    scalars = flux_series(half)
     per_mole = {gas: 1.0 / air.dry_molar_volume if half.kinds.get(gas) == "ratio" else 1.0 for gas in half.gases}
     units = {flux: per_mole[name] for flux, name in scalars.items() if name in per_mole}
     units |= {"tau": air.density, "h": air.heat_capacity, "le": per_mole["h2o"] * M_H2O * air.vaporisation}
-    noted = {}
-    for flux, pair in _correlate(half, options).items():
-        noted[f"random_error_{flux}"] = deviation(pair) * units[flux]
-        noted[f"integral_scale_{flux}_s"] = pair.scale * half.dt
-    return half.noting(**noted)
+    errors = {
+        flux: RandomError(deviation(pair) * units[flux], pair.scale * half.dt)
+        for flux, pair in _correlate(half, options).items()
+    }
+    published: dict[str, float] = {}
+    for flux, error in errors.items():
+        published |= error.published(flux)
+    return replace(half, random_errors=errors).with_diagnostics(**published)
 
 
-def _correlate(half: HalfHour, options: Options) -> dict[str, Correlated]:
+def _correlate(half: HalfHour, options: Options) -> dict[str, CorrelatedPair]:
     """Correlate w with each series there is; a time scale beyond the reach is looked at in full."""
-    names = {flux: name for flux, name in scalars_of(half).items() if half.has(name)}
+    names = {flux: name for flux, name in flux_series(half).items() if half.has(name)}
     w = half.series["w"]
     scalars = [half.series[name] for name in names.values()]
     n = len(w)
-    seconds = LONGEST_CORRELATION if options.random_error_reach is None else options.random_error_reach
+    seconds = LONGEST_CORRELATION_LAG if options.random_error_reach is None else options.random_error_reach
     reach = min(round(seconds / half.dt), n - 1)
     found = {}
     for flux, scalar, covariances in zip(names, scalars, _all_pairs([w, *scalars], reach), strict=True):
@@ -152,7 +157,7 @@ def _correlate(half: HalfHour, options: Options) -> dict[str, Correlated]:
         if scale > reach:
             farther = min(math.ceil(scale), n // 2)
             covariances = _all_pairs([w, scalar], max(reach, farther))[0]
-        found[flux] = Correlated(*covariances, scale, n)
+        found[flux] = CorrelatedPair(*covariances, scale, n)
     return found
 
 
@@ -165,7 +170,7 @@ def _all_pairs(series: Sequence[FloatArray], reach: int) -> list[tuple[FloatArra
 
 
 RANDOM_ERRORS: Mapping[str, Step] = {
-    "none": keep_silent,
+    "none": leave_unknown,
     "finkelstein_sims_2001": finkelstein_sims,
     "mann_lenschow_1994": mann_lenschow,
 }

@@ -9,13 +9,13 @@ from core.station import Station
 from fluxcalc.halfhour.interval import HalfHour
 from fluxcalc.kernels.statistics import covariance, mean_block_covariance
 
-BLOCKS = 6
+STATIONARITY_BLOCKS = 6
 
 
 def check_stationarity(half: HalfHour, _: Station) -> HalfHour:
     """Compare covariances of the interval with the mean of those of its six parts, before any detrending.
 
-    Momentum is compared as friction velocity. Notes ``stationarity_<name>``, in percent, cut to whole numbers.
+    Momentum is compared as friction velocity. Publishes ``stationarity_<name>``, in percent, cut to whole numbers.
 
     References
     ----------
@@ -26,13 +26,13 @@ def check_stationarity(half: HalfHour, _: Station) -> HalfHour:
     w = half.series["w"]
 
     def both(name: str) -> tuple[float, float]:
-        return covariance(w, half.series[name]), mean_block_covariance(w, half.series[name], BLOCKS)
+        return covariance(w, half.series[name]), mean_block_covariance(w, half.series[name], STATIONARITY_BLOCKS)
 
     (uw, uw_parts), (vw, vw_parts) = both("u"), both("v")
     results = {"ustar": difference(friction_velocity(uw, vw), friction_velocity(uw_parts, vw_parts))}
     results |= {f"w_{name}": difference(*both(name)) for name in ("ts", *half.gases) if half.has(name)}
-    noted = {f"stationarity_{name}": value for name, value in results.items()}
-    return replace(half, stationarity=results).noting(**noted)
+    published = {f"stationarity_{name}": value for name, value in results.items()}
+    return replace(half, stationarity=results).with_diagnostics(**published)
 
 
 def difference(whole: float, parts: float) -> float:

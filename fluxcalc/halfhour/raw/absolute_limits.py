@@ -77,7 +77,7 @@ def remove_implausible_gas(half: HalfHour, station: Station) -> HalfHour:
     for gas in half.gases:
         if half.has(gas):
             low, high = absolute_limits(gas, options)
-            per_unit = half.diagnostics["molar_volume"] if half.kinds[gas] == "density" else 1.0
+            per_unit = half.molar_volume if half.kinds[gas] == "density" else 1.0
             bounded[gas] = _within(half.series[gas], low / per_unit, high / per_unit)
     half = replace(half, series={**half.series, **bounded})
     return set_aside(half, station, half.gases)
@@ -108,7 +108,7 @@ def set_aside(half: HalfHour, station: Station, names: tuple[str, ...]) -> HalfH
     fault = next(((name, why) for name in wind if (why := absent.get(name) or half.absent.get(name))), None)
     if fault is not None:
         absent.update({name: f"wind component {fault[0]}: {fault[1]}" for name in wind if half.has(name)})
-    return half.noting(**counts).without(absent)
+    return half.with_diagnostics(**counts).without(absent)
 
 
 def _within(values: FloatArray, low: float, high: float) -> FloatArray:

@@ -66,8 +66,7 @@ def despike_vickers_mahrt(half: HalfHour, _: Station) -> HalfHour:
                 pending.discard(name)  # no outlier is left, and a wider limit makes none
         if found == 0:
             break
-    counts = {f"spikes_{name}": float(count) for name, count in spikes.items()}
-    return replace(half, series={**half.series, **clean}).noting(**counts)
+    return _despiked(half, clean, spikes)
 
 
 def despike_mauder(half: HalfHour, _: Station) -> HalfHour:
@@ -89,8 +88,12 @@ def despike_mauder(half: HalfHour, _: Station) -> HalfHour:
             spikes[name] += found
             if found == 0:
                 break
-    counts = {f"spikes_{name}": float(count) for name, count in spikes.items()}
-    return replace(half, series={**half.series, **clean}).noting(**counts)
+    return _despiked(half, clean, spikes)
+
+
+def _despiked(half: HalfHour, clean: Mapping[str, FloatArray], spikes: Mapping[str, int]) -> HalfHour:
+    half = replace(half, series={**half.series, **clean}, spikes=spikes)
+    return half.with_diagnostics(**{f"spikes_{name}": float(count) for name, count in spikes.items()})
 
 
 def limits_of(half: HalfHour) -> dict[str, float]:

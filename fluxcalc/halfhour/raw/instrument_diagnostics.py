@@ -21,6 +21,7 @@ from core.station import Analyzer, Channel, Station
 from core.variables import base_name
 from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.raw.channels import on_grid, to_si
+from fluxcalc.halfhour.state import InstrumentReport
 
 SONIC_SERIES = ("u", "v", "w", "ts")
 
@@ -137,40 +138,75 @@ class Device:
     most_agc: float | None = None
 
 
-def trust_instruments(half: HalfHour, station: Station) -> HalfHour:
+def apply_instrument_diagnostics(half: HalfHour, station: Station) -> HalfHour:
     """Make samples missing that the sonic or an analyser calls bad.
 
     Channels ``DIAG_SONIC``, ``DIAG_IRGA`` hold words, ``SIGNAL_IRGA`` a signal strength (much is good), ``AGC_IRGA`` an
     automatic gain (little is good); the first of a kind is that of the first ``[[analyzer]]``, the second that of the
-    second. Notes ``bad_sonic``, ``bad_irga_1``... (samples lost), ``sonic_<fault>``, ``irga_1_<fault>`` (samples with
-    it; only faults that there were), ``irga_1_signal``, ``irga_1_agc`` (means, [1]). A missing word accuses nobody.
+    second. Publishes ``bad_sonic``, ``bad_irga_1``... (samples lost), ``sonic_<fault>``, ``irga_1_<fault>`` (samples
+    with it; only faults that there were), ``irga_1_signal``, ``irga_1_agc`` (means, [1]). A missing word calls nothing
+    bad.
     """
     bad: dict[Device, NDArray[np.bool_]] = {}
-    noted: dict[str, float] = {}
-    for device, kind, values in _reports(half, station):
-        match kind:
-            case "SIGNAL_IRGA" | "AGC_IRGA":
-                key = f"{device.name}_{kind.removesuffix('_IRGA').lower()}"
-                valid = values[~np.isnan(values)]
-                noted[key] = float(valid.mean()) if valid.size else np.nan
-                limit = device.least_signal if kind == "SIGNAL_IRGA" else device.most_agc
-                if limit is None:
-                    continue
-                wrong = values < limit / 100.0 if kind == "SIGNAL_IRGA" else values > limit / 100.0
-                faults = {"weak_signal" if kind == "SIGNAL_IRGA" else "high_gain": int(wrong.sum())}
-            case _:
-                word = find_word(device.model, SONIC_WORDS if kind == "DIAG_SONIC" else ANALYZER_WORDS)
-                if word is None:
-                    continue
-                wrong, faults = read_words(values, word)
-        noted |= {f"{device.name}_{fault}": float(count) for fault, count in faults.items() if count}
-        bad[device] = bad.get(device, np.zeros(half.n, dtype=np.bool_)) | wrong
+    reports: dict[str, InstrumentReport] = {}
+    for device, kind, values in _channels(half, station):
+        report = reports.get(device.name, InstrumentReport())
+        if kind == "SIGNAL_IRGA":
+            report = replace(report, signal=_valid_mean(values))
+        elif kind == "AGC_IRGA":
+            report = replace(report, agc=_valid_mean(values))
+        found = find_bad_samples(device, kind, values)
+        if found is not None:
+            wrong, faults = found
+            bad[device] = bad.get(device, np.zeros(half.n, dtype=np.bool_)) | wrong
+            happened = {fault: count for fault, count in faults.items() if count}
+            report = replace(report, bad=int(bad[device].sum()), faults={**report.faults, **happened})
+        reports[device.name] = report
     series = dict(half.series)
     for device, wrong in bad.items():
-        noted[f"bad_{device.name}"] = float(wrong.sum())
         if wrong.any():
             series |= {name: np.where(wrong, np.nan, series[name]) for name in device.series if name in series}
-    return replace(half, series=series).noting(**noted)
+    published: dict[str, float] = {}
+    for name, report in reports.items():
+        published |= report.published(name)
+    return replace(half, series=series, instruments=reports).with_diagnostics(**published)
+
+
+def find_bad_samples(device: Device, kind: str, values: FloatArray) -> tuple[NDArray[np.bool_], dict[str, int]] | None:
+    """Find the samples that one channel of an instrument calls bad.
+
+    Parameters
+    ----------
+    device : Device
+        Its model, and its limits.
+    kind : str
+        ``DIAG_SONIC``, ``DIAG_IRGA``, ``SIGNAL_IRGA`` or ``AGC_IRGA``.
+    values : ndarray, shape (n,), float64
+        Words, or parts of the full signal or gain; NaN calls nothing bad. [1]
+
+    Returns
+    -------
+    wrong : ndarray, shape (n,), bool
+        Bad samples.
+    faults : dict
+        Fault -> samples with it.
+        None instead of both where the channel cannot be judged: an unknown model, or no limit.
+    """
+    if kind == "SIGNAL_IRGA":
+        return None if device.least_signal is None else _count("weak_signal", values < device.least_signal / 100.0)
+    if kind == "AGC_IRGA":
+        return None if device.most_agc is None else _count("high_gain", values > device.most_agc / 100.0)
+    word = find_word(device.model, SONIC_WORDS if kind == "DIAG_SONIC" else ANALYZER_WORDS)
+    return None if word is None else read_words(values, word)
+
+
+def _count(fault: str, wrong: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    return wrong, {fault: int(wrong.sum())}
+
+
+def _valid_mean(values: FloatArray) -> float:
+    valid = values[~np.isnan(values)]
+    return float(valid.mean()) if valid.size else np.nan
 
 
 def find_word(model: str, table: Mapping[str, Word]) -> Word | None:
@@ -213,26 +249,21 @@ def read_words(values: FloatArray, word: Word) -> tuple[NDArray[np.bool_], dict[
 def explain_losses(half: HalfHour, name: str, station: Station) -> str:
     """Say in words how many samples of a series were called bad by its instrument and why; nothing if none were."""
     for device in (_sonic(station), *_analyzers(station)):
-        lost = half.diagnostics.get(f"bad_{device.name}", 0.0) if name in device.series else 0.0
-        if lost:
-            skipped = (f"{device.name}_signal", f"{device.name}_agc")
-            faults = [
-                key.removeprefix(f"{device.name}_").replace("_", " ")
-                for key in half.diagnostics
-                if key.startswith(f"{device.name}_") and key not in skipped
-            ]
-            return f"{100.0 * lost / half.n:.1f} % called bad by the {device.model} ({', '.join(faults)})"
+        report = half.instruments.get(device.name)
+        if report is not None and report.bad and name in device.series:
+            faults = ", ".join(fault.replace("_", " ") for fault in report.faults)
+            return f"{100.0 * report.bad / half.n:.1f} % called bad by the {device.model} ({faults})"
     return ""
 
 
-def _reports(half: HalfHour, station: Station) -> Iterator[tuple[Device, str, FloatArray]]:
+def _channels(half: HalfHour, station: Station) -> Iterator[tuple[Device, str, FloatArray]]:
     """Yield (device, kind of channel, values) of all channels in which instruments speak of themselves."""
     analyzers = _analyzers(station)
-    met: dict[str, int] = {}
+    seen: dict[str, int] = {}
     for channel in station.streams[flux_of(station).stream].channels:
         kind = base_name(channel.variable)
-        number = met.get(kind, 0)
-        met[kind] = number + 1
+        number = seen.get(kind, 0)
+        seen[kind] = number + 1
         if kind == "DIAG_SONIC" and number == 0:
             device = _sonic(station)
         elif kind in ("DIAG_IRGA", "SIGNAL_IRGA", "AGC_IRGA") and number < len(analyzers):

@@ -1,4 +1,4 @@
-"""Does the raw signal look like turbulence? The tests of Vickers & Mahrt (1997), as notes that change nothing.
+"""Does the raw signal look like turbulence? The tests of Vickers & Mahrt (1997), as diagnostics that change nothing.
 
 A test is 0 passed, 1 flagged softly, 2 flagged hard; NaN: there is nothing to test.
 """
@@ -14,7 +14,7 @@ from core.constants import ZERO_CELSIUS
 from core.records import FloatArray
 from core.station import Screening, Station
 from fluxcalc.halfhour.air import choose_sensors
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.interval import WIND_COMPONENTS, HalfHour, Step, flux_of
 from fluxcalc.halfhour.lag.time_lag import lag_window
 from fluxcalc.kernels.lag import shift
 from fluxcalc.kernels.screening import (
@@ -28,9 +28,8 @@ from fluxcalc.kernels.screening import (
 )
 from fluxcalc.kernels.statistics import covariance
 
-TESTED = ("u", "v", "w", "ts")  # and the gases
-WINDOW = 1000  # of the tests of resolution and drop-outs [samples]
-WIND = ("u", "v", "w")
+TESTED_SERIES = ("u", "v", "w", "ts")  # and the gases
+WINDOW_SAMPLES = 1000  # of the tests of resolution and drop-outs [samples]
 
 
 def screen_series(half: HalfHour, station: Station) -> HalfHour:
@@ -44,29 +43,31 @@ def screen_nothing(half: HalfHour, _: Station) -> HalfHour:
 
 
 def screen_vickers_mahrt(half: HalfHour, station: Station) -> HalfHour:
-    """Note ``vm97_<test>_<series>`` for spikes, amplitude_resolution, dropouts, absolute_limits, skewness_kurtosis and
-    discontinuities, ``vm97_attack_angle`` and ``vm97_steadiness``, with the figures that they come from.
+    """Make the tests of one series and of the wind.
+
+    Publishes ``vm97_<test>_<series>`` for spikes, amplitude_resolution, dropouts, absolute_limits, skewness_kurtosis
+    and discontinuities, ``vm97_attack_angle`` and ``vm97_steadiness``, with the figures that they come from.
 
     References
     ----------
     Vickers & Mahrt (1997), doi:10.1175/1520-0426(1997)014<0512:QCAFSP>2.0.CO;2
     """
     options = flux_of(station).options.screening
-    series = {name: half.series[name] for name in (*TESTED, *half.gases) if half.has(name)}
-    lines = {name: Line(*trend_line(x)) for name, x in series.items()}
+    series = {name: half.series[name] for name in (*TESTED_SERIES, *half.gases) if half.has(name)}
+    lines = {name: TrendLine(*trend_line(x)) for name, x in series.items()}
     volume = molar_volume(half, station, lines["ts"].mean if "ts" in lines else math.nan)
-    noted: dict[str, float] = {}
+    results: dict[str, float] = {}
     for name, x in series.items():
         scale = volume if half.kinds.get(name) == "density" else 1.0
-        noted |= {
+        results |= {
             f"{test}_{name}": value for test, value in judge_series(half, name, x, lines[name], scale, options).items()
         }
-    if half.has(*WIND):
-        noted |= judge_wind(half, lines["u"], lines["v"], options)
-    return half.noting(**noted)
+    if half.has(*WIND_COMPONENTS):
+        results |= judge_wind(half, lines["u"], lines["v"], options)
+    return half.with_diagnostics(**results)
 
 
-class Line(NamedTuple):
+class TrendLine(NamedTuple):
     """The straight line of a series: valid samples, mean, slope per sample, and the place where it has the mean."""
 
     valid: int
@@ -79,11 +80,11 @@ def molar_volume(half: HalfHour, station: Station, temperature: float) -> float:
     """Return the volume of a mole of air at a temperature [K] and the mean pressure. [m3 mol-1]"""
     pressure = {name: half.series[name] for name in ("pa",) if half.has(name)}
     warm = replace(half.meteorology, air_temperature=temperature)
-    return choose_sensors(replace(half, series=pressure, meteorology=warm), station).diagnostics["molar_volume"]
+    return choose_sensors(replace(half, series=pressure, meteorology=warm), station).molar_volume
 
 
 def judge_series(
-    half: HalfHour, name: str, x: FloatArray, trend: Line, scale: float, options: Screening
+    half: HalfHour, name: str, x: FloatArray, trend: TrendLine, scale: float, options: Screening
 ) -> dict[str, float]:
     """Make the tests that look at one series.
 
@@ -95,7 +96,7 @@ def judge_series(
         Wind, temperature or a gas.
     x : ndarray, shape (n,), float64
         The series.
-    trend : Line
+    trend : TrendLine
         Its straight line.
     scale : float
         What brings the series to the unit of its limits: a gas to its mole fraction.
@@ -107,26 +108,26 @@ def judge_series(
     dict
         Tests and the figures behind them, by name.
     """
-    noted: dict[str, float] = {}
-    if f"spikes_{name}" in half.diagnostics:
-        noted["vm97_spikes"] = _hard(100.0 * half.diagnostics[f"spikes_{name}"] / half.n > options.spikes)
+    results: dict[str, float] = {}
+    if name in half.spikes:
+        results["vm97_spikes"] = _hard(100.0 * half.spikes[name] / half.n > options.spikes)
 
     tail = options.dropout_tail / 100.0
-    empty, central, extreme = bin_windows(x, WINDOW, options.resolution_bins, options.resolution_range, tail)
-    noted["vm97_amplitude_resolution"] = _hard(100.0 * empty > options.resolution_empty)
+    empty, central, extreme = bin_windows(x, WINDOW_SAMPLES, options.resolution_bins, options.resolution_range, tail)
+    results["vm97_amplitude_resolution"] = _hard(100.0 * empty > options.resolution_empty)
     stuck = 100.0 * central > options.dropout_central or 100.0 * extreme > options.dropout_extreme
-    noted["vm97_dropouts"] = _hard(stuck)
+    results["vm97_dropouts"] = _hard(stuck)
 
     if name in ("u", "v") and half.has("u", "v"):
         outside = count_faster(half.series["u"], half.series["v"], options.limit_wind)
     else:
         low, high = absolute_limits(name, options)
         outside = count_outside(x, low / scale, high / scale)
-    noted["vm97_absolute_limits"] = _hard(outside > 0)
+    results["vm97_absolute_limits"] = _hard(outside > 0)
 
     skewness, kurtosis = shape(x, *trend[1:])
-    noted |= {"skewness": skewness, "kurtosis": kurtosis}
-    noted["vm97_skewness_kurtosis"] = judge_shape(skewness, kurtosis, options)
+    results |= {"skewness": skewness, "kurtosis": kurtosis}
+    results["vm97_skewness_kurtosis"] = judge_shape(skewness, kurtosis, options)
 
     stride = max(1, round(options.step_window / 100.0 / half.dt))
     reach = round(options.step_window / (2 * stride * half.dt))
@@ -134,14 +135,14 @@ def judge_series(
     hard, soft = step_limits(name, options)
     relative = variance_change / variance if variance > 0 else 0.0
     hard_variance, soft_variance = options.step_variance
-    noted["vm97_discontinuities"] = (
+    results["vm97_discontinuities"] = (
         2.0
         if scale * change > hard or relative > hard_variance
         else 1.0
         if scale * change > soft or relative > soft_variance
         else 0.0
     )
-    return noted
+    return results
 
 
 def absolute_limits(name: str, options: Screening) -> tuple[float, float]:
@@ -192,13 +193,13 @@ def judge_shape(skewness: float, kurtosis: float, options: Screening) -> float:
     return 0.0
 
 
-def judge_wind(half: HalfHour, along: Line, across: Line, options: Screening) -> dict[str, float]:
+def judge_wind(half: HalfHour, along: TrendLine, across: TrendLine, options: Screening) -> dict[str, float]:
     """Make the tests that look at the wind in the sonic's frame: angle of attack and steadiness.
 
     Steadiness holds the change along the straight lines of u and v, as a vector, against the mean wind; it is never
     less than the change along or across the wind alone.
     """
-    u, v, w = (half.series[name] for name in WIND)
+    u, v, w = (half.series[name] for name in WIND_COMPONENTS)
     low, high = (math.tan(math.radians(angle)) for angle in options.attack_angles)
     steep = 100.0 * steep_share(u, v, w, low, high)
     speed = math.hypot(along.mean, across.mean)
@@ -212,7 +213,7 @@ def judge_wind(half: HalfHour, along: Line, across: Line, options: Screening) ->
 
 
 def screen_lags(half: HalfHour, station: Station) -> HalfHour:
-    """Note ``vm97_time_lag_<gas>``: how much the lag that was found changes the covariance with vertical wind.
+    """Publish ``vm97_time_lag_<gas>``: how much the lag that was found changes the covariance with vertical wind.
 
     Compared with the nominal lag, in percent of the covariance there. Where no lag is searched there is no test.
     """
@@ -220,17 +221,18 @@ def screen_lags(half: HalfHour, station: Station) -> HalfHour:
     if flux.methods.screening == "none":
         return half
     hard, soft = flux.options.screening.lag_gain
-    noted: dict[str, float] = {}
+    results: dict[str, float] = {}
     for gas in half.gases:
-        if not half.has("w", gas) or f"lag_{gas}_at_edge" not in half.diagnostics:
+        lag = half.lags.get(gas)
+        if not half.has("w", gas) or lag is None or lag.search is None:
             continue
-        back = round(lag_window(gas, station).nominal / half.dt) - round(half.diagnostics[f"lag_{gas}_s"] / half.dt)
+        back = round(lag_window(gas, station).nominal / half.dt) - round(lag.seconds / half.dt)
         found = abs(covariance(half.series["w"], half.series[gas]))
         expected = abs(covariance(half.series["w"], shift(half.series[gas], back)))
         gain = 100.0 * (found - expected) / expected if expected > 0 else math.nan
-        noted[f"lag_{gas}_gain_percent"] = gain
-        noted[f"vm97_time_lag_{gas}"] = math.nan if math.isnan(gain) else 2.0 if gain > hard else float(gain > soft)
-    return half.noting(**noted)
+        results[f"lag_{gas}_gain_percent"] = gain
+        results[f"vm97_time_lag_{gas}"] = math.nan if math.isnan(gain) else 2.0 if gain > hard else float(gain > soft)
+    return half.with_diagnostics(**results)
 
 
 def _hard(failed: bool) -> float:

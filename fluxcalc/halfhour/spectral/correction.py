@@ -14,9 +14,9 @@ from fluxcalc.halfhour.spectral.moncrieff import correct_analytically
 
 
 def correct_spectra(half: HalfHour, station: Station) -> HalfHour:
-    """Find the factors of momentum, heat and gas fluxes by the station's method and note them as ``factor_*``."""
+    """Find the factors of momentum, heat and gas fluxes by the station's method and publish them as ``factor_*``."""
     half = SPECTRAL[flux_of(station).methods.spectral](half, station)
-    return half.noting(**{f"factor_{name}": value for name, value in half.factors.items()})
+    return half.with_diagnostics(**{f"factor_{name}": value for name, value in half.factors.items()})
 
 
 def keep_fluxes(half: HalfHour, _: Station) -> HalfHour:

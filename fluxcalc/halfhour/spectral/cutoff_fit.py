@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from core.records import FloatArray
 from fluxcalc.halfhour.fits import Fits
 from fluxcalc.halfhour.interval import HalfHour
-from fluxcalc.halfhour.quality.flags import judged_column
+from fluxcalc.halfhour.quality.flags import tested_column
 from fluxcalc.halfhour.spectral.in_situ import has_large_fluxes, pass_low, stability_class
 from fluxcalc.halfhour.spectral.spectra import bin_logarithmically, compute_cospectrum, compute_spectrum
 
@@ -77,7 +77,7 @@ def assess(half: HalfHour) -> Assessed | None:
     gases = [
         gas
         for gas in half.gases
-        if half.has(gas) and has_large_fluxes(half, gas) and half.flags.get(judged_column(gas), 2) < 2
+        if half.has(gas) and has_large_fluxes(half, gas) and half.flags.get(tested_column(gas), 2) < 2
     ]
     if not gases or half.air is None or half.flags.get("H", 2) == 2 or not half.has("w", "ts"):
         return None
@@ -89,7 +89,7 @@ def assess(half: HalfHour) -> Assessed | None:
         binned["ts"],
         {gas: binned[gas] for gas in gases},
         half.air.relative_humidity,
-        half.diagnostics["wind_speed"],
+        half.wind_speed,
         stability_class(half),
         _degrade(half),
     )

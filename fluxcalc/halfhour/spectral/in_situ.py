@@ -16,6 +16,7 @@ from fluxcalc.halfhour.interval import HalfHour
 from fluxcalc.halfhour.spectral.massman import peak_frequency
 from fluxcalc.halfhour.spectral.moncrieff import LEAST_KEPT, correct_analytically, factor_around_analyzer
 from fluxcalc.halfhour.spectral.spectra import compute_cospectrum
+from fluxcalc.halfhour.state import UNKNOWN_ERROR, flux_name
 
 UNSTABLE_EXPONENT = 7.0 / 8.0
 """Horst's fit to the flatter cospectra of unstable air; in stable air the exponent is 1."""
@@ -41,7 +42,7 @@ def correct_in_situ(half: HalfHour, station: Station, *, fast: FastPart) -> Half
 
     The factor of a gas is that of its low-pass filter times the analytic one for what the filter does not know: the
     interval, the vertical wind's path, and the distance to the sonic. A gas for which nothing is fitted is corrected as
-    by ``moncrieff_1997``. Notes ``cutoff_<gas>_hz``, NaN where nothing is fitted.
+    by ``moncrieff_1997``. Publishes ``cutoff_<gas>_hz``, NaN where nothing is fitted.
 
     Parameters
     ----------
@@ -53,13 +54,13 @@ def correct_in_situ(half: HalfHour, station: Station, *, fast: FastPart) -> Half
         The method's factor of a filter.
     """
     half = correct_analytically(half, station, sensors=True, averaging=True)
-    if not half.diagnostics.get("wind_speed", math.nan) > 0:
+    if not half.wind_speed > 0:
         return half
     factors = dict(half.factors)
     humidity = half.air.relative_humidity if half.air else math.nan
     for gas in half.gases:
         cutoff = cutoff_of(half.fits, gas, humidity)
-        half = half.noting(**{f"cutoff_{gas}_hz": cutoff})
+        half = half.with_diagnostics(**{f"cutoff_{gas}_hz": cutoff})
         factor = None if math.isnan(cutoff) else fast(half, station, gas, cutoff)
         if factor is not None:
             whole = factor * factor_around_analyzer(half, station, gas)
@@ -119,8 +120,8 @@ def factor_by_peak(half: HalfHour, station: Station, _: str, cutoff: float) -> f
     ----------
     Horst (1997), doi:10.1023/A:1000229130034
     """
-    stability = half.diagnostics.get("raw_stability", math.nan)
-    peak = peak_frequency(stability) * half.diagnostics["wind_speed"] / station.measurement_height
+    stability = half.raw_stability
+    peak = peak_frequency(stability) * half.wind_speed / station.measurement_height
     return 1.0 + math.pow(peak / cutoff, 1.0 if stability > 0 else UNSTABLE_EXPONENT)
 
 
@@ -134,7 +135,7 @@ def factor_by_wind(half: HalfHour, _: Station, __: str, cutoff: float) -> float 
     fitted = half.fits.attenuation.get(stability_class(half))
     if fitted is None:
         return None
-    return 1.0 + fitted[0] * half.diagnostics["wind_speed"] / (fitted[1] + cutoff)
+    return 1.0 + fitted[0] * half.wind_speed / (fitted[1] + cutoff)
 
 
 def factor_by_heat(half: HalfHour, station: Station, gas: str, cutoff: float) -> float | None:
@@ -154,7 +155,7 @@ def factor_by_heat(half: HalfHour, station: Station, gas: str, cutoff: float) ->
 
 def stability_class(half: HalfHour) -> str:
     """Tell whether the uncorrected fluxes speak of ``stable`` or ``unstable`` air; not known is unstable."""
-    return "stable" if half.diagnostics.get("raw_stability", math.nan) > 0 else "unstable"
+    return "stable" if half.raw_stability > 0 else "unstable"
 
 
 def has_large_fluxes(half: HalfHour, gas: str) -> bool:
@@ -163,5 +164,5 @@ def has_large_fluxes(half: HalfHour, gas: str) -> bool:
     if half.air is None:
         return False
     flux = raw.h2o * M_H2O * half.air.vaporisation if gas == "h2o" else raw.of(gas)
-    enough = least[gas] if gas in least else CLEAR * half.diagnostics.get(f"random_error_f{gas}", math.nan)
+    enough = least[gas] if gas in least else CLEAR * half.random_errors.get(flux_name(gas), UNKNOWN_ERROR).deviation
     return raw.ustar >= least["ustar"] and abs(raw.h) >= least["h"] and abs(flux) >= enough

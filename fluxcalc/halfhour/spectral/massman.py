@@ -25,21 +25,21 @@ def correct_by_peaks(half: HalfHour, station: Station) -> HalfHour:
     ----------
     Massman (2000), doi:10.1016/S0168-1923(00)00164-7; Massman (2001), Agric. For. Meteorol. 107, 247-251
     """
-    wind = half.diagnostics.get("wind_speed", math.nan)
+    wind = half.wind_speed
     if not wind > 0:
         return replace(half, factors=dict.fromkeys(("tau", "h", *half.gases), math.nan))
-    stability = half.diagnostics.get("raw_stability", math.nan)
+    stability = half.raw_stability
     frequency = peak_frequency(stability) * wind / station.measurement_height
     averaging = (half.end - half.start).total_seconds()
     known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
-    half = half.noting(spectral_default_sonic=float(known is None), cospectral_peak_hz=frequency)
+    half = half.with_diagnostics(spectral_default_sonic=float(known is None), cospectral_peak_hz=frequency)
     sonic = known or DEFAULT_SONIC
     taus = {"tau": momentum_time_constant(sonic, wind)}
     taus["h"] = taus["tau"]
     for gas in half.gases:
         analyzer = station.analyzer_of(gas.upper())
         sensor, unknown = analyzer_sensor(analyzer)
-        half = half.noting(**{f"spectral_default_{gas}": float(unknown)})
+        half = half.with_diagnostics(**{f"spectral_default_{gas}": float(unknown)})
         taus[gas] = gas_time_constant(gas, sonic, sensor, analyzer, half)
     factors = {}
     for name, tau in taus.items():
@@ -123,7 +123,7 @@ def gas_time_constant(gas: str, sonic: Sensor, sensor: Sensor, analyzer: Analyze
     ----------
     Massman (2000), table 1; Andreas (1981), doi:10.1175/1520-0450(1981)020<0467:TEOVAO>2.0.CO;2, for the volume
     """
-    wind = half.diagnostics["wind_speed"]
+    wind = half.wind_speed
     distance = math.hypot(analyzer.northward_separation, analyzer.eastward_separation) if analyzer else 0.0
     volume = 0.2 * sensor.path + 0.4 * sensor.width
     by_size = math.hypot(sonic.path / 8.4, sensor.path / 4.0, volume, distance / 1.1) / wind

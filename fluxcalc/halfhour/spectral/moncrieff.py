@@ -51,10 +51,10 @@ def correct_analytically(half: HalfHour, station: Station, *, sensors: bool, ave
     ----------
     Moncrieff et al. (1997), doi:10.1016/S0022-1694(96)03194-0; Moncrieff et al. (2004), doi:10.1007/1-4020-2265-4_2
     """
-    wind = half.diagnostics.get("wind_speed", math.nan)
+    wind = half.wind_speed
     if not wind > 0:
         return replace(half, factors=dict.fromkeys(("tau", "h", *half.gases), math.nan))
-    stability = half.diagnostics.get("raw_stability", math.nan)
+    stability = half.raw_stability
     n = FREQUENCIES * (station.measurement_height / wind)
     heat = scalar_cospectrum(n, stability) * WIDTHS
     momentum = momentum_cospectrum(n, stability) * WIDTHS
@@ -64,13 +64,13 @@ def correct_analytically(half: HalfHour, station: Station, *, sensors: bool, ave
         scalar = make_up(heat, kept)
         return replace(half, factors={"tau": make_up(momentum, kept), **dict.fromkeys(("h", *half.gases), scalar)})
     known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
-    half = half.noting(spectral_default_sonic=float(known is None))
+    half = half.with_diagnostics(spectral_default_sonic=float(known is None))
     sonic = sonic_response(known or DEFAULT_SONIC, wind)
     factors = {"tau": make_up(momentum, kept * sonic**2), "h": make_up(heat, kept * sonic**2)}
     for gas in half.gases:
         analyzer = station.analyzer_of(gas.upper())
         sensor, unknown = analyzer_sensor(analyzer)
-        half = half.noting(**{f"spectral_default_{gas}": float(unknown)})
+        half = half.with_diagnostics(**{f"spectral_default_{gas}": float(unknown)})
         response = gas_response(gas, sensor, analyzer, half)
         factors[gas] = make_up(heat, kept * sonic * response)
     return replace(half, factors=factors)
@@ -112,7 +112,7 @@ def gas_response(gas: str, sensor: Sensor, analyzer: Analyzer | None, half: Half
     -------
     ndarray, shape of ``FREQUENCIES``
     """
-    wind = half.diagnostics["wind_speed"]
+    wind = half.wind_speed
     kept = pass_first_order(FREQUENCIES, sensor.tau) * pass_line(FREQUENCIES * (sensor.path / wind))
     kept = kept * separation_response(analyzer, wind)
     if analyzer is None:
@@ -155,9 +155,9 @@ def factor_around_analyzer(half: HalfHour, station: Station, gas: str) -> float:
     That is what the mean of the interval takes, the averaging and response of vertical wind, and the distance between
     the sensors; ``half`` and ``station`` as for ``correct_analytically``.
     """
-    wind = half.diagnostics["wind_speed"]
+    wind = half.wind_speed
     n = FREQUENCIES * (station.measurement_height / wind)
-    heat = scalar_cospectrum(n, half.diagnostics.get("raw_stability", math.nan)) * WIDTHS
+    heat = scalar_cospectrum(n, half.raw_stability) * WIDTHS
     averaging = pass_detrending(FREQUENCIES, half, station) ** 2
     known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
     kept = averaging * sonic_response(known or DEFAULT_SONIC, wind)

@@ -10,10 +10,10 @@ from core.station import Station
 from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
 from fluxcalc.kernels.statistics import moments
 
-PATH_ELEVATION: Mapping[str, float] = {"csat3": 60.0, "usa-1": 45.0, "r3": 45.0, "hs-": 48.75}
+PATH_ELEVATIONS: Mapping[str, float] = {"csat3": 60.0, "usa-1": 45.0, "r3": 45.0, "hs-": 48.75}
 """Angle of the three paths above the horizontal, by how the model's name begins. [deg]"""
 
-SOUND = 403.0  # the square of the speed of sound over the temperature, in dry air [m2 s-2 K-1]
+SOUND_SPEED_FACTOR = 403.0  # the square of the speed of sound over the temperature, in dry air [m2 s-2 K-1]
 
 
 def correct_cross_wind(half: HalfHour, station: Station) -> HalfHour:
@@ -31,7 +31,7 @@ def correct_liu(half: HalfHour, station: Station) -> HalfHour:
 
     Whoever asks for it gets it, whatever the model: whether the sonic has done it before, only its owner knows. Where
     neither the model nor ``sonic_path_elevation`` says how the paths stand, sonic temperature is set aside.
-    Notes the mean correction, ``cross_wind_k``. [K]
+    Publishes the mean correction, ``cross_wind_k``. [K]
 
     References
     ----------
@@ -44,9 +44,9 @@ def correct_liu(half: HalfHour, station: Station) -> HalfHour:
         model = station.sonic.model if station.sonic else ""
         why = f"how the paths of a {model!r} stand is not known: give flux.options.sonic_path_elevation"
         return half.without({"ts": why})
-    added = path_factor(elevation) * (half.series["u"] ** 2 + half.series["v"] ** 2) / SOUND
+    added = path_factor(elevation) * (half.series["u"] ** 2 + half.series["v"] ** 2) / SOUND_SPEED_FACTOR
     corrected = half.series["ts"] + added
-    return replace(half, series={**half.series, "ts": corrected}).noting(cross_wind_k=moments(added)[1])
+    return replace(half, series={**half.series, "ts": corrected}).with_diagnostics(cross_wind_k=moments(added)[1])
 
 
 def path_elevation(station: Station) -> float | None:
@@ -55,7 +55,7 @@ def path_elevation(station: Station) -> float | None:
     if chosen is not None or station.sonic is None:
         return chosen
     model = station.sonic.model.lower()
-    return next((angle for name, angle in PATH_ELEVATION.items() if model.startswith(name)), None)
+    return next((angle for name, angle in PATH_ELEVATIONS.items() if model.startswith(name)), None)
 
 
 def path_factor(elevation: float) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +15,27 @@ from core.records import FloatArray, FluxRecord
 from core.station import Options, Station
 from fluxcalc.halfhour.fits import PlaneSector
 from fluxcalc.halfhour.interval import flux_of
+from fluxcalc.halfhour.state import SonicWind
 from fluxcalc.halfhour.wind.sonic_axes import sonic_direction
 
-LEAST_POINTS = 3
+MINIMUM_POINTS = 3
 """Fewer do not make a plane."""
+
+
+class PeriodWind(NamedTuple):
+    """What the fit of planes needs of a half-hour: when it was, and its mean wind in the sonic's axes. [m s-1]"""
+
+    start: datetime
+    end: datetime
+    u: float
+    v: float
+    w: float
+
+
+def observe_wind(record: FluxRecord) -> PeriodWind:
+    """Keep of a half-hour what the fit of planes needs: a year of whole records would fill the memory."""
+    wind = SonicWind.read(record)
+    return PeriodWind(record.start, record.end, wind.u, wind.v, wind.w)
 
 
 def fit_station(records: Iterable[FluxRecord], station: Station) -> tuple[PlaneSector, ...]:
@@ -40,11 +59,13 @@ def fit_station(records: Iterable[FluxRecord], station: Station) -> tuple[PlaneS
     ProcessingError
         No sector has enough half-hours; says how many there were, how many are needed, and the remedy.
     """
-    records = list(records)
-    names = ("sonic_u", "sonic_v", "sonic_w")
-    winds = [[record.diagnostics.get(name, math.nan) for name in names] for record in records]
-    u, v, w = np.array(winds, dtype=np.float64).reshape(-1, 3).T
-    direction = np.array([sonic_direction(along, across, station) for along, across, _w in winds])
+    return fit_periods([observe_wind(record) for record in records], station)
+
+
+def fit_periods(periods: Sequence[PeriodWind], station: Station) -> tuple[PlaneSector, ...]:
+    """Fit as ``fit_station`` to what ``observe_wind`` kept of the half-hours."""
+    u, v, w = np.array([period[2:] for period in periods], dtype=np.float64).reshape(-1, 3).T
+    direction = np.array([sonic_direction(period.u, period.v, station) for period in periods])
     flux = flux_of(station)
     usable = choose_periods(u, v, w, flux.options)
     planes = fit_planes(
@@ -57,7 +78,7 @@ def fit_station(records: Iterable[FluxRecord], station: Station) -> tuple[PlaneS
         with_bias=flux.methods.rotation != "planar_fit_no_bias",
     )
     if not planes:
-        raise ProcessingError("fit_station", station.id, _span(records), _too_few(len(records), usable, flux.options))
+        raise ProcessingError("fit_station", station.id, _span(periods), _too_few(len(periods), usable, flux.options))
     return planes
 
 
@@ -121,7 +142,7 @@ def fit_planes(
         end = next_start if next_start - start == 360.0 else next_start % 360.0
         sector = PlaneSector(start, end, math.nan, math.nan, math.nan)
         inside = np.array([is_inside(sector, float(angle)) for angle in direction], dtype=bool)
-        if inside.sum() < max(least, LEAST_POINTS):
+        if inside.sum() < max(least, MINIMUM_POINTS):
             continue
         ones = np.full(int(inside.sum()), 1.0 if with_bias else 0.0)
         matrix = np.column_stack([ones, u[inside], v[inside]])
@@ -143,10 +164,10 @@ def is_inside(sector: PlaneSector, direction: float) -> bool:
     return width >= 360.0 or (direction - sector.start) % 360.0 < width % 360.0
 
 
-def _span(records: Sequence[FluxRecord]) -> str:
-    if not records:
+def _span(periods: Sequence[PeriodWind]) -> str:
+    if not periods:
         return "(no half-hours)"
-    first, last = min(record.start for record in records), max(record.end for record in records)
+    first, last = min(period.start for period in periods), max(period.end for period in periods)
     return f"{first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
 
 

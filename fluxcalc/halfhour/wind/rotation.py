@@ -11,7 +11,7 @@ import numpy as np
 from core.records import FloatArray
 from core.station import Station
 from fluxcalc.halfhour.fits import PlaneSector
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.interval import WIND_COMPONENTS, HalfHour, Step, flux_of
 from fluxcalc.halfhour.wind.planar_fit import find_plane
 from fluxcalc.halfhour.wind.sonic_axes import sonic_direction
 from fluxcalc.kernels.rotation import mean_wind, rotate, transform
@@ -20,53 +20,51 @@ from fluxcalc.kernels.statistics import covariance
 LARGEST_ROLL = math.radians(10.0)
 """A larger third angle says more about the wind than about the sonic: it is not used. [rad]"""
 
-WIND = ("u", "v", "w")
-
 
 def rotate_wind(half: HalfHour, station: Station) -> HalfHour:
     """Turn the wind by the station's method; needs complete triplets."""
-    return ROTATIONS[flux_of(station).methods.rotation](half, station) if half.has(*WIND) else half
+    return ROTATIONS[flux_of(station).methods.rotation](half, station) if half.has(*WIND_COMPONENTS) else half
 
 
-def keep_frame(half: HalfHour, _: Station) -> HalfHour:
-    """Leave the wind in the sonic's frame."""
-    mean = [half.diagnostics[f"sonic_{name}"] for name in WIND]
-    return half.noting(yaw_deg=0.0, pitch_deg=0.0, wind_speed=math.hypot(*mean))
+def keep_sonic_axes(half: HalfHour, _: Station) -> HalfHour:
+    """Leave the wind in the sonic's axes."""
+    return _with_speed(half, half.sonic_wind.speed, yaw_deg=0.0, pitch_deg=0.0)
 
 
 def rotate_twice(half: HalfHour, _: Station) -> HalfHour:
     """Turn the wind by yaw, then pitch, so that mean v and mean w are zero.
 
-    Notes ``yaw_deg`` in [0, 360), counter-clockwise from the sonic's x axis, and ``pitch_deg``, positive upward.
+    Publishes ``yaw_deg`` in [0, 360), counter-clockwise from the sonic's x axis, and ``pitch_deg``, positive upward.
 
     References
     ----------
     Wilczak et al. (2001), eqs 22-29, doi:10.1023/A:1018966204465
     """
-    u, v, w = (half.series[name] for name in WIND)
+    u, v, w = (half.series[name] for name in WIND_COMPONENTS)
     _count, mean_u, mean_v, mean_w, _largest = mean_wind(u, v, w)
     yaw = math.atan2(mean_v, mean_u)
     pitch = math.atan2(mean_w, math.hypot(mean_u, mean_v))
-    return _with_wind(half, *rotate(u, v, w, yaw, pitch)).noting(
+    return _with_speed(
+        _with_wind(half, *rotate(u, v, w, yaw, pitch)),
+        math.hypot(mean_u, mean_v, mean_w),
         yaw_deg=math.degrees(yaw) % 360.0,
         pitch_deg=math.degrees(pitch),
-        wind_speed=math.hypot(mean_u, mean_v, mean_w),
     )
 
 
 def rotate_thrice(half: HalfHour, station: Station) -> HalfHour:
     """Turn the wind by yaw and pitch, then about its mean until v and w do not covary.
 
-    Notes ``roll_deg`` besides the other two; a roll of 10 degrees or more is noted and not applied.
+    Publishes ``roll_deg`` besides the other two; a roll of 10 degrees or more is published and not applied.
 
     References
     ----------
     Wilczak et al. (2001), eqs 30-31, doi:10.1023/A:1018966204465
     """
     half = rotate_twice(half, station)
-    u, v, w = (half.series[name] for name in WIND)
+    u, v, w = (half.series[name] for name in WIND_COMPONENTS)
     roll = roll_angle(covariance(v, w), covariance(v, v), covariance(w, w))
-    half = half.noting(roll_deg=math.degrees(roll))
+    half = half.with_diagnostics(roll_deg=math.degrees(roll))
     return _with_wind(half, *transform(u, v, w, about_x(roll), 0.0)) if abs(roll) < LARGEST_ROLL else half
 
 
@@ -80,33 +78,33 @@ def roll_angle(vw: float, vv: float, ww: float) -> float:
 def rotate_into_plane(half: HalfHour, station: Station) -> HalfHour:
     """Turn the wind into the plane fitted for its direction, take the plane's bias from w, then turn by yaw.
 
-    Mean w is then what blows through the plane, and not zero. Without a plane for the direction there is no frame, and
-    the wind is set aside. Notes ``yaw_deg``, the plane's ``pitch_deg`` and ``roll_deg``, and ``plane_w``, the mean wind
+    Mean w is then what blows through the plane, and not zero. Without a plane for the direction the wind is set
+    aside. Publishes ``yaw_deg``, the plane's ``pitch_deg`` and ``roll_deg``, and ``plane_w``, the mean wind
     through the plane. [m s-1]
 
     References
     ----------
     Wilczak et al. (2001), eqs 37-44, doi:10.1023/A:1018966204465
     """
-    noted = half.diagnostics
-    direction = sonic_direction(noted["sonic_u"], noted["sonic_v"], station)
+    direction = sonic_direction(half.sonic_wind.u, half.sonic_wind.v, station)
     plane = find_plane(half.fits.planes, direction)
     if plane is None:
         known = (
             "no plane has been fitted yet" if not half.fits.planes else f"no plane is fitted for {direction:.0f} deg"
         )
-        return _without_frame(half, f"{known} (wind direction in the sonic's frame)")
+        return _without_wind(half, f"{known} (wind direction in the sonic's frame)")
     matrix, pitch, roll = plane_axes(plane)
-    u, v, w = (half.series[name] for name in WIND)
+    u, v, w = (half.series[name] for name in WIND_COMPONENTS)
     u, v, w = transform(u, v, w, matrix, plane.b0)
     _count, mean_u, mean_v, mean_w, _largest = mean_wind(u, v, w)
     yaw = math.atan2(mean_v, mean_u)
-    return _with_wind(half, *rotate(u, v, w, yaw, 0.0)).noting(
+    return _with_speed(
+        _with_wind(half, *rotate(u, v, w, yaw, 0.0)),
+        math.hypot(mean_u, mean_v, mean_w),
         yaw_deg=math.degrees(yaw) % 360.0,
         pitch_deg=math.degrees(pitch),
         roll_deg=math.degrees(roll),
         plane_w=mean_w,
-        wind_speed=math.hypot(mean_u, mean_v, mean_w),
     )
 
 
@@ -118,7 +116,7 @@ def rotate_into_unbiased_plane(half: HalfHour, station: Station) -> HalfHour:
     van Dijk, Moene & de Bruin (2004), The principles of surface flux physics, section 3.2
     """
     if any(plane.b0 != 0 for plane in half.fits.planes):
-        return _without_frame(half, "the planes were fitted with a bias: fit them anew for planar_fit_no_bias")
+        return _without_wind(half, "the planes were fitted with a bias: fit them anew for planar_fit_no_bias")
     return rotate_into_plane(half, station)
 
 
@@ -157,13 +155,16 @@ def _with_wind(half: HalfHour, u: FloatArray, v: FloatArray, w: FloatArray) -> H
     return replace(half, series={**half.series, "u": u, "v": v, "w": w})
 
 
-def _without_frame(half: HalfHour, why: str) -> HalfHour:
-    mean = [half.diagnostics[f"sonic_{name}"] for name in WIND]
-    return half.noting(wind_speed=math.hypot(*mean)).without(dict.fromkeys(WIND, why))
+def _with_speed(half: HalfHour, speed: float, **angles: float) -> HalfHour:
+    return replace(half, wind_speed=speed).with_diagnostics(**angles, wind_speed=speed)
+
+
+def _without_wind(half: HalfHour, why: str) -> HalfHour:
+    return _with_speed(half, half.sonic_wind.speed).without(dict.fromkeys(WIND_COMPONENTS, why))
 
 
 ROTATIONS: Mapping[str, Step] = {
-    "none": keep_frame,
+    "none": keep_sonic_axes,
     "double": rotate_twice,
     "triple": rotate_thrice,
     "planar_fit": rotate_into_plane,

@@ -8,25 +8,26 @@ from dataclasses import replace
 
 from core.station import Station
 from fluxcalc.halfhour.interval import HalfHour
+from fluxcalc.halfhour.state import SonicWind
 from fluxcalc.kernels.rotation import mean_wind, rotate
 
-X_BEHIND: Mapping[str, float] = {"csat3": 0.0, "irgason": 0.0, "81000": 90.0, "young 81000": 90.0, "r2": 330.0}
+X_AXIS_AZIMUTHS: Mapping[str, float] = {"csat3": 0.0, "irgason": 0.0, "81000": 90.0, "young 81000": 90.0, "r2": 330.0}
 """Where wind along +u comes from, in degrees clockwise from the sonic's north; a model is known by how its name begins.
 
 A CSAT3 counts wind INTO the array as positive, and points its array to north; a Young 81000 counts wind from its east.
 """
 
-LEFT_HANDED = ("r2",)
+LEFT_HANDED_MODELS = ("r2",)
 """Models whose v points to the right of u; with v turned round they are as the others."""
 
-OTHERS = 180.0
+DEFAULT_X_AXIS_AZIMUTH = 180.0
 """The same for all other sonics, whose x axis points to their north and counts wind that blows along it."""
 
 
 def complete_wind(half: HalfHour, station: Station) -> HalfHour:
-    """Remove wind samples that lack a component, and note the mean wind in the sonic's frame and its direction.
+    """Remove wind samples that lack a component, and work out the mean wind in the sonic's axes and its direction.
 
-    The frame is right-handed from here on: a left-handed sonic's v is turned round.
+    The axes are right-handed from here on: a left-handed sonic's v is turned round.
     ``wind_direction_deg`` is where the wind comes from, clockwise from north, of the vector mean; calm air has none.
     """
     if not half.has("u", "v", "w"):
@@ -34,21 +35,16 @@ def complete_wind(half: HalfHour, station: Station) -> HalfHour:
     u, v, w = rotate(half.series["u"], half.series["v"], half.series["w"], 0.0, 0.0)
     v = -v if is_left_handed(station) else v
     count, mean_u, mean_v, mean_w, largest = mean_wind(u, v, w)
-    half = replace(half, series={**half.series, "u": u, "v": v, "w": w})
-    return half.noting(
-        valid_wind=count,
-        sonic_u=mean_u,
-        sonic_v=mean_v,
-        sonic_w=mean_w,
-        largest_wind=largest,
-        wind_direction_deg=wind_direction(mean_u, mean_v, station),
+    wind = SonicWind(count, mean_u, mean_v, mean_w, largest, wind_direction(mean_u, mean_v, station))
+    return replace(half, series={**half.series, "u": u, "v": v, "w": w}, sonic_wind=wind).with_diagnostics(
+        **wind.published()
     )
 
 
 def is_left_handed(station: Station) -> bool:
     """Tell whether the sonic's v points to the right of its u, by its model or because the station says so."""
     sonic = station.sonic
-    return sonic is not None and (sonic.left_handed or sonic.model.lower().startswith(LEFT_HANDED))
+    return sonic is not None and (sonic.left_handed or sonic.model.lower().startswith(LEFT_HANDED_MODELS))
 
 
 def sonic_direction(u: float, v: float, station: Station) -> float:
@@ -71,7 +67,9 @@ def sonic_direction(u: float, v: float, station: Station) -> float:
     if not math.hypot(u, v) > 0:
         return math.nan
     model = station.sonic.model.lower()
-    turn = next((degrees for name, degrees in X_BEHIND.items() if model.startswith(name)), OTHERS)
+    turn = next(
+        (degrees for name, degrees in X_AXIS_AZIMUTHS.items() if model.startswith(name)), DEFAULT_X_AXIS_AZIMUTH
+    )
     return (turn - math.degrees(math.atan2(v, u))) % 360.0
 
 

@@ -347,7 +347,7 @@ def test_no_bad_data_is_an_exception(data):
 
 
 def test_steps_and_registries_are_complete():
-    first = ["import_channels", "trust_instruments", "remove_impossible", "despike"]
+    first = ["import_channels", "apply_instrument_diagnostics", "remove_impossible", "despike"]
     assert [step.__name__ for step in HALF_HOUR_STEPS][:4] == first
     assert set(REGISTRIES) == set(type(station("synthetic").flux.methods).model_fields)
 

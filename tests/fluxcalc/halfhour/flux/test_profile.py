@@ -12,7 +12,7 @@ from core.errors import ConfigError
 from core.records import FluxRecord
 from core.station import Station, parse_station
 from fluxcalc.halfhour.flux.profile import average_levels, join_levels
-from fluxcalc.halfhour.flux.storage import NO_PROFILE, add_storage
+from fluxcalc.halfhour.flux.storage import INCOMPLETE_PROFILE, add_storage
 from fluxcalc.halfhour.interval import Meteorology
 from fluxcalc.halfhour.steps import process
 from tests.fluxcalc.reference import STATIONS
@@ -96,13 +96,13 @@ def test_without_readings_at_an_end_there_is_a_reason_and_no_stand_in():
     earlier = process(samples(turbulence(1), START - half), station(), START - half)
     for one in (record, add_storage(record, earlier, station())):
         assert all(math.isnan(one.values[term]) for term in ("SC", "SH", "SLE"))
-        assert {one.reasons[term] for term in ("SC", "SH", "SLE")} == {NO_PROFILE}
+        assert {one.reasons[term] for term in ("SC", "SH", "SLE")} == {INCOMPLETE_PROFILE}
 
 
 def test_what_the_profile_does_not_measure_comes_from_the_one_level():
     only = station(PROFILE.replace("c1 = 1.0, c2 = 3.0, h1 = 2.0, ", ""))
     record = process(samples(turbulence()), only, START)
-    assert record.reasons["SH"] == NO_PROFILE
+    assert record.reasons["SH"] == INCOMPLETE_PROFILE
     assert record.reasons["SC"] == "the interval before is not known"
 
 

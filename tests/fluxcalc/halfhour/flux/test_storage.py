@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import FluxRecord
-from fluxcalc.halfhour.flux.storage import TERMS, add_storage, level_storage, profile_storage
+from fluxcalc.halfhour.flux.profile import profile_storage
+from fluxcalc.halfhour.flux.storage import STORAGE_TERMS, add_storage, level_storage
 from fluxcalc.halfhour.steps import process
 from tests.fluxcalc.reference import station
 from tests.fluxcalc.samples import START, samples, turbulence
@@ -42,7 +43,7 @@ def test_air_that_warms_has_stored_heat(before):
     assert record.values["SC"] == pytest.approx(carbon * moles / 1800 * 3.95, rel=0.05)
     water = (9.5 / (98.5e3 / 293.05) - 9.0 / (98.5e3 / 292.15)) * 8.314 * 1e-3  # [kg mol-1]
     assert record.values["SLE"] == pytest.approx(water * moles * 2.453e6 / 1800 * 3.95, rel=0.02)
-    assert not set(TERMS) & set(record.reasons)
+    assert not set(STORAGE_TERMS) & set(record.reasons)
 
 
 def test_without_the_interval_before_there_is_a_reason(before):
@@ -50,8 +51,8 @@ def test_without_the_interval_before_there_is_a_reason(before):
     alone = process(data, station("synthetic"), START)
     apart = process(data, station("synthetic"), START, previous=replace(before, end=before.end - HALF))
     for record in (alone, apart):
-        assert [math.isnan(record.values[name]) for name in TERMS] == [True] * 3
-        assert {record.reasons[name] for name in TERMS} == {"the interval before is not known"}
+        assert [math.isnan(record.values[name]) for name in STORAGE_TERMS] == [True] * 3
+        assert {record.reasons[name] for name in STORAGE_TERMS} == {"the interval before is not known"}
     # known later, the record is what it would have been at once
     assert add_storage(alone, before, station("synthetic")) == process(
         data, station("synthetic"), START, previous=before

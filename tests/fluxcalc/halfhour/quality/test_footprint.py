@@ -12,15 +12,15 @@ from scipy.optimize import minimize_scalar
 from scipy.special import gamma
 
 from fluxcalc.halfhour.quality.footprint import (
-    FETCHES,
+    FETCH_COLUMNS,
     OFFSET_SHARE,
-    SHARES,
     Surroundings,
     hsieh_2000,
     kljun_2004,
     kormann_meixner_2001,
     outside_kljun,
 )
+from fluxcalc.halfhour.state import FLUX_SHARES
 from fluxcalc.halfhour.steps import process
 from tests.fluxcalc.halfhour.test_steps import variant
 from tests.fluxcalc.reference import station
@@ -88,7 +88,7 @@ def peak_of(density, air):
 )
 def test_the_distances_hold_their_share_of_the_density(model, density, air):
     found = model(air)
-    for share, x in zip((OFFSET_SHARE, *SHARES), (found.offset, *found.shares), strict=True):
+    for share, x in zip((OFFSET_SHARE, *FLUX_SHARES), (found.offset, *found.shares), strict=True):
         assert share_within(density, air, 1e-9, x) == pytest.approx(share, abs=1e-6)
     assert found.peak == pytest.approx(peak_of(density, air), rel=1e-4)
 
@@ -98,7 +98,7 @@ def test_the_distances_of_kljun_2004_hold_their_share(air):
     found = kljun_2004(air)
     start = -1.685 * (3.418 - math.log(air.roughness)) * air.height * (air.w_sigma / air.ustar) ** -0.8
     whole = share_within(kljun_density, air, start, 40 * found.shares[-1])
-    for share, x in zip((OFFSET_SHARE, *SHARES), (found.offset, *found.shares), strict=True):
+    for share, x in zip((OFFSET_SHARE, *FLUX_SHARES), (found.offset, *found.shares), strict=True):
         assert share_within(kljun_density, air, start, x) / whole == pytest.approx(share, abs=2e-3)
     assert found.peak == pytest.approx(peak_of(kljun_density, air), rel=1e-5)
 
@@ -140,7 +140,9 @@ def test_a_weak_wind_falls_to_kormann_and_meixner():
     assert (strong.diagnostics["footprint_model"], weak.diagnostics["footprint_model"]) == (0, 1)
     for record in (strong, weak):
         noted = record.diagnostics
-        assert [record.values[name] for name in FETCHES] == [noted[f"footprint_{x}"] for x in ("peak", "70", "90")]
+        assert [record.values[name] for name in FETCH_COLUMNS] == [
+            noted[f"footprint_{x}"] for x in ("peak", "70", "90")
+        ]
         assert noted["footprint_offset"] < noted["footprint_10"] < noted["footprint_30"] < noted["footprint_50"]
 
 
@@ -158,7 +160,7 @@ def test_a_weak_wind_falls_to_kormann_and_meixner():
 )  # fmt: skip
 def test_a_footprint_that_cannot_be_said_has_a_reason(place, why):
     record = process(samples(turbulence()), place, START)
-    assert all(math.isnan(record.values[name]) and why in record.reasons[name] for name in FETCHES)
+    assert all(math.isnan(record.values[name]) and why in record.reasons[name] for name in FETCH_COLUMNS)
     assert not any(name.startswith("footprint") for name in record.diagnostics)
 
 
@@ -166,4 +168,4 @@ def test_without_wind_the_footprint_names_the_wind():
     channels = turbulence()
     del channels["Uz"]
     record = process(samples(channels), station("synthetic"), START)
-    assert all(record.reasons[name].startswith("w:") for name in FETCHES)
+    assert all(record.reasons[name].startswith("w:") for name in FETCH_COLUMNS)

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from core.records import FluxRecord
-from fluxcalc.halfhour.quality.flags import CLASS_LIMITS, JUDGED
+from fluxcalc.halfhour.quality.flags import CLASS_LIMITS, QUALITY_TESTS
 from tests.fluxcalc.halfhour.quality.test_golden_footprint import alpine, orchard, synthetic
 from tests.fluxcalc.halfhour.test_golden_halfhour import FLAGS, VARIANTS_FROM
 from tests.fluxcalc.reference import HALFHOUR, needs_halfhour, read_results
@@ -24,7 +24,7 @@ def results(case: str, variant: str) -> list[dict[str, float]]:
 
 def parts(record: FluxRecord, flux: str) -> tuple[int, int]:
     """Return the classes of stationarity and of developed turbulence, from the noted deviations."""
-    noted, test = record.diagnostics, JUDGED[flux]
+    noted, test = record.diagnostics, QUALITY_TESTS[flux]
     deviations = noted[f"stationarity_{test.stationarity}"], max(noted[f"integral_{part}"] for part in test.integral)
     steady, developed = (1 + sum(value > limit for limit in CLASS_LIMITS) for value in deviations)
     return steady, developed

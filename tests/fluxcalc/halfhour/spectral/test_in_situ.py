@@ -83,7 +83,7 @@ def interval(channels: dict[str, FloatArray], spectral: str = "none", fits: Fits
 @given(st.floats(0.01, 1.0), st.floats(0.05, 10.0))
 def test_horst_in_stable_air_is_the_integral_of_its_cospectrum(stability, cutoff):
     """For Co ~ 1/(1 + (f/fm)^2) and a sensor that keeps 1/(1 + (f/fc)^2), as the paper assumes."""
-    half = replace(interval_stub(), diagnostics={"raw_stability": stability, "wind_speed": 3.0})
+    half = replace(interval_stub(), raw_stability=stability, wind_speed=3.0)
     f = np.geomspace(1e-7, 1e6, 200_001)
     peak = (2.0 - 1.915 / (1.0 + 0.5 * stability)) * 3.0 / 3.598
     cospectrum = 1 / (1 + (f / peak) ** 2)
@@ -95,7 +95,7 @@ def test_horst_in_stable_air_is_the_integral_of_its_cospectrum(stability, cutoff
 @pytest.mark.parametrize("cutoff", [0.1, 0.3, 1.0, 3.0])
 def test_horst_in_unstable_air_is_near_the_integral_of_measured_cospectra(cutoff):
     """With Kaimal's cospectra: within a fifth of what is lost."""
-    half = replace(interval_stub(), diagnostics={"raw_stability": -0.3, "wind_speed": 3.0})
+    half = replace(interval_stub(), raw_stability=-0.3, wind_speed=3.0)
     f = np.geomspace(1e-6, 1e4, 50_001)
     cospectrum = scalar_cospectrum(f * 3.598 / 3.0, -0.3)
     whole = np.trapezoid(cospectrum * f, np.log(f))
