@@ -20,7 +20,7 @@ DAYS_OF_YEAR = 365.24
 
 
 def is_daytime(start: datetime, end: datetime, station: Station) -> bool:
-    """Tell whether the centre of the sun is above the horizon in the middle of an interval."""
+    """Return whether the centre of the sun is above the horizon in the middle of an interval."""
     place = station.station
     return solar_elevation(start + (end - start) / 2, place.latitude, place.longitude) > 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,24 +13,25 @@ import numpy as np
 from scipy.special import gamma, gammainccinv
 
 from core.constants import EARTH_ROTATION
+from core.progress import Progress, no_progress
 from core.records import FloatArray
 from core.station import Station
 from fluxcalc.footprint_map.contours import Polygon, polygon_area, trace_polygons
 from fluxcalc.footprint_map.geotiff import to_geotiff
-from fluxcalc.footprint_map.projection import place_near
-from fluxcalc.kernels.footprint import A, B, C, D, lay_footprint
+from fluxcalc.footprint_map.projection import geographic_position
+from fluxcalc.kernels.footprint import A, B, C, D, footprint_on_grid
 
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-INTEGRAL = A * C ** (B + 1) * float(gamma(-B - 1))
+CONTOUR_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+FOOTPRINT_INTEGRAL = A * C ** (B + 1) * float(gamma(-B - 1))
 """Of the function along the wind with the published, rounded coefficients; it should be 1."""
 
 KARMAN = 0.4  # the paper's; the coefficients were fitted with it [1]
-CONVECTIVE_HEIGHT = 1000.0  # taken by day where the height of the boundary layer is not known [m]
-ENTRAINMENT = 0.8  # part of the boundary layer's height up to which the parameterisation holds
+CONVECTIVE_BOUNDARY_LAYER = 1000.0  # taken by day where the height of the boundary layer is not known [m]
+MAXIMUM_RELATIVE_HEIGHT = 0.8  # part of the boundary layer's height up to which the parameterisation holds
 ROUGHNESS_SUBLAYER = 20.0  # its top in roughness lengths
-CELLS = 200  # from the tower to the edge, unless the cell is given
-MOST_CELLS = 2000  # from the tower to the edge; 16 million in all, 128 MB a grid
-REACH = 1.5  # of the grid, in distances of 90 % of the flux
+DEFAULT_CELLS = 200  # from the tower to the edge, unless the cell is given
+MAXIMUM_CELLS = 2000  # from the tower to the edge; 16 million in all, 128 MB a grid
+REACH_FACTOR = 1.5  # of the grid, in distances of 90 % of the flux
 
 
 class Turbulence(NamedTuple):
@@ -91,7 +92,7 @@ def map_footprint(
     *,
     reach: float | None = None,
     cell: float | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> FootprintMap:
     """Average the footprints of intervals, each turned to where its wind came from, all of the same weight.
 
@@ -106,8 +107,8 @@ def map_footprint(
         have 90 % of their flux. [m]
     cell : float, optional
         Side of a cell; by default a two-hundredth of the reach. [m]
-    progress : callable, optional
-        Takes intervals done and intervals in all.
+    progress : Progress, optional
+        Is told how many intervals are done.
 
     Returns
     -------
@@ -133,22 +134,22 @@ def map_footprint(
             left_out[why] += 1
     if reach is None:
         lengths = [length for _, length, _ in scales] or [station.measurement_height]
-        reach = REACH * distance_of(0.9) * float(np.quantile(lengths, 0.9))
+        reach = REACH_FACTOR * distance_of(0.9) * float(np.quantile(lengths, 0.9))
     if cell is None:
-        cell = reach / CELLS
+        cell = reach / DEFAULT_CELLS
     if not (cell > 0 and reach > 0):
         raise ValueError(f"reach and cell are lengths above 0 m, not {reach} and {cell}")
     half = max(math.ceil(reach / cell), 1)
-    if half > MOST_CELLS:
-        raise ValueError(f"{reach:g} m in cells of {cell:g} m are {half} cells each way, {MOST_CELLS} at most")
+    if half > MAXIMUM_CELLS:
+        raise ValueError(f"{reach:g} m in cells of {cell:g} m are {half} cells each way, {MAXIMUM_CELLS} at most")
     axis: FloatArray = (np.arange(-half, half) + 0.5) * np.float64(cell)
     weights = np.zeros((axis.size, axis.size))
     one_map = np.empty_like(weights)
     for done, (direction, length, width) in enumerate(scales):
-        progress(done, len(scales))
-        share = lay_footprint(one_map, axis, axis, direction, length, width) * cell**2 / INTEGRAL
+        progress("footprints", done, len(scales))
+        share = footprint_on_grid(one_map, axis, axis, direction, length, width) * cell**2 / FOOTPRINT_INTEGRAL
         # cells as large as the peak itself can catch more than there is
-        weights += one_map * (cell**2 / INTEGRAL / max(share, 1.0) / len(scales))
+        weights += one_map * (cell**2 / FOOTPRINT_INTEGRAL / max(share, 1.0) / len(scales))
     return FootprintMap(axis, axis.copy(), weights, len(scales), dict(left_out))
 
 
@@ -165,7 +166,7 @@ def why_unusable(one: Turbulence, station: Station) -> str | None:
     height = station.measurement_height
     if height / one.obukhov_length < -15.5:
         return "stability below -15.5"
-    if height >= ENTRAINMENT * boundary_layer_height(one, station.station.latitude):
+    if height >= MAXIMUM_RELATIVE_HEIGHT * boundary_layer_height(one, station.station.latitude):
         return "sensor above the boundary layer"
     return None
 
@@ -192,7 +193,7 @@ def boundary_layer_height(one: Turbulence, latitude: float) -> float:
         return one.boundary_layer
     coriolis = 2.0 * EARTH_ROTATION * abs(math.sin(math.radians(latitude)))
     if one.obukhov_length <= 0 or coriolis == 0:
-        return CONVECTIVE_HEIGHT
+        return CONVECTIVE_BOUNDARY_LAYER
     if math.isinf(one.obukhov_length):
         return 0.3 * one.ustar / coriolis
     ratio = 2.28 * one.ustar / (coriolis * one.obukhov_length)
@@ -216,7 +217,7 @@ def contour(footprint: FootprintMap, share: float) -> list[Polygon]:
     return trace_polygons(footprint.east, footprint.north, footprint.weights, float(flat[place]))
 
 
-def to_geojson(footprint: FootprintMap, station: Station, shares: Sequence[float] = SHARES) -> dict[str, Any]:
+def to_geojson(footprint: FootprintMap, station: Station, shares: Sequence[float] = CONTOUR_SHARES) -> dict[str, Any]:
     """Return contours as a GeoJSON FeatureCollection (RFC 7946), the largest first so that smaller ones lie on top.
 
     Every feature says its ``share``, its area and what is behind it; a share that the grid does not hold has none.
@@ -233,7 +234,7 @@ def to_geojson(footprint: FootprintMap, station: Station, shares: Sequence[float
     for share in sorted(shares, reverse=True):
         polygons = contour(footprint, share)
         if polygons:
-            places = [[[_rounded(point, station) for point in ring] for ring in polygon] for polygon in polygons]
+            places = [[[_coordinates(point, station) for point in ring] for ring in polygon] for polygon in polygons]
             area = polygon_area(polygons)
             features.append(
                 {
@@ -267,10 +268,10 @@ def to_tiff(footprint: FootprintMap, station: Station) -> bytes:
 
 
 def is_in_roughness_sublayer(station: Station) -> bool:
-    """Tell whether the sensor is so low over the canopy that the model's flow is not the canopy's (eq. 27)."""
+    """Return whether the sensor is so low over the canopy that the model's flow is not the canopy's (eq. 27)."""
     return station.site is not None and station.measurement_height <= ROUGHNESS_SUBLAYER * station.site.roughness
 
 
-def _rounded(point: tuple[float, float], station: Station) -> list[float]:
+def _coordinates(point: tuple[float, float], station: Station) -> list[float]:
     """Return longitude and latitude of a place east and north of the station, to a centimetre. [deg]"""
-    return [round(degrees, 7) for degrees in place_near(station.station, *point)]
+    return [round(degrees, 7) for degrees in geographic_position(station.station, *point)]

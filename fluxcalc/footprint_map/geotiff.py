@@ -12,7 +12,7 @@ from core.station import Identity
 
 PIXEL_SCALE, TIE_POINT, KEY_DIRECTORY, KEY_NUMBERS, KEY_TEXTS = 33550, 33922, 34735, 34736, 34737
 """Tags."""
-HERE = 0
+IN_DIRECTORY = 0
 """Place of a key's value: in the directory itself."""
 
 
@@ -65,15 +65,15 @@ def _keys(place: Identity) -> tuple[tuple[int, ...], tuple[float, ...], str]:
     numbers = (place.longitude, place.latitude, 0.0, 0.0, 1.0)
     own = 32767  # no registered system: the keys that follow define it
     keys = [
-        (1024, HERE, 1, 1),  # model: projected
-        (1025, HERE, 1, 1),  # raster: a pixel is an area
+        (1024, IN_DIRECTORY, 1, 1),  # model: projected
+        (1025, IN_DIRECTORY, 1, 1),  # raster: a pixel is an area
         (1026, KEY_TEXTS, len(name), 0),  # citation
-        (2048, HERE, 1, 4326),  # geodetic system: WGS 84
-        (2054, HERE, 1, 9102),  # angles: degrees
-        (3072, HERE, 1, own),  # projected system
-        (3074, HERE, 1, own),  # projection
-        (3075, HERE, 1, 1),  # method: transverse Mercator
-        (3076, HERE, 1, 9001),  # lengths: metres
+        (2048, IN_DIRECTORY, 1, 4326),  # geodetic system: WGS 84
+        (2054, IN_DIRECTORY, 1, 9102),  # angles: degrees
+        (3072, IN_DIRECTORY, 1, own),  # projected system
+        (3074, IN_DIRECTORY, 1, own),  # projection
+        (3075, IN_DIRECTORY, 1, 1),  # method: transverse Mercator
+        (3076, IN_DIRECTORY, 1, 9001),  # lengths: metres
         (3080, KEY_NUMBERS, 1, 0),  # longitude of the origin
         (3081, KEY_NUMBERS, 1, 1),  # latitude of the origin
         (3082, KEY_NUMBERS, 1, 2),  # false easting

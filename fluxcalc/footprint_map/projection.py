@@ -7,10 +7,10 @@ import math
 from core.station import Identity
 
 WGS84_AXIS = 6378137.0  # [m]
-WGS84_SQUARE = 6.69437999014e-3  # eccentricity squared
+WGS84_ECCENTRICITY_SQUARED = 6.69437999014e-3  # eccentricity squared
 
 
-def place_near(tower: Identity, east: float, north: float) -> tuple[float, float]:
+def geographic_position(tower: Identity, east: float, north: float) -> tuple[float, float]:
     """Return longitude and latitude (WGS 84) of a place within some kilometres of a tower.
 
     North is measured along the tower's meridian to the foot of the perpendicular to it, east along that: the plane of
@@ -40,5 +40,5 @@ def place_near(tower: Identity, east: float, north: float) -> tuple[float, float
 
 def _radii(latitude: float) -> tuple[float, float]:
     """Return the ellipsoid's radii of curvature across and along the meridian. [m]"""
-    root = 1.0 - WGS84_SQUARE * math.sin(latitude) ** 2
-    return WGS84_AXIS / math.sqrt(root), WGS84_AXIS * (1.0 - WGS84_SQUARE) / root**1.5
+    root = 1.0 - WGS84_ECCENTRICITY_SQUARED * math.sin(latitude) ** 2
+    return WGS84_AXIS / math.sqrt(root), WGS84_AXIS * (1.0 - WGS84_ECCENTRICITY_SQUARED) / root**1.5

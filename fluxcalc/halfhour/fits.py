@@ -10,12 +10,12 @@ from pydantic import TypeAdapter
 
 @dataclass(frozen=True, slots=True)
 class PlaneSector:
-    """The plane of the mean streamlines for wind from one sector: w = b0 + b1 u + b2 v in the sonic's frame.
+    """The plane of the mean streamlines for wind from one sector: w = b0 + b1 u + b2 v in the sonic's axes.
 
     Attributes
     ----------
     start, end : float
-        Sector of the wind's direction in the sonic's frame, [start, end); may lie over 0. [deg]
+        Sector of the wind's direction in the sonic's axes, [start, end); may lie over 0. [deg]
     b0 : float
         [m s-1]
     b1, b2 : float

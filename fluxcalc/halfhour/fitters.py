@@ -13,7 +13,7 @@ from core.station import Station
 from fluxcalc.halfhour.fits import Fits, read_fits, write_fits
 from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.lag.lag_fit import fit_lag_windows, observe_lags
-from fluxcalc.halfhour.spectral.cutoff_fit import assess, fit_spectra
+from fluxcalc.halfhour.spectral.cutoff_fit import assess_spectra, fit_spectra
 from fluxcalc.halfhour.wind.planar_fit import fit_periods, observe_wind
 
 
@@ -59,7 +59,7 @@ FITTERS: Mapping[str, Fitter] = {
     "spectra": Fitter(
         "spectral",
         ("horst_1997", "ibrom_2007", "fratini_2012"),
-        lambda half, _: None if half is None else assess(half),
+        lambda half, _: None if half is None else assess_spectra(half),
         lambda assessed, _: fit_spectra(assessed, Fits()),
         "{n} half-hours with large fluxes show nothing to correct: choose a longer period",
     ),

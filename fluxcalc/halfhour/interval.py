@@ -1,4 +1,4 @@
-"""What the steps of a half-hour hand on: one frozen record that each step copies with more in it."""
+"""The state of a half-hour between its steps: one frozen dataclass that each step copies with more in it."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
-OUTLIER = 4.0
+OUTLIER_LIMIT = 4.0
 """Bins farther from a straight line than this many standard deviations are left out."""
-LEAST = 10
+MINIMUM_POINTS = 10
 """Bins that a change point needs."""
 MARGIN, LEAST_MARGIN = 0.05, 3
-"""Share of the bins, and bins, at either end where no change point can be told."""
+"""Share of the bins, and bins, at either end where no change point can be found."""
 FIELDS = 7
 """Change point, F, bins, slope before, slope after, standard errors of the slope before and of its change."""
 
@@ -66,7 +66,7 @@ def without_outliers(x: FloatArray, y: FloatArray) -> FloatArray:
     power = (dx * dx).sum()
     off = dy - (dx * dy).sum() / power * dx if power > 0 else dy
     spread = np.sqrt((off * off).sum() / (x.size - 1))
-    near = np.abs(off) <= OUTLIER * spread
+    near = np.abs(off) <= OUTLIER_LIMIT * spread
     return np.vstack((x[near], y[near]))
 
 
@@ -95,12 +95,12 @@ def change_point(x: FloatArray, y: FloatArray, slope_after: bool) -> FloatArray:
     Barr et al. (2013), doi:10.1016/j.agrformet.2012.09.023
     """
     fit = np.full(FIELDS, np.nan)
-    if x.size < LEAST:
+    if x.size < MINIMUM_POINTS:
         return fit
     kept = without_outliers(x, y)
     x, y = kept[0], kept[1]
     n = x.size
-    if n < LEAST:
+    if n < MINIMUM_POINTS:
         return fit
     fit[2] = n
     dx, dy = x - x.mean(), y - y.mean()

@@ -11,9 +11,9 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
-LEAST_BLOCK = 2048
+MINIMUM_BLOCK = 2048
 """Transforms of this many samples stay in a processor's nearest cache."""
-LANES = 32
+SIMD_LANES = 32
 """Sums side by side: a processor adds several numbers at once only where the order of summation says so."""
 
 
@@ -37,7 +37,7 @@ def cross_covariances(series: Sequence[FloatArray], pairs: Sequence[tuple[int, i
     """
     n = len(series[0])
     centred = np.empty((len(series), n))
-    gaps = [n - centre(one, row) for one, row in zip(series, centred, strict=True)]
+    gaps = [n - subtract_mean(one, row) for one, row in zip(series, centred, strict=True)]
     products = _products(centred, pairs, reach)
     counts = np.tile(n - np.abs(np.arange(-reach, reach + 1)), (len(pairs), 1))
     for row, (x, y) in zip(counts, pairs, strict=True):
@@ -51,7 +51,7 @@ def cross_covariances(series: Sequence[FloatArray], pairs: Sequence[tuple[int, i
 def _products(series: FloatArray, pairs: Sequence[tuple[int, int]], reach: int) -> FloatArray:
     """Sums of x[i] y[i + lag], for each pair from lag -reach to reach."""
     rows, n = series.shape
-    size = LEAST_BLOCK
+    size = MINIMUM_BLOCK
     while size < 4 * reach:
         size *= 2
     step = size - 2 * reach
@@ -74,7 +74,7 @@ def _products(series: FloatArray, pairs: Sequence[tuple[int, int]], reach: int) 
 
 
 @kernel
-def centre(x: FloatArray, result: FloatArray) -> int:
+def subtract_mean(x: FloatArray, result: FloatArray) -> int:
     """Take its mean off a series; a gap becomes a zero.
 
     Parameters
@@ -89,9 +89,9 @@ def centre(x: FloatArray, result: FloatArray) -> int:
     int
         Valid samples.
     """
-    sums, counts = np.zeros(LANES), np.zeros(LANES)
-    for start in range(0, x.size, LANES):
-        part = x[start : start + LANES]
+    sums, counts = np.zeros(SIMD_LANES), np.zeros(SIMD_LANES)
+    for start in range(0, x.size, SIMD_LANES):
+        part = x[start : start + SIMD_LANES]
         for lane in range(part.size):
             gap = np.isnan(part[lane])
             sums[lane] += 0.0 if gap else part[lane]

@@ -16,7 +16,7 @@ LEAST_FACTOR, OFFSET, EXACT = 1 / 1024, 1e-5, 1e-10
 RELATIVE, DECREASE, SHRINK, MOST = 1e-3, 1e-4, 0.2, 100
 """Variable metric: relative change of the cost that ends it, the decrease that a step must bring, by what a step
 shrinks, and most iterations."""
-DIFFERENCE = 1e-3
+DIFFERENCE_STEP = 1e-3
 """Half the difference of a parameter over which a derivative is taken."""
 STEEPEST, HIGHEST = 0.22, 250.0
 """Bounds of alpha [umol J-1] and beta [umol m-2 s-1]."""
@@ -133,12 +133,12 @@ def light_gradient(
     tried = theta.copy()
     for i in range(places.size):
         j = places[i]
-        tried[j] = theta[j] + DIFFERENCE
+        tried[j] = theta[j] + DIFFERENCE_STEP
         above = light_cost(tried, prior, width, radiation, dryness, growth, uptake, weight)
-        tried[j] = theta[j] - DIFFERENCE
+        tried[j] = theta[j] - DIFFERENCE_STEP
         below = light_cost(tried, prior, width, radiation, dryness, growth, uptake, weight)
         tried[j] = theta[j]
-        gradient[i] = (above - below) / (2 * DIFFERENCE)
+        gradient[i] = (above - below) / (2 * DIFFERENCE_STEP)
     return gradient
 
 
@@ -270,12 +270,12 @@ def light_curvature(
     tried = theta.copy()
     for i in range(places.size):
         j = places[i]
-        tried[j] = theta[j] + DIFFERENCE
+        tried[j] = theta[j] + DIFFERENCE_STEP
         above = light_gradient(tried, places, prior, width, radiation, dryness, growth, uptake, weight)
-        tried[j] = theta[j] - DIFFERENCE
+        tried[j] = theta[j] - DIFFERENCE_STEP
         below = light_gradient(tried, places, prior, width, radiation, dryness, growth, uptake, weight)
         tried[j] = theta[j]
-        curvature[i] = (above - below) / (2 * DIFFERENCE)
+        curvature[i] = (above - below) / (2 * DIFFERENCE_STEP)
     return (curvature + curvature.T) / 2
 
 

@@ -9,17 +9,17 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
-LANES = 32
+SIMD_LANES = 32
 """Sums side by side: a processor adds several numbers at once only where the order of summation says so."""
 
 
 @kernel
-def add_up(x: FloatArray, centre: float, lanes: FloatArray) -> tuple[float, float, float]:
+def sum_powers(x: FloatArray, centre: float, lanes: FloatArray) -> tuple[float, float, float]:
     """Sum of deviations from a centre, sum of their squares, and number of valid samples; ``lanes`` is room to work."""
     lanes[:] = 0.0
     sums, squares, counts = lanes[0], lanes[1], lanes[2]
-    for start in range(0, x.size, LANES):
-        part = x[start : start + LANES]
+    for start in range(0, x.size, SIMD_LANES):
+        part = x[start : start + SIMD_LANES]
         for lane in range(part.size):
             deviation = part[lane] - centre
             sums[lane] += 0.0 if np.isnan(deviation) else deviation
@@ -28,7 +28,7 @@ def add_up(x: FloatArray, centre: float, lanes: FloatArray) -> tuple[float, floa
     total = 0.0
     square = 0.0
     count = 0.0
-    for lane in range(LANES):
+    for lane in range(SIMD_LANES):
         total += sums[lane]
         square += squares[lane]
         count += counts[lane]
@@ -58,8 +58,8 @@ def window_bounds(x: FloatArray, window: int, step: int, limit: float) -> tuple[
     low = np.empty(positions)
     high = np.empty(positions)
 
-    lanes = np.empty((3, LANES))
-    total, _, count = add_up(x, 0.0, lanes)
+    lanes = np.empty((3, SIMD_LANES))
+    total, _, count = sum_powers(x, 0.0, lanes)
     centre = total / count if count else 0.0  # running sums of deviations keep their digits, those of values do not
 
     # running sums are kept only where a window begins or ends: rows are sum, sum of squares, count
@@ -75,7 +75,7 @@ def window_bounds(x: FloatArray, window: int, step: int, limit: float) -> tuple[
         place = ends * step + window if ends < positions else n
         if begins < positions:
             place = min(place, begins * step)
-        part = add_up(x[done:place], centre, lanes)
+        part = sum_powers(x[done:place], centre, lanes)
         deviations += part[0]
         squares += part[1]
         valid += part[2]

@@ -14,7 +14,7 @@ AC, BC, CC = 2.17, 1.66, 20.0  # of its width
 
 
 @kernel
-def lay_footprint(
+def footprint_on_grid(
     density: FloatArray, east: FloatArray, north: FloatArray, direction: float, length: float, width: float
 ) -> float:
     """Fill a grid with the footprint of one interval.

@@ -9,16 +9,16 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
-LANES = 64
+SIMD_LANES = 64
 """Sums side by side: a processor adds several numbers at once only where the order of summation says so."""
 
 
 @kernel
 def sum_products(x: FloatArray, y: FloatArray) -> float:
     """Sum of x[i] y[i] over two series of one length without gaps."""
-    lanes = np.zeros(LANES)
-    for start in range(0, x.size, LANES):
-        part_x, part_y = x[start : start + LANES], y[start : start + LANES]
+    lanes = np.zeros(SIMD_LANES)
+    for start in range(0, x.size, SIMD_LANES):
+        part_x, part_y = x[start : start + SIMD_LANES], y[start : start + SIMD_LANES]
         for lane in range(part_x.size):
             lanes[lane] += part_x[lane] * part_y[lane]
     return float(lanes.sum())

@@ -14,7 +14,7 @@ FULL, RADIATION, COURSE = 1, 2, 3
 POOLED, BY_SIDE, BY_SIDE_WITH_TIES = 0, 1, 2
 """How like conditions are averaged: all alike; the means of those with less and with more radiation, averaged; the same
 with what has equal radiation on both sides."""
-DARK = 10.0
+DARK_LIMIT = 10.0
 """Below this radiation ``BY_SIDE`` pools. [W m-2]"""
 
 
@@ -214,7 +214,7 @@ def sample_marginal(
                 values = found[:count]
                 average = values.mean()
                 sd[w] = np.sqrt(((values - average) ** 2).sum() / (count - 1))
-                if averaging != POOLED and method != COURSE and (averaging != BY_SIDE or drivers[0, i] >= DARK):
+                if averaging != POOLED and method != COURSE and (averaging != BY_SIDE or drivers[0, i] >= DARK_LIMIT):
                     average = by_side(drivers[0, i], values, under[:count], averaging == BY_SIDE_WITH_TIES)
                 mean[w], counts[w], methods[w], days[w] = average, count, method, half
                 break

@@ -1,4 +1,4 @@
-"""Turning the wind from the sonic's frame into the mean streamline."""
+"""Turning the wind from the sonic's axes into the mean streamline."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def rotate(
     Parameters
     ----------
     u, v, w : ndarray, shape (n,), float64
-        Wind in the sonic's frame; a sample missing in one is missing in all of the result. [m s-1]
+        Wind in the sonic's axes; a sample missing in one is missing in all of the result. [m s-1]
     yaw, pitch : float
         Angles. [rad]
 

@@ -9,7 +9,7 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
-LANES = 32
+SIMD_LANES = 32
 """Sums side by side: a processor adds several numbers at once only where the order of summation says so."""
 
 
@@ -67,7 +67,7 @@ def block_moments(x: FloatArray, size: int) -> tuple[FloatArray, FloatArray, Flo
 
 
 @kernel
-def join(counts: FloatArray, means: FloatArray, squares: FloatArray) -> tuple[float, float]:
+def combine_blocks(counts: FloatArray, means: FloatArray, squares: FloatArray) -> tuple[float, float]:
     """Mean and variance (divisor N) of blocks taken together; NaN if all are empty.
 
     Parameters
@@ -142,7 +142,7 @@ def bin_windows(x: FloatArray, window: int, bins: int, reach: float, tail: float
         if low == high:  # it never moves: one long stay
             central = max(central, count / (2 * half))
             continue
-        mean, variance = join(counts[part : part + 2], means[part : part + 2], squares[part : part + 2])
+        mean, variance = combine_blocks(counts[part : part + 2], means[part : part + 2], squares[part : part + 2])
         wide = 0.5 * reach * np.sqrt(variance)
         if 2.0 * wide < high - low:
             low = mean - wide
@@ -202,9 +202,9 @@ def trend_line(x: FloatArray) -> tuple[int, float, float, float]:
     middle : float
         Place at which the line has the mean. [samples]
     """
-    counts, totals, places = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
-    for start in range(0, x.size, LANES):
-        part = x[start : start + LANES]
+    counts, totals, places = np.zeros(SIMD_LANES), np.zeros(SIMD_LANES), np.zeros(SIMD_LANES)
+    for start in range(0, x.size, SIMD_LANES):
+        part = x[start : start + SIMD_LANES]
         for lane in range(part.size):
             gap = np.isnan(part[lane])
             counts[lane] += 0.0 if gap else 1.0
@@ -215,9 +215,9 @@ def trend_line(x: FloatArray) -> tuple[int, float, float, float]:
         return 0, np.nan, 0.0, 0.0
     mean = totals.sum() / count
     middle = places.sum() / count
-    products, squares = np.zeros(LANES), np.zeros(LANES)
-    for start in range(0, x.size, LANES):
-        part = x[start : start + LANES]
+    products, squares = np.zeros(SIMD_LANES), np.zeros(SIMD_LANES)
+    for start in range(0, x.size, SIMD_LANES):
+        part = x[start : start + SIMD_LANES]
         for lane in range(part.size):
             gap = np.isnan(part[lane])
             away = float(start + lane) - middle
@@ -243,10 +243,10 @@ def shape(x: FloatArray, mean: float, slope: float, middle: float) -> tuple[floa
     skewness, kurtosis : float
         0 and 3 for a normal distribution; NaN for a series that does not leave its line. [1]
     """
-    sums = np.zeros((5, LANES))
+    sums = np.zeros((5, SIMD_LANES))
     counts, seconds, thirds, fourths, sizes = sums[0], sums[1], sums[2], sums[3], sums[4]
-    for start in range(0, x.size, LANES):
-        part = x[start : start + LANES]
+    for start in range(0, x.size, SIMD_LANES):
+        part = x[start : start + SIMD_LANES]
         for lane in range(part.size):
             gap = np.isnan(part[lane])
             deviation = 0.0 if gap else part[lane] - mean - slope * (float(start + lane) - middle)
@@ -286,7 +286,7 @@ def largest_steps(x: FloatArray, stride: int, reach: int) -> tuple[float, float,
         Variance of the whole series; NaN if there is no sample. [any squared]
     """
     counts, means, squares, _, _ = block_moments(x, stride)
-    centre, whole = join(counts, means, squares)
+    centre, whole = combine_blocks(counts, means, squares)
     # running sums of deviations from the mean; those of the values themselves would lose digits
     valid = np.zeros(counts.size + 1)
     first = np.zeros(counts.size + 1)
@@ -339,7 +339,7 @@ def steep_share(u: FloatArray, v: FloatArray, w: FloatArray, low: float, high: f
     Parameters
     ----------
     u, v, w : ndarray, shape (n,), float64
-        Wind in the sonic's frame; a sample missing in one counts as missing in all. [m s-1]
+        Wind in the sonic's axes; a sample missing in one counts as missing in all. [m s-1]
     low, high : float
         Tangents of the angles of attack outside of which wind is too steep, low < 0 < high. [1]
 

@@ -1,7 +1,7 @@
 """Moments and covariances of series with gaps. Divisor N; means and products over the samples valid in both.
 
-Sums are taken in LANES parts side by side: a processor adds several numbers at once only where the order of summation
-says so, and each part keeps more digits than one long sum.
+Sums are taken in SIMD_LANES parts side by side: a processor adds several numbers at once only where the order of
+summation says so, and each part keeps more digits than one long sum.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
-LANES = 64
+SIMD_LANES = 64
 """Sums side by side; a multiple of what any processor adds at once."""
 
 
@@ -35,10 +35,10 @@ def moments(x: FloatArray) -> tuple[int, float, float, float, float]:
     low, high : float
         Extremes; NaN if nothing is valid. [any]
     """
-    counts, totals, squares = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
-    lows, highs = np.full(LANES, np.inf), np.full(LANES, -np.inf)
-    for start in range(0, x.size, LANES):
-        part = x[start : start + LANES]
+    counts, totals, squares = np.zeros(SIMD_LANES), np.zeros(SIMD_LANES), np.zeros(SIMD_LANES)
+    lows, highs = np.full(SIMD_LANES, np.inf), np.full(SIMD_LANES, -np.inf)
+    for start in range(0, x.size, SIMD_LANES):
+        part = x[start : start + SIMD_LANES]
         for lane in range(part.size):
             value = part[lane]
             counts[lane] += 0.0 if np.isnan(value) else 1.0
@@ -51,8 +51,8 @@ def moments(x: FloatArray) -> tuple[int, float, float, float, float]:
     if count == 0:
         return 0, np.nan, np.nan, np.nan, np.nan
     mean = totals.sum() / count
-    for start in range(0, x.size, LANES):
-        part = x[start : start + LANES]
+    for start in range(0, x.size, SIMD_LANES):
+        part = x[start : start + SIMD_LANES]
         for lane in range(part.size):
             square = (part[lane] - mean) * (part[lane] - mean)
             squares[lane] += 0.0 if np.isnan(square) else square
@@ -73,9 +73,14 @@ def covariance(x: FloatArray, y: FloatArray) -> float:
     float
         mean(x'y'), divisor N; NaN with fewer than two pairs. [product of the units]
     """
-    counts, sums_x, sums_y, products = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
-    for start in range(0, x.size, LANES):
-        part_x, part_y = x[start : start + LANES], y[start : start + LANES]
+    counts, sums_x, sums_y, products = (
+        np.zeros(SIMD_LANES),
+        np.zeros(SIMD_LANES),
+        np.zeros(SIMD_LANES),
+        np.zeros(SIMD_LANES),
+    )
+    for start in range(0, x.size, SIMD_LANES):
+        part_x, part_y = x[start : start + SIMD_LANES], y[start : start + SIMD_LANES]
         for lane in range(part_x.size):
             gap = np.isnan(part_x[lane] + part_y[lane])
             counts[lane] += 0.0 if gap else 1.0
@@ -86,8 +91,8 @@ def covariance(x: FloatArray, y: FloatArray) -> float:
         return np.nan
     mean_x = sums_x.sum() / count
     mean_y = sums_y.sum() / count
-    for start in range(0, x.size, LANES):
-        part_x, part_y = x[start : start + LANES], y[start : start + LANES]
+    for start in range(0, x.size, SIMD_LANES):
+        part_x, part_y = x[start : start + SIMD_LANES], y[start : start + SIMD_LANES]
         for lane in range(part_x.size):
             product = (part_x[lane] - mean_x) * (part_y[lane] - mean_y)
             products[lane] += 0.0 if np.isnan(product) else product

@@ -10,9 +10,9 @@ from fluxcalc.kernels.compile import kernel
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-BINS = 20
+USTAR_BINS = 20
 """Bins of u* in a class."""
-AHEAD = 10
+PLATEAU_BINS = 10
 """Bins whose mean the test compares with."""
 
 
@@ -61,18 +61,18 @@ def growing_bins(ustar: FloatArray) -> tuple[IntArray, int]:
 
     Returns
     -------
-    edges : ndarray, shape (BINS + 1,), int64
+    edges : ndarray, shape (USTAR_BINS + 1,), int64
         Where each bin begins, and the end.
     bins : int
         How many there are.
     """
-    edges = np.zeros(BINS + 1, np.int64)
+    edges = np.zeros(USTAR_BINS + 1, np.int64)
     n = ustar.size
-    size = n // BINS
+    size = n // USTAR_BINS
     bins, at = 0, 0
-    while at < n and bins < BINS:
+    while at < n and bins < USTAR_BINS:
         end = at + size
-        if bins == BINS - 1 or end >= n:
+        if bins == USTAR_BINS - 1 or end >= n:
             end = n
         while end < n and ustar[end] - ustar[end - 1] <= 1e-14:
             end += 1
@@ -90,21 +90,21 @@ def fixed_bins(ustar: FloatArray) -> tuple[IntArray, int]:
 
     Returns
     -------
-    edges : ndarray, shape (BINS + 1,), int64
+    edges : ndarray, shape (USTAR_BINS + 1,), int64
         Where each bin begins, and the end.
     bins : int
-        ``BINS``.
+        ``USTAR_BINS``.
     """
-    edges = np.zeros(BINS + 1, np.int64)
+    edges = np.zeros(USTAR_BINS + 1, np.int64)
     n = ustar.size
-    size = n // BINS
-    for bin in range(1, BINS):
+    size = n // USTAR_BINS
+    for bin in range(1, USTAR_BINS):
         end = max(bin * size, edges[bin - 1])
         while 0 < end < n and ustar[end] == ustar[end - 1]:
             end += 1
         edges[bin] = end
-    edges[BINS] = n
-    return edges, BINS
+    edges[USTAR_BINS] = n
+    return edges, USTAR_BINS
 
 
 @kernel
@@ -120,7 +120,7 @@ def bin_means(x: FloatArray, edges: IntArray, bins: int) -> FloatArray:
 @kernel
 def reaches_plateau(flux: FloatArray, b: int, factor: float) -> bool:
     """Whether a bin's flux is at least ``factor`` of the mean of the bins after it."""
-    reached: bool = flux[b] >= factor * flux[b + 1 : b + 1 + AHEAD].mean()
+    reached: bool = flux[b] >= factor * flux[b + 1 : b + 1 + PLATEAU_BINS].mean()
     return reached
 
 
@@ -180,6 +180,6 @@ def season_thresholds(
     thresholds = np.full(classes, np.nan)
     for k in range(classes):
         some = slice(edges[k], edges[k + 1])
-        if edges[k + 1] - edges[k] >= BINS:
+        if edges[k + 1] - edges[k] >= USTAR_BINS:
             thresholds[k] = class_threshold(t[some], ustar[some], flux[some], growing, factor)
     return thresholds

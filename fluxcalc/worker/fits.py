@@ -10,7 +10,7 @@ from core.store import Store
 from fluxcalc.halfhour.fits import read_fits, write_fits
 from fluxcalc.halfhour.fitters import FITTERS, fit_kind
 from fluxcalc.halfhour.interval import flux_of
-from fluxcalc.halfhour.spectral.cutoff_fit import assess
+from fluxcalc.halfhour.spectral.cutoff_fit import assess_spectra
 from fluxcalc.halfhour.steps import run_steps
 from fluxcalc.worker.halfhours import CODE_VERSION, read_meteorology
 
@@ -71,7 +71,7 @@ def assess_station(store: Store, station_id: str, start: datetime, end: datetime
         except ProcessingError as error:
             log.warning("%s %s: not assessed: %s", station_id, begin, error)
             continue
-        one = assess(half)
+        one = assess_spectra(half)
         if one is not None:
             assessed.append(one)
     fitted = write_fits(fit_kind("spectra", assessed, row.station, start, end))

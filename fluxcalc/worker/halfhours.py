@@ -23,7 +23,7 @@ from fluxcalc.halfhour.steps import process
 from qc.limits import flag_limits
 
 CODE_VERSION = f"fluxtower {version('fluxtower')}"
-READINGS_AT_ONCE = 20_000
+READINGS_PER_BATCH = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -95,19 +95,19 @@ def join_storage(store: Store, station: Station, start: datetime, length: timede
     for before, after in pairwise(records):
         joined = add_storage(after, before, station)
         changed = any(
-            not _same(joined.values[name], after.values.get(name, math.nan)) for name in storage_terms(station)
+            not _is_same(joined.values[name], after.values.get(name, math.nan)) for name in storage_terms(station)
         )
         if changed and before.end == after.start and AirPerVolume.read(after) is not None:
             store.put_storage(joined)
 
 
-def _same(a: float, b: float) -> bool:
+def _is_same(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=1e-9) or (math.isnan(a) and math.isnan(b))
 
 
 def flag_readings(store: Store) -> int:
     """Flag readings that no check has seen; return how many."""
-    groups = store.unflagged_readings(READINGS_AT_ONCE)
+    groups = store.unflagged_readings(READINGS_PER_BATCH)
     for group in groups:
         store.put_flags(group, flag_limits(group.values, group.stream.variables, group.stream.units))
     return sum(len(group.times) for group in groups)

@@ -15,7 +15,7 @@ from core.errors import FluxTowerError
 from core.frames import PRODUCT_COLUMNS, UTC_TIME
 from core.station import Station
 from core.store import ON_DEMAND, PROVISIONAL, Store
-from fluxcalc.halfhour.flux.meteorology import WEATHER, average_weather, weather
+from fluxcalc.halfhour.flux.meteorology import WEATHER_VARIABLES, average_weather, weather
 from fluxcalc.season.cumulative import describe_course
 from fluxcalc.season.grid import lay_grid
 from fluxcalc.season.record import USUAL_METHODS, Methods, Season
@@ -29,7 +29,7 @@ SLICE = timedelta(days=31)
 """Is read at once: a year of readings each minute need not be in memory together."""
 TAKEN = (
     *("FC", "SC", "LE", "H", "FCH4", "FC_SSITC_TEST", "LE_SSITC_TEST", "H_SSITC_TEST", "FCH4_SSITC_TEST"),
-    *("USTAR", "WS", *WEATHER),
+    *("USTAR", "WS", *WEATHER_VARIABLES),
 )
 """Columns of stored half-hours that a season takes."""
 
@@ -206,8 +206,8 @@ def _join(fluxes: pl.DataFrame, slow: pl.DataFrame, minutes: int) -> pl.DataFram
     """Add the weather of slow sensors to half-hours, also where there is none; what they measured counts first."""
     averages = average_weather(slow, minutes)
     joined = fluxes.join(averages, on="start", how="full", coalesce=True, suffix="_SLOW").sort("start")
-    first = (pl.coalesce(f"{name}_SLOW", name).alias(name) for name in WEATHER)
-    return joined.with_columns(first).drop([f"{name}_SLOW" for name in WEATHER])
+    first = (pl.coalesce(f"{name}_SLOW", name).alias(name) for name in WEATHER_VARIABLES)
+    return joined.with_columns(first).drop([f"{name}_SLOW" for name in WEATHER_VARIABLES])
 
 
 def _digest(season: Season) -> str:

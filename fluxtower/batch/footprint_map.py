@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core.errors import ConfigError
 from core.station import Station, read_station
 from fluxcalc.footprint_map.climatology import (
-    SHARES,
+    CONTOUR_SHARES,
     FootprintMap,
     Turbulence,
     map_footprint,
@@ -75,7 +75,7 @@ def map_table(table: Path, station_file: Path, output: Path, choice: Choice) -> 
                 station,
                 reach=choice.reach,
                 cell=choice.cell,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                progress=lambda _, done, total: bar.update(task, completed=done, total=total),
             )
         except ValueError as error:
             raise ConfigError("command line", "--reach, --cell", "a grid that can be held", str(error)) from None
@@ -133,7 +133,7 @@ def _summary(footprint: FootprintMap, station: Station, files: list[Path]) -> It
         feature["properties"]["share"]: feature["properties"]["area_m2"]
         for feature in to_geojson(footprint, station)["features"]
     }
-    for share in (0.5, SHARES[-1]):
+    for share in (0.5, CONTOUR_SHARES[-1]):
         area = areas.get(share, math.nan)
         yield f"{share:.0%} of the flux comes from {area / 1e4:.3g} ha" if area == area else f"{share:.0%} is not held"
     yield f"{footprint.used} half-hours of {station.id}: {', '.join(map(str, files))}"

@@ -12,7 +12,7 @@ import polars as pl
 from core.clock import NS, from_ns, to_ns
 from core.errors import PayloadError
 from core.station import Station
-from fluxcalc.halfhour.flux.meteorology import believed, mean_meteorology, weather
+from fluxcalc.halfhour.flux.meteorology import mean_meteorology, trusted_readings, weather
 from fluxcalc.halfhour.flux.profile import join_levels, sort_levels
 from fluxcalc.halfhour.interval import Meteorology, flux_of
 from ingest.files.raw import find_span, read_records
@@ -115,7 +115,7 @@ def _records_of(span: Span, station: Station, stream: str, begin: int, report: R
 
 
 def _readings(records: Records, station: Station, stream: str) -> pl.DataFrame:
-    """Bring raw readings into TA [deg C], RH [%] and PA [kPa]; what cannot be believed is null."""
+    """Bring raw readings into TA [deg C], RH [%] and PA [kPa]; what cannot be trusted is null."""
     declared = station.streams[stream]
     variables, units = zip(*((one.variable, one.unit) for one in declared.channels), strict=True)
     flags = flag_limits(records.values.T, variables, units)
@@ -123,7 +123,7 @@ def _readings(records: Records, station: Station, stream: str) -> pl.DataFrame:
     frame = pl.DataFrame({"time": records.starts, **raw, "flags": pl.Series(flags).arr.to_list()})
     means = weather(frame, declared).select(pl.col("start").alias("time"), *MEASURED)
     places = {level: declared.channel_index[name] for level, name in _levels(station).items()}
-    levels = (believed(declared.channels[place], place).alias(level) for level, place in places.items())
+    levels = (trusted_readings(declared.channels[place], place).alias(level) for level, place in places.items())
     return means.hstack(frame.select(*levels))
 
 

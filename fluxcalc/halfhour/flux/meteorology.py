@@ -14,10 +14,10 @@ from core.variables import convert, variable
 from fluxcalc.halfhour.interval import Meteorology
 from fluxcalc.thermodynamics import saturation_pressure
 
-MEANS = ("TA", "RH", "PA", "SW_IN", "VPD", "NETRAD", "G", "TS")
-SUMS = ("P",)
-WEATHER = (*MEANS, *SUMS)
-SUSPECT = 3  # flag of a value that its check did not believe
+AVERAGED_VARIABLES = ("TA", "RH", "PA", "SW_IN", "VPD", "NETRAD", "G", "TS")
+SUMMED_VARIABLES = ("P",)
+WEATHER_VARIABLES = (*AVERAGED_VARIABLES, *SUMMED_VARIABLES)
+SUSPECT_FLAG = 3  # flag of a value that its check did not believe
 
 
 def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
@@ -33,12 +33,12 @@ def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        ``start`` and the columns of ``WEATHER``: TA [deg C], RH [%], PA [kPa], SW_IN [W m-2], VPD [hPa], NETRAD
-        [W m-2], G [W m-2], TS [deg C], P [mm]; each from the stream's first channel that measures it. Null where
+        ``start`` and the columns of ``WEATHER_VARIABLES``: TA [deg C], RH [%], PA [kPa], SW_IN [W m-2], VPD [hPa],
+        NETRAD [W m-2], G [W m-2], TS [deg C], P [mm]; each from the stream's first channel that measures it. Null where
         nothing was measured or the value was flagged as suspect. VPD comes from TA and RH where no channel gives it.
     """
     columns = []
-    for name in WEATHER:
+    for name in WEATHER_VARIABLES:
         channel = stream.channel_of(name)
         values = (
             pl.lit(None, pl.Float64)
@@ -52,11 +52,14 @@ def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
 
 def average_weather(frame: pl.DataFrame, minutes: int) -> pl.DataFrame:
     """Average the weather of each interval, on the grid of UTC; rain is summed. Null where there is none."""
-    measured = pl.col(WEATHER).cast(pl.Float64).fill_nan(None)
+    measured = pl.col(WEATHER_VARIABLES).cast(pl.Float64).fill_nan(None)
     return (
         frame.select(pl.col("start").dt.truncate(timedelta(minutes=minutes)), measured)
         .group_by("start")
-        .agg(pl.col(MEANS).mean(), *(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in SUMS))
+        .agg(
+            pl.col(AVERAGED_VARIABLES).mean(),
+            *(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in SUMMED_VARIABLES),
+        )
     )
 
 
@@ -72,9 +75,9 @@ def mean_meteorology(frame: pl.DataFrame) -> Meteorology:
     )
 
 
-def believed(channel: Channel, index: int) -> pl.Expr:
+def trusted_readings(channel: Channel, index: int) -> pl.Expr:
     """Return the readings of a channel, by its place among the flags, without the missing and the suspect ones."""
-    suspect = pl.col("flags").list.get(index, null_on_oob=True).eq_missing(SUSPECT)
+    suspect = pl.col("flags").list.get(index, null_on_oob=True).eq_missing(SUSPECT_FLAG)
     return pl.when(~suspect).then(pl.col(channel.name).fill_nan(None))
 
 
@@ -82,7 +85,7 @@ def _in_fluxnet_unit(channel: Channel, index: int) -> pl.Expr:
     unit = variable(channel.variable).unit
     offset = convert(0.0, channel.variable, channel.unit, unit)
     factor = convert(1.0, channel.variable, channel.unit, unit) - offset
-    return believed(channel, index) * factor + offset
+    return trusted_readings(channel, index) * factor + offset
 
 
 def _vapour_pressure_deficit(frame: pl.DataFrame) -> pl.Series:

@@ -27,7 +27,7 @@ LevelMeans = Mapping[str, tuple[float, ...]]
 
 
 def average_levels(readings: pl.DataFrame, stream: Stream, profile: Profile) -> LevelMeans:
-    """Average the readings of the levels; NaN where a level has none that can be believed.
+    """Average the readings of the levels; NaN where a level has none that can be trusted.
 
     Parameters
     ----------
@@ -39,10 +39,10 @@ def average_levels(readings: pl.DataFrame, stream: Stream, profile: Profile) -> 
         Says which channels are levels.
     """
     # the chain itself starts without data frames
-    from fluxcalc.halfhour.flux.meteorology import believed
+    from fluxcalc.halfhour.flux.meteorology import trusted_readings
 
     places = [stream.channel_index[name] for name in profile.heights]
-    means = readings.select(believed(stream.channels[place], place).mean() for place in places)
+    means = readings.select(trusted_readings(stream.channels[place], place).mean() for place in places)
     return sort_levels(means.row(0, named=True), stream, profile)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from core.constants import ZERO_CELSIUS
 
-LEAST_WIND = 0.1
+MINIMUM_WIND = 0.1
 """Wind below which the layers of air around the instrument grow no thicker. [m s-1]"""
 
 SPAR_SHARE = 0.15
@@ -22,8 +22,8 @@ class Surfaces(NamedTuple):
     spar: float
 
 
-DAY = ((0.944, 2.57), (1.005, 0.24), (1.01, 0.36))
-NIGHT = ((0.883, 2.17), (1.008, -0.41), (1.01, -0.17))
+DAYTIME_SURFACES = ((0.944, 2.57), (1.005, 0.24), (1.01, 0.36))
+NIGHTTIME_SURFACES = ((0.883, 2.17), (1.008, -0.41), (1.01, -0.17))
 """Slope and offset of the temperatures of bottom, top and spar over that of the air. [1], [deg C]"""
 
 
@@ -51,9 +51,10 @@ def instrument_heat(temperature: float, wind: float, *, daytime: bool) -> float:
     Burba et al. (2008), Table 1 (method 4), eqs 3-8 and Table 3, doi:10.1111/j.1365-2486.2008.01606.x
     """
     celsius = temperature - ZERO_CELSIUS
-    warmer = Surfaces(*(slope * celsius + offset - celsius for slope, offset in (DAY if daytime else NIGHT)))
+    lines = DAYTIME_SURFACES if daytime else NIGHTTIME_SURFACES
+    warmer = Surfaces(*(slope * celsius + offset - celsius for slope, offset in lines))
     conductivity = 0.000067 * celsius + 0.024343  # of air [W m-1 K-1]
-    wind = max(wind, LEAST_WIND)
+    wind = max(wind, MINIMUM_WIND)
     # thickness of the layers, radii of the sphere and of the cylinder [m]
     layer = Surfaces(
         bottom=0.004 * math.sqrt(0.065 / wind) + 0.004,

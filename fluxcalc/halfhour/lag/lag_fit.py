@@ -12,7 +12,7 @@ from core.records import FloatArray, FluxRecord
 from fluxcalc.halfhour.fits import LagWindow
 from fluxcalc.halfhour.flux.raw_fluxes import read_raw_flux
 from fluxcalc.halfhour.lag.gas_lag import read_true_lags
-from fluxcalc.halfhour.spectral.in_situ import CLEAR
+from fluxcalc.halfhour.spectral.in_situ import LARGE_IN_RANDOM_ERRORS
 from fluxcalc.halfhour.state import RandomError, flux_name
 
 WINDOW_HALF_WIDTH = 1.5
@@ -110,7 +110,9 @@ def _is_strong(gas: str, record: FluxRecord) -> bool:
     if gas in STRONG_FLUXES:
         flux, smallest = STRONG_FLUXES[gas]
         return abs(read_raw_flux(record, flux)) >= smallest
-    return abs(read_raw_flux(record, gas)) >= CLEAR * RandomError.read(record, flux_name(gas)).deviation
+    return (
+        abs(read_raw_flux(record, gas)) >= LARGE_IN_RANDOM_ERRORS * RandomError.read(record, flux_name(gas)).deviation
+    )
 
 
 def _by_humidity(lags: FloatArray, humidity: FloatArray, minimum: int) -> tuple[LagWindow, ...]:

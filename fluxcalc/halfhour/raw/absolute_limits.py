@@ -15,7 +15,7 @@ from fluxcalc.halfhour.raw.screening import absolute_limits
 from fluxcalc.kernels.screening import count_faster, count_outside
 from fluxcalc.kernels.statistics import moments
 
-IMPOSSIBLE: dict[str, tuple[float, float]] = {
+PHYSICAL_LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("u", "v", "w"), (-50.0, 50.0)),
     "ts": (200.0, 350.0),
     "ta": (200.0, 350.0),
@@ -25,25 +25,25 @@ IMPOSSIBLE: dict[str, tuple[float, float]] = {
 }
 """Outside these a sample is missing from the start; likewise of a second cell. [m s-1], [K], [Pa]"""
 
-NEVER_NEGATIVE = ("co2", "ch4", "n2o")
+NON_NEGATIVE_GASES = ("co2", "ch4", "n2o")
 """Gases of which there is always far more than noise; little of another may well be measured as less than nothing."""
 
 # a short dip of the vapour below zero is a spike, to be bridged by despiking, not a gap
-LEAST_VAPOUR = {"density": -0.3, "fraction": -0.007, "ratio": -0.007}
+MINIMUM_VAPOUR = {"density": -0.3, "fraction": -0.007, "ratio": -0.007}
 """Below this a vapour sample is missing from the start. [mol m-3], [mol mol-1]"""
 
 
-_NUMBER = re.compile(r"_\d+$")  # of a second cell
+_CELL_NUMBER = re.compile(r"_\d+$")  # of a second cell
 
 
 def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
     """Make samples missing that cannot be meant: wind above 50 m s-1, sonic outside 200-350 K, gas below zero."""
-    limits = {**IMPOSSIBLE, **dict.fromkeys(NEVER_NEGATIVE, (0.0, np.inf))}
+    limits = {**PHYSICAL_LIMITS, **dict.fromkeys(NON_NEGATIVE_GASES, (0.0, np.inf))}
     if half.has("h2o"):
-        limits["h2o"] = (LEAST_VAPOUR[half.kinds["h2o"]], np.inf)
+        limits["h2o"] = (MINIMUM_VAPOUR[half.kinds["h2o"]], np.inf)
     series = dict(half.series)
     for name, values in half.series.items():
-        known = limits.get(_NUMBER.sub("", name))
+        known = limits.get(_CELL_NUMBER.sub("", name))
         if known is not None:
             series[name] = _within(values, *known)
     return replace(half, series=series)
@@ -64,7 +64,7 @@ def remove_implausible(half: HalfHour, station: Station) -> HalfHour:
             too_fast = np.hypot(u, v) > options.limit_wind
             bounded |= {"u": np.where(too_fast, np.nan, u), "v": np.where(too_fast, np.nan, v)}
     half = replace(half, series={**half.series, **bounded})
-    return set_aside(half, station, ("u", "v", "w", "ts"))
+    return exclude_unusable(half, station, ("u", "v", "w", "ts"))
 
 
 def remove_implausible_gas(half: HalfHour, station: Station) -> HalfHour:
@@ -80,10 +80,10 @@ def remove_implausible_gas(half: HalfHour, station: Station) -> HalfHour:
             per_unit = half.molar_volume if half.kinds[gas] == "density" else 1.0
             bounded[gas] = _within(half.series[gas], low / per_unit, high / per_unit)
     half = replace(half, series={**half.series, **bounded})
-    return set_aside(half, station, half.gases)
+    return exclude_unusable(half, station, half.gases)
 
 
-def set_aside(half: HalfHour, station: Station, names: tuple[str, ...]) -> HalfHour:
+def exclude_unusable(half: HalfHour, station: Station, names: tuple[str, ...]) -> HalfHour:
     """Set aside series with too many gaps, or without any movement.
 
     Wind is one thing: a component that cannot be used takes the other two with it.

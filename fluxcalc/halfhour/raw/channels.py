@@ -12,7 +12,7 @@ from core.station import Channel, Station
 from core.variables import base_name, gas_of, si_scale
 from fluxcalc.halfhour.interval import GasKind, HalfHour, flux_of
 
-SERIES: dict[str, str] = {
+SERIES_NAMES: dict[str, str] = {
     "U": "u",
     "V": "v",
     "W": "w",
@@ -20,7 +20,7 @@ SERIES: dict[str, str] = {
     "TA": "ta",
     "PA": "pa",
 }
-CELLS: dict[str, str] = {"T_CELL": "t_cell", "PA_CELL": "pa_cell"}
+CELL_SERIES: dict[str, str] = {"T_CELL": "t_cell", "PA_CELL": "pa_cell"}
 
 
 def import_channels(half: HalfHour, station: Station) -> HalfHour:
@@ -35,14 +35,14 @@ def import_channels(half: HalfHour, station: Station) -> HalfHour:
     series: dict[str, FloatArray] = {}
     kinds: dict[str, GasKind] = {}
     absent = dict.fromkeys(("u", "v", "w", "ts", *gases), "no channel of the station measures it")
-    cells = dict.fromkeys(CELLS, 0)
+    cells = dict.fromkeys(CELL_SERIES, 0)
     for channel in stream.channels:
         variable = base_name(channel.variable)
         gas = gas_of(variable)
-        name = gas.lower() if gas else SERIES.get(variable)
-        if variable in CELLS:
+        name = gas.lower() if gas else SERIES_NAMES.get(variable)
+        if variable in CELL_SERIES:
             cells[variable] += 1
-            name = cell_series(CELLS[variable], cells[variable])
+            name = cell_series(CELL_SERIES[variable], cells[variable])
         if name is None or name in series or absent.get(name, "").startswith("channel"):
             continue
         values = half.samples.channels.get(channel.name)
@@ -62,7 +62,7 @@ def cell_series(name: str, number: int) -> str:
 
 
 def gas_kind(variable: str) -> GasKind:
-    """Tell what a gas variable is: ``CO2_DENSITY`` a density, ``CO2_MIXING_RATIO`` a ratio, ``CO2`` a fraction."""
+    """Return what a gas variable is: ``CO2_DENSITY`` a density, ``CO2_MIXING_RATIO`` a ratio, ``CO2`` a fraction."""
     if variable.endswith("_DENSITY"):
         return "density"
     return "ratio" if variable.endswith("_MIXING_RATIO") else "fraction"

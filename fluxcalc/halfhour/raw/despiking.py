@@ -13,19 +13,21 @@ from core.station import Station
 from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
 from fluxcalc.kernels.despike import bridge_outliers, despike_pass
 
-LIMITS = {"u": 3.5, "v": 3.5, "w": 5.0, "ts": 3.5, "co2": 3.5, "h2o": 3.5}
+OUTLIER_LIMITS = {"u": 3.5, "v": 3.5, "w": 5.0, "ts": 3.5, "co2": 3.5, "h2o": 3.5}
 """Distance from the window's mean in the first pass. [standard deviations]"""
 
-OTHER_LIMIT = 8.0
+TRACE_GAS_LIMIT = 8.0
 """The same for other gases, which come in bursts that are no spikes. [standard deviations]"""
 
-GROWTH = 0.1  # what each pass adds to the limits [standard deviations]
-PASSES = 10
-LONGEST = 3  # longest run that is a spike [samples]
-STEP = 100  # how far the window moves [samples]
+LIMIT_INCREMENT = 0.1  # what each pass adds to the limits [standard deviations]
+MAXIMUM_PASSES = 10
+LONGEST_SPIKE = 3  # longest run that is a spike [samples]
+WINDOW_STEP = 100  # how far the window moves [samples]
 
-DEVIATIONS = 7.0  # distance from the median beyond which a sample is a spike [median absolute deviations / 0.6745]
-NORMAL = 0.6745  # median absolute deviation of a normal distribution [standard deviations]
+MEDIAN_DEVIATION_LIMIT = 7.0
+"""Distance from the median beyond which a sample is a spike. [median absolute deviations / 0.6745]"""
+
+NORMAL_MEDIAN_DEVIATION = 0.6745  # median absolute deviation of a normal distribution [standard deviations]
 
 
 def despike(half: HalfHour, station: Station) -> HalfHour:
@@ -50,16 +52,17 @@ def despike_vickers_mahrt(half: HalfHour, _: Station) -> HalfHour:
     Vickers & Mahrt (1997), doi:10.1175/1520-0426(1997)014<0512:QCAFSP>2.0.CO;2
     """
     minutes = (half.end - half.start).total_seconds() / 60
-    window = min(max(STEP, round(max(1, minutes // 6) * 60 / half.dt)), half.n)
-    step = min(STEP, window)
-    limits = limits_of(half)
+    window = min(max(WINDOW_STEP, round(max(1, minutes // 6) * 60 / half.dt)), half.n)
+    step = min(WINDOW_STEP, window)
+    limits = outlier_limits(half)
     clean = {name: np.array(half.series[name]) for name in limits}
     spikes = dict.fromkeys(clean, 0)
     pending = set(clean)
-    for number in range(PASSES):
+    for number in range(MAXIMUM_PASSES):
         found = 0
         for name in tuple(pending):
-            count, kept = despike_pass(clean[name], window, step, limits[name] + GROWTH * number, LONGEST)
+            limit = limits[name] + LIMIT_INCREMENT * number
+            count, kept = despike_pass(clean[name], window, step, limit, LONGEST_SPIKE)
             spikes[name] += count
             found += count
             if count == kept == 0:
@@ -73,17 +76,16 @@ def despike_mauder(half: HalfHour, _: Station) -> HalfHour:
     """Replace every sample further from the median than seven median absolute deviations / 0.6745 by a straight line.
 
     The median is that of the whole interval, and a run of outliers may have any length. Passes go on until one finds
-    nothing, ten at most. Where more than half of the samples are equal nothing can be told from the median, and nothing
-    is replaced.
+    nothing, ten at most. Where more than half of the samples are equal nothing is replaced.
 
     References
     ----------
     Mauder et al. (2013), doi:10.1016/j.agrformet.2012.09.006
     """
-    clean = {name: np.array(half.series[name]) for name in limits_of(half)}
+    clean = {name: np.array(half.series[name]) for name in outlier_limits(half)}
     spikes = dict.fromkeys(clean, 0)
     for name, values in clean.items():
-        for _number in range(PASSES):
+        for _number in range(MAXIMUM_PASSES):
             found = bridge_outliers(values, *median_bounds(values))
             spikes[name] += found
             if found == 0:
@@ -96,10 +98,10 @@ def _despiked(half: HalfHour, clean: Mapping[str, FloatArray], spikes: Mapping[s
     return half.with_diagnostics(**{f"spikes_{name}": float(count) for name, count in spikes.items()})
 
 
-def limits_of(half: HalfHour) -> dict[str, float]:
+def outlier_limits(half: HalfHour) -> dict[str, float]:
     """Return the series to be despiked with the limit of each. [standard deviations]"""
-    names = (*LIMITS, *(gas for gas in half.gases if gas not in LIMITS))
-    return {name: LIMITS.get(name, OTHER_LIMIT) for name in names if half.has(name)}
+    names = (*OUTLIER_LIMITS, *(gas for gas in half.gases if gas not in OUTLIER_LIMITS))
+    return {name: OUTLIER_LIMITS.get(name, TRACE_GAS_LIMIT) for name in names if half.has(name)}
 
 
 def median_bounds(values: FloatArray) -> tuple[float, float]:
@@ -109,7 +111,7 @@ def median_bounds(values: FloatArray) -> tuple[float, float]:
         return math.nan, math.nan
     centre = float(np.median(valid))
     deviation = float(np.median(np.abs(valid - centre)))
-    reach = DEVIATIONS * deviation / NORMAL
+    reach = MEDIAN_DEVIATION_LIMIT * deviation / NORMAL_MEDIAN_DEVIATION
     return (centre - reach, centre + reach) if deviation > 0 else (math.nan, math.nan)
 
 

@@ -12,11 +12,11 @@ from fluxcalc.halfhour.spectral.transfer import pass_block_average, pass_line_re
 from fluxcalc.kernels.detrend import fading_mean, line, running_mean
 from fluxcalc.kernels.statistics import moments
 
-TURBULENT = ("u", "v", "w", "ts")  # and the gases
-DEFAULT_SECONDS = 250.0
+DETRENDED_SERIES = ("u", "v", "w", "ts")  # and the gases
+DEFAULT_TIME_CONSTANT = 250.0
 """Time constant of running means where the station gives none. [s]"""
 
-Response = Callable[[FloatArray, HalfHour, Station], FloatArray]
+HighPassResponse = Callable[[FloatArray, HalfHour, Station], FloatArray]
 
 
 def detrend(half: HalfHour, station: Station) -> HalfHour:
@@ -70,7 +70,7 @@ def remove_running_mean(half: HalfHour, station: Station) -> HalfHour:
     ----------
     Moncrieff et al. (2004), doi:10.1007/1-4020-2265-4_2
     """
-    window = _window(half, station)
+    window = _window_samples(half, station)
     return _without_slow_part(half, lambda values: running_mean(values, window))
 
 
@@ -83,7 +83,7 @@ def remove_fading_mean(half: HalfHour, station: Station) -> HalfHour:
     ----------
     McMillen (1988), doi:10.1007/BF00128405; Rannik & Vesala (1999), doi:10.1023/A:1001840416858
     """
-    window = _window(half, station)
+    window = _window_samples(half, station)
     return _without_slow_part(half, lambda values: fading_mean(values, window))
 
 
@@ -98,18 +98,18 @@ def _length(half: HalfHour) -> float:
     return (half.end - half.start).total_seconds()
 
 
-def _seconds(station: Station) -> float:
+def _time_constant(station: Station) -> float:
     wanted = flux_of(station).options.detrend_seconds
-    return DEFAULT_SECONDS if wanted is None else wanted
+    return DEFAULT_TIME_CONSTANT if wanted is None else wanted
 
 
-def _window(half: HalfHour, station: Station) -> int:
-    return max(1, round(_seconds(station) / half.dt))
+def _window_samples(half: HalfHour, station: Station) -> int:
+    return max(1, round(_time_constant(station) / half.dt))
 
 
 def _without_slow_part(half: HalfHour, slow: Callable[[FloatArray], FloatArray]) -> HalfHour:
     left = {}
-    for name in (*TURBULENT, *half.gases):
+    for name in (*DETRENDED_SERIES, *half.gases):
         if half.has(name):
             fluctuations = half.series[name] - slow(half.series[name])
             left[name] = fluctuations + (moments(half.series[name])[1] - moments(fluctuations)[1])
@@ -125,7 +125,7 @@ def _pass_line(frequency: FloatArray, half: HalfHour, station: Station) -> Float
 
 
 def _pass_mean(frequency: FloatArray, half: HalfHour, station: Station) -> FloatArray:
-    return pass_mean_removed(frequency, _seconds(station), half.dt)
+    return pass_mean_removed(frequency, _time_constant(station), half.dt)
 
 
 DETRENDING: Mapping[str, Step] = {
@@ -135,7 +135,7 @@ DETRENDING: Mapping[str, Step] = {
     "exponential": remove_fading_mean,
 }
 
-HIGH_PASS: Mapping[str, Response] = {
+HIGH_PASS: Mapping[str, HighPassResponse] = {
     "block": _pass_block,
     "linear": _pass_line,
     "running_mean": _pass_mean,

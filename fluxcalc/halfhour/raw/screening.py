@@ -194,7 +194,7 @@ def judge_shape(skewness: float, kurtosis: float, options: Screening) -> float:
 
 
 def judge_wind(half: HalfHour, along: TrendLine, across: TrendLine, options: Screening) -> dict[str, float]:
-    """Make the tests that look at the wind in the sonic's frame: angle of attack and steadiness.
+    """Make the tests that look at the wind in the sonic's axes: angle of attack and steadiness.
 
     Steadiness holds the change along the straight lines of u and v, as a vector, against the mean wind; it is never
     less than the change along or across the wind alone.

@@ -30,7 +30,7 @@ SPECTRAL: Mapping[str, Step] = {
     "moncrieff_1997_fast": partial(correct_analytically, sensors=True, averaging=False),
     "moncrieff_1997_slow": partial(correct_analytically, sensors=False, averaging=True),
     "massman_2000": correct_by_peaks,
-    "horst_1997": partial(correct_in_situ, fast=factor_by_peak),
-    "ibrom_2007": partial(correct_in_situ, fast=factor_by_wind),
-    "fratini_2012": partial(correct_in_situ, fast=factor_by_heat),
+    "horst_1997": partial(correct_in_situ, low_pass=factor_by_peak),
+    "ibrom_2007": partial(correct_in_situ, low_pass=factor_by_wind),
+    "fratini_2012": partial(correct_in_situ, low_pass=factor_by_heat),
 }

@@ -19,19 +19,19 @@ from fluxcalc.halfhour.quality.flags import tested_column
 from fluxcalc.halfhour.spectral.in_situ import has_large_fluxes, pass_low, stability_class
 from fluxcalc.halfhour.spectral.spectra import bin_logarithmically, compute_cospectrum, compute_spectrum
 
-BINS = 50
-TRIED = np.geomspace(0.02, 5.0, 12)
+SPECTRUM_BINS = 50
+TRIAL_CUTOFFS = np.geomspace(0.02, 5.0, 12)
 """Cut-off frequencies by which the cospectrum of heat is degraded. [Hz]"""
 
 HUMIDITY_CLASSES: tuple[tuple[float, float], ...] = tuple((low / 10, (low + 1) / 10) for low in range(10))
 ANY_HUMIDITY: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
-LEAST_INTERVALS = 10
-BAND = (0.005, 2.0)
+MINIMUM_INTERVALS = 10
+FITTED_BAND = (0.005, 2.0)
 """Frequencies at which spectra are compared, if nothing else is said. [Hz]"""
 
 
 @dataclass(frozen=True, slots=True)
-class Assessed:
+class SpectralAssessment:
     """What the assessment keeps of one interval.
 
     Attributes
@@ -48,7 +48,7 @@ class Assessed:
         Mean wind speed. [m s-1]
     stability : str
         ``stable`` or ``unstable``.
-    lost : ndarray, shape of ``TRIED``
+    lost : ndarray, shape of ``TRIAL_CUTOFFS``
         Factor - 1 by which the covariance of heat falls behind each filter; NaN where it was small. [1]
     """
 
@@ -61,7 +61,7 @@ class Assessed:
     lost: FloatArray
 
 
-def assess(half: HalfHour) -> Assessed | None:
+def assess_spectra(half: HalfHour) -> SpectralAssessment | None:
     """Keep the spectra of an interval, if heat and at least one gas are exchanged well in it.
 
     Parameters
@@ -71,7 +71,7 @@ def assess(half: HalfHour) -> Assessed | None:
 
     Returns
     -------
-    Assessed or None
+    SpectralAssessment or None
         None if the interval says nothing.
     """
     gases = [
@@ -83,8 +83,8 @@ def assess(half: HalfHour) -> Assessed | None:
         return None
     spectra = {name: compute_spectrum(half.series[name], half.dt) for name in ("ts", *gases)}
     relative = {name: one.density / one.covariance for name, one in spectra.items()}
-    binned = bin_logarithmically(spectra["ts"].frequency, BINS, **relative)
-    return Assessed(
+    binned = bin_logarithmically(spectra["ts"].frequency, SPECTRUM_BINS, **relative)
+    return SpectralAssessment(
         binned["frequency"],
         binned["ts"],
         {gas: binned[gas] for gas in gases},
@@ -98,18 +98,18 @@ def assess(half: HalfHour) -> Assessed | None:
 def _degrade(half: HalfHour) -> FloatArray:
     heat = compute_cospectrum(half.series["w"], half.series["ts"], half.dt)
     whole = heat.density.sum()
-    left = np.array([(heat.density * pass_low(heat.frequency, cutoff)).sum() for cutoff in TRIED])
+    left = np.array([(heat.density * pass_low(heat.frequency, cutoff)).sum() for cutoff in TRIAL_CUTOFFS])
     with np.errstate(divide="ignore", invalid="ignore"):
         lost = whole / left - 1.0
     return np.where((left * whole > 0) & (lost > 0), lost, math.nan)
 
 
-def fit_spectra(assessed: Sequence[Assessed], fits: Fits, *, band: tuple[float, float] = BAND) -> Fits:
+def fit_spectra(assessed: Sequence[SpectralAssessment], fits: Fits, *, band: tuple[float, float] = FITTED_BAND) -> Fits:
     """Return fits with cut-off frequencies and attenuation out of many intervals; the rest of them stays.
 
     Parameters
     ----------
-    assessed : sequence of Assessed
+    assessed : sequence of SpectralAssessment
         Of one station, with intervals and sampling all alike.
     fits : Fits
         So far in force.
@@ -126,12 +126,12 @@ def fit_spectra(assessed: Sequence[Assessed], fits: Fits, *, band: tuple[float, 
 
 
 def fit_cutoffs(
-    assessed: Sequence[Assessed],
+    assessed: Sequence[SpectralAssessment],
     gas: str,
     classes: Sequence[tuple[float, float]],
     *,
-    band: tuple[float, float] = BAND,
-    least: int = LEAST_INTERVALS,
+    band: tuple[float, float] = FITTED_BAND,
+    minimum: int = MINIMUM_INTERVALS,
 ) -> tuple[tuple[float, float, float], ...]:
     """Return (lowest RH, highest RH, cut-off frequency [Hz]) for the classes with enough intervals.
 
@@ -139,7 +139,7 @@ def fit_cutoffs(
 
     Parameters
     ----------
-    assessed : sequence of Assessed
+    assessed : sequence of SpectralAssessment
         Those without the gas are left out.
     gas : str
         ``co2``, ``h2o``...
@@ -147,7 +147,7 @@ def fit_cutoffs(
         Relative humidity, [low, high); air of 1 and more belongs to the last class. [1]
     band : (float, float), optional
         [Hz]
-    least : int, optional
+    minimum : int, optional
         Intervals that a class needs.
     """
     found = []
@@ -157,7 +157,7 @@ def fit_cutoffs(
             for one in assessed
             if gas in one.gases and (low <= one.humidity < high or (high >= 1.0 <= one.humidity))
         ]
-        if len(members) < least:
+        if len(members) < minimum:
             continue
         gas_mean = np.mean([one.gases[gas] for one in members], axis=0)
         heat_mean = np.mean([one.temperature for one in members], axis=0)
@@ -167,7 +167,7 @@ def fit_cutoffs(
     return tuple(found)
 
 
-def fit_cutoff(frequency: FloatArray, ratio: FloatArray, *, band: tuple[float, float] = BAND) -> float:
+def fit_cutoff(frequency: FloatArray, ratio: FloatArray, *, band: tuple[float, float] = FITTED_BAND) -> float:
     """Return the cut-off frequency of the filter F/(1 + (f/fc)^2) that is nearest to a ratio of spectra.
 
     Parameters
@@ -210,14 +210,16 @@ def smooth_cutoffs(classes: Sequence[tuple[float, float, float]]) -> tuple[tuple
     )
 
 
-def fit_attenuation(assessed: Sequence[Assessed], *, least: int = LEAST_INTERVALS) -> dict[str, tuple[float, float]]:
+def fit_attenuation(
+    assessed: Sequence[SpectralAssessment], *, minimum: int = MINIMUM_INTERVALS
+) -> dict[str, tuple[float, float]]:
     """Return (a1, a2) of the factor 1 + a1 U/(a2 + fc), for ``stable`` and ``unstable`` air as far as there are enough.
 
     Parameters
     ----------
-    assessed : sequence of Assessed
+    assessed : sequence of SpectralAssessment
         Each with the factors by which the covariance of heat falls behind filters.
-    least : int, optional
+    minimum : int, optional
         Intervals that a class needs.
 
     Returns
@@ -232,11 +234,11 @@ def fit_attenuation(assessed: Sequence[Assessed], *, least: int = LEAST_INTERVAL
     found = {}
     for stability in ("unstable", "stable"):
         members = [one for one in assessed if one.stability == stability and np.isfinite(one.lost).any()]
-        if len(members) < least:
+        if len(members) < minimum:
             continue
         lost, wind = np.array([one.lost for one in members]), np.array([[one.wind] for one in members])
         counts = np.isfinite(lost)
-        speed, cutoff = np.broadcast_to(wind, lost.shape)[counts], np.broadcast_to(TRIED, lost.shape)[counts]
+        speed, cutoff = np.broadcast_to(wind, lost.shape)[counts], np.broadcast_to(TRIAL_CUTOFFS, lost.shape)[counts]
         a1, a2 = _fit_wind(lost[counts], speed, cutoff)
         if math.isfinite(a1 + a2):
             found[stability] = (a1, a2)
@@ -261,20 +263,20 @@ def _fit_filter(frequency: FloatArray, ratio: FloatArray) -> float:
     # a logarithmic bin at ten times the frequency is the mean of ten times the values, and so much surer
     weight = frequency
 
-    def miss(cutoff: float) -> float:
+    def misfit(cutoff: float) -> float:
         kept = 1.0 / (1.0 + (frequency / cutoff) ** 2)
         scale = (weight * kept * ratio).sum() / (weight * kept * kept).sum()
         return float((weight * (ratio - scale * kept) ** 2).sum())
 
-    return _minimise(miss, (frequency[0], 20.0 * frequency[-1]))
+    return _minimise(misfit, (frequency[0], 20.0 * frequency[-1]))
 
 
-def _minimise(miss: Callable[[float], float], bounds: tuple[float, float]) -> float:
-    """Return the positive number within bounds for which there is least to miss; NaN at the upper bound."""
+def _minimise(misfit: Callable[[float], float], bounds: tuple[float, float]) -> float:
+    """Return the positive number within bounds for which the misfit is least; NaN at the upper bound."""
     low, high = math.log(bounds[0]), math.log(bounds[1])
 
-    def miss_of_logarithm(logarithm: float) -> float:
-        return miss(math.exp(logarithm))
+    def misfit_of_logarithm(logarithm: float) -> float:
+        return misfit(math.exp(logarithm))
 
-    found = float(minimize_scalar(miss_of_logarithm, bounds=(low, high), method="bounded", options={"xatol": 1e-8}).x)
+    found = float(minimize_scalar(misfit_of_logarithm, bounds=(low, high), method="bounded", options={"xatol": 1e-8}).x)
     return math.nan if found > high - 1e-3 else math.exp(found)

@@ -14,14 +14,14 @@ from core.station import Station
 from fluxcalc.halfhour.fits import Fits
 from fluxcalc.halfhour.interval import HalfHour
 from fluxcalc.halfhour.spectral.massman import peak_frequency
-from fluxcalc.halfhour.spectral.moncrieff import LEAST_KEPT, correct_analytically, factor_around_analyzer
+from fluxcalc.halfhour.spectral.moncrieff import MINIMUM_TRANSMISSION, correct_analytically, factor_around_analyzer
 from fluxcalc.halfhour.spectral.spectra import compute_cospectrum
 from fluxcalc.halfhour.state import UNKNOWN_ERROR, flux_name
 
 UNSTABLE_EXPONENT = 7.0 / 8.0
 """Horst's fit to the flatter cospectra of unstable air; in stable air the exponent is 1."""
 
-LARGE: Mapping[str, Mapping[str, float]] = {
+LARGE_FLUXES: Mapping[str, Mapping[str, float]] = {
     "unstable": {"ustar": 0.2, "h": 20.0, "h2o": 20.0, "co2": 2e-6},
     "stable": {"ustar": 0.05, "h": 5.0, "h2o": 3.0, "co2": 0.5e-6},
 }
@@ -30,14 +30,14 @@ LARGE: Mapping[str, Mapping[str, float]] = {
 [m s-1], [W m-2], latent heat in [W m-2], [mol m-2 s-1]
 """
 
-CLEAR = 3.0
+LARGE_IN_RANDOM_ERRORS = 3.0
 """Other gases are large where their flux is as many random errors: what is much of one is little of another. [1]"""
 
-FastPart = Callable[[HalfHour, Station, str, float], float | None]
+LowPassFactor = Callable[[HalfHour, Station, str, float], float | None]
 """``(half, station, gas, cut-off frequency [Hz]) -> factor``; None where the method cannot say."""
 
 
-def correct_in_situ(half: HalfHour, station: Station, *, fast: FastPart) -> HalfHour:
+def correct_in_situ(half: HalfHour, station: Station, *, low_pass: LowPassFactor) -> HalfHour:
     """Correct momentum and heat analytically, and gases by what was fitted for their analysers.
 
     The factor of a gas is that of its low-pass filter times the analytic one for what the filter does not know: the
@@ -50,7 +50,7 @@ def correct_in_situ(half: HalfHour, station: Station, *, fast: FastPart) -> Half
         With uncorrected fluxes, and fits.
     station : Station
         Gives heights, models and separations.
-    fast : callable
+    low_pass : callable
         The method's factor of a filter.
     """
     half = correct_analytically(half, station, sensors=True, averaging=True)
@@ -61,10 +61,10 @@ def correct_in_situ(half: HalfHour, station: Station, *, fast: FastPart) -> Half
     for gas in half.gases:
         cutoff = cutoff_of(half.fits, gas, humidity)
         half = half.with_diagnostics(**{f"cutoff_{gas}_hz": cutoff})
-        factor = None if math.isnan(cutoff) else fast(half, station, gas, cutoff)
+        factor = None if math.isnan(cutoff) else low_pass(half, station, gas, cutoff)
         if factor is not None:
             whole = factor * factor_around_analyzer(half, station, gas)
-            factors[gas] = whole if whole <= 1.0 / LEAST_KEPT else math.nan
+            factors[gas] = whole if whole <= 1.0 / MINIMUM_TRANSMISSION else math.nan
     return replace(half, factors=factors)
 
 
@@ -148,21 +148,22 @@ def factor_by_heat(half: HalfHour, station: Station, gas: str, cutoff: float) ->
     if has_large_fluxes(half, gas):
         heat = compute_cospectrum(half.series["w"], half.series["ts"], half.dt)
         whole, left = float(heat.density.sum()), float((heat.density * pass_low(heat.frequency, cutoff)).sum())
-        if whole * left > 0 and 1.0 <= whole / left <= 1.0 / LEAST_KEPT:
+        if whole * left > 0 and 1.0 <= whole / left <= 1.0 / MINIMUM_TRANSMISSION:
             return whole / left
     return factor_by_wind(half, station, gas, cutoff)
 
 
 def stability_class(half: HalfHour) -> str:
-    """Tell whether the uncorrected fluxes speak of ``stable`` or ``unstable`` air; not known is unstable."""
+    """Return whether the uncorrected fluxes speak of ``stable`` or ``unstable`` air; not known is unstable."""
     return "stable" if half.raw_stability > 0 else "unstable"
 
 
 def has_large_fluxes(half: HalfHour, gas: str) -> bool:
-    """Tell whether momentum, heat and a gas are exchanged so much that an interval's spectra can be trusted."""
-    least, raw = LARGE[stability_class(half)], half.raw_fluxes
+    """Return whether momentum, heat and a gas are exchanged so much that an interval's spectra can be trusted."""
+    smallest, raw = LARGE_FLUXES[stability_class(half)], half.raw_fluxes
     if half.air is None:
         return False
     flux = raw.h2o * M_H2O * half.air.vaporisation if gas == "h2o" else raw.of(gas)
-    enough = least[gas] if gas in least else CLEAR * half.random_errors.get(flux_name(gas), UNKNOWN_ERROR).deviation
-    return raw.ustar >= least["ustar"] and abs(raw.h) >= least["h"] and abs(flux) >= enough
+    error = half.random_errors.get(flux_name(gas), UNKNOWN_ERROR)
+    enough = smallest[gas] if gas in smallest else LARGE_IN_RANDOM_ERRORS * error.deviation
+    return raw.ustar >= smallest["ustar"] and abs(raw.h) >= smallest["h"] and abs(flux) >= enough

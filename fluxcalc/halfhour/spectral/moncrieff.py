@@ -21,12 +21,13 @@ from fluxcalc.halfhour.spectral.transfer import (
     pass_tube,
 )
 
-_GRID = np.geomspace(1 / 7200, 10.0, 501)
-_USED = _GRID[:-1] > 1 / 5000
-FREQUENCIES: FloatArray = _GRID[:-1][_USED]  # [Hz]
-WIDTHS: FloatArray = np.diff(_GRID)[_USED]  # of the rectangles to the right of the frequencies [Hz]
+_FREQUENCY_EDGES = np.geomspace(1 / 7200, 10.0, 501)
+_WITHIN_RANGE = _FREQUENCY_EDGES[:-1] > 1 / 5000
+FREQUENCIES: FloatArray = _FREQUENCY_EDGES[:-1][_WITHIN_RANGE]  # [Hz]
+FREQUENCY_WIDTHS: FloatArray = np.diff(_FREQUENCY_EDGES)[_WITHIN_RANGE]
+"""Of the rectangles to the right of the frequencies. [Hz]"""
 
-LEAST_KEPT = 0.1
+MINIMUM_TRANSMISSION = 0.1
 """A factor that has to make up for more than the other nine tenths is no correction of a measurement."""
 
 
@@ -56,23 +57,24 @@ def correct_analytically(half: HalfHour, station: Station, *, sensors: bool, ave
         return replace(half, factors=dict.fromkeys(("tau", "h", *half.gases), math.nan))
     stability = half.raw_stability
     n = FREQUENCIES * (station.measurement_height / wind)
-    heat = scalar_cospectrum(n, stability) * WIDTHS
-    momentum = momentum_cospectrum(n, stability) * WIDTHS
+    heat = scalar_cospectrum(n, stability) * FREQUENCY_WIDTHS
+    momentum = momentum_cospectrum(n, stability) * FREQUENCY_WIDTHS
     # each of the two members loses its mean, or its trend
     kept = pass_detrending(FREQUENCIES, half, station) ** 2 if averaging else np.ones_like(FREQUENCIES)
     if not sensors:
-        scalar = make_up(heat, kept)
-        return replace(half, factors={"tau": make_up(momentum, kept), **dict.fromkeys(("h", *half.gases), scalar)})
+        scalar = correction_factor(heat, kept)
+        factors = {"tau": correction_factor(momentum, kept), **dict.fromkeys(("h", *half.gases), scalar)}
+        return replace(half, factors=factors)
     known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
     half = half.with_diagnostics(spectral_default_sonic=float(known is None))
     sonic = sonic_response(known or DEFAULT_SONIC, wind)
-    factors = {"tau": make_up(momentum, kept * sonic**2), "h": make_up(heat, kept * sonic**2)}
+    factors = {"tau": correction_factor(momentum, kept * sonic**2), "h": correction_factor(heat, kept * sonic**2)}
     for gas in half.gases:
         analyzer = station.analyzer_of(gas.upper())
         sensor, unknown = analyzer_sensor(analyzer)
         half = half.with_diagnostics(**{f"spectral_default_{gas}": float(unknown)})
         response = gas_response(gas, sensor, analyzer, half)
-        factors[gas] = make_up(heat, kept * sonic * response)
+        factors[gas] = correction_factor(heat, kept * sonic * response)
     return replace(half, factors=factors)
 
 
@@ -157,14 +159,14 @@ def factor_around_analyzer(half: HalfHour, station: Station, gas: str) -> float:
     """
     wind = half.wind_speed
     n = FREQUENCIES * (station.measurement_height / wind)
-    heat = scalar_cospectrum(n, half.raw_stability) * WIDTHS
+    heat = scalar_cospectrum(n, half.raw_stability) * FREQUENCY_WIDTHS
     averaging = pass_detrending(FREQUENCIES, half, station) ** 2
     known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
     kept = averaging * sonic_response(known or DEFAULT_SONIC, wind)
-    return make_up(heat, kept * separation_response(station.analyzer_of(gas.upper()), wind))
+    return correction_factor(heat, kept * separation_response(station.analyzer_of(gas.upper()), wind))
 
 
-def make_up(cospectrum: FloatArray, response: FloatArray) -> float:
+def correction_factor(cospectrum: FloatArray, response: FloatArray) -> float:
     """Return all of a cospectrum over what is left of it; NaN where too little is left."""
     whole, left = float(cospectrum.sum()), float(cospectrum @ response)
-    return whole / left if left >= LEAST_KEPT * whole else math.nan
+    return whole / left if left >= MINIMUM_TRANSMISSION * whole else math.nan

@@ -13,7 +13,7 @@ from core.records import FloatArray
 from fluxcalc.halfhour.interval import HalfHour
 
 
-def cosine_ends(n: int) -> FloatArray:
+def cosine_taper(n: int) -> FloatArray:
     """Return a window that rises over the first twentieth as half a cosine, and falls over the last."""
     place = (np.arange(n) + 0.5) / n
     edge = np.minimum(np.minimum(place, 1.0 - place) / 0.05, 1.0)
@@ -24,12 +24,12 @@ TAPERS: Mapping[str, Callable[[int], FloatArray]] = {
     "hamming": np.hamming,
     "hann": np.hanning,
     "bartlett": np.bartlett,
-    "cosine": cosine_ends,
+    "cosine": cosine_taper,
     "none": np.ones,
 }
 """How an interval fades towards its ends."""
 
-SPECTRA = ("u", "v", "w", "ts")  # and the gases
+SPECTRA_SERIES = ("u", "v", "w", "ts")  # and the gases
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def tabulate_spectra(half: HalfHour, *, taper: str = "hamming", bins: int | None
         ``frequency`` [Hz]; ``spectrum_u``, ``cospectrum_w_ts``...: frequency times density over the (co)variance, [1];
         ``ogive_w_ts``... [1]. Columns of series that cannot be used are left out; none at all if none can.
     """
-    names = [name for name in (*SPECTRA, *half.gases) if half.has(name)]
+    names = [name for name in (*SPECTRA_SERIES, *half.gases) if half.has(name)]
     tapered = {name: _Tapered(half.series[name], taper) for name in names}
     columns: dict[str, FloatArray] = {}
     frequency = np.empty(0)

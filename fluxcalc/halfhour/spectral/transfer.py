@@ -12,7 +12,7 @@ import numpy as np
 from core.constants import R_DRY
 from core.records import FloatArray
 
-TURBULENT = 2300.0
+TURBULENT_REYNOLDS_NUMBER = 2300.0
 """Reynolds number from which the flow in a tube is turbulent."""
 
 DIFFUSIVITY = {
@@ -32,7 +32,7 @@ DIFFUSIVITY = {
 Massman (1998), doi:10.1016/S1352-2310(97)00391-9
 """
 
-ORDINARY_DIFFUSIVITY = DIFFUSIVITY["co2"]
+DEFAULT_DIFFUSIVITY = DIFFUSIVITY["co2"]
 """Of a gas that is not in that table. [m2 s-1]"""
 
 
@@ -184,9 +184,9 @@ def tube_loss(gas: str, length: float, diameter: float, flow: float, temperature
     dynamic = 1.458e-6 * math.pow(temperature, 1.5) / (temperature + 110.4)  # [Pa s]
     viscosity = dynamic * R_DRY * temperature / pressure  # [m2 s-1]
     reynolds = speed * diameter / viscosity
-    if reynolds < TURBULENT:
+    if reynolds < TURBULENT_REYNOLDS_NUMBER:
         diffusivity = (
-            DIFFUSIVITY.get(gas, ORDINARY_DIFFUSIVITY) * (101.325e3 / pressure) * math.pow(temperature / 273.15, 1.81)
+            DIFFUSIVITY.get(gas, DEFAULT_DIFFUSIVITY) * (101.325e3 / pressure) * math.pow(temperature / 273.15, 1.81)
         )
         loss = math.pow(math.pi * radius, 2) / (12.0 * diffusivity)  # [s]
     else:

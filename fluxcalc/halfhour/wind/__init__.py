@@ -1,1 +1,1 @@
-"""The wind's frame: axes of the sonic, its errors, rotation into the streamline."""
+"""The wind: axes of the sonic, its errors, rotation into the streamline."""

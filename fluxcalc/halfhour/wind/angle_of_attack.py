@@ -11,8 +11,8 @@ from core.station import Station
 from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
 from fluxcalc.kernels.angle_of_attack import correct_angles
 
-UPWARD = 1.166
-DOWNWARD = 1.289
+UPWARD_FACTOR = 1.166
+DOWNWARD_FACTOR = 1.289
 """What to multiply positive and negative w of a WindMaster by, says its maker. [1]"""
 
 
@@ -39,9 +39,9 @@ def scale_windmaster(half: HalfHour, station: Station) -> HalfHour:
     if not half.has("u", "v", "w"):
         return half
     if not _is_windmaster(station):
-        return _refuse(half, station)
+        return _exclude_wind(half, station)
     w = half.series["w"]
-    return replace(half, series={**half.series, "w": np.where(w > 0, UPWARD * w, DOWNWARD * w)})
+    return replace(half, series={**half.series, "w": np.where(w > 0, UPWARD_FACTOR * w, DOWNWARD_FACTOR * w)})
 
 
 def calibrate_windmaster(half: HalfHour, station: Station) -> HalfHour:
@@ -57,7 +57,7 @@ def calibrate_windmaster(half: HalfHour, station: Station) -> HalfHour:
     if not half.has("u", "v", "w"):
         return half
     if not _is_windmaster(station):
-        return _refuse(half, station)
+        return _exclude_wind(half, station)
     u, v, w = (half.series[name].copy() for name in ("u", "v", "w"))
     correct_angles(u, v, w)
     return replace(half, series={**half.series, "u": u, "v": v, "w": w})
@@ -67,7 +67,7 @@ def _is_windmaster(station: Station) -> bool:
     return station.sonic is not None and "windmaster" in station.sonic.model.lower()
 
 
-def _refuse(half: HalfHour, station: Station) -> HalfHour:
+def _exclude_wind(half: HalfHour, station: Station) -> HalfHour:
     method, model = flux_of(station).methods.angle_of_attack, station.sonic.model if station.sonic else ""
     why = f"angle_of_attack = {method!r} is for a WindMaster, and the sonic is a {model!r}"
     return half.without(dict.fromkeys(("u", "v", "w"), why))

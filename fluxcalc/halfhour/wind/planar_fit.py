@@ -44,7 +44,7 @@ def fit_station(records: Iterable[FluxRecord], station: Station) -> tuple[PlaneS
     Parameters
     ----------
     records : iterable of FluxRecord
-        Their diagnostics hold the mean wind in the sonic's frame after despiking; those without are passed over.
+        Their diagnostics hold the mean wind in the sonic's axes after despiking; those without are passed over.
     station : Station
         ``rotation = "planar_fit_no_bias"`` fits without, anything else with a bias; ``[flux.options]`` says the
         sectors and what a half-hour must be to count.
@@ -74,7 +74,7 @@ def fit_periods(periods: Sequence[PeriodWind], station: Station) -> tuple[PlaneS
         w[usable],
         direction[usable],
         starts=flux.options.planar_fit_sectors,
-        least=flux.options.planar_fit_least_periods,
+        minimum=flux.options.planar_fit_least_periods,
         with_bias=flux.methods.rotation != "planar_fit_no_bias",
     )
     if not planes:
@@ -83,12 +83,12 @@ def fit_periods(periods: Sequence[PeriodWind], station: Station) -> tuple[PlaneS
 
 
 def choose_periods(u: FloatArray, v: FloatArray, w: FloatArray, options: Options) -> NDArray[np.bool_]:
-    """Tell which period means may enter a fit: enough horizontal and not too much vertical wind.
+    """Return which period means may enter a fit: enough horizontal and not too much vertical wind.
 
     Parameters
     ----------
     u, v, w : ndarray, shape (n,), float64
-        Mean wind of each period in the sonic's frame; NaN is none. [m s-1]
+        Mean wind of each period in the sonic's axes; NaN is none. [m s-1]
     options : Options
         ``planar_fit_least_u`` and ``planar_fit_largest_w``.
 
@@ -109,7 +109,7 @@ def fit_planes(
     direction: FloatArray,
     *,
     starts: Sequence[float],
-    least: int,
+    minimum: int,
     with_bias: bool,
 ) -> tuple[PlaneSector, ...]:
     """Fit w = b0 + b1 u + b2 v to the means of periods by least squares, sector by sector.
@@ -117,12 +117,12 @@ def fit_planes(
     Parameters
     ----------
     u, v, w : ndarray, shape (n,), float64
-        Mean wind of each period in the sonic's frame. [m s-1]
+        Mean wind of each period in the sonic's axes. [m s-1]
     direction : ndarray, shape (n,), float64
-        Where the wind came from, in the sonic's frame. [deg]
+        Where the wind came from, in the sonic's axes. [deg]
     starts : sequence of float
         Where the sectors begin, ascending; each ends where the next begins. [deg]
-    least : int
+    minimum : int
         Fewest periods that a sector needs to have a plane.
     with_bias : bool
         False: b0 is zero (van Dijk 2004).
@@ -142,7 +142,7 @@ def fit_planes(
         end = next_start if next_start - start == 360.0 else next_start % 360.0
         sector = PlaneSector(start, end, math.nan, math.nan, math.nan)
         inside = np.array([is_inside(sector, float(angle)) for angle in direction], dtype=bool)
-        if inside.sum() < max(least, MINIMUM_POINTS):
+        if inside.sum() < max(minimum, MINIMUM_POINTS):
             continue
         ones = np.full(int(inside.sum()), 1.0 if with_bias else 0.0)
         matrix = np.column_stack([ones, u[inside], v[inside]])
@@ -154,12 +154,12 @@ def fit_planes(
 
 
 def find_plane(planes: Iterable[PlaneSector], direction: float) -> PlaneSector | None:
-    """Return the plane whose sector holds a wind direction of the sonic's frame; None if there is none. [deg]"""
+    """Return the plane whose sector holds a wind direction of the sonic's axes; None if there is none. [deg]"""
     return next((plane for plane in planes if is_inside(plane, direction)), None)
 
 
 def is_inside(sector: PlaneSector, direction: float) -> bool:
-    """Tell whether a sector, [start, end), holds a direction; calm air (NaN) is held by a whole circle only. [deg]"""
+    """Return whether a sector, [start, end), holds a direction; calm air (NaN) is held by a whole circle only. [deg]"""
     width = sector.end - sector.start
     return width >= 360.0 or (direction - sector.start) % 360.0 < width % 360.0
 

@@ -1,4 +1,4 @@
-"""Tilt correction: the wind in the frame of the mean streamline."""
+"""Tilt correction: the wind along the mean streamline."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def complete_wind(half: HalfHour, station: Station) -> HalfHour:
 
 
 def is_left_handed(station: Station) -> bool:
-    """Tell whether the sonic's v points to the right of its u, by its model or because the station says so."""
+    """Return whether the sonic's v points to the right of its u, by its model or because the station says so."""
     sonic = station.sonic
     return sonic is not None and (sonic.left_handed or sonic.model.lower().startswith(LEFT_HANDED_MODELS))
 
@@ -53,7 +53,7 @@ def sonic_direction(u: float, v: float, station: Station) -> float:
     Parameters
     ----------
     u, v : float
-        Mean wind in the sonic's frame, made right-handed. [m s-1]
+        Mean wind in the sonic's axes, made right-handed. [m s-1]
     station : Station
         Gives the sonic's model.
 
@@ -79,7 +79,7 @@ def wind_direction(u: float, v: float, station: Station) -> float:
     Parameters
     ----------
     u, v : float
-        Mean wind in the sonic's frame. [m s-1]
+        Mean wind in the sonic's axes. [m s-1]
     station : Station
         Gives the sonic's model, where its north points, and the declination of the compass that said so.
     """

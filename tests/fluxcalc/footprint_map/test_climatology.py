@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from fluxcalc.footprint_map.climatology import (
-    INTEGRAL,
-    SHARES,
+    CONTOUR_SHARES,
+    FOOTPRINT_INTEGRAL,
     Turbulence,
     boundary_layer_height,
     contour,
@@ -28,7 +28,7 @@ from fluxcalc.footprint_map.climatology import (
     why_unusable,
 )
 from fluxcalc.halfhour.steps import process
-from fluxcalc.kernels.footprint import lay_footprint
+from fluxcalc.kernels.footprint import footprint_on_grid
 from tests import naive
 from tests.fluxcalc.reference import station
 from tests.fluxcalc.samples import START, samples, turbulence
@@ -66,8 +66,8 @@ def test_the_published_function_has_its_maximum_and_its_integral():
     places = np.linspace(0.2, 3, 20000)
     assert places[np.argmax([scaled(x) for x in places])] == pytest.approx(0.87, abs=0.005)
     whole = quad(scaled, 0.1359, 1, limit=200)[0] + quad(scaled, 1, np.inf, limit=200)[0]
-    assert pytest.approx(whole, rel=1e-6) == INTEGRAL
-    assert pytest.approx(1.0, abs=2e-3) == INTEGRAL
+    assert pytest.approx(whole, rel=1e-6) == FOOTPRINT_INTEGRAL
+    assert pytest.approx(1.0, abs=2e-3) == FOOTPRINT_INTEGRAL
     for share in (0.5, 0.9):
         assert quad(scaled, 0.1359, distance_of(share), limit=200)[0] / whole == pytest.approx(share, abs=1e-6)
         # eq. 25, an approximation
@@ -77,7 +77,7 @@ def test_the_published_function_has_its_maximum_and_its_integral():
 def test_the_kernel_equals_its_twin():
     axis = np.linspace(-40, 40, 9) + 0.1
     density = np.empty((9, 9))
-    total = lay_footprint(density, axis, axis, 0.7, 13.0, 9.0)
+    total = footprint_on_grid(density, axis, axis, 0.7, 13.0, 9.0)
     twin = [[naive.kljun_2015(e, n, 0.7, 13.0, 9.0) for e in axis] for n in axis]
     np.testing.assert_allclose(density, twin, rtol=1e-12)
     assert total == pytest.approx(np.sum(twin))
@@ -90,11 +90,11 @@ def test_the_map_integrated_across_the_wind_is_the_function_along_it(one):
     scale = upwind_scale(one, layer)
     found = map_footprint([one], SITE, reach=12 * scale, cell=0.05 * scale)
     rows = found.weights.sum(axis=1)
-    expected = np.array([scaled(n / scale) / scale * 0.05 * scale / INTEGRAL for n in found.north])
+    expected = np.array([scaled(n / scale) / scale * 0.05 * scale / FOOTPRINT_INTEGRAL for n in found.north])
     np.testing.assert_allclose(rows, expected, atol=2e-5)
     assert rows[found.north < 0].sum() == 0
     assert found.north[np.argmax(rows)] == pytest.approx(0.87 * scale, abs=0.05 * scale)
-    assert found.weights.sum() == pytest.approx(quad(scaled, 0.1359, 12, limit=200)[0] / INTEGRAL, abs=1e-3)
+    assert found.weights.sum() == pytest.approx(quad(scaled, 0.1359, 12, limit=200)[0] / FOOTPRINT_INTEGRAL, abs=1e-3)
 
 
 @pytest.mark.parametrize(("one", "factor"), [(DAY, 1e-5 * 36 / ZM + 0.8), (NIGHT, 1e-5 * 30 / ZM + 0.55)])
@@ -202,7 +202,9 @@ def test_a_contour_is_the_smallest_area_with_its_share():
 def test_geojson_has_closed_rings_around_the_station():
     found = map_footprint([DAY._replace(wind_direction=270.0)], SITE)
     collection = json.loads(json.dumps(to_geojson(found, SITE)))
-    assert [feature["properties"]["share"] for feature in collection["features"]] == sorted(SHARES, reverse=True)
+    assert [feature["properties"]["share"] for feature in collection["features"]] == sorted(
+        CONTOUR_SHARES, reverse=True
+    )
     areas = [feature["properties"]["area_m2"] for feature in collection["features"]]
     assert areas == sorted(areas, reverse=True)
     assert collection["features"][0]["properties"]["intervals"] == 1

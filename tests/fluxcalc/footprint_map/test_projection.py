@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.station import Identity
-from fluxcalc.footprint_map.projection import place_near
+from fluxcalc.footprint_map.projection import geographic_position
 from tests.fluxcalc.reference import station
 
 FINSE = station("finse").station
@@ -29,7 +29,7 @@ def in_space(longitude: float, latitude: float) -> np.ndarray:
 @given(st.floats(-70, 70), st.floats(-180, 180), st.floats(-5000, 5000), st.floats(-5000, 5000))
 def test_places_lie_where_they_should(latitude, longitude, east, north):
     tower = Identity(id="x", name="x", latitude=latitude, longitude=longitude, altitude=0.0, utc_offset=0.0)
-    away = in_space(*place_near(tower, east, north)) - in_space(longitude, latitude)
+    away = in_space(*geographic_position(tower, east, north)) - in_space(longitude, latitude)
     lam, phi = math.radians(longitude), math.radians(latitude)
     to_east = np.array([-math.sin(lam), math.cos(lam), 0])
     to_north = np.array([-math.sin(phi) * math.cos(lam), -math.sin(phi) * math.sin(lam), math.cos(phi)])
@@ -48,5 +48,5 @@ def test_places_lie_where_they_should(latitude, longitude, east, north):
 )
 def test_places_are_those_of_proj(east, north, expected):
     """PROJ 9 (in rasterio 1.4.4) for +proj=tmerc +lat_0=60.5937 +lon_0=7.5277 +datum=WGS84."""
-    longitude, latitude = place_near(FINSE, east, north)
+    longitude, latitude = geographic_position(FINSE, east, north)
     assert (longitude, latitude) == pytest.approx(expected, abs=1e-7)  # a centimetre

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -16,7 +17,7 @@ from fluxcalc.halfhour.fits import Fits, LagWindow, PlaneSector
 from fluxcalc.halfhour.fitters import FITTERS, fit_kind
 from fluxcalc.halfhour.flux.line_broadening import line_multipliers
 from fluxcalc.halfhour.lag.lag_fit import fit_lags
-from fluxcalc.halfhour.spectral.cutoff_fit import Assessed, assess, fit_spectra
+from fluxcalc.halfhour.spectral.cutoff_fit import SpectralAssessment, assess_spectra, fit_spectra
 from fluxcalc.halfhour.spectral.spectra import tabulate_spectra
 from fluxcalc.halfhour.spectral.transfer import tube_loss
 from fluxcalc.halfhour.steps import REGISTRIES, process, run_steps
@@ -113,9 +114,20 @@ def fitted() -> Fits:
     )
 
 
-@pytest.mark.parametrize(("key", "method"), EVERY_METHOD)
-@pytest.mark.parametrize("path", ["open", "closed", "closed, moist"])
-def test_a_multiple_of_co2_has_that_multiple_of_its_flux(path, key, method):
+SCALED = (
+    ("FO3", "FC"),
+    ("SO3", "SC"),
+    ("O3_MOLE_FRACTION", "CO2"),
+    ("O3_MIXING_RATIO", "CO2_MIXING_RATIO"),
+)
+"""Columns of the further scalar, in nmol, and those of CO2, in umol."""
+
+EQUAL = ("lag_co2_s", "factor_co2", "stationarity_w_co2", "skewness_co2", "valid_co2", "cutoff_co2_hz")
+"""Diagnostics that do not depend on how much there is of a gas; those that a method has."""
+
+
+def build_scaled(path: str, key: str, method: str) -> Station:
+    """A station that measures the further scalar as it does CO2, with one method."""
     name, variable, unit = {
         "open": ("synthetic", "O3_DENSITY", "mol m-3"),
         "closed": ("closed", "O3_MIXING_RATIO", "umol mol-1"),
@@ -124,7 +136,13 @@ def test_a_multiple_of_co2_has_that_multiple_of_its_flux(path, key, method):
     swap = [('"CSAT3"' if path == "open" else '"HS-50"', '"WindMaster"')] if key == "angle_of_attack" else []
     if path == "closed, moist":
         swap.append(('"CO2_MIXING_RATIO"', '"CO2"'))  # CO2 itself is a fraction of moist air, too
-    station = build(name, channel("o3", variable, unit), more=("O3",), swap=tuple(swap), **{key: method})
+    return build(name, channel("o3", variable, unit), more=("O3",), swap=tuple(swap), **{key: method})
+
+
+@pytest.mark.parametrize(("key", "method"), EVERY_METHOD)
+@pytest.mark.parametrize("path", ["open", "closed", "closed, moist"])
+def test_a_multiple_of_co2_has_that_multiple_of_its_flux(path, key, method):
+    station = build_scaled(path, key, method)
     data = open_path() if path == "open" else closed_path()
     before = process(samples(data, START - HALF), station, START - HALF, fits=fitted())
     richer = data | {"co2": 1.001 * data["co2"], "o3": 1.001 * data["o3"]}
@@ -133,23 +151,23 @@ def test_a_multiple_of_co2_has_that_multiple_of_its_flux(path, key, method):
     values, noted = record.values, record.diagnostics
     assert math.isfinite(values["FC"])
     assert math.isfinite(values["SC"])
-    for ours, carbons in (
-        ("FO3", "FC"),
-        ("SO3", "SC"),
-        ("O3_MOLE_FRACTION", "CO2"),
-        ("O3_MIXING_RATIO", "CO2_MIXING_RATIO"),
-    ):
+    for ours, carbons in SCALED:
         assert values[ours] == pytest.approx(1e3 * PART * values[carbons], rel=1e-8), ours
     assert values["FO3_SSITC_TEST"] == values["FC_SSITC_TEST"]
-    for name in ("lag_co2_s", "factor_co2", "stationarity_w_co2", "skewness_co2", "valid_co2", "cutoff_co2_hz"):
+    assert_scaled_diagnostics(noted)
+    if key != "random_error" or method != "none":
+        assert noted["random_error_fo3"] == pytest.approx(PART * noted["random_error_fc"], rel=1e-8)
+    if key == "quality" and method != "mauder_foken_2004":
+        assert noted["class_fo3"] == noted["class_fc"]
+
+
+def assert_scaled_diagnostics(noted: Mapping[str, float]) -> None:
+    """What a further scalar notes is what CO2 notes, or the part of it that the scalar is."""
+    for name in EQUAL:
         if name in noted:
             assert noted[name.replace("co2", "o3")] == pytest.approx(noted[name], rel=1e-8), name
     for name in ("raw_co2", "mean_co2", "cov_w_co2"):
         assert noted[name.replace("co2", "o3")] == pytest.approx(PART * noted[name], rel=1e-8), name
-    if method != "none" or key != "random_error":
-        assert noted["random_error_fo3"] == pytest.approx(PART * noted["random_error_fc"], rel=1e-8)
-    if key == "quality" and method != "mauder_foken_2004":
-        assert noted["class_fo3"] == noted["class_fc"]
 
 
 def test_a_multiple_of_the_wind_has_that_multiple_of_its_variance():
@@ -501,10 +519,12 @@ def test_lags_of_any_gas_are_fitted():
 
 def test_cut_off_frequencies_of_any_gas_are_fitted():
     half = run_steps(samples(open_path()), build_open(), START)
-    assert set(assess(half).gases) == {"co2", "h2o", "o3"}
+    assert set(assess_spectra(half).gases) == {"co2", "h2o", "o3"}
     f = np.geomspace(0.001, 8.0, 40)
     heat = f ** (-5 / 3)
-    one = Assessed(f, heat, {"ch4": 3 * heat / (1 + (f / 0.7) ** 2)}, 0.5, 3.0, "unstable", np.full(12, np.nan))
+    one = SpectralAssessment(
+        f, heat, {"ch4": 3 * heat / (1 + (f / 0.7) ** 2)}, 0.5, 3.0, "unstable", np.full(12, np.nan)
+    )
     ((_, _, cutoff),) = fit_spectra([one] * 10, Fits()).cutoffs["ch4"]
     assert cutoff == pytest.approx(0.7, rel=1e-3)
 

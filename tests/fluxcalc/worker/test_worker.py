@@ -31,7 +31,7 @@ from fluxcalc.halfhour.fits import read_fits
 from fluxcalc.halfhour.flux.meteorology import mean_meteorology, weather
 from fluxcalc.halfhour.flux.profile import profile_storage
 from fluxcalc.halfhour.lag.lag_fit import MINIMUM_LAGS
-from fluxcalc.halfhour.spectral.cutoff_fit import LEAST_INTERVALS
+from fluxcalc.halfhour.spectral.cutoff_fit import MINIMUM_INTERVALS
 from ingest.collector.conform import conform
 from ingest.simulation.tower import Tower, records
 
@@ -179,7 +179,7 @@ def test_spectra_are_assessed_from_stored_samples_and_applied_live(store: Store,
     """Gases of the simulated forest are damped on their way into the store, by a filter of 0.3 Hz."""
     text = FOREST.read_text(encoding="utf-8").replace('spectral = "none"', 'spectral = "horst_1997"')
     store.put_station(text, FOREST.name)
-    half_hours = LEAST_INTERVALS + 1
+    half_hours = MINIMUM_INTERVALS + 1
     blocks, readings = forest_records(forest, half_hours)
     store.commit(damp_gases(blocks, 0.3), readings)
     with pytest.raises(ProcessingError, match="longer period"):

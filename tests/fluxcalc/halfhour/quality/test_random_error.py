@@ -14,13 +14,13 @@ from numpy.testing import assert_allclose
 
 from core.station import Options, Station
 from fluxcalc.halfhour.quality.random_error import (
-    Correlated,
+    CorrelatedPair,
     finkelstein_sims_deviation,
     integral_scale,
     mann_lenschow_deviation,
 )
 from fluxcalc.halfhour.steps import process
-from fluxcalc.kernels.correlation import LEAST_BLOCK, cross_covariances
+from fluxcalc.kernels.correlation import MINIMUM_BLOCK, cross_covariances
 from tests import naive
 from tests.fluxcalc.reference import station
 from tests.fluxcalc.samples import START, samples, turbulence
@@ -45,7 +45,7 @@ def test_cross_covariances_equal_their_twin(case):
     assert_allclose(found[1], naive.cross_covariances(xy[0], xy[0], reach), atol=1e-9)
 
 
-@pytest.mark.parametrize(("n", "reach"), [(3 * LEAST_BLOCK + 7, 30), (LEAST_BLOCK, 700), (1500, 1499)])
+@pytest.mark.parametrize(("n", "reach"), [(3 * MINIMUM_BLOCK + 7, 30), (MINIMUM_BLOCK, 700), (1500, 1499)])
 def test_blocks_leave_no_seam(n, reach):
     random = np.random.default_rng(1)
     xy = random.standard_normal((2, n))
@@ -94,7 +94,7 @@ def test_errors_are_the_spread_of_many_half_hours():
     predicted: dict[str, list[float]] = {"fs": [], "ml": []}
     for run in range(20):
         w_w, x_x, w_x = cross_covariances(np.array([w[run], x[run]]), [(0, 0), (1, 1), (0, 1)], reach)
-        pair = Correlated(w_w, x_x, w_x, 30.0, n)
+        pair = CorrelatedPair(w_w, x_x, w_x, 30.0, n)
         predicted["fs"].append(finkelstein_sims_deviation(pair))
         # its time scale is that of the product, half of that of the members
         predicted["ml"].append(mann_lenschow_deviation(replace_scale(pair, 0.5 * (1 + 0.81) / (1 - 0.81))))
@@ -102,7 +102,7 @@ def test_errors_are_the_spread_of_many_half_hours():
     assert np.mean(predicted["ml"]) == pytest.approx(spread, rel=0.1)
 
 
-def replace_scale(pair: Correlated, scale: float) -> Correlated:
+def replace_scale(pair: CorrelatedPair, scale: float) -> CorrelatedPair:
     return pair._replace(scale=scale)
 
 

@@ -17,9 +17,9 @@ from core.records import FloatArray
 from fluxcalc.halfhour.fits import NOTHING_FITTED, Fits
 from fluxcalc.halfhour.interval import HalfHour, Meteorology
 from fluxcalc.halfhour.spectral.cutoff_fit import (
-    TRIED,
-    Assessed,
-    assess,
+    TRIAL_CUTOFFS,
+    SpectralAssessment,
+    assess_spectra,
     fit_attenuation,
     fit_cutoff,
     fit_cutoffs,
@@ -212,7 +212,7 @@ def test_a_gas_that_does_not_fall_behind_has_no_cutoff():
 
 def test_assessment_finds_the_analyser():
     """Twelve intervals through an analyser of 0.4 Hz."""
-    assessed = [one for seed in range(12) if (one := assess(interval(through_analyzer(seed, 0.4)))) is not None]
+    assessed = [one for seed in range(12) if (one := assess_spectra(interval(through_analyzer(seed, 0.4)))) is not None]
     assert len(assessed) == 12
     assert all(set(one.gases) == {"co2", "h2o"} for one in assessed)
     (found,) = fit_cutoffs(assessed, "co2", ((0.0, 1.0),), band=(0.005, 2.0))
@@ -226,18 +226,20 @@ def test_assessment_finds_the_analyser():
 
 def test_calm_or_bad_intervals_are_not_assessed():
     channels = slow_turbulence(0)
-    assert assess(interval(channels | {"Ts": np.full(N, 20.0)})) is None
+    assert assess_spectra(interval(channels | {"Ts": np.full(N, 20.0)})) is None
     only_water = channels | {"co2": 700.0 + 0.01 * (channels["co2"] - 700.0)}
-    assessed = assess(interval(only_water))
+    assessed = assess_spectra(interval(only_water))
     assert assessed is not None
     assert set(assessed.gases) == {"h2o"}
 
 
-def assessed_at(humidity: float, cutoff: float, wind: float = 3.0, a: tuple[float, float] = (0.03, 0.02)) -> Assessed:
+def assessed_at(
+    humidity: float, cutoff: float, wind: float = 3.0, a: tuple[float, float] = (0.03, 0.02)
+) -> SpectralAssessment:
     f = np.geomspace(0.001, 10, 50)
     temperature = 1 / (1 + (f / 0.05) ** (5 / 3))
     gases = {"h2o": 2.0 * temperature / (1 + (f / cutoff) ** 2)}
-    return Assessed(f, temperature, gases, humidity, wind, "stable", a[0] * wind / (a[1] + TRIED))
+    return SpectralAssessment(f, temperature, gases, humidity, wind, "stable", a[0] * wind / (a[1] + TRIAL_CUTOFFS))
 
 
 def test_water_is_slower_in_humid_air():

@@ -14,7 +14,7 @@ from fluxcalc.halfhour.spectral.spectra import (
     bin_logarithmically,
     compute_cospectrum,
     compute_spectrum,
-    cosine_ends,
+    cosine_taper,
     tabulate_spectra,
 )
 from fluxcalc.halfhour.steps import run_steps
@@ -149,7 +149,7 @@ def test_bins_are_means():
 
 
 def test_cosine_window_touches_the_ends_only():
-    window = cosine_ends(1000)
+    window = cosine_taper(1000)
     assert (window[50:950] == 1).all()
     assert window[0] < 0.001
     assert window == pytest.approx(window[::-1])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.station import Station, parse_station
 from fluxcalc.halfhour.steps import process
-from fluxcalc.kernels.angle_of_attack import correct_angles, respond
+from fluxcalc.kernels.angle_of_attack import angle_response, correct_angles
 from tests import naive
 from tests.fluxcalc.reference import STATIONS
 from tests.fluxcalc.samples import START, samples, turbulence
@@ -35,7 +35,7 @@ def test_what_the_sonic_made_of_the_wind_is_undone(speed, angle, azimuth):
 
 @given(st.floats(-90, 90), st.floats(0, 360))
 def test_wind_from_below_is_as_wind_from_above_on_the_opposite_side(angle, direction):
-    assert respond(angle, direction) == pytest.approx(respond(-angle, direction + 180), rel=1e-12)
+    assert angle_response(angle, direction) == pytest.approx(angle_response(-angle, direction + 180), rel=1e-12)
 
 
 def test_level_wind_stays_and_missing_wind_spoils_nothing_else():
@@ -49,7 +49,7 @@ def test_level_wind_stays_and_missing_wind_spoils_nothing_else():
 def test_it_multiplies_w_about_as_much_as_the_maker_does(angle):
     """Key note KN1509: 1.166 upward, 1.289 downward; the field calibration does not tell them apart in the mean."""
     for sign in (1, -1):
-        mean = np.mean([1 / respond(sign * angle, float(direction))[0] for direction in range(360)])
+        mean = np.mean([1 / angle_response(sign * angle, float(direction))[0] for direction in range(360)])
         assert mean == pytest.approx((1.166 + 1.289) / 2, rel=0.02)
 
 

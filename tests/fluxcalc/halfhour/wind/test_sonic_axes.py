@@ -18,7 +18,7 @@ from core.records import FluxRecord
 from core.station import Station, parse_station
 from fluxcalc.halfhour.fits import Fits, PlaneSector, read_fits, write_fits
 from fluxcalc.halfhour.steps import process
-from fluxcalc.halfhour.wind.crosswind import PATH_ELEVATION, path_factor
+from fluxcalc.halfhour.wind.crosswind import PATH_ELEVATIONS, path_factor
 from fluxcalc.halfhour.wind.planar_fit import find_plane, fit_planes, fit_station, is_inside
 from fluxcalc.halfhour.wind.rotation import about_x, plane_axes, roll_angle
 from fluxcalc.halfhour.wind.sonic_axes import sonic_direction, wind_direction
@@ -118,17 +118,17 @@ def record_of(u: float, v: float, w: float, number: int = 0) -> FluxRecord:
 def test_a_fit_finds_the_plane_that_was_built_in(b1, b2, b0):
     built = PlaneSector(0.0, 360.0, b0, b1, b2)
     u, v, w = stream(built)
-    (found,) = fit_planes(u, v, w, np.zeros(len(u)), starts=(0.0,), least=30, with_bias=True)
+    (found,) = fit_planes(u, v, w, np.zeros(len(u)), starts=(0.0,), minimum=30, with_bias=True)
     assert (found.start, found.end) == (0.0, 360.0)
     assert (found.b0, found.b1, found.b2) == pytest.approx((b0, b1, b2), abs=1e-12)
-    (unbiased,) = fit_planes(u, v, w - b0, np.zeros(len(u)), starts=(0.0,), least=30, with_bias=False)
+    (unbiased,) = fit_planes(u, v, w - b0, np.zeros(len(u)), starts=(0.0,), minimum=30, with_bias=False)
     assert (unbiased.b0, unbiased.b1, unbiased.b2) == pytest.approx((0, b1, b2), abs=1e-12)
 
 
 def test_without_bias_the_fit_is_the_plane_through_the_origin():
     """The normal equations of van Dijk (2004), solved by hand for two slopes."""
     u, v, w = stream(WHOLE)
-    (found,) = fit_planes(u, v, w, np.zeros(len(u)), starts=(0.0,), least=3, with_bias=False)
+    (found,) = fit_planes(u, v, w, np.zeros(len(u)), starts=(0.0,), minimum=3, with_bias=False)
     uu, uv, vv, uw, vw = (float(np.sum(a * b)) for a, b in ((u, u), (u, v), (v, v), (u, w), (v, w)))
     down = uu * vv - uv * uv
     assert found.b0 == 0
@@ -191,7 +191,7 @@ def test_sectors_of_the_options_cover_the_circle_once(starts, direction):
     edges = tuple(float(start) for start in sorted(starts))
     u, v, w = np.tile(stream(WHOLE, 20), 8)
     directions = np.repeat([(edges + edges[:1] * 8)[k] for k in range(8)], 20)
-    planes = fit_planes(u, v, w, directions, starts=edges, least=3, with_bias=True)
+    planes = fit_planes(u, v, w, directions, starts=edges, minimum=3, with_bias=True)
     assert len(planes) == len(edges)
     assert sum(is_inside(plane, direction) for plane in planes) == 1
     assert find_plane(planes, direction) is not None
@@ -290,22 +290,22 @@ def test_declination_and_offset_turn_the_direction_and_not_the_sectors():
 # --- cross-wind and angle of attack
 
 
-@pytest.mark.parametrize("model", PATH_ELEVATION)
+@pytest.mark.parametrize("model", PATH_ELEVATIONS)
 @given(st.floats(-20, 20), st.floats(-20, 20), st.floats(0, 2 * math.pi))
 def test_the_path_factor_is_what_blows_across_three_paths(model, u, v, turn):
     """Liu (2001): the mean over the paths of the squared wind normal to them, for horizontal wind."""
-    elevation = math.radians(PATH_ELEVATION[model])
+    elevation = math.radians(PATH_ELEVATIONS[model])
     across = 0.0
     for azimuth in (turn, turn + 2 * math.pi / 3, turn + 4 * math.pi / 3):
         path = (math.cos(elevation) * math.cos(azimuth), math.cos(elevation) * math.sin(azimuth), math.sin(elevation))
         across += float(np.sum(np.cross((u, v, 0.0), path) ** 2)) / 3
-    assert path_factor(PATH_ELEVATION[model]) * (u * u + v * v) == pytest.approx(across, abs=1e-9)
+    assert path_factor(PATH_ELEVATIONS[model]) * (u * u + v * v) == pytest.approx(across, abs=1e-9)
 
 
 @pytest.mark.parametrize(("model", "factor"), [("csat3", 7 / 8), ("usa-1", 3 / 4), ("r3", 3 / 4)])
 def test_the_factors_of_the_paper(model, factor):
     """Liu (2001), Table I."""
-    assert path_factor(PATH_ELEVATION[model]) == pytest.approx(factor)
+    assert path_factor(PATH_ELEVATIONS[model]) == pytest.approx(factor)
 
 
 def test_cross_wind_comes_back_to_the_temperature_and_its_flux():
