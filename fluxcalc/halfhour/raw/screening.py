@@ -22,11 +22,10 @@ from fluxcalc.kernels.screening import (
     count_faster,
     count_outside,
     largest_steps,
-    shape,
     steep_share,
-    trend_line,
 )
 from fluxcalc.kernels.statistics import covariance
+from fluxcalc.kernels.trend import shape, trend_line
 
 TESTED_SERIES = ("u", "v", "w", "ts")  # and the gases
 WINDOW_SAMPLES = 1000  # of the tests of resolution and drop-outs [samples]

@@ -22,8 +22,9 @@ from fluxcalc.kernels.detrend import fading_mean, line, running_mean
 from fluxcalc.kernels.lag import lagged_covariances, shift
 from fluxcalc.kernels.mds import sample_marginal
 from fluxcalc.kernels.rotation import mean_wind, rotate
-from fluxcalc.kernels.screening import count_outside, largest_steps, shape, trend_line
+from fluxcalc.kernels.screening import count_outside, largest_steps
 from fluxcalc.kernels.statistics import covariance, mean_block_covariance, moments
+from fluxcalc.kernels.trend import shape, trend_line
 from tests import naive, naive_season
 
 ROOT = Path(__file__).parents[3]

@@ -9,7 +9,7 @@ import pytest
 
 from core.records import FloatArray, FluxRecord
 from core.station import Station, parse_station
-from fluxcalc.halfhour.raw.instrument_diagnostics import ANALYZER_WORDS, SONIC_WORDS, find_word, read_words
+from fluxcalc.halfhour.raw.diagnostic_words import ANALYZER_WORDS, SONIC_WORDS, find_word, read_words
 from fluxcalc.halfhour.steps import process
 from tests.fluxcalc.reference import STATIONS
 from tests.fluxcalc.samples import START, samples, turbulence

@@ -17,7 +17,8 @@ from fluxcalc.halfhour.interval import HalfHour, Meteorology
 from fluxcalc.halfhour.raw.despiking import despike_mauder, median_bounds
 from fluxcalc.halfhour.steps import process
 from fluxcalc.kernels.despike import bridge_outliers
-from fluxcalc.kernels.screening import bin_windows, count_outside, largest_steps, shape, steep_share, trend_line
+from fluxcalc.kernels.screening import bin_windows, count_outside, largest_steps, steep_share
+from fluxcalc.kernels.trend import shape, trend_line
 from tests import naive
 from tests.fluxcalc.reference import STATIONS, station
 from tests.fluxcalc.samples import START, samples, turbulence
