@@ -28,7 +28,7 @@ from fluxcalc.halfhour.state import (
     flux_name,
 )
 from fluxcalc.halfhour.steps import HALF_HOUR_STEPS, REGISTRIES, run_steps
-from tests.fluxcalc.halfhour.test_scalars import fitted
+from tests.fluxcalc.halfhour.towers import fitted
 from tests.fluxcalc.reference import station
 from tests.fluxcalc.samples import START, samples, turbulence
 
