@@ -27,10 +27,10 @@ FOOTPRINT_INTEGRAL = A * C ** (B + 1) * float(gamma(-B - 1))
 
 KARMAN = 0.4  # the paper's; the coefficients were fitted with it [1]
 CONVECTIVE_BOUNDARY_LAYER = 1000.0  # taken by day where the height of the boundary layer is not known [m]
-MAXIMUM_RELATIVE_HEIGHT = 0.8  # part of the boundary layer's height up to which the parameterisation holds
+MAX_RELATIVE_HEIGHT = 0.8  # part of the boundary layer's height up to which the parameterisation holds
 ROUGHNESS_SUBLAYER = 20.0  # its top in roughness lengths
 DEFAULT_CELLS = 200  # from the tower to the edge, unless the cell is given
-MAXIMUM_CELLS = 2000  # from the tower to the edge; 16 million in all, 128 MB a grid
+MAX_CELLS = 2000  # from the tower to the edge; 16 million in all, 128 MB a grid
 REACH_FACTOR = 1.5  # of the grid, in distances of 90 % of the flux
 
 
@@ -140,8 +140,8 @@ def map_footprint(
     if not (cell > 0 and reach > 0):
         raise ValueError(f"reach and cell are lengths above 0 m, not {reach} and {cell}")
     half = max(math.ceil(reach / cell), 1)
-    if half > MAXIMUM_CELLS:
-        raise ValueError(f"{reach:g} m in cells of {cell:g} m are {half} cells each way, {MAXIMUM_CELLS} at most")
+    if half > MAX_CELLS:
+        raise ValueError(f"{reach:g} m in cells of {cell:g} m are {half} cells each way, {MAX_CELLS} at most")
     axis: FloatArray = (np.arange(-half, half) + 0.5) * np.float64(cell)
     weights = np.zeros((axis.size, axis.size))
     one_map = np.empty_like(weights)
@@ -166,7 +166,7 @@ def why_unusable(one: Turbulence, station: Station) -> str | None:
     height = station.measurement_height
     if height / one.obukhov_length < -15.5:
         return "stability below -15.5"
-    if height >= MAXIMUM_RELATIVE_HEIGHT * boundary_layer_height(one, station.station.latitude):
+    if height >= MAX_RELATIVE_HEIGHT * boundary_layer_height(one, station.station.latitude):
         return "sensor above the boundary layer"
     return None
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from core.constants import ZERO_CELSIUS
 
-MINIMUM_WIND = 0.1
+MIN_WIND = 0.1
 """Wind below which the layers of air around the instrument grow no thicker. [m s-1]"""
 
 SPAR_SHARE = 0.15
@@ -54,7 +54,7 @@ def instrument_heat(temperature: float, wind: float, *, daytime: bool) -> float:
     lines = DAYTIME_SURFACES if daytime else NIGHTTIME_SURFACES
     warmer = Surfaces(*(slope * celsius + offset - celsius for slope, offset in lines))
     conductivity = 0.000067 * celsius + 0.024343  # of air [W m-1 K-1]
-    wind = max(wind, MINIMUM_WIND)
+    wind = max(wind, MIN_WIND)
     # thickness of the layers, radii of the sphere and of the cylinder [m]
     layer = Surfaces(
         bottom=0.004 * math.sqrt(0.065 / wind) + 0.004,

@@ -18,7 +18,7 @@ from fluxcalc.halfhour.state import RandomError, flux_name
 WINDOW_HALF_WIDTH = 1.5
 """Half width of a window in median absolute deviations."""
 
-MINIMUM_LAGS = 10
+MIN_LAGS = 10
 """Lags that a median needs."""
 
 HUMIDITY_CLASSES = 10
@@ -50,7 +50,7 @@ def observe_lags(record: FluxRecord) -> LagObservation:
     return LagObservation(record.values["RH"] / 100.0, lags)
 
 
-def fit_lags(records: Iterable[FluxRecord], *, minimum: int = MINIMUM_LAGS) -> dict[str, tuple[LagWindow, ...]]:
+def fit_lags(records: Iterable[FluxRecord], *, minimum: int = MIN_LAGS) -> dict[str, tuple[LagWindow, ...]]:
     """Fit windows of lags to half-hours whose method seeks maxima of the covariance.
 
     Nominal is the median lag, the window reaches 1.5 median absolute deviations to both sides. Only lags count that are
@@ -77,9 +77,7 @@ def fit_lags(records: Iterable[FluxRecord], *, minimum: int = MINIMUM_LAGS) -> d
     return fit_lag_windows([observe_lags(record) for record in records], minimum=minimum)
 
 
-def fit_lag_windows(
-    observed: Sequence[LagObservation], *, minimum: int = MINIMUM_LAGS
-) -> dict[str, tuple[LagWindow, ...]]:
+def fit_lag_windows(observed: Sequence[LagObservation], *, minimum: int = MIN_LAGS) -> dict[str, tuple[LagWindow, ...]]:
     """Fit as ``fit_lags`` to what ``observe_lags`` kept of the half-hours."""
     fitted: dict[str, tuple[LagWindow, ...]] = {}
     for gas in sorted({gas for one in observed for gas in one.lags}):

@@ -16,7 +16,7 @@ from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
 from fluxcalc.halfhour.state import RandomError, flux_name
 from fluxcalc.kernels.correlation import cross_covariances
 
-LONGEST_CORRELATION_LAG = 10.0
+MAX_CORRELATION_LAG = 10.0
 """Lag up to which correlation is looked for, unless the station says otherwise. [s]"""
 
 FLUX_SERIES: Mapping[str, str] = {"tau": "u", "h": "ts", flux_name("h2o"): "h2o", flux_name("co2"): "co2"}
@@ -149,7 +149,7 @@ def _correlate(half: HalfHour, options: Options) -> dict[str, CorrelatedPair]:
     w = half.series["w"]
     scalars = [half.series[name] for name in names.values()]
     n = len(w)
-    seconds = LONGEST_CORRELATION_LAG if options.random_error_reach is None else options.random_error_reach
+    seconds = MAX_CORRELATION_LAG if options.random_error_reach is None else options.random_error_reach
     reach = min(round(seconds / half.dt), n - 1)
     found = {}
     for flux, scalar, covariances in zip(names, scalars, _all_pairs([w, *scalars], reach), strict=True):

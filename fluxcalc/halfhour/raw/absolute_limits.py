@@ -29,7 +29,7 @@ NON_NEGATIVE_GASES = ("co2", "ch4", "n2o")
 """Gases of which there is always far more than noise; little of another may well be measured as less than nothing."""
 
 # a short dip of the vapour below zero is a spike, to be bridged by despiking, not a gap
-MINIMUM_VAPOUR = {"density": -0.3, "fraction": -0.007, "ratio": -0.007}
+MIN_VAPOUR = {"density": -0.3, "fraction": -0.007, "ratio": -0.007}
 """Below this a vapour sample is missing from the start. [mol m-3], [mol mol-1]"""
 
 
@@ -40,7 +40,7 @@ def remove_impossible(half: HalfHour, _: Station) -> HalfHour:
     """Make samples missing that cannot be meant: wind above 50 m s-1, sonic outside 200-350 K, gas below zero."""
     limits = {**PHYSICAL_LIMITS, **dict.fromkeys(NON_NEGATIVE_GASES, (0.0, np.inf))}
     if half.has("h2o"):
-        limits["h2o"] = (MINIMUM_VAPOUR[half.kinds["h2o"]], np.inf)
+        limits["h2o"] = (MIN_VAPOUR[half.kinds["h2o"]], np.inf)
     series = dict(half.series)
     for name, values in half.series.items():
         known = limits.get(_CELL_NUMBER.sub("", name))

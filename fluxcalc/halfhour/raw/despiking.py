@@ -20,8 +20,8 @@ TRACE_GAS_LIMIT = 8.0
 """The same for other gases, which come in bursts that are no spikes. [standard deviations]"""
 
 LIMIT_INCREMENT = 0.1  # what each pass adds to the limits [standard deviations]
-MAXIMUM_PASSES = 10
-LONGEST_SPIKE = 3  # longest run that is a spike [samples]
+MAX_PASSES = 10
+MAX_SPIKE_LENGTH = 3  # longest run that is a spike [samples]
 WINDOW_STEP = 100  # how far the window moves [samples]
 
 MEDIAN_DEVIATION_LIMIT = 7.0
@@ -58,11 +58,11 @@ def despike_vickers_mahrt(half: HalfHour, _: Station) -> HalfHour:
     clean = {name: np.array(half.series[name]) for name in limits}
     spikes = dict.fromkeys(clean, 0)
     pending = set(clean)
-    for number in range(MAXIMUM_PASSES):
+    for number in range(MAX_PASSES):
         found = 0
         for name in tuple(pending):
             limit = limits[name] + LIMIT_INCREMENT * number
-            count, kept = despike_pass(clean[name], window, step, limit, LONGEST_SPIKE)
+            count, kept = despike_pass(clean[name], window, step, limit, MAX_SPIKE_LENGTH)
             spikes[name] += count
             found += count
             if count == kept == 0:
@@ -85,7 +85,7 @@ def despike_mauder(half: HalfHour, _: Station) -> HalfHour:
     clean = {name: np.array(half.series[name]) for name in outlier_limits(half)}
     spikes = dict.fromkeys(clean, 0)
     for name, values in clean.items():
-        for _number in range(MAXIMUM_PASSES):
+        for _number in range(MAX_PASSES):
             found = bridge_outliers(values, *median_bounds(values))
             spikes[name] += found
             if found == 0:

@@ -25,7 +25,7 @@ TRIAL_CUTOFFS = np.geomspace(0.02, 5.0, 12)
 
 HUMIDITY_CLASSES: tuple[tuple[float, float], ...] = tuple((low / 10, (low + 1) / 10) for low in range(10))
 ANY_HUMIDITY: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
-MINIMUM_INTERVALS = 10
+MIN_INTERVALS = 10
 FITTED_BAND = (0.005, 2.0)
 """Frequencies at which spectra are compared, if nothing else is said. [Hz]"""
 
@@ -131,7 +131,7 @@ def fit_cutoffs(
     classes: Sequence[tuple[float, float]],
     *,
     band: tuple[float, float] = FITTED_BAND,
-    minimum: int = MINIMUM_INTERVALS,
+    minimum: int = MIN_INTERVALS,
 ) -> tuple[tuple[float, float, float], ...]:
     """Return (lowest RH, highest RH, cut-off frequency [Hz]) for the classes with enough intervals.
 
@@ -211,7 +211,7 @@ def smooth_cutoffs(classes: Sequence[tuple[float, float, float]]) -> tuple[tuple
 
 
 def fit_attenuation(
-    assessed: Sequence[SpectralAssessment], *, minimum: int = MINIMUM_INTERVALS
+    assessed: Sequence[SpectralAssessment], *, minimum: int = MIN_INTERVALS
 ) -> dict[str, tuple[float, float]]:
     """Return (a1, a2) of the factor 1 + a1 U/(a2 + fc), for ``stable`` and ``unstable`` air as far as there are enough.
 

@@ -14,7 +14,7 @@ from core.station import Station
 from fluxcalc.halfhour.fits import Fits
 from fluxcalc.halfhour.interval import HalfHour
 from fluxcalc.halfhour.spectral.massman import peak_frequency
-from fluxcalc.halfhour.spectral.moncrieff import MINIMUM_TRANSMISSION, correct_analytically, factor_around_analyzer
+from fluxcalc.halfhour.spectral.moncrieff import MIN_TRANSMISSION, correct_analytically, factor_around_analyzer
 from fluxcalc.halfhour.spectral.spectra import compute_cospectrum
 from fluxcalc.halfhour.state import UNKNOWN_ERROR, flux_name
 
@@ -64,7 +64,7 @@ def correct_in_situ(half: HalfHour, station: Station, *, low_pass: LowPassFactor
         factor = None if math.isnan(cutoff) else low_pass(half, station, gas, cutoff)
         if factor is not None:
             whole = factor * factor_around_analyzer(half, station, gas)
-            factors[gas] = whole if whole <= 1.0 / MINIMUM_TRANSMISSION else math.nan
+            factors[gas] = whole if whole <= 1.0 / MIN_TRANSMISSION else math.nan
     return replace(half, factors=factors)
 
 
@@ -148,7 +148,7 @@ def factor_by_heat(half: HalfHour, station: Station, gas: str, cutoff: float) ->
     if has_large_fluxes(half, gas):
         heat = compute_cospectrum(half.series["w"], half.series["ts"], half.dt)
         whole, left = float(heat.density.sum()), float((heat.density * pass_low(heat.frequency, cutoff)).sum())
-        if whole * left > 0 and 1.0 <= whole / left <= 1.0 / MINIMUM_TRANSMISSION:
+        if whole * left > 0 and 1.0 <= whole / left <= 1.0 / MIN_TRANSMISSION:
             return whole / left
     return factor_by_wind(half, station, gas, cutoff)
 

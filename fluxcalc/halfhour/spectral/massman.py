@@ -8,7 +8,7 @@ from dataclasses import replace
 from core.station import Analyzer, Station
 from fluxcalc.halfhour.interval import HalfHour
 from fluxcalc.halfhour.spectral.instruments import DEFAULT_SONIC, SONICS, Sensor, analyzer_sensor, find_sensor
-from fluxcalc.halfhour.spectral.moncrieff import MINIMUM_TRANSMISSION
+from fluxcalc.halfhour.spectral.moncrieff import MIN_TRANSMISSION
 from fluxcalc.halfhour.spectral.transfer import tube_loss
 
 UNSTABLE_EXPONENT = 0.925
@@ -44,7 +44,7 @@ def correct_by_peaks(half: HalfHour, station: Station) -> HalfHour:
     factors = {}
     for name, tau in taus.items():
         kept = part_kept(frequency, tau, averaging, stability)
-        factors[name] = 1.0 / kept if kept >= MINIMUM_TRANSMISSION else math.nan
+        factors[name] = 1.0 / kept if kept >= MIN_TRANSMISSION else math.nan
     return replace(half, factors=factors)
 
 

@@ -27,7 +27,7 @@ FREQUENCIES: FloatArray = _FREQUENCY_EDGES[:-1][_WITHIN_RANGE]  # [Hz]
 FREQUENCY_WIDTHS: FloatArray = np.diff(_FREQUENCY_EDGES)[_WITHIN_RANGE]
 """Of the rectangles to the right of the frequencies. [Hz]"""
 
-MINIMUM_TRANSMISSION = 0.1
+MIN_TRANSMISSION = 0.1
 """A factor that has to make up for more than the other nine tenths is no correction of a measurement."""
 
 
@@ -169,4 +169,4 @@ def factor_around_analyzer(half: HalfHour, station: Station, gas: str) -> float:
 def correction_factor(cospectrum: FloatArray, response: FloatArray) -> float:
     """Return all of a cospectrum over what is left of it; NaN where too little is left."""
     whole, left = float(cospectrum.sum()), float(cospectrum @ response)
-    return whole / left if left >= MINIMUM_TRANSMISSION * whole else math.nan
+    return whole / left if left >= MIN_TRANSMISSION * whole else math.nan

@@ -18,7 +18,7 @@ from fluxcalc.halfhour.interval import flux_of
 from fluxcalc.halfhour.state import SonicWind
 from fluxcalc.halfhour.wind.sonic_axes import sonic_direction
 
-MINIMUM_POINTS = 3
+MIN_POINTS = 3
 """Fewer do not make a plane."""
 
 
@@ -142,7 +142,7 @@ def fit_planes(
         end = next_start if next_start - start == 360.0 else next_start % 360.0
         sector = PlaneSector(start, end, math.nan, math.nan, math.nan)
         inside = np.array([is_inside(sector, float(angle)) for angle in direction], dtype=bool)
-        if inside.sum() < max(minimum, MINIMUM_POINTS):
+        if inside.sum() < max(minimum, MIN_POINTS):
             continue
         ones = np.full(int(inside.sum()), 1.0 if with_bias else 0.0)
         matrix = np.column_stack([ones, u[inside], v[inside]])

@@ -17,7 +17,7 @@ from fluxcalc.halfhour.wind.sonic_axes import sonic_direction
 from fluxcalc.kernels.rotation import mean_wind, rotate, transform
 from fluxcalc.kernels.statistics import covariance
 
-LARGEST_ROLL = math.radians(10.0)
+MAX_ROLL = math.radians(10.0)
 """A larger third angle says more about the wind than about the sonic: it is not used. [rad]"""
 
 
@@ -65,7 +65,7 @@ def rotate_thrice(half: HalfHour, station: Station) -> HalfHour:
     u, v, w = (half.series[name] for name in WIND_COMPONENTS)
     roll = roll_angle(covariance(v, w), covariance(v, v), covariance(w, w))
     half = half.with_diagnostics(roll_deg=math.degrees(roll))
-    return _with_wind(half, *transform(u, v, w, about_x(roll), 0.0)) if abs(roll) < LARGEST_ROLL else half
+    return _with_wind(half, *transform(u, v, w, about_x(roll), 0.0)) if abs(roll) < MAX_ROLL else half
 
 
 def roll_angle(vw: float, vv: float, ww: float) -> float:

@@ -30,8 +30,8 @@ from fluxcalc.halfhour import steps
 from fluxcalc.halfhour.fits import read_fits
 from fluxcalc.halfhour.flux.meteorology import mean_meteorology, weather
 from fluxcalc.halfhour.flux.profile import profile_storage
-from fluxcalc.halfhour.lag.lag_fit import MINIMUM_LAGS
-from fluxcalc.halfhour.spectral.cutoff_fit import MINIMUM_INTERVALS
+from fluxcalc.halfhour.lag.lag_fit import MIN_LAGS
+from fluxcalc.halfhour.spectral.cutoff_fit import MIN_INTERVALS
 from ingest.collector.conform import conform
 from ingest.simulation.tower import Tower, records
 
@@ -148,16 +148,16 @@ def test_a_half_hour_that_cannot_be_computed_is_marked_with_the_reason(store: St
 
 
 def test_lags_are_fitted_to_stored_half_hours_and_applied_live(store: Store, forest: Station) -> None:
-    half_hours = MINIMUM_LAGS + 1
+    half_hours = MIN_LAGS + 1
     blocks, readings = forest_records(forest, half_hours)
     store.commit(blocks, readings)
-    for i in range(MINIMUM_LAGS):
+    for i in range(MIN_LAGS):
         worker.compute_half_hour(store, ID, START + i * HALF)
     with pytest.raises(ProcessingError, match=r"too few of \d half-hours"):
         worker.fit_station(store, ID, "lags", START, START + HALF)
     number = worker.fit_station(store, ID, "lags", START, START + half_hours * HALF)
     assert read_fits({"lags": store.fits(ID)["lags"].data}).lags["co2"][0].nominal == pytest.approx(0.0, abs=0.11)
-    worker.compute_half_hour(store, ID, START + MINIMUM_LAGS * HALF)
+    worker.compute_half_hour(store, ID, START + MIN_LAGS * HALF)
     *_, last = store.flux_records(ID, START, START + half_hours * HALF)
     assert last.diagnostics["fit_lags"] == number
     assert last.values["FC"] == pytest.approx(store.fluxes(ID, last.start, last.end)["FC"].item())
@@ -179,7 +179,7 @@ def test_spectra_are_assessed_from_stored_samples_and_applied_live(store: Store,
     """Gases of the simulated forest are damped on their way into the store, by a filter of 0.3 Hz."""
     text = FOREST.read_text(encoding="utf-8").replace('spectral = "none"', 'spectral = "horst_1997"')
     store.put_station(text, FOREST.name)
-    half_hours = MINIMUM_INTERVALS + 1
+    half_hours = MIN_INTERVALS + 1
     blocks, readings = forest_records(forest, half_hours)
     store.commit(damp_gases(blocks, 0.3), readings)
     with pytest.raises(ProcessingError, match="longer period"):
