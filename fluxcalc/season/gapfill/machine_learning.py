@@ -15,7 +15,7 @@ from core.records import FloatArray
 from fluxcalc.season.gapfill.mds import UNFILLED, in_long_gap
 from fluxcalc.season.gapfill.moving_response import moving_response
 from fluxcalc.season.gapfill.prediction_intervals import error_intervals
-from fluxcalc.season.gapfill.predictors import ROLLED, predictors
+from fluxcalc.season.gapfill.predictors import AVERAGED_DRIVERS, predictors
 from fluxcalc.season.gapfill.ridge import predict_by_ridge
 
 IntArray = NDArray[np.int64]
@@ -25,9 +25,9 @@ Columns = Callable[[int], FloatArray]
 Predict = Callable[[FloatArray, FloatArray, FloatArray, int], FloatArray]
 """Learns from columns and values, and predicts from other rows of the columns; the number tells folds apart."""
 
-LEARNED = 4
+METHOD_LEARNED = 4
 """Method code of a filled value, after MDS' 1 to 3."""
-LEAST = 500
+LEAST_MEASURED = 500
 """Measured values that learning needs."""
 FOLDS = 10
 BLOCK_DAYS = (1 / 48, 1 / 6, 1.5, 12.0)
@@ -52,7 +52,7 @@ RANDOM_TREES = TREES | {"learning_rate": 0.1, "num_leaves": 63, "extra_trees": T
 ROUNDS = 200
 WIDTH_TREES = RANDOM_TREES | {"learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 50}
 WIDTH_ROUNDS = 80
-PULL = 0.01
+EQUAL_SHARES_PULL = 0.01
 """How strongly shares are pulled towards equal ones: as much as this part of the records."""
 GAP_DAYS = (0.5, 3.0)
 """Lengths of gaps that part the errors in classes. [d]"""
@@ -167,13 +167,13 @@ def fill_by_learning(
         raise ValueError(f"series of one length, got {sorted(lengths)}")
     y = np.where(np.isfinite(y), y, np.nan)
     known = ~np.isnan(y)
-    if known.sum() < LEAST:
-        return _nothing(y, f"only {known.sum()} measured values, learning needs {LEAST}")
+    if known.sum() < LEAST_MEASURED:
+        return _nothing(y, f"only {known.sum()} measured values, learning needs {LEAST_MEASURED}")
     mean, scale = float(y[known].mean()), float(y[known].std())
     if scale <= 1e-9 * abs(mean):
         return _nothing(y, "all measured values are the same, there is nothing to learn")
     task = _Task((y - mean) / scale, potential > 0, per_day, seed, threads)
-    if known.sum() - np.bincount(task.fold[known]).max() < LEAST // 2:
+    if known.sum() - np.bincount(task.fold[known]).max() < LEAST_MEASURED // 2:
         return _nothing(y, "all measured values are so close together that leaving out some leaves too few")
     steady = predictors(drivers, middles, potential, per_day=per_day)
     moving = moving_response(task.y, drivers, potential, task.fold, FOLDS, per_day=per_day)
@@ -197,7 +197,7 @@ def fill_by_learning(
     return LearnedFill(
         value=np.where(wanted, predicted, y),
         qc=_quality(known, wanted, drivers, per_day),
-        method=np.where(wanted, LEARNED, 0),
+        method=np.where(wanted, METHOD_LEARNED, 0),
         looked_up=np.where(known | wanted, predicted, np.nan),
         sd=only * scale * sd,
         lower=only * (mean + scale * lower),
@@ -249,7 +249,7 @@ def _expect(task: _Task, columns: Columns) -> FloatArray:
 def _shares(members: FloatArray, y: FloatArray) -> FloatArray:
     """Return the shares, none negative and one in all, in which members come nearest to what was measured."""
     number = members.shape[1]
-    pull, firm = np.sqrt(PULL * max(y.size, 1)), 1e3 * np.sqrt(max(y.size, 1))
+    pull, firm = np.sqrt(EQUAL_SHARES_PULL * max(y.size, 1)), 1e3 * np.sqrt(max(y.size, 1))
     equations = np.vstack((members, pull * np.eye(number), np.full(number, firm)))
     shares: FloatArray = nnls(equations, np.concatenate((y, np.full(number, pull / number), [firm])))[0]
     shares /= shares.sum()
@@ -324,7 +324,9 @@ def _quality(known: BoolArray, wanted: BoolArray, drivers: Mapping[str, FloatArr
     distance, _ = _distances(known)
     fair, poor = (days * per_day for days in QUALITY_DAYS)
     quality = 1 + (distance > fair) + (distance > poor)
-    missing = [~np.isfinite(drivers[name]) if name in drivers else np.ones(known.size, bool) for name in ROLLED]
+    missing = [
+        ~np.isfinite(drivers[name]) if name in drivers else np.ones(known.size, bool) for name in AVERAGED_DRIVERS
+    ]
     quality = np.maximum(quality, 1 + np.any(missing, axis=0) + np.all(missing, axis=0))
     return np.where(known, 0, np.where(wanted, quality, UNFILLED)).astype(np.int64)
 

@@ -24,9 +24,10 @@ from fluxcalc.season.partition.daytime_record import (
     DayRules,
     DayWindow,
 )
-from fluxcalc.season.partition.temperature_sensitivity import HIGHEST as HIGHEST_E0
 from fluxcalc.season.partition.temperature_sensitivity import (
+    HIGHEST_E0,
     LEAST_NIGHT,
+    LOWEST_E0,
     Sensitivity,
     carry,
     fit_windows,
@@ -34,17 +35,16 @@ from fluxcalc.season.partition.temperature_sensitivity import (
     temperature_rise,
     warm_enough,
 )
-from fluxcalc.season.partition.temperature_sensitivity import LOWEST as LOWEST_E0
 
 IntArray = NDArray[np.int64]
 
 DAY_RADIATION = 4.0
 """It is day above this radiation with the sun above the horizon, night at or below it with the sun below. [W m-2]"""
-DAY_WINDOW, STEP = 4, 2
+DAY_WINDOW, WINDOW_STEP = 4, 2
 """Days of a window of light response, and from one to the next."""
 NIGHT_WINDOWS = (12, 24, 48)
 """Days of a window of sensitivity, and what it is widened to where nothing can be told."""
-OPEN = 10.0
+OPEN_STOMATA_DEFICIT = 10.0
 """Stomata do not close below this vapour pressure deficit. [hPa]"""
 LEAST_DAY = 10
 """Day records that a window needs."""
@@ -54,15 +54,15 @@ PRIOR_WIDTH = np.array([50.0, 600.0, 10.0, 80.0])
 BETA_STARTS = np.array([1.0, 1.3, 0.8])
 LEAST_SD = 0.3
 """Quantile of a window's uncertainties that none of them is below: no record decides alone."""
-UNSURE_BETA = 100.0
+UNCERTAIN_BETA = 100.0
 """A larger saturation than this must be larger than its uncertainty. [umol m-2 s-1]"""
 LEAST_SHARE = 0.8
 """Share of the samples whose fits must end."""
-COLDEST = -40.0
+COLDEST_RESPIRATION = -40.0
 """Respiration is not told for lower temperatures. [deg C]"""
 FAR_DAYS = 14
 """Parameters of a window further away are worth little."""
-BLOCK = 17_520
+BLOCK_RECORDS = 17_520
 """Records that are predicted at a time: each has a covariance of its own, of all of many years a large table."""
 
 
@@ -138,7 +138,7 @@ def partition_by_day(
         nee,
         np.where(np.isfinite(sd), sd, np.maximum(0.7, 0.2 * np.abs(nee))),
         radiation,
-        np.maximum(deficit - OPEN, 0.0),
+        np.maximum(deficit - OPEN_STOMATA_DEFICIT, 0.0),
         temperature_rise(temperature),
         measured & (radiation > DAY_RADIATION) & (potential > 0),
     )
@@ -165,7 +165,7 @@ def partition_by_day(
 
 def window_centres(n: int, per_day: int = 48) -> IntArray:
     """Return the record in the middle of each window of a series of ``n`` records."""
-    return np.arange(STEP * per_day, n, STEP * per_day)
+    return np.arange(WINDOW_STEP * per_day, n, WINDOW_STEP * per_day)
 
 
 def _nothing(n: int, reason: str, windows: tuple[DayWindow, ...] = ()) -> DayPartition:
@@ -263,7 +263,7 @@ def _fit_window(
         if variances[1] < 0:  # flat along beta: light did not saturate
             covariance[1, :] = covariance[:, 1] = 0.0
     its_sd = np.where(free, np.sqrt(np.diag(covariance)[:4]), np.nan)
-    if theta[1] > UNSURE_BETA and its_sd[1] >= theta[1]:
+    if theta[1] > UNCERTAIN_BETA and its_sd[1] >= theta[1]:
         return without(f"beta {theta[1]:.0f} is as uncertain as it is large")
     place = float(np.rint(np.mean(some))) if rules.placed_by_mean else float(centre)
     return DayWindow(centre, place, e0, e0_sd, r_night, theta, its_sd, covariance)
@@ -289,15 +289,15 @@ def _predict(
     e0 = np.array([window.e0 for window in windows])
     covariance = np.array([window.covariance for window in windows])
     blended = np.zeros((4, n))
-    for first in range(0, n, BLOCK):
-        here = slice(first, min(first + BLOCK, n))
+    for first in range(0, n, BLOCK_RECORDS):
+        here = slice(first, min(first + BLOCK_RECORDS, n))
         record = np.arange(here.start, here.stop)
         after = np.searchsorted(places, record, side="right")
         before, after = np.maximum(after - 1, 0), np.minimum(after, places.size - 1)
         distance = places[after] - places[before]
         share = np.clip((record - places[before]) / np.where(distance > 0, distance, 1.0), 0.0, 1.0)
-        rise = temperature_rise(np.maximum(temperature[here], COLDEST))
-        dryness = np.nan_to_num(np.maximum(deficit[here] - OPEN, 0.0))
+        rise = temperature_rise(np.maximum(temperature[here], COLDEST_RESPIRATION))
+        dryness = np.nan_to_num(np.maximum(deficit[here] - OPEN_STOMATA_DEFICIT, 0.0))
         for which, part in ((before, 1 - share), (after, share)):
             found = _respond(theta[which], e0[which], covariance[which], radiation[here], rise, dryness)
             # neighbours share half of their records: their errors count as one

@@ -12,12 +12,13 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from core.progress import no_progress
 from fluxcalc.season.aggregates import aggregate, find_periods
 from fluxcalc.season.grid import find_clock_shift, lay_grid
-from fluxcalc.season.record import LOW_TURBULENCE, SPIKE, Limits, Methods, Season
+from fluxcalc.season.record import LOW_TURBULENCE, SPIKE, Season, SeasonMethods, VersionThresholds
 from fluxcalc.season.spikes import find_spikes
 from fluxcalc.season.steps import process_season
-from fluxcalc.season.uncertainties import sum_season
+from fluxcalc.season.sums import sum_season
 from fluxcalc.season.versions import partition_versions_by_day, partition_versions_by_night
 from fluxcalc.sun import potential_radiation
 from tests.fluxcalc.reference import SEASON, needs_season
@@ -49,7 +50,7 @@ def made_up(days: int = 365, latitude: float = 51.0, seed: int = 0) -> pl.DataFr
 
 
 def run(frame: pl.DataFrame, latitude: float = 51.0, **methods: object) -> Season:
-    return process_season(lay_grid(frame), latitude, 15.0, 1.0, Methods(**{"samples": 10, **methods}))  # type: ignore[arg-type]
+    return process_season(lay_grid(frame), latitude, 15.0, 1.0, SeasonMethods(**{"samples": 10, **methods}))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_the_chain_gives_what_reddyproc_gives(site, place):
     frame = inputs.select(starts.alias("start"), *(pl.col(old).alias(new) for old, new in names.items()))
     grid = lay_grid(frame)
     assert grid.problems == ()
-    season = process_season(grid, *place, 1.0, Methods(spikes=None, uncertainty="none"))
+    season = process_season(grid, *place, 1.0, SeasonMethods(spikes=None, uncertainty="none"))
     table = pl.read_parquet(SEASON / site / "reddyproc_seasonal_ustar_mr_gl.parquet")
     assert season.problems == ()
     assert_allclose(season.results["NEE_F"], column(table, "NEE_uStar_f"), atol=6e-9)
@@ -287,8 +288,8 @@ def test_seasons_without_a_threshold_are_told_in_words():
     dark = (shifted["SW_IN"] < 10) & (shifted["start"] < datetime(2023, 12, 1))
     assert f"2023009 ({dark.sum()})" in note
     assert note.endswith("; the year's holds there")
-    assert all(math.isfinite(value) for value in season.thresholds.values())
-    assert "season 2023012" in season.thresholds
+    assert all(math.isfinite(one.value) for one in season.thresholds)
+    assert [(one.year, one.season) for one in season.thresholds if one.kind == "season"] == [(2023, 12)]
     assert np.isfinite(season.results["USTAR_THRESHOLD"]).all()
 
 
@@ -305,9 +306,9 @@ def test_nothing_is_partitioned_where_a_gap_of_nee_stays(method):
         assert_array_equal(np.isnan(season.results[name]), gaps)
     assert season.reasons[f"{parts[0]} of {165 * 48} records"] == "a gap of NEE_F stays there"
     assert all(math.isnan(sum_season(season)[name].value) for name in parts)
-    limits = Limits(np.array([[0.1], [0.2], [0.3]]), np.zeros(gaps.size, dtype=np.int64))
+    thresholds = VersionThresholds(np.array([[0.1], [0.2], [0.3]]), np.zeros(gaps.size, dtype=np.int64))
     step = partition_versions_by_night if method == "nt" else partition_versions_by_day
-    after = step(replace(season, limits={"U": limits}), Methods(ustar=0.2))
+    after = step(replace(season, version_thresholds={"U": thresholds}), SeasonMethods(ustar=0.2), no_progress)
     assert_array_equal(np.isnan(after.results[f"{parts[0]}_U05"]), gaps)
     assert_array_equal(after.results[f"{parts[0]}_U50"], season.results[parts[0]].astype(np.float32))
     everywhere = run(frame, ustar=0.2, spikes=None, partition=(method,), uncertainty="none", fill="mds_oneflux")
