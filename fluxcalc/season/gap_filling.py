@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from core.progress import Progress
 from core.records import FloatArray
-from fluxcalc.season.gapfill.mds import UNFILLED, Filled, fill_driver, fill_mds
+from fluxcalc.season.gapfill.gaps import UNFILLED
+from fluxcalc.season.gapfill.mds import Filled, fill_driver, fill_mds
 from fluxcalc.season.record import DRIVERS, FLUXES, LEARNED_FILL, OTHER_DRIVERS, Season, SeasonMethods
 
 LEARNED_FROM = {

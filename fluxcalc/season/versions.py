@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from core.progress import Progress, part_of
 from core.records import FloatArray
 from fluxcalc.season.filtering import before_threshold, below_threshold
-from fluxcalc.season.gapfill.mds import UNFILLED, fill_mds
+from fluxcalc.season.gapfill.gaps import UNFILLED
+from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.partition.daytime_record import DayPartition
 from fluxcalc.season.partition.nighttime import NightPartition
 from fluxcalc.season.partitioning import day_parts, night_parts

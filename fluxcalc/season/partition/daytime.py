@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 from fluxcalc.kernels.daytime import HIGHEST, STEEPEST, fit_light, light_curvature, resample_light
+from fluxcalc.season.partition.daytime_prediction import OPEN_STOMATA_DEFICIT, judge_windows, predict_fluxes
 from fluxcalc.season.partition.daytime_record import (
-    FAR,
-    FITTED,
     NO_WINDOW,
-    PARTLY_FITTED,
     REDDYPROC,
     DayPartition,
     DayRules,
@@ -44,8 +42,6 @@ DAY_WINDOW, WINDOW_STEP = 4, 2
 """Days of a window of light response, and from one to the next."""
 NIGHT_WINDOWS = (12, 24, 48)
 """Days of a window of sensitivity, and what it is widened to where nothing can be told."""
-OPEN_STOMATA_DEFICIT = 10.0
-"""Stomata do not close below this vapour pressure deficit. [hPa]"""
 LEAST_DAY = 10
 """Day records that a window needs."""
 PRIOR_K, PRIOR_ALPHA = 0.05, 0.1
@@ -58,12 +54,8 @@ UNCERTAIN_BETA = 100.0
 """A larger saturation than this must be larger than its uncertainty. [umol m-2 s-1]"""
 LEAST_SHARE = 0.8
 """Share of the samples whose fits must end."""
-COLDEST_RESPIRATION = -40.0
-"""Respiration is not told for lower temperatures. [deg C]"""
 FAR_DAYS = 14
 """Parameters of a window further away are worth little."""
-BLOCK_RECORDS = 17_520
-"""Records that are predicted at a time: each has a covariance of its own, of all of many years a large table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +151,8 @@ def partition_by_day(
             windows[0].reason if windows else "the series is too short"
         )
         return _nothing(n, reason, tuple(windows))
-    quality = _quality(fitted, n, FAR_DAYS * per_day)
-    return DayPartition(*_predict(fitted, radiation, temperature, deficit), quality, tuple(windows))
+    quality = judge_windows(fitted, n, FAR_DAYS * per_day)
+    return DayPartition(*predict_fluxes(fitted, radiation, temperature, deficit), quality, tuple(windows))
 
 
 def window_centres(n: int, per_day: int = 48) -> IntArray:
@@ -267,64 +259,3 @@ def _fit_window(
         return without(f"beta {theta[1]:.0f} is as uncertain as it is large")
     place = float(np.rint(np.mean(some))) if rules.placed_by_mean else float(centre)
     return DayWindow(centre, place, e0, e0_sd, r_night, theta, its_sd, covariance)
-
-
-def _quality(windows: list[DayWindow], n: int, far: int) -> IntArray:
-    """Tell what the window next to each record is worth; of two as near, the earlier one counts."""
-    places = np.array([window.place for window in windows])
-    whole = np.array([np.isfinite(window.sd).all() for window in windows])
-    record = np.arange(n)
-    nearest = np.searchsorted((places[1:] + places[:-1]) / 2, record)
-    worth = np.where(whole[nearest], FITTED, PARTLY_FITTED)
-    return np.where(np.abs(places[nearest] - record) > far, FAR, worth)
-
-
-def _predict(
-    windows: list[DayWindow], radiation: FloatArray, temperature: FloatArray, deficit: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return respiration, uptake and their uncertainties from the parameters before and after, blended by distance."""
-    n = radiation.size
-    places = np.array([window.place for window in windows])
-    theta = np.array([window.theta for window in windows])
-    e0 = np.array([window.e0 for window in windows])
-    covariance = np.array([window.covariance for window in windows])
-    blended = np.zeros((4, n))
-    for first in range(0, n, BLOCK_RECORDS):
-        here = slice(first, min(first + BLOCK_RECORDS, n))
-        record = np.arange(here.start, here.stop)
-        after = np.searchsorted(places, record, side="right")
-        before, after = np.maximum(after - 1, 0), np.minimum(after, places.size - 1)
-        distance = places[after] - places[before]
-        share = np.clip((record - places[before]) / np.where(distance > 0, distance, 1.0), 0.0, 1.0)
-        rise = temperature_rise(np.maximum(temperature[here], COLDEST_RESPIRATION))
-        dryness = np.nan_to_num(np.maximum(deficit[here] - OPEN_STOMATA_DEFICIT, 0.0))
-        for which, part in ((before, 1 - share), (after, share)):
-            found = _respond(theta[which], e0[which], covariance[which], radiation[here], rise, dryness)
-            # neighbours share half of their records: their errors count as one
-            blended[:, here] += part * found
-    reco, gpp, reco_sd, gpp_sd = blended
-    return reco, gpp, reco_sd, gpp_sd
-
-
-def _respond(
-    theta: FloatArray, e0: FloatArray, covariance: FloatArray, radiation: FloatArray, rise: FloatArray,
-    dryness: FloatArray,
-) -> FloatArray:  # fmt: skip
-    """Return respiration, uptake and their uncertainties, shape (4, n), of records with parameters of their own."""
-    k, beta, alpha, r_ref = theta.T
-    by_r = np.exp(e0 * rise)
-    reco = r_ref * by_r
-    most = beta * np.exp(-k * dryness)
-    light = alpha * radiation
-    both = np.where(light + most > 0, light + most, 1.0)
-    gpp = np.maximum(light * most / both, 0.0)
-    closed = (light / both) ** 2
-    slopes = np.array([-closed * most * dryness, closed * most / np.where(beta > 0, beta, 1.0),
-                       (most / both) ** 2 * radiation])  # fmt: skip
-    back = np.array([by_r, reco * rise])
-    gpp_variance = np.einsum("in,nij,jn->n", slopes, covariance[:, :3, :3], slopes)
-    reco_variance = np.einsum("in,nij,jn->n", back, covariance[:, 3:, 3:], back)
-    found: FloatArray = np.array(
-        [reco, gpp, np.sqrt(np.maximum(reco_variance, 0)), np.sqrt(np.maximum(gpp_variance, 0))]
-    )
-    return found

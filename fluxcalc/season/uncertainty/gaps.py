@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.records import FloatArray
+from fluxcalc.season.gapfill.gaps import run_lengths
 from fluxcalc.season.uncertainty.random import sum_uncertainty
 
 IntArray = NDArray[np.int64]
@@ -18,12 +19,6 @@ CLASS_HOURS = (1.0, 8.0, 36.0, 288.0)
 """Longest gaps of the classes in which errors are told; the last class has all longer ones. [h]"""
 LEAST_WITHHELD = 20
 """Withheld values that a class needs."""
-
-
-def run_lengths(gaps: BoolArray) -> tuple[IntArray, IntArray]:
-    """Return where each run of gaps begins, and how many records it has."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], gaps, [False])).astype(np.int8)))
-    return edges[::2], np.diff(edges)[::2]
 
 
 def make_gaps(

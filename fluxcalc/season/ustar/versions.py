@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from core.progress import Progress, no_progress
 from core.records import FloatArray
-from fluxcalc.season.gapfill.mds import ONEFLUX, UNFILLED, Dialect, fill_mds
+from fluxcalc.season.gapfill.gaps import UNFILLED
+from fluxcalc.season.gapfill.mds import ONEFLUX, Dialect, fill_mds
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]

@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from benchmarks import gapfill as benchmark
 from core.records import FloatArray
+from fluxcalc.season.gapfill.gaps import UNFILLED
 from fluxcalc.season.gapfill.machine_learning import LEAST_MEASURED, METHOD_LEARNED, LearnedFill, fill_by_learning
-from fluxcalc.season.gapfill.mds import UNFILLED, fill_mds
+from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.gapfill.predictors import predictors
 from fluxcalc.sun import potential_radiation
 from tests.fluxcalc.reference import SEASON, needs_season
