@@ -39,7 +39,7 @@ from fluxcalc.sun import potential_radiation  # noqa: E402
 from fluxtower.batch.season_figures import draw_figures  # noqa: E402
 from fluxtower.batch.season_tables import write_tables  # noqa: E402
 
-NAMES = {"NEE": "NEE", "LE": "LE", "H": "H", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR"}
+COLUMN_NAMES = {"NEE": "NEE", "LE": "LE", "H": "H", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR"}
 PLACE = (51.0, 13.6, 1.0)
 BARS = {
     "mds_all_s": 0.05,
@@ -56,7 +56,7 @@ def read_site(folder: Path) -> TimeGrid:
     """Half-hours of the reference; its stamps are of the end."""
     table = pl.read_parquet(folder / "input.parquet")
     starts = table["time"].str.to_datetime().dt.offset_by("-30m").alias("start")
-    return lay_grid(table.select(starts, *(pl.col(old).alias(new) for old, new in NAMES.items())))
+    return lay_grid(table.select(starts, *(pl.col(old).alias(new) for old, new in COLUMN_NAMES.items())))
 
 
 def make_year() -> TimeGrid:

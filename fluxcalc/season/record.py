@@ -28,10 +28,10 @@ WORST_FLAG = 1
 """Mauder & Foken: 2 is not to be used."""
 USED, FLAGGED, IMPLAUSIBLE, SPIKE, LOW_TURBULENCE = 0, 1, 2, 3, 4
 """Why a record of a flux is not used."""
-USTAR = ("seasonal", "annual", "oneflux", "change_point", "pooled", "none")
+USTAR_METHODS = ("seasonal", "annual", "oneflux", "change_point", "pooled", "none")
 LEARNED_FILL = "learned_lightgbm"
 FILLS = (*DIALECTS, LEARNED_FILL)
-UNCERTAINTY = ("intended", "oneflux", "paired_days", "none")
+UNCERTAINTY_METHODS = ("intended", "oneflux", "paired_days", "none")
 FEW_VERSIONS, MANY_VERSIONS = 3, 41
 """Versions by thresholds of u*: REddyProc's, of each year's own samples, or ONEFlux', pooled."""
 SHOWN_PERCENTILES = (5, 16, 25, 50, 75, 84, 95)
@@ -44,8 +44,8 @@ class SeasonMethods:
     Attributes
     ----------
     ustar : str or float
-        One of ``USTAR``, or a threshold: the moving point test of REddyProc by season or year, of ONEFlux, Barr's
-        change points, or the last two together. [m s-1]
+        One of ``USTAR_METHODS``, or a threshold: the moving point test of REddyProc by season or year, of ONEFlux,
+        Barr's change points, or the last two together. [m s-1]
     filter_day : bool
         Whether the threshold holds by day, too.
     spikes : float or None
@@ -55,8 +55,8 @@ class SeasonMethods:
     partition : tuple of str
         ``nt``, ``dt``.
     uncertainty : str
-        One of ``UNCERTAINTY``: how the random one is estimated (``random_uncertainty`` with its ``neighbours``, or
-        ``paired_day_uncertainty``); ``none`` leaves out every uncertainty, and the versions by thresholds of u*.
+        One of ``UNCERTAINTY_METHODS``: how the random one is estimated (``random_uncertainty`` with its ``neighbours``,
+        or ``paired_day_uncertainty``); ``none`` leaves out every uncertainty, and the versions by thresholds of u*.
     percentiles : int
         Versions: 3 or 41.
     samples : int

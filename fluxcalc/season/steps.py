@@ -28,8 +28,8 @@ from fluxcalc.season.record import (
     FEW_VERSIONS,
     FILLS,
     MANY_VERSIONS,
-    UNCERTAINTY,
-    USTAR,
+    UNCERTAINTY_METHODS,
+    USTAR_METHODS,
     USUAL_METHODS,
     Season,
     SeasonMethods,
@@ -100,13 +100,13 @@ def process_season(
 
 
 def _check_methods(methods: SeasonMethods) -> None:
-    if not isinstance(methods.ustar, float) and methods.ustar not in USTAR:
-        raise ValueError(f"ustar: expected {', '.join(USTAR)} or a number, got {methods.ustar!r}")
+    if not isinstance(methods.ustar, float) and methods.ustar not in USTAR_METHODS:
+        raise ValueError(f"ustar: expected {', '.join(USTAR_METHODS)} or a number, got {methods.ustar!r}")
     if methods.fill not in FILLS:
         raise ValueError(f"fill: expected one of {', '.join(FILLS)}, got {methods.fill!r}")
     if not set(methods.partition) <= {"nt", "dt"}:
         raise ValueError(f"partition: expected nt, dt, got {', '.join(methods.partition)}")
-    if methods.uncertainty not in UNCERTAINTY:
-        raise ValueError(f"uncertainty: expected one of {', '.join(UNCERTAINTY)}, got {methods.uncertainty!r}")
+    if methods.uncertainty not in UNCERTAINTY_METHODS:
+        raise ValueError(f"uncertainty: expected one of {', '.join(UNCERTAINTY_METHODS)}, got {methods.uncertainty!r}")
     if methods.percentiles not in (FEW_VERSIONS, MANY_VERSIONS):
         raise ValueError(f"percentiles: expected {FEW_VERSIONS} or {MANY_VERSIONS}, got {methods.percentiles}")

@@ -24,7 +24,7 @@ from fluxcalc.season.uncertainty.random import joint_uncertainty
 from fluxcalc.season.ustar.estimates import QUANTILES
 from fluxcalc.season.ustar.versions import Versions, fill_versions, most_alike
 
-FEW_NAMES = tuple(f"U{100 * level:02.0f}" for level in QUANTILES)
+FEW_VERSION_NAMES = tuple(f"U{100 * level:02.0f}" for level in QUANTILES)
 Parts = Callable[[Season, FloatArray, FloatArray], NightPartition | DayPartition]
 """A season, its NEE as kept and filled -> respiration, uptake, and why there is none."""
 
@@ -144,7 +144,7 @@ def shown_of(versions: Versions, stem: str, *, judged: bool) -> dict[str, NDArra
 def _with_versions(season: Season, name: str, kind: str, versions: Versions, *, judged: bool = True) -> Season:
     """Add what is shown of versions, and their sums of days."""
     if kind == "U":
-        shown = {f"{name}_{key}": versions.value[i] for i, key in enumerate(FEW_NAMES)}
+        shown = {f"{name}_{key}": versions.value[i] for i, key in enumerate(FEW_VERSION_NAMES)}
     else:
         shown = shown_of(versions, f"{name}_{kind}", judged=judged)
     days = sum_days(versions, season.starts, season.per_day)

@@ -164,23 +164,23 @@ def fill_by_learning(
     mean, scale = float(y[known].mean()), float(y[known].std())
     if scale <= 1e-9 * abs(mean):
         return _nothing(y, "all measured values are the same, there is nothing to learn")
-    parts = CrossValidation((y - mean) / scale, potential > 0, per_day, seed)
+    validation = CrossValidation((y - mean) / scale, potential > 0, per_day, seed)
     trees = _Trees(seed, threads)
-    if known.sum() - np.bincount(parts.fold[known]).max() < LEAST_MEASURED // 2:
+    if known.sum() - np.bincount(validation.fold[known]).max() < LEAST_MEASURED // 2:
         return _nothing(y, "all measured values are so close together that leaving out some leaves too few")
     steady = predictors(drivers, middles, potential, per_day=per_day)
-    moving = moving_response(parts.y, drivers, potential, parts.fold, FOLDS, per_day=per_day)
+    moving = moving_response(validation.y, drivers, potential, validation.fold, FOLDS, per_day=per_day)
 
     def columns(fold: int) -> FloatArray:
         return np.column_stack((*steady.values(), *(values[fold] for values in moving.values())))
 
     try:
-        fits = _expect(parts, columns, trees)
+        fits = _expect(validation, columns, trees)
         expected = np.nanmean(fits, axis=0)
-        width = _expect_width(parts, columns, expected, trees)
+        width = _expect_width(validation, columns, expected, trees)
     except lgb.basic.LightGBMError as error:
         return _nothing(y, f"training failed: {error}")
-    sd, lower, upper = error_intervals(parts.y, fits, width, _classes(parts))
+    sd, lower, upper = error_intervals(validation.y, fits, width, _classes(validation))
     predicted = mean + scale * expected
 
     wanted = ~known & ~in_long_gap(~known, longest_gap_days, per_day)
@@ -195,7 +195,7 @@ def fill_by_learning(
         upper=only * (mean + scale * upper),
         skill={
             name: _skill(y[part], predicted[part])
-            for name, part in (("all", known), ("day", known & parts.day), ("night", known & ~parts.day))
+            for name, part in (("all", known), ("day", known & validation.day), ("night", known & ~validation.day))
         },
         unfilled_long=int((~known & ~wanted).sum()),
     )
@@ -217,20 +217,20 @@ class _Trees:
         return predict
 
 
-def _expect(parts: CrossValidation, columns: Columns, trees: _Trees) -> FloatArray:
+def _expect(validation: CrossValidation, columns: Columns, trees: _Trees) -> FloatArray:
     """Predict with each kind of model and mix them, by day and by night."""
-    lowest, highest = parts.y[parts.known].min(), parts.y[parts.known].max()
+    lowest, highest = validation.y[validation.known].min(), validation.y[validation.known].max()
 
     def curve(X: FloatArray, y: FloatArray, others: FloatArray, _: int) -> FloatArray:
         # a smooth function may run away where it has seen nothing
-        return np.clip(predict_by_ridge(X, y, others, parts.random), lowest, highest)
+        return np.clip(predict_by_ridge(X, y, others, validation.random), lowest, highest)
 
     kinds = (trees.grow(TREES, ROUNDS), trees.grow(RANDOM_TREES, ROUNDS), curve)
-    members = np.stack([parts.leave_out(columns, parts.y, kind) for kind in kinds], axis=-1)
+    members = np.stack([validation.leave_out(columns, validation.y, kind) for kind in kinds], axis=-1)
     expected = np.empty(members.shape[:2])
-    for part in (parts.day, ~parts.day):
-        left_out = np.nanmean(members[:, part & parts.known], axis=0)
-        expected[:, part] = members[:, part] @ _shares(left_out, parts.y[part & parts.known])
+    for part in (validation.day, ~validation.day):
+        left_out = np.nanmean(members[:, part & validation.known], axis=0)
+        expected[:, part] = members[:, part] @ _shares(left_out, validation.y[part & validation.known])
     return expected
 
 
@@ -244,23 +244,24 @@ def _shares(members: FloatArray, y: FloatArray) -> FloatArray:
     return shares
 
 
-def _expect_width(parts: CrossValidation, columns: Columns, expected: FloatArray, trees: _Trees) -> FloatArray:
+def _expect_width(validation: CrossValidation, columns: Columns, expected: FloatArray, trees: _Trees) -> FloatArray:
     """Learn how large the error is under the conditions of a record, and as far into a gap of such length."""
-    error = np.abs(parts.y - expected)
-    away = np.log1p(np.column_stack((parts.near, parts.far)) / parts.per_day)
-    floor = 0.05 * float(error[parts.known].mean())
+    error = np.abs(validation.y - expected)
+    away = np.log1p(np.column_stack((validation.near, validation.far)) / validation.per_day)
+    floor = 0.05 * float(error[validation.known].mean())
 
     def conditions(fold: int) -> FloatArray:
         return np.column_stack((expected, away, columns(fold)))
 
-    found = parts.leave_out(conditions, error, trees.grow(WIDTH_TREES, WIDTH_ROUNDS))
+    found = validation.leave_out(conditions, error, trees.grow(WIDTH_TREES, WIDTH_ROUNDS))
     width: FloatArray = np.maximum(np.nanmean(found, axis=0), floor)
     return width
 
 
-def _classes(parts: CrossValidation) -> IntArray:
+def _classes(validation: CrossValidation) -> IntArray:
     """Part records by day and night and by the length of the gap that they are in, or would be in if left out."""
-    classes: IntArray = 2 * np.digitize(parts.near + parts.far, np.array(GAP_DAYS) * parts.per_day) + parts.day
+    gap = np.digitize(validation.near + validation.far, np.array(GAP_DAYS) * validation.per_day)
+    classes: IntArray = 2 * gap + validation.day
     return classes
 
 

@@ -27,7 +27,7 @@ SENSITIVITY_DAYS, SENSITIVITY_STEP = 7, 5
 """Half-width of the windows of sensitivity, and days from one to the next."""
 REFERENCE_DAYS, REFERENCE_STEP = 3, 4
 """The same for the reference respiration."""
-LEAST_RANGE = 5.0
+LEAST_TEMPERATURE_RANGE = 5.0
 """Range of temperature that a window needs. [K]"""
 TRIM_QUANTILES = (0.05, 0.95)
 """Residuals outside these quantiles are left out of the second fit."""
@@ -156,7 +156,7 @@ def _sensitivities(
 ) -> Iterator[NightWindow]:
     for middle in range(SENSITIVITY_DAYS + 1, last + 1, SENSITIVITY_STEP):
         some = _window(day, middle, SENSITIVITY_DAYS)
-        if some.stop - some.start <= 6 or np.ptp(temperature[some]) < LEAST_RANGE:
+        if some.stop - some.start <= 6 or np.ptp(temperature[some]) < LEAST_TEMPERATURE_RANGE:
             continue
         first = fit_response(rise[some], flux[some])
         if first is None:

@@ -17,11 +17,11 @@ from fluxcalc.season.partition.nighttime import T_REF, T_ZERO
 LOWEST_E0, HIGHEST_E0 = 50.0, 400.0
 """Bounds of a sensitivity. [K]"""
 FIRST_E0, MOST_STEPS = 100.0, 20
-LEAST_NIGHT, LEAST_WARM, WARM_NIGHT = 10, 12, -1.0
+LEAST_NIGHT_RECORDS, LEAST_WARM_RECORDS, WARM_NIGHT = 10, 12, -1.0
 """Records that a window needs; if that many are warmer than this, colder ones are left out. [deg C]"""
 UNCERTAIN_QUANTILE, UNSEEN_FACTOR = 0.9, 1.5
 """Quantile of the errors that a window without an estimate has; by how much that of a year without any is larger."""
-LEAST_CURVE = 3
+LEAST_CURVE_WINDOWS = 3
 """Windows of a year that a smooth curve is put through."""
 START_LENGTHS = (3.0, 8.0, 30.0)
 """Where the search for the length of the correlation starts. [d]"""
@@ -65,7 +65,7 @@ def temperature_rise(temperature: FloatArray, reference: float = T_REF) -> Float
 def warm_enough(places: NDArray[np.int64], temperature: FloatArray) -> NDArray[np.int64]:
     """Return the places of a window's night that are warm, all if that leaves too few."""
     warm = places[temperature[places] > WARM_NIGHT]
-    return warm if warm.size >= LEAST_WARM else places
+    return warm if warm.size >= LEAST_WARM_RECORDS else places
 
 
 def fit_windows(
@@ -91,7 +91,7 @@ def fit_windows(
     last = FIRST_E0
     for i, window in enumerate(windows):
         places = warm_enough(window, temperature)
-        if places.size < LEAST_NIGHT:
+        if places.size < LEAST_NIGHT_RECORDS:
             continue
         reference = float(np.median(temperature[places])) + ZERO_CELSIUS if by_median else T_REF
         rise, flux = temperature_rise(temperature[places], reference), nee[places]
@@ -133,7 +133,7 @@ def smooth(e0: FloatArray, error: FloatArray, day: FloatArray) -> Sensitivity:
     for number in np.unique(year):
         of_year = year == number
         some = of_year & found
-        if np.count_nonzero(some) >= LEAST_CURVE:
+        if np.count_nonzero(some) >= LEAST_CURVE_WINDOWS:
             curve, spread, scale = smooth_curve(day[some], e0[some], error[some], day[of_year])
             nugget[some] = scale * error[some]
             unseen = np.quantile(nugget[some], UNCERTAIN_QUANTILE)

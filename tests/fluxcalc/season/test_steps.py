@@ -17,8 +17,9 @@ from fluxcalc.season.aggregates import aggregate, find_periods
 from fluxcalc.season.grid import find_clock_shift, lay_grid
 from fluxcalc.season.record import LOW_TURBULENCE, SPIKE, Season, SeasonMethods, VersionThresholds
 from fluxcalc.season.spikes import find_spikes
-from fluxcalc.season.steps import process_season
+from fluxcalc.season.steps import SEASON_STEPS, process_season
 from fluxcalc.season.sums import sum_season
+from fluxcalc.season.ustar.published import UstarThreshold
 from fluxcalc.season.versions import partition_versions_by_day, partition_versions_by_night
 from fluxcalc.sun import potential_radiation
 from tests.fluxcalc.reference import SEASON, needs_season
@@ -333,6 +334,37 @@ def test_a_step_that_fails_stops_no_other(monkeypatch):
     season = run(made_up(60))
     assert season.reasons["RECO_NT"] == "partition_night failed: no luck"
     assert "NEE_RANDUNC" in season.results
+
+
+def test_progress_goes_through_every_step_and_within_long_ones():
+    seen: list[tuple[str, float, float]] = []
+
+    def report(what: str, done: float, total: float, /) -> None:
+        seen.append((what, done, total))
+
+    methods = SeasonMethods(samples=10, partition=("nt",))
+    process_season(lay_grid(made_up(60)), 51.0, 15.0, 1.0, methods, report)
+    done = [one[1] for one in seen]
+    assert done == sorted(done)
+    assert {total for _, _, total in seen} == {len(SEASON_STEPS)}
+    assert seen[-1] == ("done", len(SEASON_STEPS), len(SEASON_STEPS))
+    assert set(done) >= set(range(len(SEASON_STEPS)))
+    number = [step.__name__ for _, step in SEASON_STEPS].index("make_versions")
+    within = [(what, share) for what, share, _ in seen if number < share < number + 1]
+    assert within == [("fill versions", pytest.approx(number + k / 3)) for k in (1, 2)]
+
+
+def test_thresholds_by_hand_by_season_and_of_versions_are_published():
+    (fixed,) = run(made_up(30), ustar=0.2, uncertainty="none", partition=()).thresholds
+    assert fixed == UstarThreshold(kind="fixed", value=0.2)
+    season = run(made_up(60), partition=("nt",))
+    shown = [(one.kind, one.year, one.season, one.percentile) for one in season.thresholds]
+    of_seasons = [("season", 2023, 1, None)]
+    assert shown == [*of_seasons, ("year", 2023, None, None), *(("year", 2023, None, p) for p in (5.0, 50.0, 95.0))]
+    used = np.unique(season.results["USTAR_THRESHOLD"])
+    assert used.tolist() == [season.thresholds[0].value]
+    assert_array_equal(season.version_thresholds["U"].table[:, 0], [one.value for one in season.thresholds[2:]])
+    assert 50 < season.e0 < 400
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,11 @@ def test_thresholds_of_years_are_pooled(ustar):
     for column in range(3):
         assert_array_equal(table[:, column], season.version_thresholds["VUT"].table[:, 1])
     assert 0.1 < season.results["USTAR_THRESHOLD"].min() <= season.results["USTAR_THRESHOLD"].max() < 0.35
+    cut = [one for one in season.thresholds if one.kind == "CUT"]  # once for all years, the median last
+    assert {one.year for one in cut} == {None}
+    assert [one.value for one in cut] == table[:, 0].tolist()
+    assert cut[-1].percentile == 50.0
+    assert [one.year for one in season.thresholds if one.kind == "VUT"] == [2023] * 41 + [2024] * 41 + [2025] * 41
     if ustar == "pooled":
         assert set(season.results["USTAR_THRESHOLD"]) == set(season.version_thresholds["VUT"].table[-1])
     assert "NEE_CUT_REF_JOINTUNC" in season.results
