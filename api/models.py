@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.status import Status
+from fluxcalc.season.ustar.published import UstarThreshold
 
 Numbers = list[float | None]
 
@@ -246,12 +247,28 @@ class RunOut(_Out):
     further: list[str] = Field(description="series that it has beside those of every product")
 
 
+class ProvenanceOut(BaseModel):
+    """What is known of a run's making; keys that a run has not are left out."""
+
+    model_config = ConfigDict(extra="allow")
+
+    thresholds: list[UstarThreshold] = Field(
+        default=[],
+        description="thresholds of u* [m s-1]: of seasons, years and versions. `kind` is `fixed` (given by hand), "
+        "`season`, `year`, or `VUT` or `CUT` of forty-one versions; `year` that in which a season begins; `season` its "
+        "first month, or its number where nights are counted; `percentile` that over the bootstraps [%]. What does not "
+        "apply is null: `year` of all years, `season` of a whole year, `percentile` of the records as they are",
+        examples=[[{"kind": "season", "value": 0.21, "year": 2025, "season": 12, "percentile": None}]],
+    )
+    E0: float | None = Field(default=None, description="sensitivity of respiration to temperature, by night [K]")
+
+
 class RunDetailOut(RunOut):
     """A season run with all that is known of its making."""
 
-    provenance: dict[str, Any] = Field(
-        description="inputs (with their SHA-256), versions, thresholds, sums [gC m-2, mm], notes, not_done, problems; "
-        "course: the sum of NEE to the end of each day, with its uncertainty"
+    provenance: ProvenanceOut = Field(
+        description="inputs (with their SHA-256), versions, thresholds, E0, sums [gC m-2, mm], notes, not_done, "
+        "problems; course: the sum of NEE to the end of each day, with its uncertainty"
     )
 
 

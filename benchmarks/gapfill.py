@@ -33,10 +33,10 @@ from fluxcalc.season.gapfill.mds import fill_mds  # noqa: E402
 from fluxcalc.sun import potential_radiation  # noqa: E402
 
 DRIVERS = {"Rg": "radiation", "Tair": "temperature", "VPD": "deficit", "rH": "humidity", "Tsoil": "soil_temperature"}
-SCENARIOS = ("vs", "s", "m", "l", "x")
+GAP_SCENARIOS = ("vs", "s", "m", "l", "x")
 PLACES = {"DE-Tha": (50.96, 13.57, 1.0), "DE-Geb": (51.1, 10.9, 1.0)}
 """Latitude, longitude, local standard time minus UTC. [deg], [deg], [h]"""
-DAY = 10.0
+DAY_RADIATION = 10.0
 """Radiation above which it is day in the tables. [W m-2]"""
 
 
@@ -79,7 +79,7 @@ def score_year(
                     scenario,
                     learned.value[rows] - truth,
                     mds.value[rows] - truth,
-                    drivers["radiation"][rows] > DAY,
+                    drivers["radiation"][rows] > DAY_RADIATION,
                     (learned.lower[rows] <= truth) & (truth <= learned.upper[rows]),
                     seconds,
                 )
@@ -142,13 +142,13 @@ def main() -> None:
         parser.error(f"no gaps_*.parquet in {arguments.site}")
     place = arguments.place or PLACES.get(arguments.site.resolve().name[:6]) or find_place(arguments.site)
     scores = [
-        score for year in years for score in score_year(arguments.site, year, place, SCENARIOS, arguments.repeats)
+        score for year in years for score in score_year(arguments.site, year, place, GAP_SCENARIOS, arguments.repeats)
     ]
 
     print(f"{'case':12} gaps  part       n  learned     MDS  ratio  |bias|     MDS  within 90 %")
     cases = sorted({score.case for score in scores})
     for case in [*cases, "all"] if len(cases) > 1 else cases:
-        for scenario in [*SCENARIOS, "all"]:
+        for scenario in [*GAP_SCENARIOS, "all"]:
             some = [s for s in scores if case in (s.case, "all") and scenario in (s.scenario, "all")]
             for part in ("all", "day", "night"):
                 n, ours, mds, bias, bias_mds, covered = summary(some, part)

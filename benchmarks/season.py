@@ -27,17 +27,19 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fluxcalc.season.gapfill.mds import fill_mds  # noqa: E402
-from fluxcalc.season.grid import Grid, lay_grid  # noqa: E402
+from fluxcalc.season.grid import TimeGrid, lay_grid  # noqa: E402
 from fluxcalc.season.partition.daytime import partition_by_day  # noqa: E402
-from fluxcalc.season.record import Methods, Season  # noqa: E402
+from fluxcalc.season.record import Season, SeasonMethods  # noqa: E402
+from fluxcalc.season.report import report_season  # noqa: E402
 from fluxcalc.season.steps import process_season  # noqa: E402
-from fluxcalc.season.ustar.moving_point import bootstrap, select_night  # noqa: E402
+from fluxcalc.season.ustar.estimates import select_night  # noqa: E402
+from fluxcalc.season.ustar.moving_point import bootstrap  # noqa: E402
 from fluxcalc.season.ustar.season_labels import continuous_seasons, season_years  # noqa: E402
 from fluxcalc.sun import potential_radiation  # noqa: E402
 from fluxtower.batch.season_figures import draw_figures  # noqa: E402
 from fluxtower.batch.season_tables import write_tables  # noqa: E402
 
-NAMES = {"NEE": "NEE", "LE": "LE", "H": "H", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR"}
+COLUMN_NAMES = {"NEE": "NEE", "LE": "LE", "H": "H", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR"}
 PLACE = (51.0, 13.6, 1.0)
 BARS = {
     "mds_all_s": 0.05,
@@ -50,14 +52,14 @@ BARS = {
 }
 
 
-def read_site(folder: Path) -> Grid:
+def read_site(folder: Path) -> TimeGrid:
     """Half-hours of the reference; its stamps are of the end."""
     table = pl.read_parquet(folder / "input.parquet")
     starts = table["time"].str.to_datetime().dt.offset_by("-30m").alias("start")
-    return lay_grid(table.select(starts, *(pl.col(old).alias(new) for old, new in NAMES.items())))
+    return lay_grid(table.select(starts, *(pl.col(old).alias(new) for old, new in COLUMN_NAMES.items())))
 
 
-def make_year() -> Grid:
+def make_year() -> TimeGrid:
     """A year of light, temperature and exchange, a third of which is missing."""
     random = np.random.default_rng(0)
     n = 17_520
@@ -71,15 +73,15 @@ def make_year() -> Grid:
     nee[random.random(n) < 0.33] = np.nan
     deficit = np.maximum(0, temperature / 2 + light / 100)
     series = {"NEE": nee, "LE": light / 4, "H": light / 5, "SW_IN": light, "TA": temperature, "VPD": deficit}
-    return Grid(starts, 30, {**series, "USTAR": ustar})
+    return TimeGrid(starts, 30, {**series, "USTAR": ustar})
 
 
-def repeat(grid: Grid, years: int) -> Grid:
+def repeat(grid: TimeGrid, years: int) -> TimeGrid:
     """The same again and again, as if it were many years."""
     n = len(grid.starts) * years
     first, step = grid.starts[0], timedelta(minutes=grid.minutes)
     starts = pl.datetime_range(first, first + (n - 1) * step, step, eager=True)
-    return Grid(starts, grid.minutes, {name: np.tile(values, years) for name, values in grid.variables.items()})
+    return TimeGrid(starts, grid.minutes, {name: np.tile(values, years) for name, values in grid.variables.items()})
 
 
 def peak() -> float:
@@ -98,11 +100,11 @@ def fastest(what: Callable[[], object], times: int) -> float:
     return min(found)
 
 
-def write(season: Season) -> float:
+def write(season: Season, methods: SeasonMethods) -> float:
     """Write tables and figures as `fluxtower season` does; return their size. [MB]"""
     with tempfile.TemporaryDirectory() as name:
         files = write_tables(season, Path(name), "years", {"title": "benchmark"})
-        files += draw_figures(season, Path(name), "years")
+        files += draw_figures(season, report_season(season, methods), Path(name), "years")
         return sum(file.stat().st_size for file in files) / 1e6
 
 
@@ -119,7 +121,7 @@ def main() -> None:
     labels = continuous_seasons(grid.starts)
     years = season_years(grid.starts, labels)
     night = select_night(nee, temperature, grid.variables["USTAR"], radiation, labels, years)
-    whole = Methods(ustar="pooled", percentiles=41, samples=100)
+    whole = SeasonMethods(ustar="pooled", percentiles=41, samples=100)
     above = potential_radiation(grid.starts.dt.offset_by("15m"), *PLACE)
     missing = np.full(nee.size, np.nan)
     figures: dict[str, float] = {
@@ -135,7 +137,7 @@ def main() -> None:
         figures |= {"years": given.years, "years_s": time.process_time() - begin, "years_peak_mb": peak()}
         print(f"{given.years} years: {len(season.results)} series of results; not done: {dict(season.reasons)}")
         begin = time.process_time()
-        size = write(season)
+        size = write(season, whole)
         figures |= {"years_files_s": time.process_time() - begin, "years_files_peak_mb": peak(), "years_files_mb": size}
     print(f"{site.name if site else 'made-up year'}: {len(grid.starts)} half-hours, {night.flux.size} of the night")
     for name, value in figures.items():

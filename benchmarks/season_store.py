@@ -31,7 +31,7 @@ from core.records import FluxRecord, Reading  # noqa: E402
 from core.store import Store  # noqa: E402
 from core.variables import FLUX_COLUMNS  # noqa: E402
 from fluxcalc import worker  # noqa: E402
-from fluxcalc.season.grid import Grid  # noqa: E402
+from fluxcalc.season.grid import TimeGrid  # noqa: E402
 
 ID = "made-up"
 STATION = """
@@ -73,7 +73,7 @@ MADE = ("NEE_F", "RECO_NT", "GPP_NT", "RECO_DT", "GPP_DT", "NEE_RANDUNC", "LE_F"
 """Series that every run of a year must have."""
 
 
-def fill(store: Store, grid: Grid, days: int, minutes: int) -> tuple[int, int]:
+def fill(store: Store, grid: TimeGrid, days: int, minutes: int) -> tuple[int, int]:
     """Store the station's half-hours and readings; return how many of either."""
     store.put_station(STATION, "made-up.toml")
     nothing = dict.fromkeys(FLUX_COLUMNS, math.nan)

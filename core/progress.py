@@ -22,3 +22,22 @@ class Progress(Protocol):
 
 def no_progress(what: str, done: float, total: float, /) -> None:
     """Show nothing."""
+
+
+def part_of(progress: Progress, number: int, count: int) -> Progress:
+    """Return the progress of one of several pieces of work that count alike.
+
+    Parameters
+    ----------
+    progress : Progress
+        Of them all; its total is ``count``.
+    number : int
+        Which piece, from 0.
+    count : int
+        How many pieces there are.
+    """
+
+    def report(what: str, done: float, total: float, /) -> None:
+        progress(what, number + done / total, count)
+
+    return report

@@ -10,6 +10,9 @@ import numpy as np
 
 from tests.naive import Series, covariance, mean, variance
 
+Row = tuple[float, float, float]
+"""Temperature, u*, flux."""
+
 
 def season_thresholds(
     t: Sequence[float], ustar: Sequence[float], flux: Sequence[float], classes: int, growing: bool, factor: float
@@ -28,39 +31,55 @@ def season_thresholds(
     ]
 
 
-def _class_threshold(rows: list[tuple[float, float, float]], growing: bool, factor: float) -> float:
+def _class_threshold(rows: list[Row], growing: bool, factor: float) -> float:
     if len(rows) < 20:
         return math.nan
     temperatures, winds = [row[0] for row in rows], [row[1] for row in rows]
     power = variance(temperatures) * variance(winds)
     related = covariance(temperatures, winds) / math.sqrt(power) if power > 0 else math.nan
     rows = sorted(rows, key=lambda row: row[1])
-    size = len(rows) // 20
-    bins: list[list[tuple[float, float, float]]] = []
-    rest = list(rows)
-    if growing:
-        while rest and len(bins) < 20:
-            own = rest if len(bins) == 19 else rest[:size]
-            rest = rest[len(own) :]
-            while rest and rest[0][1] - own[-1][1] <= 1e-14:
-                own.append(rest.pop(0))
-            bins.append(own)
-        if len(bins) > 1 and len(bins[-1]) < 0.9 * size:
-            last = bins.pop()
-            bins[-1] = bins[-1] + last
-    else:
-        begin = 0
-        for number in range(1, 21):
-            end = len(rows) if number == 20 else max(number * size, begin)
-            while 0 < end < len(rows) and rows[end][1] == rows[end - 1][1]:
-                end += 1
-            bins.append(rows[begin:end])
-            begin = end
+    bins = _growing_bins(rows) if growing else _fixed_bins(rows)
     speeds = [sum(row[1] for row in own) / len(own) if own else 0.0 for own in bins]
     fluxes = [sum(row[2] for row in own) / len(own) if own else 0.0 for own in bins]
     if not abs(related) < 0.5 or speeds[0] > 0.2:
         return math.nan
-    for b in range(len(bins) - (3 if growing else 2)):
+    return _first_on_plateau(speeds, fluxes, len(bins) - (3 if growing else 2), factor)
+
+
+def _growing_bins(rows: list[Row]) -> list[list[Row]]:
+    """Twenty bins of u*; those equal to a bin's last join it; a last bin that is short joins the one before."""
+    size = len(rows) // 20
+    bins: list[list[Row]] = []
+    rest = list(rows)
+    while rest and len(bins) < 20:
+        own = rest if len(bins) == 19 else rest[:size]
+        rest = rest[len(own) :]
+        while rest and rest[0][1] - own[-1][1] <= 1e-14:
+            own.append(rest.pop(0))
+        bins.append(own)
+    if len(bins) > 1 and len(bins[-1]) < 0.9 * size:
+        last = bins.pop()
+        bins[-1] = bins[-1] + last
+    return bins
+
+
+def _fixed_bins(rows: list[Row]) -> list[list[Row]]:
+    """Twenty bins of u* at fixed places; those equal to a bin's last join it."""
+    size = len(rows) // 20
+    bins: list[list[Row]] = []
+    begin = 0
+    for number in range(1, 21):
+        end = len(rows) if number == 20 else max(number * size, begin)
+        while 0 < end < len(rows) and rows[end][1] == rows[end - 1][1]:
+            end += 1
+        bins.append(rows[begin:end])
+        begin = end
+    return bins
+
+
+def _first_on_plateau(speeds: list[float], fluxes: list[float], last: int, factor: float) -> float:
+    """u* of the first bin whose flux, and whose next bin's, is as large as those of the ten bins after it."""
+    for b in range(last):
         after = [fluxes[i + 1 : i + 11] for i in (b, b + 1)]
         if all(fluxes[b + i] >= factor * sum(after[i]) / len(after[i]) for i in (0, 1)):
             return speeds[b]
@@ -79,38 +98,44 @@ def marginal_sample(
     i: int, y: Series, drivers: Sequence[Series], per_day: int, short: int, averaging: int, leave_out: bool
 ) -> tuple[float, float, int, int, int]:
     """Return mean, sd, count, method, half-window in days."""
-    radiation, temperature, deficit = drivers
-    tolerance = max(20.0, min(50.0, radiation[i]))
+    light = drivers[0]
     for method, days in STEPS:
-        values, under = [], []
         if method == 3:
-            for day in range(-days, days + 1):
-                for hour in range(-(per_day // 24), per_day // 24 + 1):
-                    j = i + day * per_day + hour
-                    if 0 <= j < len(y) and not math.isnan(y[j]) and not (leave_out and j == i):
-                        values.append(y[j])
+            places = _same_time_of_day(i, days, per_day)
         else:
             reach = days * per_day - short
-            for j in range(max(0, i - reach), min(len(y), i + reach + 1)):
-                alike = abs(radiation[j] - radiation[i]) < tolerance
-                if method == 1:
-                    alike = alike and abs(temperature[j] - temperature[i]) < 2.5 and abs(deficit[j] - deficit[i]) < 5
-                if alike and not math.isnan(y[j]) and not (leave_out and j == i):
-                    values.append(y[j])
-                    under.append(radiation[j])
-        if len(values) >= 2:
-            value = mean(values)
-            if under and (averaging == 2 or (averaging == 1 and radiation[i] >= 10)):
-                less = [one for one, light in zip(values, under, strict=True) if light <= radiation[i]]
-                more = [
-                    one
-                    for one, light in zip(values, under, strict=True)
-                    if light > radiation[i] or (averaging == 2 and light == radiation[i])
-                ]
-                if less and more:
-                    value = (mean(less) + mean(more)) / 2
+            places = [j for j in range(i - reach, i + reach + 1) if 0 <= j < len(y) and _alike(i, j, drivers, method)]
+        found = [j for j in places if 0 <= j < len(y) and not math.isnan(y[j]) and not (leave_out and j == i)]
+        if len(found) >= 2:
+            values = [y[j] for j in found]
+            value = mean(values) if method == 3 else _average(values, [light[j] for j in found], light[i], averaging)
             return value, math.sqrt(variance(values, 1)), len(values), method, days
     return math.nan, math.nan, 0, 0, 0
+
+
+def _same_time_of_day(i: int, days: int, per_day: int) -> list[int]:
+    """Places within an hour of the time of day, so many days to either side."""
+    hour = per_day // 24
+    return [i + day * per_day + off for day in range(-days, days + 1) for off in range(-hour, hour + 1)]
+
+
+def _alike(i: int, j: int, drivers: Sequence[Series], method: int) -> bool:
+    """Whether the conditions of two records are alike: radiation, by method 1 also temperature and deficit."""
+    radiation, temperature, deficit = drivers
+    if not abs(radiation[j] - radiation[i]) < max(20.0, min(50.0, radiation[i])):
+        return False
+    return method != 1 or (abs(temperature[j] - temperature[i]) < 2.5 and abs(deficit[j] - deficit[i]) < 5)
+
+
+def _average(values: list[float], under: list[float], light: float, averaging: int) -> float:
+    """Mean of values, or of the means on either side of the radiation."""
+    if averaging == 2 or (averaging == 1 and light >= 10):
+        pairs = list(zip(values, under, strict=True))
+        less = [value for value, its_light in pairs if its_light <= light]
+        more = [value for value, its_light in pairs if its_light > light or (averaging == 2 and its_light == light)]
+        if less and more:
+            return (mean(less) + mean(more)) / 2
+    return mean(values)
 
 
 def spread_of_like_records(

@@ -44,7 +44,11 @@ def runs(
     return RunsOut(station=row.station.id, failure=next(iter(failures), None), runs=listed)
 
 
-@router.get("/runs/{run}", summary="A season run: inputs, methods, thresholds, sums, what was not done")
+@router.get(
+    "/runs/{run}",
+    summary="A season run: inputs, methods, thresholds, sums, what was not done",
+    response_model_exclude_unset=True,
+)
 def run(found: RunDep) -> RunDetailOut:
     """Return what a run was made of and what was done."""
     return RunDetailOut.model_validate({**summarise_run(found), "provenance": found.provenance})

@@ -105,6 +105,7 @@ def _shown(run: RunRow | None) -> dict[str, object]:
         "sums": seasons.sums_of(run),
         "thresholds": seasons.thresholds_of(run),
         "range_of_thresholds": seasons.range_of_thresholds(run),
+        "e0": run.provenance.get("E0"),
         "inputs": seasons.inputs_of(run),
         "downloads": seasons.downloads_of(run),
         "not_done": run.provenance.get("not_done", {}),

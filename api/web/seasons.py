@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from api.deps import longest_table
 from core.frames import PRODUCT_COLUMNS
 from core.store import RunRow
+from fluxcalc.season.ustar.published import UstarThreshold, range_in_use
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # the database does not keep the order of names
@@ -44,19 +45,14 @@ def exchange_of(run: RunRow) -> Sum | None:
     return next((total for total in sums_of(run) if total.name == "NEE_F"), None)
 
 
-def thresholds_of(run: RunRow) -> list[tuple[str, float, str]]:
-    """Return names, values and units of a run's thresholds of u*, and of E0."""
-    said: Mapping[str, float | None] = run.provenance.get("thresholds") or {}
-    known = sorted((name, value) for name, value in said.items() if value is not None)
-    return [(name, value, "K" if name == "E0" else "m s-1") for name, value in known]
+def thresholds_of(run: RunRow) -> list[UstarThreshold]:
+    """Return the thresholds of u* that a run has."""
+    return [UstarThreshold(**said) for said in run.provenance.get("thresholds") or []]
 
 
 def range_of_thresholds(run: RunRow) -> tuple[float, float] | None:
     """Return the smallest and the largest threshold of u* that filtered the run, None without. [m s-1]"""
-    values = {name: value for name, value, unit in thresholds_of(run) if unit == "m s-1"}
-    begins = ("fixed", "season " if run.methods.get("ustar") == "seasonal" else "year ")
-    used = [value for name, value in values.items() if name.startswith(begins) and "%" not in name]
-    return (min(used), max(used)) if used else None
+    return range_in_use(thresholds_of(run), by_season=run.methods.get("ustar") == "seasonal")
 
 
 def inputs_of(run: RunRow) -> list[tuple[str, str]]:

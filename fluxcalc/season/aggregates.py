@@ -13,9 +13,9 @@ from core.records import FloatArray
 
 MOLAR_CARBON = 12.0107e-6
 """Carbon in a micromole of CO2. [g umol-1]"""
-DAY = 86_400.0
+DAY_SECONDS = 86_400.0
 SIZES = ("DD", "WW", "MM", "YY")
-WEEKS = 52
+WEEKS_A_YEAR = 52
 """A year has 52 weeks, its last one 8 or 9 days."""
 
 
@@ -56,11 +56,11 @@ def find_periods(starts: pl.Series, size: str, per_day: int) -> Periods:
     day = starts.dt.ordinal_day().cast(pl.Int64).to_numpy()
     month = starts.dt.month().cast(pl.Int64).to_numpy()
     days = 365 + starts.dt.is_leap_year().cast(pl.Int64).to_numpy()
-    week = np.minimum((day - 1) // 7, WEEKS - 1)
+    week = np.minimum((day - 1) // 7, WEEKS_A_YEAR - 1)
     in_month = starts.dt.month_end().dt.day().cast(pl.Int64).to_numpy()
     key, length = {
         "DD": (year * 1000 + day, np.ones_like(day)),
-        "WW": (year * 1000 + week, np.where(week == WEEKS - 1, days - 7 * (WEEKS - 1), 7)),
+        "WW": (year * 1000 + week, np.where(week == WEEKS_A_YEAR - 1, days - 7 * (WEEKS_A_YEAR - 1), 7)),
         "MM": (year * 1000 + month, in_month),
         "YY": (year, days),
     }[size]
@@ -145,7 +145,7 @@ def is_sum(name: str) -> bool:
 def unit_factor(name: str, per_day: int) -> float:
     """Return what makes a mean of half-hours one of days."""
     if is_carbon(name):
-        return DAY * MOLAR_CARBON
+        return DAY_SECONDS * MOLAR_CARBON
     return float(per_day) if is_sum(name) else 1.0
 
 

@@ -11,15 +11,15 @@ import polars as pl
 from core.records import FloatArray
 from fluxcalc.season.aggregates import find_periods
 from fluxcalc.season.record import Season
-from fluxcalc.season.uncertainties import SUMS, versions_of
+from fluxcalc.season.sums import SUMS, versions_of
 
-LONGEST = 800
-"""Most days that are told; of longer seasons every second, third... one."""
-DIGITS = 3
+MOST_DAYS = 800
+"""Most days that are kept with a run; of longer seasons every second, third... one."""
+DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class CumulativeSum:
     """Sums of NEE from the begin of a season to the end of each of its days.
 
     Attributes
@@ -41,7 +41,7 @@ class Course:
     missing: int
 
 
-def course_of(season: Season) -> Course | None:
+def cumulate(season: Season) -> CumulativeSum | None:
     """Sum filled NEE day by day; None without it.
 
     At the end of a season without missing records value and uncertainty are those of ``sum_season``. Before, errors of
@@ -59,23 +59,27 @@ def course_of(season: Season) -> Course | None:
     variance = np.sum(variances, axis=0) if variances else np.zeros(last.size)
     joint = np.sqrt(np.where(variance > 0, variance, np.nan))  # where nothing is known, nothing is certain
     end = season.starts.gather(last) + timedelta(minutes=season.minutes)
-    return Course(end, value * each, joint * each, int(absent.sum()))
+    return CumulativeSum(end, value * each, joint * each, int(absent.sum()))
 
 
-def describe_course(season: Season) -> dict[str, object] | None:
-    """Return the course as it is kept with a run: ends in UTC, three decimals, at most some 800 days."""
-    course = course_of(season)
-    if course is None:
-        return None
-    n = course.value.size
-    told = np.arange(n - 1, -1, -max(1, -(-n // LONGEST)))[::-1]
-    ends = course.end.gather(told) - timedelta(hours=season.utc_offset)
+def describe_cumulative(cumulative: CumulativeSum, utc_offset: float) -> dict[str, object]:
+    """Return the sum as it is kept with a run: ends in UTC, three decimals, at most some 800 days.
+
+    Parameters
+    ----------
+    cumulative : CumulativeSum
+    utc_offset : float
+        Local standard time minus UTC. [h]
+    """
+    n = cumulative.value.size
+    kept = np.arange(n - 1, -1, -max(1, -(-n // MOST_DAYS)))[::-1]
+    ends = cumulative.end.gather(kept) - timedelta(hours=utc_offset)
     return {
         "unit": SUMS["NEE_F"][0],
-        "missing": course.missing,
+        "missing": cumulative.missing,
         "end": [end.replace(tzinfo=UTC) for end in ends],
-        "NEE_F": course.value[told].round(DIGITS).tolist(),
-        "NEE_F_JOINTUNC": course.joint[told].round(DIGITS).tolist(),
+        "NEE_F": cumulative.value[kept].round(DECIMALS).tolist(),
+        "NEE_F_JOINTUNC": cumulative.joint[kept].round(DECIMALS).tolist(),
     }
 
 

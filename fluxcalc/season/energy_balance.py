@@ -11,15 +11,15 @@ from core.records import FloatArray
 
 IntArray = NDArray[np.int64]
 
-HOURS = ((22.0, 26.5), (10.0, 14.5))
+BALANCE_HOURS = ((22.0, 26.5), (10.0, 14.5))
 """Local hours whose balance is used: little heat goes into or out of air and canopy then. [h]"""
-REACH_DAYS, LEAST = 15, 5
+WINDOW_DAYS, LEAST_FACTORS = 15, 5
 """Half-width of the window of factors, and how many it needs."""
 NEAR_DAYS, NEAR_HOURS = 5, 1.0
 """Half-width of the window, and of the time of day, in which factors stand in for missing ones."""
-FENCE = 1.5
+FENCE_RANGES = 1.5
 """Factors are left out that are farther outside the quartiles than this many interquartile ranges."""
-WINDOW, NEIGHBOURS, OTHER_YEARS, NONE = 1, 2, 3, 0
+FROM_WINDOW, FROM_NEIGHBOURS, FROM_OTHER_YEARS, NO_FACTOR = 1, 2, 3, 0
 """Where a factor comes from."""
 
 
@@ -129,23 +129,23 @@ def closing_factors(
     used = np.isfinite(single)
     if used.any():
         quarter, three = np.quantile(single[used], (0.25, 0.75))
-        fence = FENCE * (three - quarter)
+        fence = FENCE_RANGES * (three - quarter)
         used &= (single >= quarter - fence) & (single <= three + fence)
-    night = (hour >= HOURS[0][0]) | (hour < HOURS[0][1] - 24)
-    places = np.flatnonzero(used & (night | ((hour >= HOURS[1][0]) & (hour < HOURS[1][1]))))
-    reach = REACH_DAYS * per_day
+    night = (hour >= BALANCE_HOURS[0][0]) | (hour < BALANCE_HOURS[0][1] - 24)
+    places = np.flatnonzero(used & (night | ((hour >= BALANCE_HOURS[1][0]) & (hour < BALANCE_HOURS[1][1]))))
+    reach = WINDOW_DAYS * per_day
     index = np.arange(n)
     first, end = np.searchsorted(places, index - reach, "left"), np.searchsorted(places, index + reach, "right")
     percentiles = np.full((3, n), np.nan)
-    enough = end - first >= LEAST
+    enough = end - first >= LEAST_FACTORS
     # neighbours mostly share their window: each is sorted once
     windows, share = np.unique(np.column_stack((first[enough], end[enough])), axis=0, return_inverse=True)
     values = np.array([np.quantile(single[places[a:b]], (0.25, 0.5, 0.75)) for a, b in windows]).reshape(-1, 3)
     percentiles[:, enough] = values[share.ravel()].T
-    method, count = np.where(enough, WINDOW, NONE), np.where(enough, end - first, 0)
+    method, count = np.where(enough, FROM_WINDOW, NO_FACTOR), np.where(enough, end - first, 0)
     factor = percentiles[1].copy()
     for i in np.flatnonzero(~enough):
-        for way, turns in ((NEIGHBOURS, (0,)), (OTHER_YEARS, (-1, 1))):
+        for way, turns in ((FROM_NEIGHBOURS, (0,)), (FROM_OTHER_YEARS, (-1, 1))):
             found = percentiles[1, _near(int(i), turns, n, per_day)]
             found = found[np.isfinite(found)]
             if found.size:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.constants import ZERO_CELSIUS
+from core.progress import Progress
 from core.records import FloatArray
 from core.variables import VARIABLES
 from fluxcalc.season.grid import find_clock_shift
@@ -22,16 +23,16 @@ from fluxcalc.season.record import (
     SPIKE,
     USED,
     WORST_FLAG,
-    Methods,
     Season,
+    SeasonMethods,
 )
 from fluxcalc.season.spikes import find_spikes
-from fluxcalc.season.ustar.moving_point import KEPT, NIGHT_RADIATION, flag_low_turbulence
+from fluxcalc.season.ustar.low_turbulence import ENOUGH_TURBULENCE, NIGHT_RADIATION, flag_low_turbulence
 from fluxcalc.sun import potential_radiation
 from fluxcalc.thermodynamics import saturation_pressure
 
 
-def check_clock(season: Season, _: Methods) -> Season:
+def check_clock(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Compare measured with potential radiation; a shift is told, never applied."""
     middles = season.starts.dt.offset_by(f"{season.minutes * 30}s")
     above = potential_radiation(middles, season.latitude, season.longitude, season.utc_offset)
@@ -46,7 +47,7 @@ def check_clock(season: Season, _: Methods) -> Season:
     return replace(season, problems=(*season.problems, *problems))
 
 
-def complete_variables(season: Season, _: Methods) -> Season:
+def complete_variables(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Add storage to the flux of CO2 where there is no NEE yet; the vapour pressure deficit from the humidity."""
     variables = dict(season.variables)
     notes = []
@@ -69,11 +70,11 @@ def complete_variables(season: Season, _: Methods) -> Season:
     season = replace(season, variables=variables).noting(*notes)
     for name in ("NEE", *DRIVERS, "USTAR"):
         if not season.has(name):
-            season = replace(season, problems=(*season.problems, f"{name}: no record: {WITHOUT[name]}"))
+            season = replace(season, problems=(*season.problems, f"{name}: no record: {REMEDIES[name]}"))
     return season
 
 
-WITHOUT = {
+REMEDIES = {
     "NEE": "add FC or NEE; it is neither filled nor partitioned",
     "SW_IN": "add it; without it there is neither a threshold of u* nor night, and gaps are filled by the time of day",
     "TA": "add it; without it there is neither a threshold of u* nor respiration, and fewer gaps are filled well",
@@ -83,7 +84,7 @@ WITHOUT = {
 """What is not possible without a variable."""
 
 
-def reject_flagged(season: Season, _: Methods) -> Season:
+def reject_flagged(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Take out what is flagged bad, or not judged, and what cannot be."""
     for name in (*FLUXES, *DRIVERS, *OTHER_DRIVERS, *BALANCE, "USTAR"):
         if name not in season.variables:
@@ -100,7 +101,7 @@ def reject_flagged(season: Season, _: Methods) -> Season:
     return season
 
 
-def reject_spikes(season: Season, methods: Methods) -> Season:
+def reject_spikes(season: Season, methods: SeasonMethods, _progress: Progress) -> Season:
     """Take out fluxes that lie apart from their neighbours."""
     if methods.spikes is None:
         return season
@@ -112,7 +113,7 @@ def reject_spikes(season: Season, methods: Methods) -> Season:
     return season
 
 
-def reject_low_turbulence(season: Season, methods: Methods) -> Season:
+def reject_low_turbulence(season: Season, methods: SeasonMethods, _progress: Progress) -> Season:
     """Take out the night's exchange below the threshold."""
     threshold = season.results.get("USTAR_THRESHOLD")
     if threshold is None or "NEE" not in season.variables:
@@ -127,12 +128,12 @@ def before_threshold(season: Season) -> FloatArray:
     return np.where((flags == USED) | (flags == LOW_TURBULENCE), season.variables["NEE"], np.nan)
 
 
-def below_threshold(season: Season, methods: Methods, threshold: FloatArray) -> NDArray[np.bool_]:
+def below_threshold(season: Season, methods: SeasonMethods, threshold: FloatArray) -> NDArray[np.bool_]:
     """Tell the records that thresholds of u* [m s-1] take out, as the methods ask for."""
     flags = flag_low_turbulence(
         season.measured("USTAR"), threshold, season.measured("SW_IN"), day_too=methods.filter_day
     )
-    low: NDArray[np.bool_] = flags != KEPT
+    low: NDArray[np.bool_] = flags != ENOUGH_TURBULENCE
     return low
 
 

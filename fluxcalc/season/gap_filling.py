@@ -7,18 +7,20 @@ from dataclasses import asdict, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from core.progress import Progress
 from core.records import FloatArray
-from fluxcalc.season.gapfill.mds import UNFILLED, Filled, fill_driver, fill_mds
-from fluxcalc.season.record import DRIVERS, FLUXES, LEARNED_FILL, OTHER_DRIVERS, Methods, Season
+from fluxcalc.season.gapfill.gaps import UNFILLED
+from fluxcalc.season.gapfill.mds import Filled, fill_driver, fill_mds
+from fluxcalc.season.record import DRIVERS, FLUXES, LEARNED_FILL, OTHER_DRIVERS, Season, SeasonMethods
 
-TAUGHT_BY = {
+LEARNED_FROM = {
     "SW_IN": "radiation", "TA": "temperature", "VPD": "deficit", "RH": "humidity", "TS": "soil_temperature",
     "SWC": "soil_water",
 }  # fmt: skip
 """What fluxes are learned from, where it is measured."""
 
 
-def fill_meteorology(season: Season, _: Methods) -> Season:
+def fill_meteorology(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Fill the drivers."""
     radiation = season.measured("SW_IN")
     for name in (*DRIVERS, *OTHER_DRIVERS):
@@ -28,7 +30,7 @@ def fill_meteorology(season: Season, _: Methods) -> Season:
     return season
 
 
-def fill_fluxes(season: Season, methods: Methods) -> Season:
+def fill_fluxes(season: Season, methods: SeasonMethods, progress: Progress) -> Season:
     """Fill NEE, LE, H and the flux of CH4."""
     fill = _learn if methods.fill == LEARNED_FILL else _look_up
     for number, name in enumerate(FLUXES, start=1):
@@ -37,11 +39,11 @@ def fill_fluxes(season: Season, methods: Methods) -> Season:
         elif name == "NEE" or name in season.variables:
             why = "no record" if name not in season.variables else "no record of usable quality"
             season = season.without(f"{name}_F", why)
-        season.tell(number / len(FLUXES))
+        progress(f"fill {name}", number, len(FLUXES))
     return season
 
 
-def _look_up(season: Season, methods: Methods, name: str) -> Season:
+def _look_up(season: Season, methods: SeasonMethods, name: str) -> Season:
     drivers = [season.measured(driver) for driver in DRIVERS]
     filled = fill_mds(season.measured(name), *drivers, per_day=season.per_day, dialect=methods.dialect)
     season = season.with_results(**_filled(name, filled), **{f"{name}_F_SD": filled.sd})
@@ -58,13 +60,13 @@ def _look_up(season: Season, methods: Methods, name: str) -> Season:
     return season
 
 
-def _learn(season: Season, methods: Methods, name: str) -> Season:
+def _learn(season: Season, methods: SeasonMethods, name: str) -> Season:
     # LightGBM takes a while to load, and few ask for it
     from fluxcalc.season.gapfill.machine_learning import fill_by_learning
 
     found = fill_by_learning(
         season.measured(name),
-        {ours: season.measured(driver) for driver, ours in TAUGHT_BY.items() if season.has(driver)},
+        {ours: season.measured(driver) for driver, ours in LEARNED_FROM.items() if season.has(driver)},
         season.starts.dt.offset_by(f"{30 * season.minutes}s"),
         season.results["SW_IN_POT"],
         per_day=season.per_day,

@@ -12,26 +12,26 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 
-SHOWN = 5
+LINES_SHOWN = 5
 """Most lines that are told one by one of a kind of mistake."""
-MOST = 40 * 366 * 48
+MOST_INTERVALS = 40 * 366 * 48
 """Most intervals of a grid: a stamp in a wrong century must not fill the memory."""
-MOST_OFF = 0.5
+MOST_OFF_GRID = 0.5
 """Larger share of rows off the grid means that there is none."""
-MANY = 0.1
+LONGER_STEP_SHARE = 0.1
 """Share of rows with the same longer step that makes it a table of two steps."""
 CHANGE_HOUR, CHANGE_MONTHS, SUNDAY = 4, (3, 4, 9, 10, 11), 7
 """Clocks are set before the end of this hour, in these months, on Sundays but in a few countries."""
 CLOCK_DAYS = 30
 """Days of which the brightest record of each time of day is compared with the sun."""
-CLOCK_LEAST = 0.6
+CLOCK_LEAST_MEASURED = 0.6
 """Share of the records of such a window that must be measured. [1]"""
 CLOCK_REACH = 13
 """How far a clock may be off to be found. [h]"""
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class TimeGrid:
     """Series on a regular grid.
 
     Attributes
@@ -52,7 +52,7 @@ class Grid:
     problems: tuple[str, ...] = ()
 
 
-def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", minutes: int | None = None) -> Grid:
+def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", minutes: int | None = None) -> TimeGrid:
     """Lay rows on the regular grid from the first to the last; say of each stamp that is wrong where it is.
 
     Rows off the grid are left out; of rows for one interval the last counts; intervals without a row are gaps.
@@ -89,34 +89,34 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", min
         )
     problems: list[str] = []
     backward = rows.filter(pl.col("start") < pl.col("start").shift(1))
-    _tell(problems, backward, what, "is before the one above it: sort the table; it was sorted here")
+    _list_rows(problems, backward, what, "is before the one above it: sort the table; it was sorted here")
     offset = (pl.col("start").dt.epoch("us") % round(step / timedelta(microseconds=1))).alias("_offset")
     ordered = ordered.with_columns(offset)
     usual = ordered["_offset"].mode().sort()[0]
     off = ordered.filter(pl.col("_offset") != usual)
-    if off.height > MOST_OFF * ordered.height:
+    if off.height > MOST_OFF_GRID * ordered.height:
         line, start = off.sort("_line").select("_line", "start").row(0)
         raise ValueError(
             f"{off.height} of {ordered.height} stamps are not on one grid of {minutes} minutes, the first in {what} "
             f"{line}: {start}: average the table anew onto a regular one"
         )
-    _tell(problems, off, what, f"is not on the grid of {minutes} minutes: correct the stamp; the row is left out")
+    _list_rows(problems, off, what, f"is not on the grid of {minutes} minutes: correct the stamp; the row is left out")
     ordered = ordered.filter(pl.col("_offset") == usual).drop("_offset")
     twice = ordered.filter(pl.col("start") == pl.col("start").shift(1))
-    _tell(problems, twice, what, "comes again: remove one of the rows; the last one counts")
+    _list_rows(problems, twice, what, "comes again: remove one of the rows; the last one counts")
     ordered = ordered.unique("start", keep="last", maintain_order=True)
     first, last = ordered["start"][0], ordered["start"][-1]
     n = (last - first) // step + 1
-    if n > MOST:
+    if n > MOST_INTERVALS:
         raise ValueError(
             f"{first} to {last} is more than forty years: correct the year of the stamps, or split the table"
         )
     between = pl.col("start").diff().dt.total_microseconds() // round(step / timedelta(microseconds=1))
     leaps = ordered.with_columns(_lost=between.fill_null(1) - 1).filter(pl.col("_lost") > 0)
-    for line, start, lost in leaps.select("_line", "start", "_lost").head(SHOWN).iter_rows():
+    for line, start, lost in leaps.select("_line", "start", "_lost").head(LINES_SHOWN).iter_rows():
         problems.append(f"{what} {line}: {lost} intervals are missing before {start:%Y-%m-%d %H:%M}: they are gaps")
-    if leaps.height > SHOWN:
-        problems.append(f"{leaps.height - SHOWN} more places where intervals are missing")
+    if leaps.height > LINES_SHOWN:
+        problems.append(f"{leaps.height - LINES_SHOWN} more places where intervals are missing")
     problems = [
         *_changed_step(leaps, ordered.height, minutes, what),
         *_summer_time(leaps, twice, minutes, what),
@@ -125,7 +125,7 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", min
     starts = pl.datetime_range(first, last, step, eager=True).alias("start").cast(ordered["start"].dtype)
     whole = starts.to_frame().join(ordered, on="start", how="left", maintain_order="left")
     names = [name for name, kind in ordered.schema.items() if kind.is_numeric() and name != "_line"]
-    return Grid(starts, minutes, {name: _values(whole[name]) for name in names}, tuple(problems))
+    return TimeGrid(starts, minutes, {name: _values(whole[name]) for name in names}, tuple(problems))
 
 
 def find_clock_shift(radiation: FloatArray, potential: FloatArray, per_day: int) -> tuple[tuple[int, int, int], ...]:
@@ -164,7 +164,7 @@ def _shift(radiation: FloatArray, potential: FloatArray, per_day: int, reach: in
     days = radiation.size // per_day
     measured = radiation[: days * per_day].reshape(days, per_day)
     sun = potential[: days * per_day].reshape(days, per_day)
-    if days < CLOCK_DAYS // 3 or np.isfinite(measured).mean() < CLOCK_LEAST or not (sun <= 0).any():
+    if days < CLOCK_DAYS // 3 or np.isfinite(measured).mean() < CLOCK_LEAST_MEASURED or not (sun <= 0).any():
         return 0
     brightest = np.where(np.isfinite(measured), measured, -np.inf).max(axis=0)
     expected = sun.mean(axis=0)
@@ -177,11 +177,11 @@ def _shift(radiation: FloatArray, potential: FloatArray, per_day: int, reach: in
     return int(shifts[best]) if 1 - like[best] < 0.5 * (1 - like[reach]) else 0
 
 
-def _tell(problems: list[str], rows: pl.DataFrame, what: str, remedy: str) -> None:
-    for line, start in rows.select("_line", "start").head(SHOWN).iter_rows():
+def _list_rows(problems: list[str], rows: pl.DataFrame, what: str, remedy: str) -> None:
+    for line, start in rows.select("_line", "start").head(LINES_SHOWN).iter_rows():
         problems.append(f"{what} {line}: {start:%Y-%m-%d %H:%M} {remedy}")
-    if rows.height > SHOWN:
-        problems.append(f"{rows.height - SHOWN} more such {what}s")
+    if rows.height > LINES_SHOWN:
+        problems.append(f"{rows.height - LINES_SHOWN} more such {what}s")
 
 
 def _changed_step(leaps: pl.DataFrame, rows: int, minutes: int, what: str) -> list[str]:
@@ -189,7 +189,7 @@ def _changed_step(leaps: pl.DataFrame, rows: int, minutes: int, what: str) -> li
     if leaps.is_empty():
         return []
     lost, count = leaps["_lost"].value_counts(sort=True).row(0)
-    if count < MANY * rows:
+    if count < LONGER_STEP_SHARE * rows:
         return []
     line, longer = leaps.filter(pl.col("_lost") == lost).row(0, named=True), (lost + 1) * minutes
     return [
@@ -217,7 +217,7 @@ def _summer_time(leaps: pl.DataFrame, twice: pl.DataFrame, minutes: int, what: s
     return [
         f"{what} {line}: {words} {start:%Y-%m-%d %H:%M}, as by a clock that is set to summer time: give the stamps in "
         "local standard time all the year; nothing was shifted"
-        for line, start, words in sorted(told)[:SHOWN]
+        for line, start, words in sorted(told)[:LINES_SHOWN]
     ]
 
 

@@ -6,21 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
+from core.progress import Progress
 from core.records import FloatArray
 from fluxcalc.season.energy_balance import closing_factors, closure, evapotranspiration
 from fluxcalc.season.partition.daytime import partition_by_day
 from fluxcalc.season.partition.daytime_record import DayPartition
 from fluxcalc.season.partition.nighttime import NightPartition, partition_by_night
-from fluxcalc.season.record import BALANCE, Methods, Season
+from fluxcalc.season.record import BALANCE, Season, SeasonMethods
 from fluxcalc.season.uncertainty.random import joint_uncertainty
-from fluxcalc.season.ustar.moving_point import NIGHT_RADIATION
-from fluxcalc.season.ustar.versions import GOOD
+from fluxcalc.season.ustar.low_turbulence import NIGHT_RADIATION
+from fluxcalc.season.ustar.versions import GOOD_QUALITY
 
 BETWEEN_QUARTILES = 1.349
 """Standard deviations from the 25th to the 75th percentile."""
 
 
-def add_evapotranspiration(season: Season, _: Methods) -> Season:
+def add_evapotranspiration(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Work evapotranspiration out of the latent heat flux."""
     if "LE_F" not in season.results:
         return season
@@ -28,7 +29,7 @@ def add_evapotranspiration(season: Season, _: Methods) -> Season:
     return season.with_results(ET=evapotranspiration(season.results["LE_F"], temperature) * season.minutes * 60)
 
 
-def close_balance(season: Season, _: Methods) -> Season:
+def close_balance(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Tell the closure of the energy balance, and correct LE and H for it."""
     if not {"LE_F", "H_F"} <= season.results.keys():
         return season
@@ -38,7 +39,8 @@ def close_balance(season: Season, _: Methods) -> Season:
     net, ground = (season.measured(name) for name in BALANCE)
     season = replace(season, closure=closure(net, ground, season.measured("H"), season.measured("LE")))
     sensible, latent = (
-        np.where(season.results[f"{name}_F_QC"] <= GOOD, season.results[f"{name}_F"], np.nan) for name in ("H", "LE")
+        np.where(season.results[f"{name}_F_QC"] <= GOOD_QUALITY, season.results[f"{name}_F"], np.nan)
+        for name in ("H", "LE")
     )
     hour = (season.starts.dt.hour() + season.starts.dt.minute() / 60).to_numpy()
     found = closing_factors(net, ground, sensible, latent, hour, per_day=season.per_day)
@@ -55,7 +57,7 @@ def close_balance(season: Season, _: Methods) -> Season:
     return season
 
 
-def partition_night(season: Season, methods: Methods) -> Season:
+def partition_night(season: Season, methods: SeasonMethods, _progress: Progress) -> Season:
     """Estimate respiration from the night's exchange."""
     if "nt" not in methods.partition:
         return season
@@ -65,8 +67,7 @@ def partition_night(season: Season, methods: Methods) -> Season:
     parts = night_parts(season, season.measured("NEE"), season.results["NEE_F"])
     if parts.reason:
         return season.without("RECO_NT", parts.reason)
-    season = replace(season, thresholds={**season.thresholds, "E0": parts.e0})
-    return _telling_gaps(season, "RECO_NT").with_results(RECO_NT=parts.reco, GPP_NT=parts.gpp)
+    return _noting_gaps(replace(season, e0=parts.e0), "RECO_NT").with_results(RECO_NT=parts.reco, GPP_NT=parts.gpp)
 
 
 def night_parts(season: Season, nee: FloatArray, filled: FloatArray) -> NightPartition:
@@ -83,7 +84,7 @@ def night_parts(season: Season, nee: FloatArray, filled: FloatArray) -> NightPar
     return replace(parts, reco=np.where(np.isnan(filled), np.nan, parts.reco))
 
 
-def partition_day(season: Season, methods: Methods) -> Season:
+def partition_day(season: Season, methods: SeasonMethods, _progress: Progress) -> Season:
     """Estimate respiration and uptake from the day's light response."""
     if "dt" not in methods.partition:
         return season
@@ -93,7 +94,7 @@ def partition_day(season: Season, methods: Methods) -> Season:
     parts = day_parts(season, season.measured("NEE"), season.results["NEE_F"])
     if parts.reason:
         return season.without("RECO_DT", parts.reason)
-    return _telling_gaps(season, "RECO_DT").with_results(
+    return _noting_gaps(season, "RECO_DT").with_results(
         RECO_DT=parts.reco, GPP_DT=parts.gpp, RECO_DT_SD=parts.reco_sd, GPP_DT_SD=parts.gpp_sd
     )
 
@@ -121,7 +122,7 @@ def day_parts(season: Season, nee: FloatArray, filled: FloatArray) -> DayPartiti
     return replace(parts, reco=reco, gpp=gpp, reco_sd=reco_sd, gpp_sd=gpp_sd)
 
 
-def _telling_gaps(season: Season, name: str) -> Season:
+def _noting_gaps(season: Season, name: str) -> Season:
     """Say that a product is empty where the gaps of NEE stay."""
     gaps = int(np.isnan(season.results["NEE_F"]).sum())
     return season.without(f"{name} of {gaps} records", "a gap of NEE_F stays there") if gaps else season

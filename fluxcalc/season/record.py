@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,12 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from core.progress import Progress
 from core.records import FloatArray
 from fluxcalc.season.energy_balance import Closure
 from fluxcalc.season.gapfill.mds import DIALECTS, REDDYPROC, Dialect
-from fluxcalc.season.spikes import USUAL
+from fluxcalc.season.spikes import USUAL_Z
 from fluxcalc.season.uncertainty.day_sums import DaySums
 from fluxcalc.season.uncertainty.gaps import SumUncertainty
+from fluxcalc.season.ustar.published import UstarThreshold
 
 FLUXES = ("NEE", "LE", "H", "FCH4")
 DRIVERS = ("SW_IN", "TA", "VPD")
@@ -26,24 +28,24 @@ WORST_FLAG = 1
 """Mauder & Foken: 2 is not to be used."""
 USED, FLAGGED, IMPLAUSIBLE, SPIKE, LOW_TURBULENCE = 0, 1, 2, 3, 4
 """Why a record of a flux is not used."""
-USTAR = ("seasonal", "annual", "oneflux", "change_point", "pooled", "none")
+USTAR_METHODS = ("seasonal", "annual", "oneflux", "change_point", "pooled", "none")
 LEARNED_FILL = "learned_lightgbm"
 FILLS = (*DIALECTS, LEARNED_FILL)
-UNCERTAINTY = ("intended", "oneflux", "paired_days", "none")
-FEW, MANY = 3, 41
+UNCERTAINTY_METHODS = ("intended", "oneflux", "paired_days", "none")
+FEW_VERSIONS, MANY_VERSIONS = 3, 41
 """Versions by thresholds of u*: REddyProc's, of each year's own samples, or ONEFlux', pooled."""
 SHOWN_PERCENTILES = (5, 16, 25, 50, 75, 84, 95)
 
 
 @dataclass(frozen=True, slots=True)
-class Methods:
+class SeasonMethods:
     """What is done to a season.
 
     Attributes
     ----------
     ustar : str or float
-        One of ``USTAR``, or a threshold: the moving point test of REddyProc by season or year, of ONEFlux, Barr's
-        change points, or the last two together. [m s-1]
+        One of ``USTAR_METHODS``, or a threshold: the moving point test of REddyProc by season or year, of ONEFlux,
+        Barr's change points, or the last two together. [m s-1]
     filter_day : bool
         Whether the threshold holds by day, too.
     spikes : float or None
@@ -53,8 +55,8 @@ class Methods:
     partition : tuple of str
         ``nt``, ``dt``.
     uncertainty : str
-        One of ``UNCERTAINTY``: how the random one is told (``random_uncertainty`` with its ``neighbours``, or
-        ``paired_day_uncertainty``); ``none`` leaves out every uncertainty, and the versions by thresholds of u*.
+        One of ``UNCERTAINTY_METHODS``: how the random one is estimated (``random_uncertainty`` with its ``neighbours``,
+        or ``paired_day_uncertainty``); ``none`` leaves out every uncertainty, and the versions by thresholds of u*.
     percentiles : int
         Versions: 3 or 41.
     samples : int
@@ -65,11 +67,11 @@ class Methods:
 
     ustar: str | float = "seasonal"
     filter_day: bool = False
-    spikes: float | None = USUAL
+    spikes: float | None = USUAL_Z
     fill: str = "mds_reddyproc"
     partition: tuple[str, ...] = ("nt", "dt")
     uncertainty: str = "intended"
-    percentiles: int = FEW
+    percentiles: int = FEW_VERSIONS
     samples: int = 100
     seed: int = 0
 
@@ -79,12 +81,12 @@ class Methods:
         return DIALECTS.get(self.fill, REDDYPROC)
 
 
-USUAL_METHODS = Methods()
+USUAL_METHODS = SeasonMethods()
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Thresholds of u* of the versions of a season.
+class VersionThresholds:
+    """Thresholds of u* of the versions of a season, a row each.
 
     Attributes
     ----------
@@ -121,8 +123,8 @@ class Season:
         Flux -> why a record is not used.
     results : mapping of str to ndarray, shape (n,)
         What the steps made, FLUXNET names and units; NaN where there is nothing. Versions are float32.
-    limits : mapping of str to Limits
-        Thresholds of versions: ``U`` of three, ``VUT`` and ``CUT`` of forty-one.
+    version_thresholds : mapping of str to VersionThresholds
+        ``U`` of three versions, ``VUT`` and ``CUT`` of forty-one.
     versions : mapping of str to DaySums
         What was made of them: ``NEE_VUT``, ``RECO_NT_VUT``...
     parts : mapping of str to SumUncertainty
@@ -131,14 +133,14 @@ class Season:
         Of the energy balance.
     skill : mapping of str to mapping of str to float
         Flux filled by learning, and "all", "day" or "night" -> ``n``, ``rmse``, ``bias``, ``r2`` of left-out values.
-    thresholds : mapping of str to float
-        Thresholds of u* by season, year and scenario; E0. [m s-1], [K]
+    thresholds : tuple of UstarThreshold
+        By season, by year, and of the versions.
+    e0 : float or None
+        Sensitivity of respiration to temperature by the night-time method. [K]
     reasons : mapping of str to str
         Result -> why there is none.
     notes, problems : tuple of str
         What was done and what one should know; what is wrong with the input.
-    tell : callable
-        Is told what share of a long step is done.
     """
 
     starts: pl.Series
@@ -149,16 +151,16 @@ class Season:
     variables: Mapping[str, FloatArray]
     flags: Mapping[str, NDArray[np.int8]] = field(default_factory=dict)
     results: Mapping[str, FloatArray] = field(default_factory=dict)
-    limits: Mapping[str, Limits] = field(default_factory=dict)
+    version_thresholds: Mapping[str, VersionThresholds] = field(default_factory=dict)
     versions: Mapping[str, DaySums] = field(default_factory=dict)
     parts: Mapping[str, SumUncertainty] = field(default_factory=dict)
     closure: Closure | None = None
     skill: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    thresholds: tuple[UstarThreshold, ...] = ()
+    e0: float | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-    tell: Callable[[float], None] = field(default=lambda _: None, compare=False, repr=False)
 
     @property
     def per_day(self) -> int:
@@ -180,6 +182,10 @@ class Season:
         """Add results."""
         return replace(self, results={**self.results, **results})
 
+    def with_thresholds(self, thresholds: Iterable[UstarThreshold]) -> Season:
+        """Add thresholds of u* to those that are published."""
+        return replace(self, thresholds=(*self.thresholds, *thresholds))
+
     def without(self, name: str, why: str) -> Season:
         """Say why there is no result."""
         return replace(self, reasons={**self.reasons, name: why})
@@ -198,4 +204,5 @@ class Season:
         return flagged.noting(f"{name}: {int(new.sum())} records rejected: {why}")
 
 
-Step = Callable[[Season, Methods], Season]
+Step = Callable[[Season, SeasonMethods, Progress], Season]
+"""Takes the season as the steps before it left it, what is asked for, and whom to tell how far it is."""

@@ -9,15 +9,15 @@ from core.records import FloatArray
 
 BLOCK_DAYS = 13
 """Days of which a difference is judged by the median."""
-CAREFUL, USUAL, TOLERANT = 4.0, 5.5, 7.0
+CAREFUL_Z, USUAL_Z, TOLERANT_Z = 4.0, 5.5, 7.0
 """Strictness of the paper's test."""
-SCALE = 0.6745
+MAD_OF_SD = 0.6745
 """Median absolute deviation of normal values, in standard deviations."""
-LEAST = 5
+LEAST_DIFFERENCES = 5
 """Differences that a block needs for a median."""
 
 
-def find_spikes(x: FloatArray, night: NDArray[np.bool_], *, z: float = USUAL, per_day: int = 48) -> NDArray[np.bool_]:
+def find_spikes(x: FloatArray, night: NDArray[np.bool_], *, z: float = USUAL_Z, per_day: int = 48) -> NDArray[np.bool_]:
     """Find half-hours that lie apart from both neighbours.
 
     d_i = (x_i - x_i-1) - (x_i+1 - x_i) is a spike's if it is farther from its block's median than z MAD / 0.6745; day
@@ -47,9 +47,9 @@ def find_spikes(x: FloatArray, night: NDArray[np.bool_], *, z: float = USUAL, pe
         for part in (night[block], ~night[block]):
             some = bend[block][part]
             present = some[np.isfinite(some)]
-            if present.size < LEAST:
+            if present.size < LEAST_DIFFERENCES:
                 continue
             middle = np.median(present)
             deviation = np.median(np.abs(present - middle))
-            found[block] |= part & (np.abs(bend[block] - middle) > z * deviation / SCALE)
+            found[block] |= part & (np.abs(bend[block] - middle) > z * deviation / MAD_OF_SD)
     return found

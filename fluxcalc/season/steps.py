@@ -1,16 +1,14 @@
 """The season, as the list of its steps: from half-hours to filled, filtered, partitioned exchange with uncertainty.
 
-A step is ``(Season, Methods) -> Season``: no mutation, no I/O. A step that fails leaves its results out and a reason;
-the others go on.
+A step is ``(Season, SeasonMethods, Progress) -> Season``: no mutation, no I/O. A step that fails leaves its results out
+and a reason; the others go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
 
+from core.progress import Progress, no_progress, part_of
 from fluxcalc.season.filtering import (
     check_clock,
     complete_variables,
@@ -19,14 +17,24 @@ from fluxcalc.season.filtering import (
     reject_spikes,
 )
 from fluxcalc.season.gap_filling import fill_fluxes, fill_meteorology
-from fluxcalc.season.grid import Grid
+from fluxcalc.season.grid import TimeGrid
 from fluxcalc.season.partitioning import (
     add_evapotranspiration,
     close_balance,
     partition_day,
     partition_night,
 )
-from fluxcalc.season.record import FEW, FILLS, MANY, UNCERTAINTY, USTAR, USUAL_METHODS, Methods, Season, Step
+from fluxcalc.season.record import (
+    FEW_VERSIONS,
+    FILLS,
+    MANY_VERSIONS,
+    UNCERTAINTY_METHODS,
+    USTAR_METHODS,
+    USUAL_METHODS,
+    Season,
+    SeasonMethods,
+    Step,
+)
 from fluxcalc.season.threshold import find_threshold
 from fluxcalc.season.uncertainties import estimate_gap_errors, estimate_uncertainty
 from fluxcalc.season.versions import make_versions, partition_versions_by_day, partition_versions_by_night
@@ -54,22 +62,22 @@ SEASON_STEPS: tuple[tuple[str, Step], ...] = (
 
 
 def process_season(
-    grid: Grid, latitude: float, longitude: float, utc_offset: float, methods: Methods = USUAL_METHODS,
-    progress: Callable[[str, float, int], None] = lambda *_: None,
+    grid: TimeGrid, latitude: float, longitude: float, utc_offset: float, methods: SeasonMethods = USUAL_METHODS,
+    progress: Progress = no_progress,
 ) -> Season:  # fmt: skip
     """Take a season through its steps.
 
     Parameters
     ----------
-    grid : Grid
+    grid : TimeGrid
         Half-hours with ``NEE`` or ``FC`` (and ``SC``), ``LE``, ``H``, ``FCH4``, their ``_SSITC_TEST``, ``USTAR``,
         ``SW_IN``, ``TA``, ``VPD``, ``NETRAD``, ``G``; each may be missing.
     latitude, longitude : float
         [deg]
     utc_offset : float
         Local standard time minus UTC. [h]
-    methods : Methods
-    progress : callable
+    methods : SeasonMethods
+    progress : Progress
         Is told the step, its number with the share that is done of it, and how many there are.
 
     Raises
@@ -82,28 +90,23 @@ def process_season(
         grid.starts, grid.minutes, latitude, longitude, utc_offset, dict(grid.variables), problems=grid.problems
     )
     for number, (result, step) in enumerate(SEASON_STEPS):
-        name = step.__name__.replace("_", " ")
-
-        def tell(share: float, name: str = name, number: int = number) -> None:
-            progress(name, number + share, len(SEASON_STEPS))
-
-        tell(0.0)
+        progress(step.__name__.replace("_", " "), number, len(SEASON_STEPS))
         try:
-            season = step(replace(season, tell=tell), methods)
+            season = step(season, methods, part_of(progress, number, len(SEASON_STEPS)))
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             season = season.without(result, f"{step.__name__} failed: {error}")
     progress("done", len(SEASON_STEPS), len(SEASON_STEPS))
     return season
 
 
-def _check_methods(methods: Methods) -> None:
-    if not isinstance(methods.ustar, float) and methods.ustar not in USTAR:
-        raise ValueError(f"ustar: expected {', '.join(USTAR)} or a number, got {methods.ustar!r}")
+def _check_methods(methods: SeasonMethods) -> None:
+    if not isinstance(methods.ustar, float) and methods.ustar not in USTAR_METHODS:
+        raise ValueError(f"ustar: expected {', '.join(USTAR_METHODS)} or a number, got {methods.ustar!r}")
     if methods.fill not in FILLS:
         raise ValueError(f"fill: expected one of {', '.join(FILLS)}, got {methods.fill!r}")
     if not set(methods.partition) <= {"nt", "dt"}:
         raise ValueError(f"partition: expected nt, dt, got {', '.join(methods.partition)}")
-    if methods.uncertainty not in UNCERTAINTY:
-        raise ValueError(f"uncertainty: expected one of {', '.join(UNCERTAINTY)}, got {methods.uncertainty!r}")
-    if methods.percentiles not in (FEW, MANY):
-        raise ValueError(f"percentiles: expected {FEW} or {MANY}, got {methods.percentiles}")
+    if methods.uncertainty not in UNCERTAINTY_METHODS:
+        raise ValueError(f"uncertainty: expected one of {', '.join(UNCERTAINTY_METHODS)}, got {methods.uncertainty!r}")
+    if methods.percentiles not in (FEW_VERSIONS, MANY_VERSIONS):
+        raise ValueError(f"percentiles: expected {FEW_VERSIONS} or {MANY_VERSIONS}, got {methods.percentiles}")

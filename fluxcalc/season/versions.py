@@ -9,46 +9,48 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.progress import Progress, part_of
 from core.records import FloatArray
 from fluxcalc.season.filtering import before_threshold, below_threshold
-from fluxcalc.season.gapfill.mds import UNFILLED, fill_mds
+from fluxcalc.season.gapfill.gaps import UNFILLED
+from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.partition.daytime_record import DayPartition
 from fluxcalc.season.partition.nighttime import NightPartition
 from fluxcalc.season.partitioning import day_parts, night_parts
-from fluxcalc.season.record import DRIVERS, LEARNED_FILL, SHOWN_PERCENTILES, Methods, Season
+from fluxcalc.season.record import DRIVERS, LEARNED_FILL, SHOWN_PERCENTILES, Season, SeasonMethods
 from fluxcalc.season.uncertainties import random_of
 from fluxcalc.season.uncertainty.day_sums import sum_days
 from fluxcalc.season.uncertainty.random import joint_uncertainty
-from fluxcalc.season.ustar.moving_point import QUANTILES
+from fluxcalc.season.ustar.estimates import QUANTILES
 from fluxcalc.season.ustar.versions import Versions, fill_versions, most_alike
 
-FEW_NAMES = tuple(f"U{100 * level:02.0f}" for level in QUANTILES)
+FEW_VERSION_NAMES = tuple(f"U{100 * level:02.0f}" for level in QUANTILES)
 Parts = Callable[[Season, FloatArray, FloatArray], NightPartition | DayPartition]
 """A season, its NEE as kept and filled -> respiration, uptake, and why there is none."""
 
 
-def make_versions(season: Season, methods: Methods) -> Season:
+def make_versions(season: Season, methods: SeasonMethods, progress: Progress) -> Season:
     """Filter and fill NEE with each threshold; their percentiles, the reference, and its uncertainty."""
     if "NEE_F" not in season.results:
         return season
-    if methods.fill == LEARNED_FILL and season.limits:
+    if methods.fill == LEARNED_FILL and season.version_thresholds:
         season = season.noting("NEE: versions by thresholds of u* are filled by mds_reddyproc")
-    for number, kind in enumerate(season.limits):
-        season = _make_kind(season, methods, kind, _share_of(season, number))
+    for number, kind in enumerate(season.version_thresholds):
+        season = _make_kind(season, methods, kind, part_of(progress, number, len(season.version_thresholds)))
     return season
 
 
-def _make_kind(season: Season, methods: Methods, kind: str, tell: Callable[[float], None]) -> Season:
+def _make_kind(season: Season, methods: SeasonMethods, kind: str, progress: Progress) -> Season:
     """Add the versions of one kind; they are many, and gone before those of the next kind come."""
     kept = _kept(season, methods, kind)
     versions = fill_versions(
         before_threshold(season),
         [season.measured(name) for name in DRIVERS],
         lambda row: np.isnan(kept(row)),
-        len(season.limits[kind].table),
+        len(season.version_thresholds[kind].table),
         per_day=season.per_day,
         dialect=methods.dialect,
-        tell=tell,
+        progress=progress,
     )
     season = _with_versions(season, "NEE", kind, versions)
     if kind == "U":
@@ -61,33 +63,34 @@ def _make_kind(season: Season, methods: Methods, kind: str, tell: Callable[[floa
     return season
 
 
-def partition_versions_by_night(season: Season, methods: Methods) -> Season:
+def partition_versions_by_night(season: Season, methods: SeasonMethods, progress: Progress) -> Season:
     """Partition each version by the night's exchange."""
     if "RECO_NT" not in season.results:
         return season
-    return _partition(season, methods, "NT", night_parts)
+    return _partition(season, methods, "NT", night_parts, progress)
 
 
-def partition_versions_by_day(season: Season, methods: Methods) -> Season:
+def partition_versions_by_day(season: Season, methods: SeasonMethods, progress: Progress) -> Season:
     """Partition each version by the day's light response."""
     if "RECO_DT" not in season.results:
         return season
-    return _partition(season, methods, "DT", day_parts)
+    return _partition(season, methods, "DT", day_parts, progress)
 
 
-def _partition(season: Season, methods: Methods, method: str, parts: Parts) -> Season:
-    for number, kind in enumerate(season.limits):
-        season = _partition_kind(season, methods, method, parts, kind, _share_of(season, number))
+def _partition(season: Season, methods: SeasonMethods, method: str, parts: Parts, progress: Progress) -> Season:
+    for number, kind in enumerate(season.version_thresholds):
+        own = part_of(progress, number, len(season.version_thresholds))
+        season = _partition_kind(season, methods, method, parts, kind, own)
     return season
 
 
 def _partition_kind(
-    season: Season, methods: Methods, method: str, parts: Parts, kind: str, tell: Callable[[float], None]
+    season: Season, methods: SeasonMethods, method: str, parts: Parts, kind: str, progress: Progress
 ) -> Season:
     """Add the parts of one kind's versions."""
     kept = _kept(season, methods, kind)
     drivers = [season.measured(name) for name in DRIVERS]
-    count = len(season.limits[kind].table)
+    count = len(season.version_thresholds[kind].table)
     # float32: there are many
     reco, gpp = np.empty((2, count, len(season.starts)), dtype=np.float32)
     reasons = []
@@ -97,7 +100,7 @@ def _partition_kind(
         found = parts(season, nee, filled.value)
         reco[row], gpp[row] = found.reco, found.gpp
         reasons += [found.reason] if found.reason else []
-        tell((row + 1) / count)
+        progress(f"partition versions {method}", row + 1, count)
     if reasons:
         why = f"{len(reasons)} of {count} versions cannot be partitioned: {reasons[0]}"
         return season.without(f"RECO_{method}_{kind}", why)
@@ -108,10 +111,10 @@ def _partition_kind(
     return season
 
 
-def _kept(season: Season, methods: Methods, kind: str) -> Callable[[int], FloatArray]:
+def _kept(season: Season, methods: SeasonMethods, kind: str) -> Callable[[int], FloatArray]:
     """Return what tells the NEE that a version keeps."""
-    whole, limits = before_threshold(season), season.limits[kind]
-    return lambda row: np.where(below_threshold(season, methods, limits.of_records(row)), np.nan, whole)
+    whole, thresholds = before_threshold(season), season.version_thresholds[kind]
+    return lambda row: np.where(below_threshold(season, methods, thresholds.of_records(row)), np.nan, whole)
 
 
 def shown_of(versions: Versions, stem: str, *, judged: bool) -> dict[str, NDArray[Any]]:
@@ -141,13 +144,9 @@ def shown_of(versions: Versions, stem: str, *, judged: bool) -> dict[str, NDArra
 def _with_versions(season: Season, name: str, kind: str, versions: Versions, *, judged: bool = True) -> Season:
     """Add what is shown of versions, and their sums of days."""
     if kind == "U":
-        shown = {f"{name}_{key}": versions.value[i] for i, key in enumerate(FEW_NAMES)}
+        shown = {f"{name}_{key}": versions.value[i] for i, key in enumerate(FEW_VERSION_NAMES)}
     else:
         shown = shown_of(versions, f"{name}_{kind}", judged=judged)
     days = sum_days(versions, season.starts, season.per_day)
     season = replace(season, versions={**season.versions, f"{name}_{kind}": days})
     return season.with_results(**{key: values.astype(np.float32) for key, values in shown.items()})
-
-
-def _share_of(season: Season, number: int) -> Callable[[float], None]:
-    return lambda share: season.tell((number + share) / len(season.limits))

@@ -16,18 +16,18 @@ from core.frames import PRODUCT_COLUMNS, UTC_TIME
 from core.station import Station
 from core.store import ON_DEMAND, PROVISIONAL, Store
 from fluxcalc.halfhour.flux.meteorology import WEATHER_VARIABLES, average_weather, weather
-from fluxcalc.season.cumulative import describe_course
 from fluxcalc.season.grid import lay_grid
-from fluxcalc.season.record import USUAL_METHODS, Methods, Season
-from fluxcalc.season.report import describe_season, half_hours
+from fluxcalc.season.products import half_hours
+from fluxcalc.season.record import USUAL_METHODS, Season
+from fluxcalc.season.report import SeasonReport, report_season
 from fluxcalc.season.steps import process_season
 from fluxcalc.worker.halfhours import CODE_VERSION, describe_error
 
-RUNNING = timedelta(days=366)
+RUNNING_SEASON = timedelta(days=366)
 """Longest season of a provisional run."""
-SLICE = timedelta(days=31)
+READ_AT_ONCE = timedelta(days=31)
 """Is read at once: a year of readings each minute need not be in memory together."""
-TAKEN = (
+INPUT_COLUMNS = (
     *("FC", "SC", "LE", "H", "FCH4", "FC_SSITC_TEST", "LE_SSITC_TEST", "H_SSITC_TEST", "FCH4_SSITC_TEST"),
     *("USTAR", "WS", *WEATHER_VARIABLES),
 )
@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """Half-hours of a station for a season.
+class StoredHalfHours:
+    """Half-hours of a station for a season, as the store has them.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Inputs:
     origin: Mapping[str, object]
 
 
-def read_inputs(store: Store, station_id: str, station: Station, start: datetime, end: datetime) -> Inputs:
+def read_inputs(store: Store, station_id: str, station: Station, start: datetime, end: datetime) -> StoredHalfHours:
     """Read a station's half-hours and its meteorology of [start, end).
 
     A variable that the slow sensors measured counts before the half-hour's own (a temperature of the sonic, or what
@@ -81,7 +81,7 @@ def read_inputs(store: Store, station_id: str, station: Station, start: datetime
     fluxes = store.flux_origin(station_id, start, end)
     parts, readings = [], 0
     for begin, stop in _slices(start, end):
-        part = store.flux_series(station_id, begin, stop, TAKEN)
+        part = store.flux_series(station_id, begin, stop, INPUT_COLUMNS)
         if stream is not None:
             slow = store.readings(station_id, stream, begin, stop)
             readings += slow.height
@@ -98,14 +98,16 @@ def read_inputs(store: Store, station_id: str, station: Station, start: datetime
         "fluxes": asdict(fluxes),
         "meteorology": None if stream is None else {"stream": stream, "readings": readings},
     }
-    return Inputs(frame.drop(empty, strict=False).with_columns(local) if frame.height else frame, minutes, origin)
+    return StoredHalfHours(
+        frame.drop(empty, strict=False).with_columns(local) if frame.height else frame, minutes, origin
+    )
 
 
 def store_season(
     store: Store,
     station_id: str,
     season: Season,
-    methods: Methods,
+    report: SeasonReport,
     origin: Mapping[str, object],
     *,
     started: datetime,
@@ -114,7 +116,8 @@ def store_season(
 ) -> int:
     """Store a season as a run of a station; return its id.
 
-    A provisional run, which tomorrow's supersedes, keeps ``PRODUCT_COLUMNS``; another one every series.
+    ``report`` says how it was made, ``origin`` of which inputs. A provisional run, which tomorrow's supersedes, keeps
+    ``PRODUCT_COLUMNS``; another one every series.
     """
     product = season_product(season)
     if kind == PROVISIONAL:
@@ -124,14 +127,14 @@ def store_season(
         kind=kind,
         config_sha256=config_sha256,
         code_version=CODE_VERSION,
-        methods=asdict(methods),
+        methods=asdict(report.methods),
         started=started,
         product=product,
         minutes=season.minutes,
         provenance={
             "inputs": {**origin, "sha256": _digest(season)},
-            **describe_season(season, methods),
-            "course": describe_course(season),
+            **report.described(),
+            "course": report.described_course(),
         },
     )
 
@@ -157,15 +160,15 @@ def fill_season(store: Store, station_id: str) -> int | None:
     span = store.flux_span(station_id)
     if span is None:
         return None
-    inputs = read_inputs(store, station_id, row.station, max(span[0], span[1] - RUNNING), span[1])
+    inputs = read_inputs(store, station_id, row.station, max(span[0], span[1] - RUNNING_SEASON), span[1])
     place = row.station.station
     grid = lay_grid(inputs.frame, minutes=inputs.minutes, what="half-hour")
-    season = process_season(grid, place.latitude, place.longitude, place.utc_offset)
+    season = process_season(grid, place.latitude, place.longitude, place.utc_offset, USUAL_METHODS)
     return store_season(
         store,
         station_id,
         season,
-        USUAL_METHODS,
+        report_season(season, USUAL_METHODS),
         inputs.origin,
         started=started,
         config_sha256=row.config_sha256,
@@ -198,8 +201,8 @@ def try_season(store: Store, station_id: str, seconds: float) -> int | None:
 def _slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     begin = start
     while begin < end:
-        yield begin, min(begin + SLICE, end)
-        begin += SLICE
+        yield begin, min(begin + READ_AT_ONCE, end)
+        begin += READ_AT_ONCE
 
 
 def _join(fluxes: pl.DataFrame, slow: pl.DataFrame, minutes: int) -> pl.DataFrame:

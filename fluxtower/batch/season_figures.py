@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,14 +11,17 @@ from matplotlib.figure import Figure
 
 from core.records import FloatArray
 from fluxcalc.season.aggregates import MOLAR_CARBON
+from fluxcalc.season.energy_balance import Closure
 from fluxcalc.season.record import LOW_TURBULENCE, USED, Season
-from fluxcalc.season.ustar.moving_point import NIGHT_RADIATION
+from fluxcalc.season.report import SeasonReport
+from fluxcalc.season.sums import versions_of
+from fluxcalc.season.ustar.low_turbulence import NIGHT_RADIATION
 
 # no display is asked for, and a figure does not depend on when it was made
 mpl.rcParams.update({"svg.hashsalt": "fluxtower", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
 NEE_UNIT = "NEE (µmol m$^{-2}$ s$^{-1}$)"
 MEASURED, FILLED, BAND = "#1b6ca8", "#c8553d", "#9bbfd9"
-BINS = 20
+BIN_COUNT = 20
 QUARTERS = (
     (1, "Jan-Mar", "#5b7db1"),
     (4, "Apr-Jun", "#4a9c59"),
@@ -26,15 +30,19 @@ QUARTERS = (
 )
 
 
-def draw_figures(season: Season, folder: Path, stem: str) -> list[Path]:
+def draw_figures(season: Season, report: SeasonReport, folder: Path, stem: str) -> list[Path]:
     """Draw what the season has data for, each as PNG and SVG; return the files."""
     files = []
-    drawn = {
-        "fingerprint": fingerprint, "cumulative": cumulative, "diurnal": diurnal, "ustar": turbulence, "light": light,
-        "balance": balance,
-    }  # fmt: skip
+    drawn: dict[str, Callable[[], Figure | None]] = {
+        "fingerprint": lambda: fingerprint(season),
+        "cumulative": lambda: cumulative(season),
+        "diurnal": lambda: diurnal(season),
+        "ustar": lambda: turbulence(season),
+        "light": lambda: light(season),
+        "balance": lambda: balance(season, report.closure),
+    }
     for name, draw in drawn.items():
-        figure = draw(season)
+        figure = draw()  # one after the other: each takes memory
         if figure is None:
             continue
         for ending in ("png", "svg"):
@@ -81,7 +89,7 @@ def cumulative(season: Season) -> Figure | None:
     panel = figure.subplots()
     each = season.minutes * 60 * MOLAR_CARBON
     time = season.starts.to_numpy()
-    days = next((season.versions[key] for key in ("NEE_VUT", "NEE_U") if key in season.versions), None)
+    days = versions_of(season, "NEE")
     if days is not None:
         sums = np.cumsum(np.nan_to_num(days.sums), axis=1) * each
         label = f"{len(sums)} versions by thresholds of u*"
@@ -165,9 +173,9 @@ def light(season: Season) -> Figure | None:
     return figure
 
 
-def balance(season: Season) -> Figure | None:
+def balance(season: Season, closure: Closure | None) -> Figure | None:
     """Draw turbulent fluxes against the available energy."""
-    if season.closure is None or not np.isfinite(season.closure.slope):
+    if closure is None or not np.isfinite(closure.slope):
         return None
     available = season.measured("NETRAD") - season.measured("G")
     turbulent = season.measured("H") + season.measured("LE")
@@ -176,8 +184,8 @@ def balance(season: Season) -> Figure | None:
     panel.plot(available, turbulent, ".", color=MEASURED, ms=1.5, alpha=0.4, rasterized=True)
     ends = np.array([np.nanmin(available), np.nanmax(available)])
     panel.plot(ends, ends, color="0.6", lw=0.8, label="closed")
-    label = f"slope {season.closure.slope:.2f}, sums {season.closure.ratio:.2f}"
-    panel.plot(ends, season.closure.intercept + season.closure.slope * ends, color=FILLED, lw=1.2, label=label)
+    label = f"slope {closure.slope:.2f}, sums {closure.ratio:.2f}"
+    panel.plot(ends, closure.intercept + closure.slope * ends, color=FILLED, lw=1.2, label=label)
     panel.set(xlabel="NETRAD - G (W m$^{-2}$)", ylabel="H + LE (W m$^{-2}$)")
     panel.legend(frameon=False)
     return figure
@@ -187,7 +195,7 @@ def _binned(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, Float
     """Return means of x and y in bins of equally many records, and the standard error of y's."""
     present = np.isfinite(x) & np.isfinite(y)
     order = np.argsort(x[present], kind="stable")
-    parts = [part for part in np.array_split(order, BINS) if part.size > 1]
+    parts = [part for part in np.array_split(order, BIN_COUNT) if part.size > 1]
     x, y = x[present], y[present]
     return (
         np.array([x[part].mean() for part in parts]),

@@ -143,10 +143,10 @@ def season(
             raise ConfigError("command line", "--output", "a directory, for a table", "nothing")
         _fill_running(source)
         return
-    from fluxcalc.season.record import Methods
+    from fluxcalc.season.record import SeasonMethods
     from fluxtower.batch.season import make_season
 
-    methods = Methods(
+    methods = SeasonMethods(
         ustar=_number_or_word(ustar),
         filter_day=filter_day,
         spikes=spikes or None,

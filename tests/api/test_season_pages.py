@@ -27,13 +27,13 @@ SAID = {
         "RECO_DT": {"value": None, "unit": "gC m-2", "random": None, "filling": None, "ustar": None, "joint": None},
         "LE_F": {"value": 15.5, "unit": "MJ m-2", "random": 0.25, "filling": None, "ustar": None, "joint": 0.25},
     },
-    "thresholds": {
-        "season 2026001": 0.21,
-        "season 2026003": 0.148,
-        "year 2026": 0.3,
-        "year 2026 95 %": 0.4,
-        "E0": 212.5,
-    },
+    "thresholds": [
+        {"kind": "season", "value": 0.21, "year": 2026, "season": 1, "percentile": None},
+        {"kind": "season", "value": 0.148, "year": 2026, "season": 3, "percentile": None},
+        {"kind": "year", "value": 0.3, "year": 2026, "season": None, "percentile": None},
+        {"kind": "year", "value": 0.4, "year": 2026, "season": None, "percentile": 95.0},
+    ],
+    "E0": 212.5,
     "not_done": {"GPP_DT": "there is no VPD"},
     "notes": ["NEE is FC"],
     "problems": ["the clock is an hour late"],
@@ -59,9 +59,10 @@ def text_of(page: httpx.Response) -> str:
 def test_thresholds_in_use_are_those_of_the_method() -> None:
     assert range_of_thresholds(a_run()) == (0.148, 0.21)
     assert range_of_thresholds(a_run(methods={"ustar": "annual"})) == (0.3, 0.3)
-    fixed = a_run(methods={"ustar": 0.25}, provenance={"thresholds": {"fixed": 0.25}})
+    fixed = a_run(methods={"ustar": 0.25}, provenance={"thresholds": [{"kind": "fixed", "value": 0.25}]})
     assert range_of_thresholds(fixed) == (0.25, 0.25)
-    assert range_of_thresholds(a_run(provenance={"thresholds": {"E0": 212.5, "season 2026001": None}})) is None
+    assert range_of_thresholds(a_run(provenance={"thresholds": [], "E0": 212.5})) is None
+    assert range_of_thresholds(a_run(provenance={})) is None
 
 
 def test_a_long_run_is_downloaded_in_parts_that_can_be_answered() -> None:
@@ -95,12 +96,14 @@ def test_a_run_tells_what_it_was_made_of(client: httpx.Client, registered: Store
         f"Run {number}", "made on demand", "2026-07-01 00:00 – 2026-07-02 00:00 UTC", "48 intervals",
         "NEE_F −312.5 ± 13.00 gC m⁻²", "RECO_DT – gC m⁻² no sum: records without a value", "GPP_DT there is no VPD",
         "NEE_F −312.5 13.00 3.00 4.00 12.00 gC m⁻²", "LE_F 15.50 0.250 0.250 – – MJ m⁻²",
-        "season 2026003 0.148 m s⁻¹", "E0 212.500 K", "gap filling mds", "fluxes.records 48",
+        "season 2026003 0.148 m s⁻¹", "year 2026 95 % 0.400 m s⁻¹", "E0 212.500 K",
+        "gap filling mds", "fluxes.records 48",
         f"fluxes.config_sha256 {'c' * 64}, {'d' * 64}", "the clock is an hour late", "NEE is FC",
     ):  # fmt: skip
         assert says in text, says
     chinese = text_of(client.get(f"/runs/{number}?lang=zh"))
     assert "净生态系统 CO2 交换" in chinese
+    assert "u* 阈值 季节 2026001 0.210 m s⁻¹" in chinese
     assert "未得出的结果及原因 GPP_DT" in chinese
     assert "2026-07-01 08:00 – 2026-07-02 08:00 UTC+08:00" in chinese
     links = re.findall(r'href="(/[^"]*)"', client.get(f"/runs/{number}?tz=utc").text)

@@ -127,7 +127,8 @@ def put_days(store: Store, days: int) -> None:
         "course": course_of_days(days),
         "notes": ["NEE is FC"],
         "problems": [],
-        "thresholds": {"E0": 212.5},
+        "thresholds": [],
+        "E0": 212.5,
     }
     put_run(store, filled_days(days), provenance=said)
 

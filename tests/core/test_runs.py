@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime, timedelta
 
@@ -260,3 +261,53 @@ def test_earlier_runs_stay_readable(settings: Settings, monkeypatch: pytest.Monk
         assert back["NEE_F"].to_list() == [0, -1, -2, -3, -4]
         assert back["NEE_F_WINDOW"].to_list() == [14] * 5
         assert back["RECO_NT"].null_count() == 5
+
+
+OLD_THRESHOLDS = """{
+    "season 2025012": 0.21, "season 2026003": null, "year 2026": 0.25, "year 2026 95 %": 0.5, "year 2026 5 %": 0.125,
+    "VUT 2026 98.75 %": 0.625, "VUT 2026 1.25 %": 0.1, "CUT 2026 50 %": 0.3, "E0": 212.5
+}"""
+
+
+def test_thresholds_of_earlier_runs_get_the_form_of_todays(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def threshold(kind: str, value: float, year: int | None, season: int | None, percentile: float | None) -> object:
+        return {"kind": kind, "value": value, "year": year, "season": season, "percentile": percentile}
+
+    of_today = [threshold("year", 0.3, 2026, None, None)]
+    provenances = [
+        f'{{"thresholds": {OLD_THRESHOLDS}, "notes": ["one"]}}',
+        '{"thresholds": {"fixed": 0.2}}',
+        '{"thresholds": {}}',
+        '{"notes": ["two"]}',
+        json.dumps({"thresholds": of_today, "E0": 100.0}),
+    ]
+    with earlier_store(settings, monkeypatch, 16) as store:
+        with psycopg.connect(store.dsn) as connection:
+            connection.execute("INSERT INTO station (id) VALUES ('cn-test')")
+            for provenance in provenances:
+                connection.execute(
+                    """INSERT INTO run (station, kind, config_sha256, code_version, methods, started, provenance)
+                    SELECT key, 'season', 'x', '0.1', '{}', now(), %s FROM station""",
+                    (provenance,),
+                )
+        store.migrate()
+        old, fixed, empty, without, new = (store.run(number).provenance for number in range(1, 6))
+        assert old == {
+            "thresholds": [
+                threshold("season", 0.21, 2025, 12, None),
+                threshold("year", 0.25, 2026, None, None),
+                threshold("year", 0.125, 2026, None, 5),
+                threshold("year", 0.5, 2026, None, 95),
+                threshold("VUT", 0.1, 2026, None, 1.25),
+                threshold("VUT", 0.625, 2026, None, 98.75),
+                threshold("CUT", 0.3, None, None, 50),
+            ],
+            "E0": 212.5,
+            "notes": ["one"],
+        }
+        assert fixed == {"thresholds": [threshold("fixed", 0.2, None, None, None)], "E0": None}
+        assert empty == {"thresholds": [], "E0": None}
+        assert without == {"notes": ["two"]}
+        assert new == {"thresholds": of_today, "E0": 100.0}
+        with psycopg.connect(store.dsn) as connection, pytest.raises(psycopg.errors.RestrictViolation):
+            connection.execute("UPDATE run SET provenance = '{}'")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import lightgbm as lgb
@@ -12,26 +12,20 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from core.records import FloatArray
-from fluxcalc.season.gapfill.mds import UNFILLED, in_long_gap
+from fluxcalc.season.gapfill.cross_validation import FOLDS, Columns, CrossValidation, Predict, gap_distances
+from fluxcalc.season.gapfill.gaps import UNFILLED, check_lengths, in_long_gap
 from fluxcalc.season.gapfill.moving_response import moving_response
 from fluxcalc.season.gapfill.prediction_intervals import error_intervals
-from fluxcalc.season.gapfill.predictors import ROLLED, predictors
+from fluxcalc.season.gapfill.predictors import AVERAGED_DRIVERS, predictors
 from fluxcalc.season.gapfill.ridge import predict_by_ridge
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
-Columns = Callable[[int], FloatArray]
-"""What is learned from, shape (n, p), as it is known without a fold."""
-Predict = Callable[[FloatArray, FloatArray, FloatArray, int], FloatArray]
-"""Learns from columns and values, and predicts from other rows of the columns; the number tells folds apart."""
 
-LEARNED = 4
+METHOD_LEARNED = 4
 """Method code of a filled value, after MDS' 1 to 3."""
-LEAST = 500
+LEAST_MEASURED = 500
 """Measured values that learning needs."""
-FOLDS = 10
-BLOCK_DAYS = (1 / 48, 1 / 6, 1.5, 12.0)
-"""Lengths of the blocks left out in cross-validation, each with as many records in all. [d]"""
 QUALITY_DAYS = (7, 14)
 """Distance from the nearest measured value above which the quality is 2, and 3. [d]"""
 TREES = {
@@ -52,7 +46,7 @@ RANDOM_TREES = TREES | {"learning_rate": 0.1, "num_leaves": 63, "extra_trees": T
 ROUNDS = 200
 WIDTH_TREES = RANDOM_TREES | {"learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 50}
 WIDTH_ROUNDS = 80
-PULL = 0.01
+EQUAL_SHARES_PULL = 0.01
 """How strongly shares are pulled towards equal ones: as much as this part of the records."""
 GAP_DAYS = (0.5, 3.0)
 """Lengths of gaps that part the errors in classes. [d]"""
@@ -162,169 +156,122 @@ def fill_by_learning(
     Ke et al. (2017), LightGBM, NIPS 30; Geurts et al. (2006), doi:10.1007/s10994-006-6226-1 (randomised splits);
     Breiman (1996), doi:10.1007/BF00117832 (shares that are not negative, of left-out predictions)
     """
-    lengths = {y.size, len(middles), potential.size, *(values.size for values in drivers.values())}
-    if len(lengths) > 1:
-        raise ValueError(f"series of one length, got {sorted(lengths)}")
+    check_lengths((y, middles, potential, *drivers.values()))
     y = np.where(np.isfinite(y), y, np.nan)
     known = ~np.isnan(y)
-    if known.sum() < LEAST:
-        return _nothing(y, f"only {known.sum()} measured values, learning needs {LEAST}")
+    if known.sum() < LEAST_MEASURED:
+        return _nothing(y, f"only {known.sum()} measured values, learning needs {LEAST_MEASURED}")
     mean, scale = float(y[known].mean()), float(y[known].std())
     if scale <= 1e-9 * abs(mean):
         return _nothing(y, "all measured values are the same, there is nothing to learn")
-    task = _Task((y - mean) / scale, potential > 0, per_day, seed, threads)
-    if known.sum() - np.bincount(task.fold[known]).max() < LEAST // 2:
+    validation = CrossValidation((y - mean) / scale, potential > 0, per_day, seed)
+    trees = _Trees(seed, threads)
+    if known.sum() - np.bincount(validation.fold[known]).max() < LEAST_MEASURED // 2:
         return _nothing(y, "all measured values are so close together that leaving out some leaves too few")
     steady = predictors(drivers, middles, potential, per_day=per_day)
-    moving = moving_response(task.y, drivers, potential, task.fold, FOLDS, per_day=per_day)
+    moving = moving_response(validation.y, drivers, potential, validation.fold, FOLDS, per_day=per_day)
 
     def columns(fold: int) -> FloatArray:
         return np.column_stack((*steady.values(), *(values[fold] for values in moving.values())))
 
     try:
-        fits = _expect(task, columns)
+        fits = _expect(validation, columns, trees)
         expected = np.nanmean(fits, axis=0)
-        width = _expect_width(task, columns, expected)
+        width = _expect_width(validation, columns, expected, trees)
     except lgb.basic.LightGBMError as error:
         return _nothing(y, f"training failed: {error}")
-    sd, lower, upper = error_intervals(task.y, fits, width, _classes(task))
+    sd, lower, upper = error_intervals(validation.y, fits, width, _classes(validation))
     predicted = mean + scale * expected
 
-    wanted = ~known
-    if longest_gap_days is not None:
-        wanted &= ~in_long_gap(~known, longest_gap_days * per_day)
+    wanted = ~known & ~in_long_gap(~known, longest_gap_days, per_day)
     only = np.where(wanted, 1.0, np.nan)
     return LearnedFill(
         value=np.where(wanted, predicted, y),
         qc=_quality(known, wanted, drivers, per_day),
-        method=np.where(wanted, LEARNED, 0),
+        method=np.where(wanted, METHOD_LEARNED, 0),
         looked_up=np.where(known | wanted, predicted, np.nan),
         sd=only * scale * sd,
         lower=only * (mean + scale * lower),
         upper=only * (mean + scale * upper),
         skill={
             name: _skill(y[part], predicted[part])
-            for name, part in (("all", known), ("day", known & task.day), ("night", known & ~task.day))
+            for name, part in (("all", known), ("day", known & validation.day), ("night", known & ~validation.day))
         },
         unfilled_long=int((~known & ~wanted).sum()),
     )
 
 
-class _Task:
-    """A standardised series, and how it is cut for cross-validation.
+@dataclass(frozen=True, slots=True)
+class _Trees:
+    """How trees are grown: the seed of their random numbers, and on how many threads."""
 
-    Predictions of it have a row for each fold, by models that have not seen the fold: at its records and at gaps, else
-    NaN. Their mean is that of one model at a measured record, of all models at a gap.
-    """
+    seed: int
+    threads: int
 
-    def __init__(self, y: FloatArray, day: BoolArray, per_day: int, seed: int, threads: int) -> None:
-        self.y, self.day, self.per_day, self.seed, self.threads = y, day, per_day, seed, threads
-        self.known = ~np.isnan(y)
-        self.random = np.random.default_rng(seed)
-        self.fold = _blocks(y.size, per_day, self.random)
-        self.near, self.far = _distances(self.known)
-        for k in range(FOLDS):
-            left_out = self.known & (self.fold == k)
-            near, far = _distances(self.known & (self.fold != k))
-            self.near[left_out], self.far[left_out] = near[left_out], far[left_out]
+    def grow(self, parameters: Mapping[str, object], rounds: int) -> Predict:
+        def predict(X: FloatArray, y: FloatArray, others: FloatArray, fold: int) -> FloatArray:
+            settings = {**parameters, "num_threads": self.threads, "seed": self.seed * 1000 + fold}
+            model = lgb.train(settings, lgb.Dataset(X, y, params=settings), rounds)
+            return np.asarray(model.predict(others, num_threads=self.threads), dtype=np.float64)
+
+        return predict
 
 
-def _expect(task: _Task, columns: Columns) -> FloatArray:
+def _expect(validation: CrossValidation, columns: Columns, trees: _Trees) -> FloatArray:
     """Predict with each kind of model and mix them, by day and by night."""
-    lowest, highest = task.y[task.known].min(), task.y[task.known].max()
+    lowest, highest = validation.y[validation.known].min(), validation.y[validation.known].max()
 
     def curve(X: FloatArray, y: FloatArray, others: FloatArray, _: int) -> FloatArray:
         # a smooth function may run away where it has seen nothing
-        return np.clip(predict_by_ridge(X, y, others, task.random), lowest, highest)
+        return np.clip(predict_by_ridge(X, y, others, validation.random), lowest, highest)
 
-    kinds = (_trees(task, TREES, ROUNDS), _trees(task, RANDOM_TREES, ROUNDS), curve)
-    members = np.stack([_leave_out(task, columns, task.y, kind) for kind in kinds], axis=-1)
+    kinds = (trees.grow(TREES, ROUNDS), trees.grow(RANDOM_TREES, ROUNDS), curve)
+    members = np.stack([validation.leave_out(columns, validation.y, kind) for kind in kinds], axis=-1)
     expected = np.empty(members.shape[:2])
-    for part in (task.day, ~task.day):
-        left_out = np.nanmean(members[:, part & task.known], axis=0)
-        expected[:, part] = members[:, part] @ _shares(left_out, task.y[part & task.known])
+    for part in (validation.day, ~validation.day):
+        left_out = np.nanmean(members[:, part & validation.known], axis=0)
+        expected[:, part] = members[:, part] @ _shares(left_out, validation.y[part & validation.known])
     return expected
 
 
 def _shares(members: FloatArray, y: FloatArray) -> FloatArray:
     """Return the shares, none negative and one in all, in which members come nearest to what was measured."""
     number = members.shape[1]
-    pull, firm = np.sqrt(PULL * max(y.size, 1)), 1e3 * np.sqrt(max(y.size, 1))
+    pull, firm = np.sqrt(EQUAL_SHARES_PULL * max(y.size, 1)), 1e3 * np.sqrt(max(y.size, 1))
     equations = np.vstack((members, pull * np.eye(number), np.full(number, firm)))
     shares: FloatArray = nnls(equations, np.concatenate((y, np.full(number, pull / number), [firm])))[0]
     shares /= shares.sum()
     return shares
 
 
-def _expect_width(task: _Task, columns: Columns, expected: FloatArray) -> FloatArray:
+def _expect_width(validation: CrossValidation, columns: Columns, expected: FloatArray, trees: _Trees) -> FloatArray:
     """Learn how large the error is under the conditions of a record, and as far into a gap of such length."""
-    error = np.abs(task.y - expected)
-    away = np.log1p(np.column_stack((task.near, task.far)) / task.per_day)
-    floor = 0.05 * float(error[task.known].mean())
+    error = np.abs(validation.y - expected)
+    away = np.log1p(np.column_stack((validation.near, validation.far)) / validation.per_day)
+    floor = 0.05 * float(error[validation.known].mean())
 
     def conditions(fold: int) -> FloatArray:
         return np.column_stack((expected, away, columns(fold)))
 
-    found = _leave_out(task, conditions, error, _trees(task, WIDTH_TREES, WIDTH_ROUNDS))
+    found = validation.leave_out(conditions, error, trees.grow(WIDTH_TREES, WIDTH_ROUNDS))
     width: FloatArray = np.maximum(np.nanmean(found, axis=0), floor)
     return width
 
 
-def _classes(task: _Task) -> IntArray:
+def _classes(validation: CrossValidation) -> IntArray:
     """Part records by day and night and by the length of the gap that they are in, or would be in if left out."""
-    classes: IntArray = 2 * np.digitize(task.near + task.far, np.array(GAP_DAYS) * task.per_day) + task.day
+    gap = np.digitize(validation.near + validation.far, np.array(GAP_DAYS) * validation.per_day)
+    classes: IntArray = 2 * gap + validation.day
     return classes
 
 
-def _leave_out(task: _Task, columns: Columns, y: FloatArray, predict: Predict) -> FloatArray:
-    """Learn without each fold in turn, and predict what was left out and the gaps."""
-    found = np.full((FOLDS, y.size), np.nan)
-    for k in range(FOLDS):
-        taught = task.known & (task.fold != k)
-        if not taught.all():
-            X = columns(k)
-            found[k, ~taught] = predict(X[taught], y[taught], X[~taught], k)
-    return found
-
-
-def _trees(task: _Task, parameters: dict[str, object], rounds: int) -> Predict:
-    def predict(X: FloatArray, y: FloatArray, others: FloatArray, fold: int) -> FloatArray:
-        settings = {**parameters, "num_threads": task.threads, "seed": task.seed * 1000 + fold}
-        model = lgb.train(settings, lgb.Dataset(X, y, params=settings), rounds)
-        return np.asarray(model.predict(others, num_threads=task.threads), dtype=np.float64)
-
-    return predict
-
-
-def _blocks(n: int, per_day: int, random: np.random.Generator) -> IntArray:
-    """Cut a series into blocks and deal them to the folds."""
-    lengths = np.maximum(1, np.round(np.array(BLOCK_DAYS) * per_day)).astype(np.int64)
-    fold = np.empty(n, dtype=np.int64)
-    first = 0
-    while first < n:
-        length = int(random.choice(lengths, p=1 / lengths / (1 / lengths).sum()))
-        fold[first : first + length] = random.integers(FOLDS)
-        first += length
-    return fold
-
-
-def _distances(known: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Return how many records it is to the known ones on either side, the nearer first; at most the series' length."""
-    n = known.size
-    place = np.arange(n)
-    before = place - np.maximum.accumulate(np.where(known, place, -n))
-    after = np.minimum.accumulate(np.where(known, place, 2 * n)[::-1])[::-1] - place
-    near, far = (
-        np.minimum(side, n).astype(np.float64) for side in (np.minimum(before, after), np.maximum(before, after))
-    )
-    return near, far
-
-
 def _quality(known: BoolArray, wanted: BoolArray, drivers: Mapping[str, FloatArray], per_day: int) -> IntArray:
-    distance, _ = _distances(known)
+    distance, _ = gap_distances(known)
     fair, poor = (days * per_day for days in QUALITY_DAYS)
     quality = 1 + (distance > fair) + (distance > poor)
-    missing = [~np.isfinite(drivers[name]) if name in drivers else np.ones(known.size, bool) for name in ROLLED]
+    missing = [
+        ~np.isfinite(drivers[name]) if name in drivers else np.ones(known.size, bool) for name in AVERAGED_DRIVERS
+    ]
     quality = np.maximum(quality, 1 + np.any(missing, axis=0) + np.all(missing, axis=0))
     return np.where(known, 0, np.where(wanted, quality, UNFILLED)).astype(np.int64)
 

@@ -17,10 +17,9 @@ from fluxcalc.kernels.mds import (
     RADIATION,
     sample_marginal,
 )
+from fluxcalc.season.gapfill.gaps import UNFILLED, check_lengths, in_long_gap
 
 IntArray = NDArray[np.int64]
-
-UNFILLED = -1
 
 Steps = tuple[tuple[int, int], ...]
 """Method and half-window in days; the first that finds two values wins."""
@@ -150,14 +149,11 @@ def fill_mds(
     Reichstein et al. (2005), doi:10.1111/j.1365-2486.2005.001002.x; Wutzler et al. (2018), doi:10.5194/bg-15-5015-2018
     """
     given = (y, radiation, temperature, deficit)
-    if len({values.shape for values in given}) > 1:
-        raise ValueError(f"series of one length, got {[values.shape for values in given]}")
+    check_lengths(given)
     y, drivers = np.ascontiguousarray(y, dtype=np.float64), np.array(given[1:], dtype=np.float64)
     n = y.size
     gaps = np.isnan(y)
-    too_long = np.zeros(n, dtype=bool)
-    if dialect.longest_gap_days is not None:
-        too_long = in_long_gap(gaps, dialect.longest_gap_days * per_day)
+    too_long = in_long_gap(gaps, dialect.longest_gap_days, per_day)
     wanted = np.flatnonzero(~too_long if every_record else gaps & ~too_long)
     steps = _usable_steps(dialect.steps, drivers, n // per_day + 2)
     mean, sd, count, method, days = sample_marginal(
@@ -215,12 +211,3 @@ def _quality(method: IntArray, window: IntArray) -> IntArray:
         here = method == code
         quality[here] = 1 + (window[here] > fair) + (window[here] > poor)
     return quality
-
-
-def in_long_gap(gaps: NDArray[np.bool_], longest: int) -> NDArray[np.bool_]:
-    """Mark the records of runs of gaps that are longer than ``longest`` records."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], gaps, [False])).astype(np.int8)))
-    marked = np.zeros(gaps.size, dtype=bool)
-    for first, end in zip(edges[::2], edges[1::2], strict=True):
-        marked[first:end] = end - first > longest
-    return marked

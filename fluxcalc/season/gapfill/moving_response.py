@@ -12,9 +12,9 @@ from core.records import FloatArray
 
 SPREAD_DAYS = 9.0
 """Standard deviation of the weights in time. [d]"""
-REACH = 4.0
+REACH_DEVIATIONS = 4.0
 """How far the weights go, in standard deviations."""
-PRIOR = 2.0
+PRIOR_RECORDS = 2.0
 """Records that the response of the whole series counts for."""
 PENALTY = 1e-3
 """Keeps the response of the whole series solvable where a term is zero throughout."""
@@ -77,7 +77,7 @@ def moving_response(
         )
         matrix = near_squares[taught].sum(axis=0)
         left = near_moments[taught].sum(axis=0) - matrix @ whole
-        local = whole + np.linalg.solve(matrix + PRIOR * np.eye(size), left[..., None])[..., 0]
+        local = whole + np.linalg.solve(matrix + PRIOR_RECORDS * np.eye(size), left[..., None])[..., 0]
         here = np.column_stack([np.interp(rows / per_day - 0.5, np.arange(days), c) for c in local.T])
         response["response"][without, rows] = (terms[rows] * here).sum(axis=1)
         response["response_dark"][without, rows] = here[:, 0]
@@ -107,5 +107,5 @@ def _standard(values: FloatArray) -> FloatArray:
 def _spread(sums: FloatArray) -> FloatArray:
     """Spread the sums of days over their neighbours, the weight of the day itself being one."""
     peak = SPREAD_DAYS * np.sqrt(2 * np.pi)
-    spread: FloatArray = gaussian_filter1d(sums, SPREAD_DAYS, axis=1, mode="constant", truncate=REACH) * peak
+    spread: FloatArray = gaussian_filter1d(sums, SPREAD_DAYS, axis=1, mode="constant", truncate=REACH_DEVIATIONS) * peak
     return spread

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 
-COVERED = 0.9
-CLASS_LEAST = 200
+COVERAGE = 0.9
+LEAST_ERRORS = 200
 """Errors that a class needs for quantiles of its own."""
-MOST = 0.5
+MOST_AMBIGUITY = 0.5
 """Largest part of a squared error that the disagreement of the models is taken for."""
 
 
@@ -65,13 +65,13 @@ def error_intervals(
     for number in np.unique(group):
         here = group == number
         errors = ratio[here & known]
-        if errors.size < CLASS_LEAST:
+        if errors.size < LEAST_ERRORS:
             errors = ratio[known]
         square = (errors**2).mean()
-        scales = np.array([np.sqrt(square), *np.quantile(errors, ((1 - COVERED) / 2, (1 + COVERED) / 2))])
+        scales = np.array([np.sqrt(square), *np.quantile(errors, ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))])
         found[:, here] = scales[:, None]
         gaps = here & ~known
         if gaps.any():
-            found[:, gaps] *= np.sqrt(1 - np.minimum(ambiguity[gaps] / square, MOST).mean())
+            found[:, gaps] *= np.sqrt(1 - np.minimum(ambiguity[gaps] / square, MOST_AMBIGUITY).mean())
     sd, low, high = found * width
     return sd, mean + low, mean + high

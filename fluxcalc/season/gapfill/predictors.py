@@ -9,9 +9,9 @@ import polars as pl
 
 from core.records import FloatArray
 
-ROLLED = ("radiation", "temperature", "deficit")
+AVERAGED_DRIVERS = ("radiation", "temperature", "deficit")
 """Drivers of which running means are taken, too."""
-MEANS = (1 / 12, 1.0, 5.0, 15.0)
+AVERAGE_DAYS = (1 / 12, 1.0, 5.0, 15.0)
 """Over how long, centred. [d]"""
 LAGS = (1, 2, 4)
 """Half-hours ago of which the radiation is taken, too."""
@@ -55,8 +55,8 @@ def predictors(
         if np.isnan(values).all():
             continue
         columns[name] = values
-        if name in ROLLED:
-            for days in MEANS:
+        if name in AVERAGED_DRIVERS:
+            for days in AVERAGE_DAYS:
                 columns[f"{name}_{days:.2g}d"] = _running_mean(values, 2 * round(days * per_day / 2) + 1)
         if name == "radiation":
             half_hour = max(1, per_day // 48)

@@ -12,11 +12,11 @@ import numpy as np
 from core.records import FloatArray
 
 FEATURES = 800
-WIDTH = 0.5
+FREQUENCY_WIDTH = 0.5
 """Frequencies are drawn from Student's t of 3 degrees of freedom times this over the root of the number of columns."""
-FREEDOM = 3
+FREEDOM_DEGREES = 3
 PENALTY = 0.1
-ROWS = 8192
+ROWS_AT_ONCE = 8192
 """Rows in memory at a time as features."""
 
 
@@ -48,7 +48,7 @@ def predict_by_ridge(X: FloatArray, y: FloatArray, others: FloatArray, random: n
     mean, spread = np.zeros(p), np.ones(p)
     mean[measured], spread[measured] = np.nanmean(X[:, measured], axis=0), np.nanstd(X[:, measured], axis=0)
     spread[spread == 0] = 1.0
-    frequencies = random.standard_t(FREEDOM, (p, FEATURES)) * WIDTH / np.sqrt(p)
+    frequencies = random.standard_t(FREEDOM_DEGREES, (p, FEATURES)) * FREQUENCY_WIDTH / np.sqrt(p)
     phases = random.uniform(0, 2 * np.pi, FEATURES)
 
     def features(rows: FloatArray) -> FloatArray:
@@ -58,9 +58,11 @@ def predict_by_ridge(X: FloatArray, y: FloatArray, others: FloatArray, random: n
 
     size = FEATURES + p + 1
     gram, moment = PENALTY * np.eye(size), np.zeros(size)
-    for first in range(0, len(X), ROWS):
-        H = features(X[first : first + ROWS])
+    for first in range(0, len(X), ROWS_AT_ONCE):
+        H = features(X[first : first + ROWS_AT_ONCE])
         gram += H.T @ H
-        moment += H.T @ y[first : first + ROWS]
+        moment += H.T @ y[first : first + ROWS_AT_ONCE]
     weights = np.linalg.solve(gram, moment)
-    return np.concatenate([features(others[first : first + ROWS]) @ weights for first in range(0, len(others), ROWS)])
+    return np.concatenate(
+        [features(others[first : first + ROWS_AT_ONCE]) @ weights for first in range(0, len(others), ROWS_AT_ONCE)]
+    )

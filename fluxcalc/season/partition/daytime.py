@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 from fluxcalc.kernels.daytime import HIGHEST, STEEPEST, fit_light, light_curvature, resample_light
+from fluxcalc.season.partition.daytime_prediction import OPEN_STOMATA_DEFICIT, judge_windows, predict_fluxes
 from fluxcalc.season.partition.daytime_record import (
-    FAR,
-    FITTED,
     NO_WINDOW,
-    PARTLY_FITTED,
     REDDYPROC,
     DayPartition,
     DayRules,
     DayWindow,
 )
-from fluxcalc.season.partition.temperature_sensitivity import HIGHEST as HIGHEST_E0
 from fluxcalc.season.partition.temperature_sensitivity import (
-    LEAST_NIGHT,
+    HIGHEST_E0,
+    LEAST_NIGHT_RECORDS,
+    LOWEST_E0,
     Sensitivity,
     carry,
     fit_windows,
@@ -34,36 +33,29 @@ from fluxcalc.season.partition.temperature_sensitivity import (
     temperature_rise,
     warm_enough,
 )
-from fluxcalc.season.partition.temperature_sensitivity import LOWEST as LOWEST_E0
 
 IntArray = NDArray[np.int64]
 
 DAY_RADIATION = 4.0
 """It is day above this radiation with the sun above the horizon, night at or below it with the sun below. [W m-2]"""
-DAY_WINDOW, STEP = 4, 2
+DAY_WINDOW, WINDOW_STEP = 4, 2
 """Days of a window of light response, and from one to the next."""
 NIGHT_WINDOWS = (12, 24, 48)
 """Days of a window of sensitivity, and what it is widened to where nothing can be told."""
-OPEN = 10.0
-"""Stomata do not close below this vapour pressure deficit. [hPa]"""
-LEAST_DAY = 10
+LEAST_DAY_RECORDS = 10
 """Day records that a window needs."""
 PRIOR_K, PRIOR_ALPHA = 0.05, 0.1
 PRIOR_WIDTH = np.array([50.0, 600.0, 10.0, 80.0])
 """Standard deviations of the priors of k, beta, alpha and Rref: barely a prior."""
 BETA_STARTS = np.array([1.0, 1.3, 0.8])
-LEAST_SD = 0.3
+LEAST_SD_QUANTILE = 0.3
 """Quantile of a window's uncertainties that none of them is below: no record decides alone."""
-UNSURE_BETA = 100.0
+UNCERTAIN_BETA = 100.0
 """A larger saturation than this must be larger than its uncertainty. [umol m-2 s-1]"""
-LEAST_SHARE = 0.8
+LEAST_SHARE_OF_FITS = 0.8
 """Share of the samples whose fits must end."""
-COLDEST = -40.0
-"""Respiration is not told for lower temperatures. [deg C]"""
 FAR_DAYS = 14
 """Parameters of a window further away are worth little."""
-BLOCK = 17_520
-"""Records that are predicted at a time: each has a covariance of its own, of all of many years a large table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +130,7 @@ def partition_by_day(
         nee,
         np.where(np.isfinite(sd), sd, np.maximum(0.7, 0.2 * np.abs(nee))),
         radiation,
-        np.maximum(deficit - OPEN, 0.0),
+        np.maximum(deficit - OPEN_STOMATA_DEFICIT, 0.0),
         temperature_rise(temperature),
         measured & (radiation > DAY_RADIATION) & (potential > 0),
     )
@@ -159,13 +151,13 @@ def partition_by_day(
             windows[0].reason if windows else "the series is too short"
         )
         return _nothing(n, reason, tuple(windows))
-    quality = _quality(fitted, n, FAR_DAYS * per_day)
-    return DayPartition(*_predict(fitted, radiation, temperature, deficit), quality, tuple(windows))
+    quality = judge_windows(fitted, n, FAR_DAYS * per_day)
+    return DayPartition(*predict_fluxes(fitted, radiation, temperature, deficit), quality, tuple(windows))
 
 
 def window_centres(n: int, per_day: int = 48) -> IntArray:
     """Return the record in the middle of each window of a series of ``n`` records."""
-    return np.arange(STEP * per_day, n, STEP * per_day)
+    return np.arange(WINDOW_STEP * per_day, n, WINDOW_STEP * per_day)
 
 
 def _nothing(n: int, reason: str, windows: tuple[DayWindow, ...] = ()) -> DayPartition:
@@ -202,7 +194,7 @@ def _night_references(
     last = np.nan
     for i, window in enumerate(_nights(night, centres, NIGHT_WINDOWS[0], per_day)):
         places = warm_enough(window, temperature)
-        if places.size >= LEAST_NIGHT:
+        if places.size >= LEAST_NIGHT_RECORDS:
             growth = np.exp(sensitivity.used[i] * temperature_rise(temperature[places]))
             last = max(float(growth @ nee[places] / (growth @ growth)), 0.0)
         found[i] = last
@@ -224,15 +216,15 @@ def _fit_window(
         return DayWindow(centre, np.nan, e0, e0_sd, r_night, nan, nan, np.zeros((5, 5)), reason)
 
     with_deficit = places[np.isfinite(series.dryness[places])]
-    by_deficit = with_deficit.size >= LEAST_DAY
+    by_deficit = with_deficit.size >= LEAST_DAY_RECORDS
     some = with_deficit if by_deficit else places
-    if some.size < LEAST_DAY:
-        return without(f"{some.size} records of the day, {LEAST_DAY} are needed")
+    if some.size < LEAST_DAY_RECORDS:
+        return without(f"{some.size} records of the day, {LEAST_DAY_RECORDS} are needed")
     if not np.isfinite(r_night):
-        return without(f"no 12 days have the {LEAST_NIGHT} records of the night that respiration takes")
+        return without(f"no 12 days have the {LEAST_NIGHT_RECORDS} records of the night that respiration takes")
     uptake, sd = -series.nee[some], series.sd[some]
     if rules.bounded:
-        sd = np.maximum(sd, np.quantile(sd, LEAST_SD))
+        sd = np.maximum(sd, np.quantile(sd, LEAST_SD_QUANTILE))
     dryness = series.dryness[some] if by_deficit else np.zeros(some.size)
     low, high = np.quantile(uptake, (0.03, 0.97))
     prior = np.array([PRIOR_K if by_deficit else 0.0, abs(high - low), PRIOR_ALPHA, r_night])
@@ -249,7 +241,7 @@ def _fit_window(
         picks = generator.integers(0, some.size, (rules.samples, some.size))
         fits = resample_light(theta, free, prior, PRIOR_WIDTH, picks, draws, light, dryness, rise, uptake, weight)
         ended = np.isfinite(fits[:, 1])
-        if np.count_nonzero(ended) < LEAST_SHARE * rules.samples:
+        if np.count_nonzero(ended) < LEAST_SHARE_OF_FITS * rules.samples:
             return without(f"only {np.count_nonzero(ended)} of {rules.samples} samples could be fitted")
         covariance = np.cov(np.column_stack((fits, draws))[ended].T)
     else:
@@ -263,68 +255,7 @@ def _fit_window(
         if variances[1] < 0:  # flat along beta: light did not saturate
             covariance[1, :] = covariance[:, 1] = 0.0
     its_sd = np.where(free, np.sqrt(np.diag(covariance)[:4]), np.nan)
-    if theta[1] > UNSURE_BETA and its_sd[1] >= theta[1]:
+    if theta[1] > UNCERTAIN_BETA and its_sd[1] >= theta[1]:
         return without(f"beta {theta[1]:.0f} is as uncertain as it is large")
     place = float(np.rint(np.mean(some))) if rules.placed_by_mean else float(centre)
     return DayWindow(centre, place, e0, e0_sd, r_night, theta, its_sd, covariance)
-
-
-def _quality(windows: list[DayWindow], n: int, far: int) -> IntArray:
-    """Tell what the window next to each record is worth; of two as near, the earlier one counts."""
-    places = np.array([window.place for window in windows])
-    whole = np.array([np.isfinite(window.sd).all() for window in windows])
-    record = np.arange(n)
-    nearest = np.searchsorted((places[1:] + places[:-1]) / 2, record)
-    worth = np.where(whole[nearest], FITTED, PARTLY_FITTED)
-    return np.where(np.abs(places[nearest] - record) > far, FAR, worth)
-
-
-def _predict(
-    windows: list[DayWindow], radiation: FloatArray, temperature: FloatArray, deficit: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return respiration, uptake and their uncertainties from the parameters before and after, blended by distance."""
-    n = radiation.size
-    places = np.array([window.place for window in windows])
-    theta = np.array([window.theta for window in windows])
-    e0 = np.array([window.e0 for window in windows])
-    covariance = np.array([window.covariance for window in windows])
-    blended = np.zeros((4, n))
-    for first in range(0, n, BLOCK):
-        here = slice(first, min(first + BLOCK, n))
-        record = np.arange(here.start, here.stop)
-        after = np.searchsorted(places, record, side="right")
-        before, after = np.maximum(after - 1, 0), np.minimum(after, places.size - 1)
-        distance = places[after] - places[before]
-        share = np.clip((record - places[before]) / np.where(distance > 0, distance, 1.0), 0.0, 1.0)
-        rise = temperature_rise(np.maximum(temperature[here], COLDEST))
-        dryness = np.nan_to_num(np.maximum(deficit[here] - OPEN, 0.0))
-        for which, part in ((before, 1 - share), (after, share)):
-            found = _respond(theta[which], e0[which], covariance[which], radiation[here], rise, dryness)
-            # neighbours share half of their records: their errors count as one
-            blended[:, here] += part * found
-    reco, gpp, reco_sd, gpp_sd = blended
-    return reco, gpp, reco_sd, gpp_sd
-
-
-def _respond(
-    theta: FloatArray, e0: FloatArray, covariance: FloatArray, radiation: FloatArray, rise: FloatArray,
-    dryness: FloatArray,
-) -> FloatArray:  # fmt: skip
-    """Return respiration, uptake and their uncertainties, shape (4, n), of records with parameters of their own."""
-    k, beta, alpha, r_ref = theta.T
-    by_r = np.exp(e0 * rise)
-    reco = r_ref * by_r
-    most = beta * np.exp(-k * dryness)
-    light = alpha * radiation
-    both = np.where(light + most > 0, light + most, 1.0)
-    gpp = np.maximum(light * most / both, 0.0)
-    closed = (light / both) ** 2
-    slopes = np.array([-closed * most * dryness, closed * most / np.where(beta > 0, beta, 1.0),
-                       (most / both) ** 2 * radiation])  # fmt: skip
-    back = np.array([by_r, reco * rise])
-    gpp_variance = np.einsum("in,nij,jn->n", slopes, covariance[:, :3, :3], slopes)
-    reco_variance = np.einsum("in,nij,jn->n", back, covariance[:, 3:, 3:], back)
-    found: FloatArray = np.array(
-        [reco, gpp, np.sqrt(np.maximum(reco_variance, 0)), np.sqrt(np.maximum(gpp_variance, 0))]
-    )
-    return found

@@ -20,25 +20,25 @@ T_REF = 288.15
 """Temperature at which ``r_ref`` is the respiration. [K]"""
 T_ZERO = 227.13
 """Where respiration stops. [K]"""
-START = (2.0, 200.0)
+FIRST_GUESS = (2.0, 200.0)
 """Where fits begin: respiration [umol m-2 s-1] and sensitivity [K]."""
 TOLERANCE, MOST_STEPS, LEAST_FACTOR = 1e-5, 50, 1 / 1024
 SENSITIVITY_DAYS, SENSITIVITY_STEP = 7, 5
 """Half-width of the windows of sensitivity, and days from one to the next."""
 REFERENCE_DAYS, REFERENCE_STEP = 3, 4
 """The same for the reference respiration."""
-LEAST_RANGE = 5.0
+LEAST_TEMPERATURE_RANGE = 5.0
 """Range of temperature that a window needs. [K]"""
-TRIM = (0.05, 0.95)
+TRIM_QUANTILES = (0.05, 0.95)
 """Residuals outside these quantiles are left out of the second fit."""
-LOWEST, HIGHEST = 30.0, 450.0
+LOWEST_E0, HIGHEST_E0 = 30.0, 450.0
 """Bounds of a sensitivity with its standard error. [K]"""
-BEST = 3
+BEST_WINDOWS = 3
 """How many windows make the sensitivity."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class NightWindow:
     """The fit of one window: middle day, sensitivity and its standard error, after trimming. [d], [K], [K]"""
 
     day: int
@@ -59,7 +59,7 @@ class NightPartition:
         Sensitivity to temperature; NaN if it could not be estimated, and then all is NaN. [K]
     r_ref : ndarray, shape (n,), float64
         Respiration at 15 degC. [umol m-2 s-1]
-    windows : tuple of Window
+    windows : tuple of NightWindow
         Valid fits of sensitivity, in order of time.
     reason : str
         Why there is no result; empty if there is.
@@ -69,7 +69,7 @@ class NightPartition:
     gpp: FloatArray
     e0: float
     r_ref: FloatArray
-    windows: tuple[Window, ...] = field(repr=False, default=())
+    windows: tuple[NightWindow, ...] = field(repr=False, default=())
     reason: str = ""
 
 
@@ -110,12 +110,11 @@ def partition_by_night(
     last = n // per_day
     rise, flux = _rise(temperature[places]), nee[places]
     windows = tuple(_sensitivities(day, rise, flux, temperature[places], last))
-    if len(windows) < BEST:
-        reason = (
-            f"only {len(windows)} windows of 15 days tell how respiration depends on temperature, {BEST} are needed"
-        )
+    if len(windows) < BEST_WINDOWS:
+        why = "windows of 15 days tell how respiration depends on temperature"
+        reason = f"only {len(windows)} {why}, {BEST_WINDOWS} are needed"
         return NightPartition(*(np.full(n, np.nan),) * 2, np.nan, np.full(n, np.nan), windows, reason)
-    best = sorted(windows, key=lambda window: window.error)[:BEST]
+    best = sorted(windows, key=lambda window: window.error)[:BEST_WINDOWS]
     e0 = float(np.round(np.mean([window.e0 for window in best]), 2))
     r_ref = _interpolate(_references(day, np.exp(e0 * rise), flux, places, last), n)
     if r_ref is None:
@@ -154,20 +153,20 @@ def _rise(temperature: FloatArray) -> FloatArray:
 
 def _sensitivities(
     day: NDArray[np.int64], rise: FloatArray, flux: FloatArray, temperature: FloatArray, last: int
-) -> Iterator[Window]:
+) -> Iterator[NightWindow]:
     for middle in range(SENSITIVITY_DAYS + 1, last + 1, SENSITIVITY_STEP):
         some = _window(day, middle, SENSITIVITY_DAYS)
-        if some.stop - some.start <= 6 or np.ptp(temperature[some]) < LEAST_RANGE:
+        if some.stop - some.start <= 6 or np.ptp(temperature[some]) < LEAST_TEMPERATURE_RANGE:
             continue
         first = fit_response(rise[some], flux[some])
         if first is None:
             continue
         residual = flux[some] - first.r_ref * np.exp(first.e0 * rise[some])
-        low, high = np.quantile(residual, TRIM)
+        low, high = np.quantile(residual, TRIM_QUANTILES)
         kept = (residual >= low) & (residual <= high)
         second = fit_response(rise[some][kept], flux[some][kept])
-        if second is not None and second.e0 - second.error > LOWEST and second.e0 + second.error < HIGHEST:
-            yield Window(middle, second.e0, second.error)
+        if second is not None and second.e0 - second.error > LOWEST_E0 and second.e0 + second.error < HIGHEST_E0:
+            yield NightWindow(middle, second.e0, second.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,7 @@ def fit_response(rise: FloatArray, flux: FloatArray) -> Response | None:
     ----------
     Bates & Watts (1981), doi:10.1080/00401706.1981.10486278: the relative offset
     """
-    parameters = np.array(START)
+    parameters = np.array(FIRST_GUESS)
     residual, gradient = _linearise(parameters, rise, flux)
     deviance = float(residual @ residual)
     factor = 1.0

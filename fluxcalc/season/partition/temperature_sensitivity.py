@@ -14,18 +14,18 @@ from core.records import FloatArray
 from fluxcalc.kernels.daytime import fit_night
 from fluxcalc.season.partition.nighttime import T_REF, T_ZERO
 
-LOWEST, HIGHEST = 50.0, 400.0
+LOWEST_E0, HIGHEST_E0 = 50.0, 400.0
 """Bounds of a sensitivity. [K]"""
 FIRST_E0, MOST_STEPS = 100.0, 20
-LEAST_NIGHT, LEAST_WARM, WARM = 10, 12, -1.0
+LEAST_NIGHT_RECORDS, LEAST_WARM_RECORDS, WARM_NIGHT = 10, 12, -1.0
 """Records that a window needs; if that many are warmer than this, colder ones are left out. [deg C]"""
-UNSURE, UNSEEN = 0.9, 1.5
+UNCERTAIN_QUANTILE, UNSEEN_FACTOR = 0.9, 1.5
 """Quantile of the errors that a window without an estimate has; by how much that of a year without any is larger."""
-LEAST_CURVE = 3
+LEAST_CURVE_WINDOWS = 3
 """Windows of a year that a smooth curve is put through."""
-LENGTHS = (3.0, 8.0, 30.0)
+START_LENGTHS = (3.0, 8.0, 30.0)
 """Where the search for the length of the correlation starts. [d]"""
-YEAR, YEAR_LAG = 368, 4
+SMOOTHED_YEAR, SMOOTHED_YEAR_LAG = 368, 4
 """Days of a smoothed year, 184 windows, and by how many days it begins later: found from the results of the program
 compared with. [d]"""
 
@@ -64,8 +64,8 @@ def temperature_rise(temperature: FloatArray, reference: float = T_REF) -> Float
 
 def warm_enough(places: NDArray[np.int64], temperature: FloatArray) -> NDArray[np.int64]:
     """Return the places of a window's night that are warm, all if that leaves too few."""
-    warm = places[temperature[places] > WARM]
-    return warm if warm.size >= LEAST_WARM else places
+    warm = places[temperature[places] > WARM_NIGHT]
+    return warm if warm.size >= LEAST_WARM_RECORDS else places
 
 
 def fit_windows(
@@ -91,12 +91,12 @@ def fit_windows(
     last = FIRST_E0
     for i, window in enumerate(windows):
         places = warm_enough(window, temperature)
-        if places.size < LEAST_NIGHT:
+        if places.size < LEAST_NIGHT_RECORDS:
             continue
         reference = float(np.median(temperature[places])) + ZERO_CELSIUS if by_median else T_REF
         rise, flux = temperature_rise(temperature[places], reference), nee[places]
         _, found, its_error = fit_night(rise, flux, float(flux.mean()), last, MOST_STEPS)
-        if LOWEST <= found <= HIGHEST:
+        if LOWEST_E0 <= found <= HIGHEST_E0:
             # equal to the last one: the window had the same records, and tells nothing new
             if found != last:
                 e0[i], error[i] = found, its_error
@@ -111,7 +111,7 @@ def carry(e0: FloatArray, error: FloatArray) -> Sensitivity:
         return Sensitivity(e0, error, e0, error)
     latest = np.maximum.accumulate(np.where(found, np.arange(e0.size), -1))
     used = np.where(latest >= 0, e0[latest], np.median(e0[found]))
-    return Sensitivity(e0, error, used, np.where(found, error, np.quantile(error[found], UNSURE)))
+    return Sensitivity(e0, error, used, np.where(found, error, np.quantile(error[found], UNCERTAIN_QUANTILE)))
 
 
 def smooth(e0: FloatArray, error: FloatArray, day: FloatArray) -> Sensitivity:
@@ -128,21 +128,21 @@ def smooth(e0: FloatArray, error: FloatArray, day: FloatArray) -> Sensitivity:
     found = np.isfinite(e0)
     if not found.any():
         return Sensitivity(e0, error, used, used_sd)
-    year = np.maximum(day.astype(np.int64) - YEAR_LAG, 0) // YEAR
+    year = np.maximum(day.astype(np.int64) - SMOOTHED_YEAR_LAG, 0) // SMOOTHED_YEAR
     nugget = np.full(e0.size, np.nan)
     for number in np.unique(year):
         of_year = year == number
         some = of_year & found
-        if np.count_nonzero(some) >= LEAST_CURVE:
+        if np.count_nonzero(some) >= LEAST_CURVE_WINDOWS:
             curve, spread, scale = smooth_curve(day[some], e0[some], error[some], day[of_year])
             nugget[some] = scale * error[some]
-            unseen = np.quantile(nugget[some], UNSURE)
+            unseen = np.quantile(nugget[some], UNCERTAIN_QUANTILE)
             used[of_year], used_sd[of_year] = curve, spread + np.where(some, nugget, unseen)[of_year]
     curved = np.isfinite(used)
     # too few windows for a curve: the mean of the years that have one, or of what there is
     used[~curved] = np.mean(used[curved] if curved.any() else e0[found])
     spreads = nugget[np.isfinite(nugget)] if curved.any() else error[found]
-    used_sd[~curved] = UNSEEN * np.quantile(spreads, UNSURE)
+    used_sd[~curved] = UNSEEN_FACTOR * np.quantile(spreads, UNCERTAIN_QUANTILE)
     return Sensitivity(e0, error, used, used_sd)
 
 
@@ -200,7 +200,9 @@ def smooth_curve(
     if np.ptp(y) == 0:
         return np.full(at.size, y[0]), np.zeros(at.size), 1.0
     bounds = ((-2 * np.log(400.0), -2 * np.log(0.5)), (-12.0, 12.0))
-    fits = [minimize(cost, (-2 * np.log(start), 0.0), jac=True, method="L-BFGS-B", bounds=bounds) for start in LENGTHS]
+    fits = [
+        minimize(cost, (-2 * np.log(start), 0.0), jac=True, method="L-BFGS-B", bounds=bounds) for start in START_LENGTHS
+    ]
     best = min(fits, key=lambda fit: float(fit.fun)).x
     _, shares, factor, mean, pull, variance = solve(best)
     across = np.exp(-np.exp(best[0]) * (at[:, None] - x) ** 2)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 from fluxcalc.season.aggregates import Periods, find_periods
-from fluxcalc.season.ustar.versions import GOOD, PERCENTILES, Versions
+from fluxcalc.season.ustar.versions import GOOD_QUALITY, PERCENTILES, Versions
 
-FEW_SPAN = 2 * 1.6449
+SPAN_5_TO_95 = 2 * 1.6449
 """Standard deviations from the 5 to the 95 % version of three."""
 
 
@@ -61,7 +61,7 @@ class DaySums:
 
     def _spread(self, totals: FloatArray) -> FloatArray:
         if len(totals) <= len(PERCENTILES):
-            few: FloatArray = np.ptp(totals, axis=0) / FEW_SPAN
+            few: FloatArray = np.ptp(totals, axis=0) / SPAN_5_TO_95
             return few
         return Versions(totals, np.zeros(totals.shape), self.reference).half_spread()
 
@@ -80,7 +80,7 @@ def sum_days(versions: Versions, starts: pl.Series, per_day: int) -> DaySums:
     first = find_periods(starts, "DD", per_day).first
     return DaySums(
         _by_day(versions.value, first),
-        np.array([_by_day(((row >= 0) & (row <= GOOD)).astype(float), first) for row in versions.qc]),
+        np.array([_by_day(((row >= 0) & (row <= GOOD_QUALITY)).astype(float), first) for row in versions.qc]),
         first,
         versions.reference,
     )

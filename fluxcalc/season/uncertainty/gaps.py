@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.records import FloatArray
+from fluxcalc.season.gapfill.gaps import run_lengths
 from fluxcalc.season.uncertainty.random import sum_uncertainty
 
 IntArray = NDArray[np.int64]
@@ -16,14 +17,8 @@ BoolArray = NDArray[np.bool_]
 
 CLASS_HOURS = (1.0, 8.0, 36.0, 288.0)
 """Longest gaps of the classes in which errors are told; the last class has all longer ones. [h]"""
-LEAST = 20
+LEAST_WITHHELD = 20
 """Withheld values that a class needs."""
-
-
-def run_lengths(gaps: BoolArray) -> tuple[IntArray, IntArray]:
-    """Return where each run of gaps begins, and how many records it has."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], gaps, [False])).astype(np.int8)))
-    return edges[::2], np.diff(edges)[::2]
 
 
 def make_gaps(
@@ -136,7 +131,7 @@ def gap_uncertainty(
             own = some & (classes == key[0]) & (groups == key[1])
             squares.setdefault(key, []).append(off[own] ** 2)
     found = {key: np.concatenate(parts) for key, parts in squares.items()}
-    errors = {key: float(np.sqrt(values.mean())) for key, values in found.items() if values.size >= LEAST}
+    errors = {key: float(np.sqrt(values.mean())) for key, values in found.items() if values.size >= LEAST_WITHHELD}
     sd = np.zeros(y.size)
     classes = _length_classes(~measured, per_day)
     for group in np.unique(groups).tolist():

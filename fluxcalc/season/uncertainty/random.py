@@ -12,13 +12,13 @@ from fluxcalc.kernels.uncertainty import spread_of_like_fluxes, spread_of_like_r
 
 IntArray = NDArray[np.int64]
 
-DAYS, LEAST = 7, 6
+LIKE_DAYS, LEAST_LIKE = 7, 6
 """Half-width of the window of like conditions, and how many records it must have."""
-FLUX_DAYS, SHARE, FLOOR = 14, 0.2, 2.0
+LIKE_FLUX_DAYS, LIKE_FLUX_SHARE, LIKE_FLUX_FLOOR = 14, 0.2, 2.0
 """Half-width of the window of like fluxes, and what is alike. [d], [1], [umol m-2 s-1]"""
-NEIGHBOURS = {"intended": (-2, 2), "oneflux": (-1, 3)}
+NEIGHBOUR_RECORDS = {"intended": (-2, 2), "oneflux": (-1, 3)}
 """Records about the same time of day: an hour to either side, and what that program takes."""
-LIKE_CONDITIONS, LIKE_FLUXES, NONE = 1, 2, 0
+LIKE_CONDITIONS, LIKE_FLUXES, NO_SPREAD = 1, 2, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def random_uncertainty(
     *,
     neighbours: str = "intended",
     per_day: int = 48,
-    alike: float = FLOOR,
+    alike: float = LIKE_FLUX_FLOOR,
 ) -> RandomUncertainty:
     """Estimate the random uncertainty of every half-hour.
 
@@ -75,12 +75,14 @@ def random_uncertainty(
     doi:10.1038/s41597-020-0534-3
     """
     half_hours = per_day / 48
-    first, last = (round(offset * half_hours) for offset in NEIGHBOURS[neighbours])
-    sd, count = spread_of_like_records(measured, radiation, temperature, deficit, DAYS, first, last, LEAST, per_day)
+    first, last = (round(offset * half_hours) for offset in NEIGHBOUR_RECORDS[neighbours])
+    sd, count = spread_of_like_records(
+        measured, radiation, temperature, deficit, LIKE_DAYS, first, last, LEAST_LIKE, per_day
+    )
     # the program's window of two weeks ends a record early
-    reach = FLUX_DAYS * per_day
-    median, others = spread_of_like_fluxes(filled, sd, SHARE, alike, reach, reach - 1)
-    method = np.where(count > 0, LIKE_CONDITIONS, np.where(others > 0, LIKE_FLUXES, NONE))
+    reach = LIKE_FLUX_DAYS * per_day
+    median, others = spread_of_like_fluxes(filled, sd, LIKE_FLUX_SHARE, alike, reach, reach - 1)
+    method = np.where(count > 0, LIKE_CONDITIONS, np.where(others > 0, LIKE_FLUXES, NO_SPREAD))
     return RandomUncertainty(np.where(count > 0, sd, median), method, count + others)
 
 

@@ -14,11 +14,17 @@ from scipy.special import stdtrit
 
 from core.records import FloatArray
 from fluxcalc.kernels.change_point import FIELDS, season_change_points
-from fluxcalc.season.ustar.moving_point import IntArray, Night, Scenarios, Thresholds
+from fluxcalc.season.ustar.estimates import (
+    BootstrappedThresholds,
+    IntArray,
+    Night,
+    ThresholdEstimates,
+    complete_estimates,
+)
 
-LEAST_CLASSES, MOST_CLASSES, PER_CLASS = 4, 8, 250
+LEAST_CLASSES, MOST_CLASSES, RECORDS_PER_CLASS = 4, 8, 250
 """Temperature classes of a season, and records that one has at least where there are more than four."""
-OUTLIER = 5.0
+OUTLIER_RANGES = 5.0
 """Change points are left out that are farther from the median than this many interquartile ranges."""
 
 CRITICAL_LEVEL = (
@@ -38,7 +44,7 @@ program."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ChangePointRules:
     """How change points are found and chosen.
 
     Attributes
@@ -62,7 +68,7 @@ class Rules:
     per_bin: int = 5
 
 
-BARR = Rules()
+BARR = ChangePointRules()
 
 
 @cache
@@ -108,7 +114,9 @@ def seasons_by_count(starts: pl.Series, night: NDArray[np.bool_], seasons: int =
     return labels
 
 
-def change_points(night: Night, samples: int = 1, *, seed: int = 0, rules: Rules = BARR) -> Scenarios:
+def change_points(
+    night: Night, samples: int = 1, *, seed: int = 0, rules: ChangePointRules = BARR
+) -> BootstrappedThresholds:
     """Estimate thresholds by change-point detection, of the records and of bootstraps of them.
 
     In each temperature class of a season the flux of bins of u* is fitted by a rising line that ends in a level one (or
@@ -124,11 +132,11 @@ def change_points(night: Night, samples: int = 1, *, seed: int = 0, rules: Rules
         How many, with the original, which is the first; the others draw within each season with replacement.
     seed : int
         The same seed gives the same thresholds.
-    rules : Rules
+    rules : ChangePointRules
 
     Returns
     -------
-    Scenarios
+    BootstrappedThresholds
         A year with too few records, or too few change points over all its samples, takes the median of the others, NaN
         without any.
 
@@ -150,21 +158,21 @@ def change_points(night: Night, samples: int = 1, *, seed: int = 0, rules: Rules
                     fits[sample, row] = _fit(night, drawn, rules)
         chosen = _choose(fits, rules)
         points[year] = {key: chosen[:, row] for row, key in enumerate(own)}
-    drawn_thresholds = tuple(_aggregate(points, night.years, sample) for sample in range(samples))
-    return Scenarios(drawn_thresholds[0], drawn_thresholds)
+    drawn_thresholds = tuple(_estimate(points, night.years, sample) for sample in range(samples))
+    return BootstrappedThresholds(drawn_thresholds[0], drawn_thresholds)
 
 
-def _fit(night: Night, some: IntArray, rules: Rules) -> FloatArray:
+def _fit(night: Night, some: IntArray, rules: ChangePointRules) -> FloatArray:
     if some.size == 0:
         return np.full((MOST_CLASSES, FIELDS), np.nan)
-    classes = min(max(some.size // PER_CLASS, LEAST_CLASSES), MOST_CLASSES)
+    classes = min(max(some.size // RECORDS_PER_CLASS, LEAST_CLASSES), MOST_CLASSES)
     return season_change_points(
         night.temperature[some], night.ustar[some], night.flux[some],
         classes, MOST_CLASSES, rules.per_bin, rules.slope_after,
     )  # fmt: skip
 
 
-def _choose(fits: FloatArray, rules: Rules) -> FloatArray:
+def _choose(fits: FloatArray, rules: ChangePointRules) -> FloatArray:
     """Return the change points that count, NaN elsewhere; all of a year are judged together."""
     point, score, bins, before, after, error, bend_error = np.moveaxis(fits, -1, 0)
     fitted = np.isfinite(score)
@@ -186,21 +194,20 @@ def _choose(fits: FloatArray, rules: Rules) -> FloatArray:
         measures += [after, bend_error * width]
     for values in measures:
         low, middle, high = np.nanpercentile(values, (25, 50, 75), method="hazen")
-        chosen = chosen & ~(np.abs(values - middle) > OUTLIER * (high - low))
+        chosen = chosen & ~(np.abs(values - middle) > OUTLIER_RANGES * (high - low))
     if chosen.sum() < rules.least_points * len(fits):
         return nothing
     return np.where(chosen, point, np.nan)
 
 
-def _aggregate(points: Mapping[int, Mapping[int, FloatArray]], years: Mapping[int, int], sample: int) -> Thresholds:
+def _estimate(
+    points: Mapping[int, Mapping[int, FloatArray]], years: Mapping[int, int], sample: int
+) -> ThresholdEstimates:
+    """Return the thresholds of one sample."""
     classes = {key: values[sample] for own in points.values() for key, values in own.items()}
     season = {key: _mean(values) for key, values in classes.items()}
-    own = {year: _mean(np.concatenate([classes[key] for key in some])) for year, some in points.items()}
-    found = [value for value in own.values() if np.isfinite(value)]
-    overall = float(np.median(found)) if found else np.nan
-    year_values = {year: value if np.isfinite(value) else overall for year, value in own.items()}
-    used = {key: value if np.isfinite(value) else year_values[years[key]] for key, value in season.items()}
-    return Thresholds(season, classes, year_values, overall, used)
+    year = {year: _mean(np.concatenate([classes[key] for key in some])) for year, some in points.items()}
+    return complete_estimates(season, classes, year, years)
 
 
 def _mean(values: FloatArray) -> float:

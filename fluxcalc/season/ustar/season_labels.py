@@ -66,5 +66,10 @@ def season_years(starts: pl.Series, seasons: IntArray) -> dict[int, int]:
     return years
 
 
+def split_label(label: int) -> tuple[int, int]:
+    """Return the year in which a season begins, and its number there: its first month, or Barr's number."""
+    return divmod(label, 1000)
+
+
 def _year_and_month(starts: pl.Series) -> tuple[IntArray, IntArray]:
     return starts.dt.year().cast(pl.Int64).to_numpy(), starts.dt.month().cast(pl.Int64).to_numpy()

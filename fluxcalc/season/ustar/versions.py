@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.progress import Progress, no_progress
 from core.records import FloatArray
-from fluxcalc.season.gapfill.mds import ONEFLUX, UNFILLED, Dialect, fill_mds
+from fluxcalc.season.gapfill.gaps import UNFILLED
+from fluxcalc.season.gapfill.mds import ONEFLUX, Dialect, fill_mds
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 PERCENTILES = tuple(1.25 + 2.5 * k for k in range(40))
 """Of the thresholds; the median comes after them."""
-GOOD = 1
+GOOD_QUALITY = 1
 """Worst quality that a mean counts as good."""
-BLOCK = 17_520
+BLOCK_RECORDS = 17_520
 """Records whose versions are sorted at a time: a copy of all of many years would be large."""
 
 
@@ -61,17 +63,6 @@ def pool_percentiles(samples: Mapping[int, FloatArray], *, constant: bool = Fals
     return chosen
 
 
-def in_low_turbulence(ustar: FloatArray, threshold: FloatArray) -> BoolArray:
-    """Mark what ONEFlux drops: records under the threshold, by day and night, and the one after each of them.
-
-    The one after is suspect because what was stored under the sensors leaves when the air begins to move. Where u* or
-    the threshold is missing (NaN) a record is dropped.
-    """
-    low = ~(ustar >= threshold)
-    low[1:] |= low[:-1].copy()
-    return low
-
-
 @dataclass(frozen=True, slots=True)
 class Versions:
     """A series, once for each threshold.
@@ -102,8 +93,8 @@ class Versions:
         ranks = [nearest_rank(count, percent) for percent in percents]
         value = np.empty((len(ranks), n), self.value.dtype)
         qc = np.empty((len(ranks), n), self.qc.dtype)
-        for first in range(0, n, BLOCK):
-            here = slice(first, first + BLOCK)
+        for first in range(0, n, BLOCK_RECORDS):
+            here = slice(first, first + BLOCK_RECORDS)
             some = np.ascontiguousarray(self.value[:count, here].T)
             order = np.argsort(some, axis=1, kind="stable")[:, ranks]
             value[:, here] = np.take_along_axis(some, order, 1).T
@@ -114,8 +105,8 @@ class Versions:
         """Return the mean of the forty versions and its standard error."""
         count, n = len(PERCENTILES), self.value.shape[1]
         mean, error = np.empty(n), np.empty(n)
-        for first in range(0, n, BLOCK):
-            here = slice(first, first + BLOCK)
+        for first in range(0, n, BLOCK_RECORDS):
+            here = slice(first, first + BLOCK_RECORDS)
             some = self.value[:count, here].astype(np.float64)
             mean[here], error[here] = some.mean(axis=0), some.std(axis=0, ddof=1) / np.sqrt(count)
         return mean, error
@@ -140,7 +131,7 @@ class Versions:
             A period with a record that is not filled has no mean; ``reference`` stays.
         """
         _, place, count = np.unique(periods, return_inverse=True, return_counts=True)
-        good = (self.qc >= 0) & (self.qc <= GOOD)
+        good = (self.qc >= 0) & (self.qc <= GOOD_QUALITY)
         value = np.array([np.bincount(place, row) for row in self.value]) / count
         share = np.array([np.bincount(place, row) for row in good]) / count
         return Versions(value, share, self.reference)
@@ -154,7 +145,7 @@ def fill_versions(
     *,
     per_day: int = 48,
     dialect: Dialect = ONEFLUX,
-    tell: Callable[[float], None] = lambda _: None,
+    progress: Progress = no_progress,
 ) -> Versions:
     """Filter and fill a flux with each of the thresholds.
 
@@ -165,15 +156,15 @@ def fill_versions(
     drivers : three ndarray, shape (n,), float64
         Incoming radiation, air temperature, vapour pressure deficit. [W m-2], [deg C], [hPa]
     low : callable
-        Number of a version -> the records that its threshold takes out, shape (n,): ``in_low_turbulence``, say.
+        Number of a version -> the records that its threshold takes out, shape (n,), as of ``in_low_turbulence``.
     count : int
         Versions; the last one, of the median threshold, cannot be the reference.
     per_day : int
         Records a day.
     dialect : Dialect
         Of the gap filling.
-    tell : callable
-        Is told the share that is done.
+    progress : Progress
+        Is told how many versions are filled.
 
     References
     ----------
@@ -185,7 +176,7 @@ def fill_versions(
         kept = np.where(low(k), np.nan, flux)
         filled = fill_mds(kept, *drivers, per_day=per_day, dialect=dialect, every_record=False)
         values[k], qc[k] = filled.value, filled.qc
-        tell((k + 1) / count)
+        progress("fill versions", k + 1, count)
     return Versions(values, qc, most_alike(values[:-1]))
 
 
@@ -203,8 +194,8 @@ def most_alike(values: NDArray[Any]) -> int:
     count = 0
     sums, apart = np.zeros(rows), np.zeros((rows, rows))
     squares = np.zeros(rows)
-    for first in range(0, n, BLOCK):
-        some = values[:, first : first + BLOCK].astype(np.float64)
+    for first in range(0, n, BLOCK_RECORDS):
+        some = values[:, first : first + BLOCK_RECORDS].astype(np.float64)
         some = some[:, np.isfinite(some).all(axis=0)]
         count += some.shape[1]
         sums += some.sum(axis=1)

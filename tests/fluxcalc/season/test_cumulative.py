@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fluxcalc.season.cumulative import LONGEST, course_of, describe_course
+from fluxcalc.season.cumulative import MOST_DAYS, cumulate, describe_cumulative
 from fluxcalc.season.record import Season
-from fluxcalc.season.uncertainties import sum_season
+from fluxcalc.season.sums import sum_season
 from tests.fluxcalc.season.test_steps import BEGIN, K, made_up, run
 from tests.fluxcalc.season.test_uncertainties import with_gaps
 
@@ -23,19 +23,19 @@ def season() -> Season:
     return run(with_gaps(DAYS), partition=())
 
 
-def test_a_course_ends_with_the_sum_and_its_uncertainty(season):
-    course = course_of(season)
+def test_a_cumulative_sum_ends_with_the_sum_and_its_uncertainty(season):
+    growth = cumulate(season)
     total = sum_season(season)["NEE_F"]
-    assert course.missing == 0
-    assert course.end.to_list() == [BEGIN + timedelta(days=day + 1) for day in range(DAYS)]
-    assert course.value[-1] == pytest.approx(total.value, rel=1e-12)
+    assert growth.missing == 0
+    assert growth.end.to_list() == [BEGIN + timedelta(days=day + 1) for day in range(DAYS)]
+    assert growth.value[-1] == pytest.approx(total.value, rel=1e-12)
     assert not math.isnan(total.ustar)
-    assert course.joint[-1] == pytest.approx(total.joint, rel=1e-9)
+    assert growth.joint[-1] == pytest.approx(total.joint, rel=1e-9)
 
 
-def test_the_course_of_a_part_is_what_its_records_say(season):
+def test_the_sum_of_a_part_is_what_its_records_say(season):
     """A loop over the records of the first days: sums, noise of measured ones, errors of filled ones, the versions."""
-    course = course_of(season)
+    growth = cumulate(season)
     days = 37
     value = noise = filling = filling_of_all = 0.0
     known = 0
@@ -56,48 +56,48 @@ def test_the_course_of_a_part_is_what_its_records_say(season):
     # filled values of the part go together as those of the whole do
     filling *= season.parts["NEE"].filling ** 2 / filling_of_all
     assert known > 500
-    assert course.value[days - 1] == pytest.approx(value * K, rel=1e-9)
-    assert course.joint[days - 1] == pytest.approx(math.sqrt(noise + filling + spread**2) * K, rel=1e-5)
-    assert (np.diff(course.joint) > -1e-9).mean() > 0.8  # it grows but where versions come near each other again
+    assert growth.value[days - 1] == pytest.approx(value * K, rel=1e-9)
+    assert growth.joint[days - 1] == pytest.approx(math.sqrt(noise + filling + spread**2) * K, rel=1e-5)
+    assert (np.diff(growth.joint) > -1e-9).mean() > 0.8  # it grows but where versions come near each other again
 
 
 def test_days_without_a_value_are_left_out_and_counted(season):
     nothing = np.where(np.arange(DAYS * 48) // 48 == 20, np.nan, season.results["NEE_F"])
-    course = course_of(season.with_results(NEE_F=nothing))
-    assert course.missing == 48
-    assert np.flatnonzero(np.isnan(course.value)).tolist() == [20]
-    assert course.value[21] - course.value[19] == pytest.approx(nothing[21 * 48 : 22 * 48].sum() * K)
+    growth = cumulate(season.with_results(NEE_F=nothing))
+    assert growth.missing == 48
+    assert np.flatnonzero(np.isnan(growth.value)).tolist() == [20]
+    assert growth.value[21] - growth.value[19] == pytest.approx(nothing[21 * 48 : 22 * 48].sum() * K)
 
 
-def test_without_uncertainty_there_is_no_band_and_without_nee_no_course():
+def test_without_uncertainty_there_is_no_band_and_without_nee_no_sum():
     plain = run(made_up(12), partition=(), uncertainty="none", ustar="none")
-    assert np.isnan(course_of(plain).joint).all()
-    assert np.isfinite(course_of(plain).value).all()
-    assert describe_course(run(made_up(12).drop("FC"), partition=())) is None
+    assert np.isnan(cumulate(plain).joint).all()
+    assert np.isfinite(cumulate(plain).value).all()
+    assert cumulate(run(made_up(12).drop("FC"), partition=())) is None
 
 
 def test_a_sum_of_which_nothing_is_known_is_not_certain():
     young = run(made_up(1)[20:22], partition=())
-    assert np.isfinite(course_of(young).value).all()
-    assert np.isnan(course_of(young).joint).all()
+    assert np.isfinite(cumulate(young).value).all()
+    assert np.isnan(cumulate(young).joint).all()
     assert math.isnan(sum_season(young)["NEE_F"].joint)
 
 
-def test_what_is_kept_of_a_course():
+def test_what_is_kept_of_a_cumulative_sum():
     plain = run(made_up(3)[:-10], partition=(), uncertainty="none", ustar="none")
-    said = describe_course(plain)
+    said = describe_cumulative(cumulate(plain), 1.0)
     assert said["unit"] == "gC m-2"
     # local time is an hour ahead; the last day is not whole
     first = datetime(2023, 1, 1, 23, tzinfo=UTC)
     assert said["end"] == [first, first + timedelta(days=1), first + timedelta(days=2, hours=-5)]
-    assert said["NEE_F"] == [round(value, 3) for value in course_of(plain).value.tolist()]
+    assert said["NEE_F"] == [round(value, 3) for value in cumulate(plain).value.tolist()]
 
 
-def test_a_long_course_is_told_in_steps_of_days():
+def test_a_long_cumulative_sum_is_kept_in_steps_of_days():
     n = 48 * 1700
     times = pl.datetime_range(BEGIN, BEGIN + (n - 1) * timedelta(minutes=30), "30m", eager=True)
     long = Season(times, 30, 51.0, 15.0, 1.0, {}, results={"NEE_F": np.full(n, 2.0)})
-    said = describe_course(long)
-    assert LONGEST / 2 < len(said["end"]) <= LONGEST
+    said = describe_cumulative(cumulate(long), 1.0)
+    assert MOST_DAYS / 2 < len(said["end"]) <= MOST_DAYS
     assert said["end"][-1] == datetime(2022, 12, 31, 23, tzinfo=UTC) + timedelta(days=1700)
     assert np.diff(said["NEE_F"]) == pytest.approx(3 * 48 * 2 * K, abs=2e-3)

@@ -8,10 +8,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from core.records import FloatArray
-from fluxcalc.season.gapfill.machine_learning import LEARNED, LEAST
-from fluxcalc.season.record import FLUXES, LEARNED_FILL, Methods, Season
-from fluxcalc.season.report import describe_season
-from fluxcalc.season.uncertainties import sum_season
+from fluxcalc.season.gapfill.machine_learning import LEAST_MEASURED, METHOD_LEARNED
+from fluxcalc.season.record import FLUXES, LEARNED_FILL, Season, SeasonMethods
+from fluxcalc.season.report import report_season
+from fluxcalc.season.sums import sum_season
 from tests.fluxcalc.season.test_steps import made_up, run
 
 DAYS = 100
@@ -79,7 +79,7 @@ def test_withheld_values_are_met_as_well_as_is_told(learned, name):
 def test_how_well_left_out_values_were_predicted_is_published(learned):
     measured = learned.measured("NEE")
     off = (learned.results["NEE_F_ALL"] - measured)[np.isfinite(measured)]
-    told = describe_season(learned, Methods(fill=LEARNED_FILL))["cross_validated"]
+    told = report_season(learned, SeasonMethods(fill=LEARNED_FILL)).described()["cross_validated"]
     assert isinstance(told, dict)
     assert set(told) == {f"{name} {part}" for name in FLUXES for part in ("all", "day", "night")}
     assert told["NEE all"]["n"] == off.size == told["NEE day"]["n"] + told["NEE night"]["n"]
@@ -92,7 +92,7 @@ def test_how_well_left_out_values_were_predicted_is_published(learned):
 
 def test_the_method_is_said(learned):
     filled = np.isnan(learned.measured("NEE"))
-    assert_array_equal(learned.results["NEE_F_METHOD"], np.where(filled, LEARNED, 0))
+    assert_array_equal(learned.results["NEE_F_METHOD"], np.where(filled, METHOD_LEARNED, 0))
     assert "NEE_F_WINDOW" not in learned.results
 
 
@@ -118,13 +118,13 @@ def test_versions_by_thresholds_are_looked_up_and_a_note_says_so(learned, looked
         assert_array_equal(learned.results[name], looked_up.results[name])
     assert "NEE: versions by thresholds of u* are filled by mds_reddyproc" in learned.notes
     assert not np.array_equal(learned.results["NEE_F"], looked_up.results["NEE_F"])
-    assert describe_season(looked_up, Methods())["cross_validated"] == {}
+    assert report_season(looked_up, SeasonMethods()).described()["cross_validated"] == {}
 
 
 def test_too_little_to_learn_from_is_a_reason_and_the_rest_is_done():
-    frame = made_up(20).with_columns(FC=pl.when(pl.int_range(pl.len()) < LEAST - 1).then("FC"))
+    frame = made_up(20).with_columns(FC=pl.when(pl.int_range(pl.len()) < LEAST_MEASURED - 1).then("FC"))
     season = run(frame, fill=LEARNED_FILL, ustar="none", spikes=None)
-    assert season.reasons["NEE_F"] == f"only {LEAST - 1} measured values, learning needs {LEAST}"
+    assert season.reasons["NEE_F"] == f"only {LEAST_MEASURED - 1} measured values, learning needs {LEAST_MEASURED}"
     assert np.isfinite(season.results["LE_F"]).all()
 
 

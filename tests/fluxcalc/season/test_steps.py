@@ -12,12 +12,14 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from core.progress import no_progress
 from fluxcalc.season.aggregates import aggregate, find_periods
 from fluxcalc.season.grid import find_clock_shift, lay_grid
-from fluxcalc.season.record import LOW_TURBULENCE, SPIKE, Limits, Methods, Season
+from fluxcalc.season.record import LOW_TURBULENCE, SPIKE, Season, SeasonMethods, VersionThresholds
 from fluxcalc.season.spikes import find_spikes
-from fluxcalc.season.steps import process_season
-from fluxcalc.season.uncertainties import sum_season
+from fluxcalc.season.steps import SEASON_STEPS, process_season
+from fluxcalc.season.sums import sum_season
+from fluxcalc.season.ustar.published import UstarThreshold
 from fluxcalc.season.versions import partition_versions_by_day, partition_versions_by_night
 from fluxcalc.sun import potential_radiation
 from tests.fluxcalc.reference import SEASON, needs_season
@@ -49,7 +51,7 @@ def made_up(days: int = 365, latitude: float = 51.0, seed: int = 0) -> pl.DataFr
 
 
 def run(frame: pl.DataFrame, latitude: float = 51.0, **methods: object) -> Season:
-    return process_season(lay_grid(frame), latitude, 15.0, 1.0, Methods(**{"samples": 10, **methods}))  # type: ignore[arg-type]
+    return process_season(lay_grid(frame), latitude, 15.0, 1.0, SeasonMethods(**{"samples": 10, **methods}))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_the_chain_gives_what_reddyproc_gives(site, place):
     frame = inputs.select(starts.alias("start"), *(pl.col(old).alias(new) for old, new in names.items()))
     grid = lay_grid(frame)
     assert grid.problems == ()
-    season = process_season(grid, *place, 1.0, Methods(spikes=None, uncertainty="none"))
+    season = process_season(grid, *place, 1.0, SeasonMethods(spikes=None, uncertainty="none"))
     table = pl.read_parquet(SEASON / site / "reddyproc_seasonal_ustar_mr_gl.parquet")
     assert season.problems == ()
     assert_allclose(season.results["NEE_F"], column(table, "NEE_uStar_f"), atol=6e-9)
@@ -287,8 +289,8 @@ def test_seasons_without_a_threshold_are_told_in_words():
     dark = (shifted["SW_IN"] < 10) & (shifted["start"] < datetime(2023, 12, 1))
     assert f"2023009 ({dark.sum()})" in note
     assert note.endswith("; the year's holds there")
-    assert all(math.isfinite(value) for value in season.thresholds.values())
-    assert "season 2023012" in season.thresholds
+    assert all(math.isfinite(one.value) for one in season.thresholds)
+    assert [(one.year, one.season) for one in season.thresholds if one.kind == "season"] == [(2023, 12)]
     assert np.isfinite(season.results["USTAR_THRESHOLD"]).all()
 
 
@@ -305,9 +307,9 @@ def test_nothing_is_partitioned_where_a_gap_of_nee_stays(method):
         assert_array_equal(np.isnan(season.results[name]), gaps)
     assert season.reasons[f"{parts[0]} of {165 * 48} records"] == "a gap of NEE_F stays there"
     assert all(math.isnan(sum_season(season)[name].value) for name in parts)
-    limits = Limits(np.array([[0.1], [0.2], [0.3]]), np.zeros(gaps.size, dtype=np.int64))
+    thresholds = VersionThresholds(np.array([[0.1], [0.2], [0.3]]), np.zeros(gaps.size, dtype=np.int64))
     step = partition_versions_by_night if method == "nt" else partition_versions_by_day
-    after = step(replace(season, limits={"U": limits}), Methods(ustar=0.2))
+    after = step(replace(season, version_thresholds={"U": thresholds}), SeasonMethods(ustar=0.2), no_progress)
     assert_array_equal(np.isnan(after.results[f"{parts[0]}_U05"]), gaps)
     assert_array_equal(after.results[f"{parts[0]}_U50"], season.results[parts[0]].astype(np.float32))
     everywhere = run(frame, ustar=0.2, spikes=None, partition=(method,), uncertainty="none", fill="mds_oneflux")
@@ -332,6 +334,37 @@ def test_a_step_that_fails_stops_no_other(monkeypatch):
     season = run(made_up(60))
     assert season.reasons["RECO_NT"] == "partition_night failed: no luck"
     assert "NEE_RANDUNC" in season.results
+
+
+def test_progress_goes_through_every_step_and_within_long_ones():
+    seen: list[tuple[str, float, float]] = []
+
+    def report(what: str, done: float, total: float, /) -> None:
+        seen.append((what, done, total))
+
+    methods = SeasonMethods(samples=10, partition=("nt",))
+    process_season(lay_grid(made_up(60)), 51.0, 15.0, 1.0, methods, report)
+    done = [one[1] for one in seen]
+    assert done == sorted(done)
+    assert {total for _, _, total in seen} == {len(SEASON_STEPS)}
+    assert seen[-1] == ("done", len(SEASON_STEPS), len(SEASON_STEPS))
+    assert set(done) >= set(range(len(SEASON_STEPS)))
+    number = [step.__name__ for _, step in SEASON_STEPS].index("make_versions")
+    within = [(what, share) for what, share, _ in seen if number < share < number + 1]
+    assert within == [("fill versions", pytest.approx(number + k / 3)) for k in (1, 2)]
+
+
+def test_thresholds_by_hand_by_season_and_of_versions_are_published():
+    (fixed,) = run(made_up(30), ustar=0.2, uncertainty="none", partition=()).thresholds
+    assert fixed == UstarThreshold(kind="fixed", value=0.2)
+    season = run(made_up(60), partition=("nt",))
+    shown = [(one.kind, one.year, one.season, one.percentile) for one in season.thresholds]
+    of_seasons = [("season", 2023, 1, None)]
+    assert shown == [*of_seasons, ("year", 2023, None, None), *(("year", 2023, None, p) for p in (5.0, 50.0, 95.0))]
+    used = np.unique(season.results["USTAR_THRESHOLD"])
+    assert used.tolist() == [season.thresholds[0].value]
+    assert_array_equal(season.version_thresholds["U"].table[:, 0], [one.value for one in season.thresholds[2:]])
+    assert 50 < season.e0 < 400
 
 
 @pytest.mark.parametrize(

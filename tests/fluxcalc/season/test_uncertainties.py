@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from fluxcalc.season.aggregates import aggregate
 from fluxcalc.season.record import Season
-from fluxcalc.season.uncertainties import sum_season
+from fluxcalc.season.sums import sum_season
 from fluxcalc.season.uncertainty.random import paired_day_uncertainty, random_uncertainty
 from tests.fluxcalc.season.test_steps import K, made_up, run
 

@@ -11,16 +11,18 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from core.progress import no_progress
 from core.records import FloatArray
 from fluxcalc.season.aggregates import find_periods
 from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.partition.daytime import partition_by_day
 from fluxcalc.season.partition.nighttime import partition_by_night
-from fluxcalc.season.record import Limits, Methods, Season
-from fluxcalc.season.uncertainties import sum_season
+from fluxcalc.season.record import Season, SeasonMethods, VersionThresholds
+from fluxcalc.season.sums import sum_season
 from fluxcalc.season.uncertainty.day_sums import sum_days
 from fluxcalc.season.ustar.change_point import change_points, seasons_by_count
-from fluxcalc.season.ustar.moving_point import ONEFLUX, bootstrap, select_night
+from fluxcalc.season.ustar.estimates import select_night
+from fluxcalc.season.ustar.moving_point import ONEFLUX, bootstrap
 from fluxcalc.season.ustar.season_labels import QUARTERS, continuous_seasons, season_years
 from fluxcalc.season.ustar.versions import Versions
 from fluxcalc.season.versions import partition_versions_by_night
@@ -38,7 +40,7 @@ def many() -> Season:
 
 def filtered(season: Season, row: int) -> FloatArray:
     """NEE that a version keeps, by hand."""
-    threshold = season.limits["VUT"].table[row, 0]  # one year
+    threshold = season.version_thresholds["VUT"].table[row, 0]  # one year
     nee = np.where(np.isin(season.flags["NEE"], (0, 4)), season.variables["NEE"], np.nan)
     night = ~(season.variables["SW_IN"] >= 10)
     return np.where(night & ~(season.variables["USTAR"] >= threshold), np.nan, nee)
@@ -92,7 +94,7 @@ def test_versions_are_partitioned_by_both_methods(many):
 
 
 def test_a_single_year_has_no_cut(many):
-    assert set(many.limits) == {"VUT"}
+    assert set(many.version_thresholds) == {"VUT"}
     assert "CUT is left out: with less than 3 years it is VUT" in many.notes
     assert not any("CUT" in name for name in many.results)
 
@@ -139,15 +141,23 @@ def test_thresholds_of_years_are_pooled(ustar):
     pools = [[2023, 2024], [2023, 2024, 2025], [2024, 2025]]
     for column, pool in enumerate(pools):
         ascending = np.sort(np.concatenate([samples[year] for year in pool]))
-        assert season.limits["VUT"].table[-1, column] == ascending[math.floor(ascending.size / 2 + 0.5) - 1]
-        assert season.limits["VUT"].table[39, column] == ascending[math.floor(0.9875 * ascending.size + 0.5) - 1]
-    table = season.limits["CUT"].table
+        assert season.version_thresholds["VUT"].table[-1, column] == ascending[math.floor(ascending.size / 2 + 0.5) - 1]
+        assert (
+            season.version_thresholds["VUT"].table[39, column]
+            == ascending[math.floor(0.9875 * ascending.size + 0.5) - 1]
+        )
+    table = season.version_thresholds["CUT"].table
     assert table.shape == (41, 3)
     for column in range(3):
-        assert_array_equal(table[:, column], season.limits["VUT"].table[:, 1])
+        assert_array_equal(table[:, column], season.version_thresholds["VUT"].table[:, 1])
     assert 0.1 < season.results["USTAR_THRESHOLD"].min() <= season.results["USTAR_THRESHOLD"].max() < 0.35
+    cut = [one for one in season.thresholds if one.kind == "CUT"]  # once for all years, the median last
+    assert {one.year for one in cut} == {None}
+    assert [one.value for one in cut] == table[:, 0].tolist()
+    assert cut[-1].percentile == 50.0
+    assert [one.year for one in season.thresholds if one.kind == "VUT"] == [2023] * 41 + [2024] * 41 + [2025] * 41
     if ustar == "pooled":
-        assert set(season.results["USTAR_THRESHOLD"]) == set(season.limits["VUT"].table[-1])
+        assert set(season.results["USTAR_THRESHOLD"]) == set(season.version_thresholds["VUT"].table[-1])
     assert "NEE_CUT_REF_JOINTUNC" in season.results
     assert season.starts[0] == datetime(2023, 1, 1)
 
@@ -160,7 +170,8 @@ def test_change_points_of_gebesee_as_an_option():
     names = {"NEE": "NEE", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR"}
     frame = inputs.select(starts.alias("start"), *(pl.col(old).alias(new) for old, new in names.items()))
     season = run(frame, ustar="change_point", uncertainty="none", partition=(), spikes=None)
-    found = {year: season.thresholds[f"year {year}"] for year in (2004, 2005, 2006)}
+    found = {one.year: one.value for one in season.thresholds if one.kind == "year"}
+    assert list(found) == [2004, 2005, 2006]
     print("thresholds of Gebesee by change points: " + ", ".join(f"{value:.3f}" for value in found.values()))
     assert all(0.1 < value < 0.4 for value in found.values())
     used = np.unique(season.results["USTAR_THRESHOLD"])
@@ -171,8 +182,10 @@ def test_a_version_that_cannot_be_partitioned_is_told_and_the_rest_done():
     season = run(made_up(120), partition=("nt",), ustar=0.2)
     table = np.full((41, 1), 0.2)
     table[7] = 9.0
-    limits = Limits(table, np.zeros(len(season.starts), dtype=np.int64))
-    after = partition_versions_by_night(replace(season, limits={"VUT": limits}), Methods())
+    thresholds = VersionThresholds(table, np.zeros(len(season.starts), dtype=np.int64))
+    after = partition_versions_by_night(
+        replace(season, version_thresholds={"VUT": thresholds}), SeasonMethods(), no_progress
+    )
     assert after.reasons["RECO_NT_VUT"].startswith("1 of 41 versions cannot be partitioned: only 0 windows")
     assert after.results.keys() == season.results.keys()
 

@@ -16,9 +16,10 @@ from core.store import Store
 from core.variables import FLUX_COLUMNS
 from fluxcalc import worker
 from fluxcalc.season.grid import lay_grid
-from fluxcalc.season.record import Methods
+from fluxcalc.season.record import SeasonMethods
+from fluxcalc.season.report import report_season
 from fluxcalc.season.steps import process_season
-from fluxcalc.season.uncertainties import sum_season
+from fluxcalc.season.sums import sum_season
 from fluxcalc.worker.seasons import season_product
 from tests.fluxcalc.season.test_steps import made_up
 
@@ -260,12 +261,18 @@ def test_the_energy_balance_is_closed_with_what_the_station_measures(store: Stor
     assert inputs.frame.filter(midnight)["P"].to_numpy() == pytest.approx(0.6, abs=1e-6)
     assert set(inputs.frame.filter(~midnight)["P"]) == {0.0}
 
-    methods = Methods(ustar="none", uncertainty="none", partition=())
+    methods = SeasonMethods(ustar="none", uncertainty="none", partition=())
     season = process_season(lay_grid(inputs.frame, minutes=30), 51.0, 15.0, 1.0, methods)
     assert season.closure is not None
     assert season.closure.ratio == pytest.approx(0.8, rel=1e-4)
     number = worker.store_season(
-        store, ID, season, methods, inputs.origin, started=datetime.now(UTC), config_sha256=row.config_sha256
+        store,
+        ID,
+        season,
+        report_season(season, methods),
+        inputs.origin,
+        started=datetime.now(UTC),
+        config_sha256=row.config_sha256,
     )
     product = store.run_product(store.run(number), *span)
     for name in ("LE", "H"):
@@ -336,7 +343,7 @@ def test_only_the_running_year_is_provisional(store: Store) -> None:
 def test_a_season_on_demand_keeps_everything(store: Store) -> None:
     store.put_station(STATION, "made-up.toml")
     frame = with_gaps(made_up(100))
-    methods = Methods(ustar=0.2, samples=5, partition=("nt",))
+    methods = SeasonMethods(ustar=0.2, samples=5, partition=("nt",))
     season = process_season(lay_grid(frame), 51.0, 15.0, 1.0, methods)
     number = worker.store_season(
         store, ID, season, methods, {"file": "fluxes.csv"}, started=datetime.now(UTC), config_sha256="c" * 64

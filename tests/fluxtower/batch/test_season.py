@@ -19,6 +19,8 @@ from core.records import FluxRecord
 from core.settings import Settings
 from core.store import Store
 from core.variables import FLUX_COLUMNS
+from fluxcalc.season import report
+from fluxcalc.season.ustar.published import UstarThreshold
 from fluxtower.cli import app
 from tests.fluxcalc.season.test_steps import made_up
 
@@ -119,6 +121,28 @@ def test_manifest_names_inputs_methods_and_files(output, folder):
         assert (output / f"made-up_{name}.svg").read_text().count("<path") > 3
     for name, value in named.items():
         assert hashlib.sha256((output / name).read_bytes()).hexdigest() == value
+
+
+def test_thresholds_are_objects_and_the_summary_says_those_in_use(folder):
+    result = season(folder, "fluxes.csv", "--output", str(folder / "objects"), "--no-figures", "--partition", "nt")
+    manifest = json.loads((folder / "objects" / "manifest.json").read_text())
+    thresholds = [UstarThreshold(**said) for said in manifest["thresholds"]]
+    assert [one.label for one in thresholds[:2]] == ["season 2023001", "year 2023"]
+    assert [one.percentile for one in thresholds[2:]] == [5, 50, 95]
+    assert all(0.05 < one.value < 0.5 for one in thresholds)
+    said = ", ".join(f"{one.label}: {one.value:.3f}" for one in thresholds[:2])
+    assert f"thresholds of u* (m s-1): {said}\n" in result.output
+    assert f"E0 (K): {manifest['E0']:.2f}" in result.output
+
+
+def test_what_is_told_of_a_season_is_worked_out_once(folder, monkeypatch):
+    calls = []
+    for name in ("sum_season", "cumulate"):
+        own = getattr(report, name)
+        monkeypatch.setattr(report, name, lambda given, own=own, name=name: calls.append(name) or own(given))
+    options = ("--output", str(folder / "once"), "--ustar", "none", "--partition", "")
+    assert season(folder, "fluxes.csv", *options).exit_code == 0
+    assert calls == ["sum_season", "cumulate"]
 
 
 def test_a_bad_stamp_is_told_and_the_rest_done(folder):

@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from benchmarks import gapfill as benchmark
 from core.records import FloatArray
-from fluxcalc.season.gapfill.machine_learning import LEARNED, LEAST, LearnedFill, fill_by_learning
-from fluxcalc.season.gapfill.mds import UNFILLED, fill_mds
+from fluxcalc.season.gapfill.gaps import UNFILLED
+from fluxcalc.season.gapfill.machine_learning import LEAST_MEASURED, METHOD_LEARNED, LearnedFill, fill_by_learning
+from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.gapfill.predictors import predictors
 from fluxcalc.sun import potential_radiation
 from tests.fluxcalc.reference import SEASON, needs_season
@@ -104,7 +105,7 @@ def test_a_measured_value_is_never_altered_and_every_filled_one_is_marked():
     known = ~made.gap
     assert_array_equal(ours.value[known], made.measured[known])
     assert (ours.qc[known] == 0).all()
-    assert (ours.method == np.where(made.gap, LEARNED, 0)).all()
+    assert (ours.method == np.where(made.gap, METHOD_LEARNED, 0)).all()
     assert (ours.qc[made.gap] >= 1).all()
     for only_filled in (ours.sd, ours.lower, ours.upper):
         assert_array_equal(np.isnan(only_filled), known)
@@ -177,9 +178,9 @@ def test_nothing_to_learn_from_is_a_reason_and_no_exception(series):
     made = site()
     y = np.full(made.y.size, np.inf if series == "infinite" else np.nan)
     if series == "too few":
-        y[: LEAST - 1] = made.measured[: LEAST - 1]
+        y[: LEAST_MEASURED - 1] = made.measured[: LEAST_MEASURED - 1]
     if series == "constant":
-        y[: 2 * LEAST] = 3.7
+        y[: 2 * LEAST_MEASURED] = 3.7
     ours = made.fill(y)
     assert ours.reason
     assert_array_equal(ours.value, np.where(np.isfinite(y), y, np.nan))

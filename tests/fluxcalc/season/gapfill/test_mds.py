@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from core.records import FloatArray
+from fluxcalc.season.gapfill.gaps import UNFILLED
 from fluxcalc.season.gapfill.mds import (
     DIALECTS,
     ONEFLUX,
     ONEFLUX_SYMMETRIC,
     REDDYPROC,
     REDDYPROC_SYMMETRIC,
-    UNFILLED,
     Filled,
     fill_driver,
     fill_mds,

@@ -9,7 +9,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from core.records import FloatArray
-from fluxcalc.season.gapfill.moving_response import HALF_LIGHT, PENALTY, PRIOR, REACH, SPREAD_DAYS, moving_response
+from fluxcalc.season.gapfill.moving_response import (
+    HALF_LIGHT,
+    PENALTY,
+    PRIOR_RECORDS,
+    REACH_DEVIATIONS,
+    SPREAD_DAYS,
+    moving_response,
+)
 
 FOLDS = 5
 DAYS = 90
@@ -65,8 +72,8 @@ def twin(made: Field, record: int, without: int) -> float:
 
     def around(day: int) -> FloatArray:
         distance = np.floor(made.day[taught]) - day
-        weights = np.exp(-((distance / SPREAD_DAYS) ** 2) / 2) * (np.abs(distance) <= REACH * SPREAD_DAYS)
-        return whole + regress(left, weights, PRIOR)
+        weights = np.exp(-((distance / SPREAD_DAYS) ** 2) / 2) * (np.abs(distance) <= REACH_DEVIATIONS * SPREAD_DAYS)
+        return whole + regress(left, weights, PRIOR_RECORDS)
 
     time = made.day[record] - 0.5
     before = min(max(math.floor(time), 0), DAYS - 1)

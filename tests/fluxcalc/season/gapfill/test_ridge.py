@@ -29,7 +29,7 @@ def predict(X: FloatArray, y: FloatArray, others: FloatArray) -> FloatArray:
 def test_it_is_the_ridge_regression_written_out():
     X, y, others = table()
     random = np.random.default_rng(1)
-    frequencies = random.standard_t(ridge.FREEDOM, (3, ridge.FEATURES)) * ridge.WIDTH / np.sqrt(3)
+    frequencies = random.standard_t(ridge.FREEDOM_DEGREES, (3, ridge.FEATURES)) * ridge.FREQUENCY_WIDTH / np.sqrt(3)
     phases = random.uniform(0, 2 * np.pi, ridge.FEATURES)
 
     def features(rows: FloatArray) -> FloatArray:
@@ -52,7 +52,7 @@ def test_it_follows_a_curve():
 @pytest.mark.parametrize("rows", [1, 64, 600])
 def test_portions_do_not_matter(monkeypatch, rows):
     whole = predict(*table())
-    monkeypatch.setattr(ridge, "ROWS", rows)
+    monkeypatch.setattr(ridge, "ROWS_AT_ONCE", rows)
     assert_allclose(predict(*table()), whole, atol=1e-8)
 
 

@@ -13,7 +13,8 @@ from scipy.optimize import curve_fit
 
 from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.partition.nighttime import T_REF, T_ZERO, fit_response, partition_by_night, respiration
-from fluxcalc.season.ustar.moving_point import flag_low_turbulence, moving_point
+from fluxcalc.season.ustar.low_turbulence import flag_low_turbulence
+from fluxcalc.season.ustar.moving_point import moving_point
 from fluxcalc.sun import potential_radiation, solar_elevation
 from tests.fluxcalc.reference import SEASON, needs_season
 from tests.fluxcalc.season.gapfill.test_mds import column

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
 
+from fluxcalc.season.gapfill.gaps import run_lengths
 from fluxcalc.season.gapfill.mds import fill_mds
-from fluxcalc.season.uncertainty.gaps import gap_uncertainty, make_gaps, run_lengths, uncertainty_of_sum
+from fluxcalc.season.uncertainty.gaps import gap_uncertainty, make_gaps, uncertainty_of_sum
 from tests.fluxcalc.reference import SEASON, needs_season
 from tests.fluxcalc.season.gapfill.test_mds import column, weather
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fluxcalc.kernels.change_point import change_point, mean_bins, quantile
-from fluxcalc.season.ustar.change_point import BARR, Rules, change_points, critical_score, seasons_by_count
-from fluxcalc.season.ustar.moving_point import Night, select_night
+from fluxcalc.season.ustar.change_point import BARR, ChangePointRules, change_points, critical_score, seasons_by_count
+from fluxcalc.season.ustar.estimates import Night, select_night
 from fluxcalc.season.ustar.season_labels import season_years
 from tests import naive_season
 from tests.fluxcalc.reference import needs_season
@@ -80,7 +80,7 @@ def night_with(threshold: float, *, n: int = 4800, sign: float = 1.0, years: int
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("slope_after", [False, True])
 def test_the_threshold_that_was_built_in_comes_back(threshold, sign, slope_after):
-    found = change_points(night_with(threshold, sign=sign), 20, rules=Rules(slope_after=slope_after))
+    found = change_points(night_with(threshold, sign=sign), 20, rules=ChangePointRules(slope_after=slope_after))
     assert found.estimate.year[2001] == pytest.approx(threshold, rel=0.1)
     assert found.estimate.overall == found.estimate.year[2001]
     for season in range(4):
@@ -119,7 +119,7 @@ def test_a_year_with_too_few_nights_takes_the_others():
 @pytest.mark.parametrize("n", [0, 7])
 def test_hardly_any_night_has_no_threshold(n):
     empty = Night(*(np.zeros(n) for _ in range(3)), np.zeros(n, np.int64), {0: 2001})
-    rules = Rules(least_year=0)
+    rules = ChangePointRules(least_year=0)
     assert math.isnan(change_points(empty, 2, rules=rules).estimate.used[0])
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from fluxcalc.kernels.ustar import season_thresholds
-from fluxcalc.season.ustar.moving_point import CLASSES, ONEFLUX, REDDYPROC, Night, bootstrap, moving_point, select_night
+from fluxcalc.season.ustar.estimates import Night, select_night
+from fluxcalc.season.ustar.moving_point import ONEFLUX, REDDYPROC, TEMPERATURE_CLASSES, bootstrap, moving_point
 from fluxcalc.season.ustar.season_labels import (
     QUARTERS,
     continuous_seasons,
@@ -74,7 +75,7 @@ def test_thresholds_of_reddyproc(site):
             assert_allclose(found.overall, number(row["uStar"]), atol=1e-12)
         elif row["aggregationMode"] == "year":
             assert_allclose(found.year[int(row["seasonYear"])], number(row["uStar"]), atol=1e-12)
-    print(f"{site}: {len(found.season)} seasons, {len(found.season) * CLASSES} classes, all equal")
+    print(f"{site}: {len(found.season)} seasons, {len(found.season) * TEMPERATURE_CLASSES} classes, all equal")
 
 
 @needs_season
@@ -108,13 +109,13 @@ def test_thresholds_of_oneflux(site, year, seasons):
 def test_resampled_thresholds_lie_where_those_of_reddyproc_do(site):
     """Other random numbers: 5, 50 and 95 % of 200 samples against theirs of 100, year by year."""
     night, _ = night_of(site)
-    scenarios = bootstrap(night, 200, seed=1)
-    assert scenarios.samples[0] is scenarios.estimate
+    drawn = bootstrap(night, 200, seed=1)
+    assert drawn.samples[0] is drawn.estimate
     spread = []
     for row in read_rows(site, "reddyproc_ustar_scenarios.csv"):
         if row["aggregationMode"] == "year":
             year = int(row["seasonYear"])
-            ours = scenarios.quantiles(lambda one, year=year: one.year[year])
+            ours = drawn.quantiles(lambda one, year=year: one.year[year])
             theirs = [number(row[name]) for name in ("5%", "50%", "95%")]
             assert_allclose(ours[1], theirs[1], rtol=0.1)
             spread.append((ours[2] - ours[0]) / (theirs[2] - theirs[0]))
@@ -131,8 +132,10 @@ def test_kernel_is_the_naive_twin(seed, n, growing, decimals):
     ustar = np.round(random.gamma(2, 0.1, n), decimals + 1)
     flux = 3 * np.minimum(1, ustar / 0.25) + random.normal(0, 0.5, n)
     factor = 0.95 if growing else 1.0
-    ours = season_thresholds(temperature, ustar, flux, CLASSES, growing, factor)
-    twin = naive_season.season_thresholds(temperature.tolist(), ustar.tolist(), flux.tolist(), CLASSES, growing, factor)
+    ours = season_thresholds(temperature, ustar, flux, TEMPERATURE_CLASSES, growing, factor)
+    twin = naive_season.season_thresholds(
+        temperature.tolist(), ustar.tolist(), flux.tolist(), TEMPERATURE_CLASSES, growing, factor
+    )
     assert_allclose(ours, twin, rtol=1e-12)
 
 

@@ -11,12 +11,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fluxcalc.season.uncertainty.random import joint_uncertainty
-from fluxcalc.season.ustar.moving_point import KEPT, flag_low_turbulence
+from fluxcalc.season.ustar.low_turbulence import ENOUGH_TURBULENCE, flag_low_turbulence, in_low_turbulence
 from fluxcalc.season.ustar.versions import (
     PERCENTILES,
     Versions,
     fill_versions,
-    in_low_turbulence,
     most_alike,
     nearest_rank,
     pool_percentiles,
@@ -134,7 +133,9 @@ def test_the_night_alone_is_filtered_where_wanted():
     flux, *drivers = weather(3, 10)
     ustar = np.random.default_rng(3).uniform(0, 1, flux.size)
     thresholds = np.repeat(np.linspace(0.1, 0.4, 41)[:, np.newaxis], flux.size, axis=1)
-    found = fill_versions(flux, drivers, lambda k: flag_low_turbulence(ustar, thresholds[k], drivers[0]) != KEPT)
+    found = fill_versions(
+        flux, drivers, lambda k: flag_low_turbulence(ustar, thresholds[k], drivers[0]) != ENOUGH_TURBULENCE
+    )
     day = (drivers[0] >= 10) & np.isfinite(flux)
     assert_array_equal(found.value[:, day], np.broadcast_to(flux[day], (41, day.sum())))
     kept = (found.qc == 0).sum(axis=1)

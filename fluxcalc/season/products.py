@@ -1,0 +1,76 @@
+"""The tables of a season: its half-hours, and days, weeks, months and years."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+from numpy.typing import NDArray
+
+from core.records import FloatArray
+from fluxcalc.season.aggregates import aggregate, factor_of, find_periods
+from fluxcalc.season.partitioning import BETWEEN_QUARTILES
+from fluxcalc.season.record import FLUXES, Season
+from fluxcalc.season.uncertainty.random import joint_uncertainty
+from fluxcalc.season.versions import shown_of
+
+ALL_ROWS = slice(None)
+ENDS_WITHOUT_MEAN = ("SD", "LOWER", "UPPER", "N", "METHOD", "WINDOW", "ALL", "GAPUNC", "JOINTUNC", "SE")
+"""Ends of names of half-hours' series that have no mean which says something."""
+
+
+def half_hours(season: Season, rows: slice = ALL_ROWS) -> pl.DataFrame:
+    """Return half-hours: ``start``, ``end``, what is measured and may be used, and every result."""
+    starts = season.starts[rows]
+    columns: dict[str, pl.Series] = {"start": starts, "end": starts + timedelta(minutes=season.minutes)}
+    columns |= {name: pl.Series(values[rows]) for name, values in half_hour_series(season).items()}
+    return pl.DataFrame([series.alias(name) for name, series in columns.items()])
+
+
+def half_hour_series(season: Season) -> dict[str, NDArray[Any]]:
+    """Return the series of ``half_hours``, shape (n,) each, without copies of the results."""
+    measured = {name: season.measured(name) for name in (*FLUXES, "USTAR") if name in season.variables}
+    return {**measured, **season.results}
+
+
+def coarser(season: Season, size: str) -> pl.DataFrame:
+    """Return days, weeks, months or years.
+
+    Of versions these are percentiles, means and spread of the versions' own means.
+    """
+    results = {
+        name: values
+        for name, values in season.results.items()
+        if name.split("_")[-1] not in ENDS_WITHOUT_MEAN
+        and (name.endswith("_RANDUNC") or not {"VUT", "CUT"} & {*name.split("_")})
+    }
+    quality = {name: values for name, values in results.items() if name.endswith("_QC")}
+    values = {name: values for name, values in results.items() if name not in quality}
+    if "P" in season.variables:
+        values["P"] = season.variables["P"]
+    table = aggregate(values, season.starts, size, season.per_day, quality)
+    columns = _versions(season, size, table)
+    for name in ("LE", "H"):
+        if f"{name}_CORR_JOINTUNC" in season.results:
+            spread = (table[f"{name}_CORR_75"] - table[f"{name}_CORR_25"]).to_numpy() / BETWEEN_QUARTILES
+            columns[f"{name}_CORR_JOINTUNC"] = joint_uncertainty(table[f"{name}_RANDUNC"].to_numpy(), spread)
+    return table.with_columns(pl.Series(name, column) for name, column in columns.items())
+
+
+def _versions(season: Season, size: str, table: pl.DataFrame) -> dict[str, FloatArray]:
+    """Return what is published of the versions' means, and the joint uncertainty of those of NEE."""
+    columns: dict[str, FloatArray] = {}
+    periods = find_periods(season.starts, size, season.per_day)
+    for stem, days in season.versions.items():
+        if stem.endswith("_U"):
+            continue  # three versions are three columns, and no more
+        judged = stem.startswith("NEE")
+        means = days.over(periods)
+        means = replace(means, value=means.value * factor_of(stem, size, periods, season.per_day))
+        columns |= shown_of(means, stem, judged=judged)
+        for name in ("REF", "USTAR50") if judged else ():
+            random = table[f"{stem}_{name}_RANDUNC"].to_numpy()
+            columns[f"{stem}_{name}_JOINTUNC"] = joint_uncertainty(random, means.half_spread())
+    return columns
