@@ -139,7 +139,7 @@ def publish(
             note = f"{confirmed:,} messages, {from_ns(newest_ns):%Y-%m-%d %H:%M}Z"
             bar.update(task, completed=done(newest_ns), note=note)
 
-        count = publisher.play(sent, speed=speed or math.inf, progress=show)
+        count = publisher.play(sent, speed=speed or math.inf, report=show)
         bar.update(task, completed=total)
     return count
 

@@ -70,7 +70,7 @@ def collector() -> None:
     from ingest.collector import service
 
     settings = prepare_service()
-    service.run(settings, stop_on_signals())
+    service.run_collector(settings, stop_on_signals())
 
 
 @app.command()

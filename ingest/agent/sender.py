@@ -18,7 +18,7 @@ from ingest.agent.lane import Lane
 from ingest.agent.spool import Spool, Waiting
 from ingest.collector import watermark
 from ingest.collector.watermark import Watermark
-from ingest.mqtt.broker import KEEPALIVE, make_client
+from ingest.mqtt.broker import KEEPALIVE_SECONDS, make_client
 from ingest.mqtt.topics import Topic, format_topic
 
 FLYING = 20
@@ -73,7 +73,7 @@ class Sender:
     def start(self) -> None:
         """Connect in the background, and again whenever the connection breaks."""
         address = self._broker.address
-        self._client.connect_async(address.host, address.port, keepalive=KEEPALIVE)
+        self._client.connect_async(address.host, address.port, keepalive=KEEPALIVE_SECONDS)
         self._client.loop_start()
 
     def stop(self) -> None:

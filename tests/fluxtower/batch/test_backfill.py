@@ -19,7 +19,7 @@ from core.station import Station
 from core.store import Store
 from fluxtower.batch.backfill import Request, assign, ingest_files, watch_folders
 from ingest.backfill import backfill
-from ingest.collector.acknowledgements import Marks
+from ingest.collector.acknowledgements import Acknowledgements
 from tests.fluxcalc.reference import STATIONS
 from tests.ingest.files.test_binary_files import FIRST, NAMES, UNITS
 
@@ -128,7 +128,7 @@ def test_only_what_messages_did_not_bring_is_stored(store, station, folder):
 
 def test_a_gap_that_a_sender_left_is_closed(store, station, folder):
     """Blocks 10 to 19 never came; the logger's files have their samples."""
-    rows, begin, marks = values().astype(np.float32), to_ns(BEGIN), Marks(store, "test", len)
+    rows, begin, acknowledgements = values().astype(np.float32), to_ns(BEGIN), Acknowledgements(store, "test", len)
     blocks = [
         SampleBlock(
             station.station.id, station.flux.stream, begin + i * 10**9, 50_000_000, NAMES,
@@ -136,8 +136,8 @@ def test_a_gap_that_a_sender_left_is_closed(store, station, folder):
         )
         for i in (*range(10), *range(20, 150))
     ]  # fmt: skip
-    marks.after(blocks, [], store.commit(blocks, []))
-    marks.tell()
+    acknowledgements.add_commit(blocks, [], store.commit(blocks, []))
+    acknowledgements.publish_due()
     store.search_gaps()
     (gap,) = store.gaps()
     assert (gap.starts, gap.blocks) == (BEGIN + timedelta(seconds=10), 10)

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 BEGIN = datetime(2026, 7, 1, 4, tzinfo=UTC)
 COLLECTOR = "import threading; from core.settings import read_settings; from ingest.collector import service; "
-COLLECTOR += "service.run(read_settings(), threading.Event())"
+COLLECTOR += "service.run_collector(read_settings(), threading.Event())"
 
 
 @pytest.fixture
