@@ -1,6 +1,6 @@
 """What the watermarks cost beside the data: `python benchmarks/watermarks.py [--streams 20000] [--seconds 30]`.
 
-Streams that send a block a second, in order; a collector that counts them (in arrays, as it gets many), tells the
+Streams that send a block a second, in order; a collector that counts them (in arrays, as it gets many), updates the
 store and makes the messages for the broker; then the search for gaps. Nothing else runs: no data are stored, nothing
 is published. CPU time, of the collector's process and of its database connection. A private database in a temporary
 folder; the last line is one JSON object, shares of one core.

@@ -1,4 +1,4 @@
-"""Which messages are committed, told to the store and, by watermarks, to the senders.
+"""Which messages are committed: counted for the store, and published to the senders as watermarks.
 
 What was committed is counted in memory and stored a moment later, apart from the data's transaction: if the collector
 dies in between, senders send again what is stored already, and the repeated blocks move the watermark.

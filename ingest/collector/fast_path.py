@@ -56,7 +56,7 @@ class FastPath:
         self._topics: dict[str, _BlockTopic | None] = {}
 
     def to_arrays(self, messages: Sequence[Message]) -> tuple[list[BlockArrays], list[Message]]:
-        """Return the blocks as far as this can tell where they go, and the messages that must take the slow path."""
+        """Return the blocks whose destination is clear, and the messages that must take the slow path."""
         if self._version != self._stations.version:
             self._topics.clear()
             self._version = self._stations.version
