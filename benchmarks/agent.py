@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.private import free_ports, private_settings  # noqa: E402
 from core.store import Store  # noqa: E402
 from deploy.group import servers  # noqa: E402
-from ingest import collector  # noqa: E402
+from ingest.collector import service  # noqa: E402
 
 RATE = 20
 CHANNELS = tuple(f"c{i}" for i in range(10))
@@ -164,18 +164,18 @@ def main() -> None:
         # the private servers run as an ordinary user where this runs as root
         folder.chmod(0o755)
         settings = private_settings(folder / "var", topic_root="benchmark", collector="benchmark")
-        (nobody,) = free_ports(1)
+        (closed_port,) = free_ports(1)
         with servers(settings, keep=False), Store(settings.store_dsn) as store:
             store.migrate()
             listed = ", ".join(f'{{ name = "{one}", variable = "TA", unit = "deg C" }}' for one in CHANNELS)
             streams = "".join(STREAM.format(name=one, channels=listed) for one in ("ten", "one", "backlog"))
             store.put_station(STATION + streams, "benchmark")
-            collector.open_session(settings)
+            service.open_session(settings)
             stop = threading.Event()
-            collecting = threading.Thread(target=collector.run, args=(settings, stop))
+            collecting = threading.Thread(target=service.run_collector, args=(settings, stop))
             collecting.start()
             try:
-                result = measure(folder, settings.broker_url, store, arguments.seconds, arguments.backlog, nobody)
+                result = measure(folder, settings.broker_url, store, arguments.seconds, arguments.backlog, closed_port)
             finally:
                 stop.set()
                 collecting.join()
@@ -185,8 +185,10 @@ def main() -> None:
     print(json.dumps({key: round(value, 2) for key, value in result.items()}))
 
 
-def measure(folder: Path, broker: str, store: Store, seconds: float, backlog: int, nobody: int) -> dict[str, float]:
-    """Run the three parts; ``nobody`` is a port on which no broker listens."""
+def measure(
+    folder: Path, broker: str, store: Store, seconds: float, backlog: int, closed_port: int
+) -> dict[str, float]:
+    """Run the three parts; ``closed_port`` is a port on which no broker listens."""
     loggers = {name: Logger(folder / name, datetime.now(UTC).replace(microsecond=0)) for name in ("ten", "one")}
     print(f"\nTen channels at 20 Hz in real time, {seconds:.0f} s      processor   memory")
     live = [
@@ -197,7 +199,7 @@ def measure(folder: Path, broker: str, store: Store, seconds: float, backlog: in
 
     logger = loggers["backlog"] = Logger(folder / "backlog", datetime(2026, 7, 1, tzinfo=UTC))
     logger.write(backlog * 10 * RATE)
-    config = write_config(folder, "backlog", 10.0, f"mqtt://127.0.0.1:{nobody}", "benchmark")
+    config = write_config(folder, "backlog", 10.0, f"mqtt://127.0.0.1:{closed_port}", "benchmark")
     with agent(config) as pid:
         wait_for(lambda: waiting(config) >= backlog, "the spool to fill")
         spooling = cpu_seconds(pid)

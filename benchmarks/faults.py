@@ -4,7 +4,8 @@ Towers send blocks in real time to a real Mosquitto, a real collector stores the
 servers in a temporary folder), and after a random time one part dies by kill -9, the link is cut, or the database's
 disk is full. The senders keep every block until the platform says that it is committed, and send it again after a
 while. When the senders have forgotten all, the stored samples are compared with the sent ones, each by its time and
-value. `unsaid` are blocks that were not said to be committed in time, `longest_s` is from the fault to the last word.
+value. `unacknowledged` are blocks that were not said to be committed in time, `longest_s` is from the fault to the last
+acknowledgement.
 
 `agent`: the sender is `fluxtower agent`, killed and started again while its logger writes. `disk`: the database lies
 on a tmpfs of its own, full to the last byte until the database has complained, and some seconds more; this needs root
@@ -39,32 +40,32 @@ from core.settings import Settings  # noqa: E402
 from core.store import Store  # noqa: E402
 
 FAULTS = ("collector", "database", "broker", "both", "link", "disk", "agent")
-PATIENCE_SECONDS = 240.0
+MAX_RECOVERY_SECONDS = 240.0
 """How long the platform may take until it has said that all is committed. [s]"""
 
 
 @dataclass(slots=True)
-class Outcome:
+class FaultCounts:
     """What one run, or several, showed."""
 
     sent: int = 0
     lost: int = 0
     doubled: int = 0
     torn: int = 0
-    unsaid: int = 0
+    unacknowledged: int = 0
     longest_s: float = 0.0
 
-    def add(self, other: Outcome) -> None:
+    def add(self, other: FaultCounts) -> None:
         """Add the samples of another run."""
         self.sent += other.sent
         self.lost += other.lost
         self.doubled += other.doubled
         self.torn += other.torn
-        self.unsaid += other.unsaid
+        self.unacknowledged += other.unacknowledged
         self.longest_s = max(self.longest_s, other.longest_s)
 
 
-def run_fault(fault: str, platform: Platform, towers: int, seconds: float, cut_seconds: float) -> Outcome:
+def run_fault(fault: str, platform: Platform, towers: int, seconds: float, cut_seconds: float) -> FaultCounts:
     """Let towers send for a while, let something happen in the middle, and compare when all should be stored."""
     began = time.monotonic()
     settings = platform.settings
@@ -86,7 +87,7 @@ def run_fault(fault: str, platform: Platform, towers: int, seconds: float, cut_s
         else:
             sender = Towers(url, settings.topic_root, names)
         time.sleep(random.uniform(0.2, 0.8) * seconds)
-        happened = time.monotonic()
+        fault_at = time.monotonic()
         if fault in ("collector", "both"):
             if fault == "both":
                 platform.kill_broker()
@@ -98,18 +99,18 @@ def run_fault(fault: str, platform: Platform, towers: int, seconds: float, cut_s
         elif fault == "link":
             relay.cut()
             time.sleep(cut_seconds)
-            relay.mend()
+            relay.restore()
         elif fault == "disk":
             platform.fill_disk(random.uniform(2.0, 6.0))
         elif isinstance(sender, Logger):
             sender.kill()
         time.sleep(max(1.0, seconds - (time.monotonic() - began)))
         if isinstance(sender, Logger):
-            unsaid = sender.finish(PATIENCE_SECONDS, lambda: len(read_samples(settings, prefix)[0]))
+            unacknowledged = sender.finish(MAX_RECOVERY_SECONDS, lambda: len(read_samples(settings, prefix)[0]))
         else:
-            unsaid = sender.finish(PATIENCE_SECONDS)
-        recovered = time.monotonic() - happened
-    return compare(sender.sent, *read_samples(settings, prefix), unsaid, recovered)
+            unacknowledged = sender.finish(MAX_RECOVERY_SECONDS)
+        recovered = time.monotonic() - fault_at
+    return compare(sender.sent, *read_samples(settings, prefix), unacknowledged, recovered)
 
 
 def read_samples(settings: Settings, prefix: str) -> tuple[Samples, int, int]:
@@ -132,27 +133,29 @@ def read_samples(settings: Settings, prefix: str) -> tuple[Samples, int, int]:
     return found, doubled, torn
 
 
-def compare(sent: Samples, stored: Samples, doubled: int, torn: int, unsaid: int, seconds: float) -> Outcome:
+def compare(
+    sent: Samples, stored: Samples, doubled: int, torn: int, unacknowledged: int, seconds: float
+) -> FaultCounts:
     """Compare what was sent with what is stored; a value that is another, or that nobody sent, is torn."""
     lost = sum(key not in stored for key in sent)
     wrong = sum(key not in sent or not np.array_equal(sent[key], pair) for key, pair in stored.items())
-    return Outcome(len(sent), lost, doubled, torn + wrong, unsaid, seconds)
+    return FaultCounts(len(sent), lost, doubled, torn + wrong, unacknowledged, seconds)
 
 
-def run_at_once(fault: str, arguments: argparse.Namespace) -> Outcome:
+def run_beside_each_other(fault: str, arguments: argparse.Namespace) -> FaultCounts:
     """Repeat a fault, on so many platforms beside each other."""
-    of_fault = Outcome()
+    of_fault = FaultCounts()
     at_once = min(arguments.at_once, arguments.runs)
     shares = [len(range(i, arguments.runs, at_once)) for i in range(at_once)]
     with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
-        for outcome in pool.map(run_in_turn, repeat(fault), shares, repeat(arguments)):
-            of_fault.add(outcome)
+        for counts in pool.map(run_in_turn, repeat(fault), shares, repeat(arguments)):
+            of_fault.add(counts)
     return of_fault
 
 
-def run_in_turn(fault: str, runs: int, arguments: argparse.Namespace) -> Outcome:
+def run_in_turn(fault: str, runs: int, arguments: argparse.Namespace) -> FaultCounts:
     """Repeat a fault on one platform, one run after the other."""
-    found = Outcome()
+    found = FaultCounts()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         with platform_in(Path(folder), small_disk=fault == "disk") as platform:
@@ -171,20 +174,21 @@ def main() -> None:
     parser.add_argument("--cut", type=float, default=600.0, help="how long the link is cut [s] (600)")
     parser.add_argument("--at-once", type=int, default=1, help="so many platforms beside each other (1)")
     arguments = parser.parse_args()
-    total, runs = Outcome(), 0
+    total, runs = FaultCounts(), 0
     print(
-        f"{'fault':10} {'runs':>5} {'sent':>9} {'lost':>6} {'doubled':>8} {'torn':>6} {'unsaid':>7} {'longest_s':>10}"
+        f"{'fault':10} {'runs':>5} {'sent':>9} {'lost':>6} {'doubled':>8} {'torn':>6} "
+        f"{'unacknowledged':>14} {'longest_s':>10}"
     )
     for fault in arguments.faults.split(","):
         if fault == "disk" and not can_mount():
             print("disk       left out: no volume can be mounted here")
             continue
-        of_fault = run_at_once(fault, arguments)
+        of_fault = run_beside_each_other(fault, arguments)
         runs += arguments.runs
-        numbers = (of_fault.sent, of_fault.lost, of_fault.doubled, of_fault.torn, of_fault.unsaid)
+        numbers = (of_fault.sent, of_fault.lost, of_fault.doubled, of_fault.torn, of_fault.unacknowledged)
         print(
             f"{fault:10} {arguments.runs:5} {numbers[0]:9} {numbers[1]:6} {numbers[2]:8} {numbers[3]:6} "
-            f"{numbers[4]:7} {of_fault.longest_s:10.1f}",
+            f"{numbers[4]:14} {of_fault.longest_s:10.1f}",
             flush=True,
         )
         total.add(of_fault)

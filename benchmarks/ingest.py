@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import psycopg
 
-from benchmarks.meter import Meter
+from benchmarks.meter import CpuMeter
 from benchmarks.private import private_settings
 from benchmarks.store import CHANNELS, HALF_HOUR, STREAM, make_blocks, station_text
 from core.settings import Settings
@@ -103,7 +103,7 @@ def measure(settings: Settings, folder: Path, load: Load, seconds: float, collec
             wait_for_line(folder / f"{names[0]}.log", words)
         sender = start(settings, folder / "sender.log", "simulate", *map(str, arguments))
         time.sleep(SETTLE_SECONDS)
-        meter = Meter(settings, {"simulator": sender.pid, **{name: one.pid for name, one in running.items()}})
+        meter = CpuMeter(settings, {"simulator": sender.pid, **{name: one.pid for name, one in running.items()}})
         time.sleep(max(1.0, seconds - 2 * SETTLE_SECONDS))
         cores = meter.read()
         if sender.wait(seconds + 120) != 0:
@@ -222,7 +222,7 @@ def compare(settings: Settings, sent: np.ndarray) -> dict[str, float]:
     _, left, right = np.intersect1d(unique, held, assume_unique=True, return_indices=True)
     sent_s = sent["sent_ns"][at[left]] / 1e9
     latency = committed[of[right]] - sent_s
-    show_course(sent_s - sent_s.min(initial=np.inf), latency)
+    show_latency_by_minute(sent_s - sent_s.min(initial=np.inf), latency)
     last = float(committed.max() - sent["sent_ns"].max() / 1e9) if len(committed) else np.nan
     quantiles = np.quantile(latency, [0.5, 0.99, 1.0]) if len(latency) else [np.nan] * 3
     return {
@@ -234,7 +234,7 @@ def compare(settings: Settings, sent: np.ndarray) -> dict[str, float]:
     }
 
 
-def show_course(sent_s: np.ndarray, latency: np.ndarray) -> None:
+def show_latency_by_minute(sent_s: np.ndarray, latency: np.ndarray) -> None:
     """Print how the latency went, minute by minute."""
     print(f"\n{'latency of the minute':24s}{'p50 [s]':>10s}{'p99 [s]':>10s}{'max [s]':>10s}")
     minute = (sent_s // 60).astype(int)

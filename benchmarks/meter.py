@@ -13,7 +13,7 @@ from core.settings import Settings
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class Meter:
+class CpuMeter:
     """CPU time of the programs of a run, by kind."""
 
     def __init__(self, settings: Settings, ours: dict[str, int]) -> None:

@@ -24,7 +24,7 @@ from deploy.native.place import find_place
 from deploy.native.postgres import cluster
 from ingest.collector import service
 
-NOTICE_SECONDS = 240.0
+MAX_NOTICE_SECONDS = 240.0
 """How long the database may take until it notices that its disk is full. [s]"""
 VOLUME_MB = 400
 NO_SPACE = "No space left on device"
@@ -46,7 +46,7 @@ class Relay:
         for one in list(self._open):
             one.close()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Let connections begin again."""
         self._cut.clear()
 
@@ -121,7 +121,7 @@ class Platform:
                     file.write(bytes(size))
                 except OSError:
                     size //= 2
-        deadline = time.monotonic() + NOTICE_SECONDS
+        deadline = time.monotonic() + MAX_NOTICE_SECONDS
         while log.read_text(errors="replace").count(NO_SPACE) == before:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the database does not notice that its disk is full: {log}")

@@ -80,8 +80,8 @@ class Towers:
         self._root, self._names = root, names
         self._run = time.time_ns()
         self._start_ns = self._run // NS * NS
-        self._kept: dict[tuple[str, int], float] = {}  # (tower, number) -> when it was sent last
-        self._marks: dict[str, Watermark] = {}
+        self._unacknowledged: dict[tuple[str, int], float] = {}  # (tower, number) -> when it was sent last
+        self._watermarks: dict[str, Watermark] = {}
         self.made = 0
         self._stop = threading.Event()
         self._client = make_client(parse_address(url), "")
@@ -96,10 +96,10 @@ class Towers:
         """Make no more blocks; return how many are not said to be committed when all should be."""
         self._stop.set()
         deadline = time.monotonic() + timeout
-        while self._kept and time.monotonic() < deadline:
+        while self._unacknowledged and time.monotonic() < deadline:
             time.sleep(0.1)
-        left = len(self._kept)
-        self._kept.clear()
+        left = len(self._unacknowledged)
+        self._unacknowledged.clear()
         self._thread.join()
         self._client.disconnect()
         self._client.loop_stop()
@@ -117,23 +117,23 @@ class Towers:
 
     def _send_until_stopped(self) -> None:
         began = time.monotonic()
-        while not self._stop.is_set() or self._kept:
+        while not self._stop.is_set() or self._unacknowledged:
             if not self._stop.is_set() and time.monotonic() - began >= self.made * N / RATE:
                 for name in self._names:
-                    self._kept[name, self.made] = 0.0
+                    self._unacknowledged[name, self.made] = 0.0
                 self.made += 1
             if self._client.is_connected():
-                self._send_what_is_due()
+                self._send_due()
             time.sleep(0.02)
 
-    def _send_what_is_due(self) -> None:
+    def _send_due(self) -> None:
         now = time.monotonic()
-        for (name, seq), sent in list(self._kept.items()):
-            mark = self._marks.get(name)
-            if mark is not None and mark.run == self._run and mark.covers(seq):
-                self._kept.pop((name, seq), None)
+        for (name, seq), sent in list(self._unacknowledged.items()):
+            watermark = self._watermarks.get(name)
+            if watermark is not None and watermark.run == self._run and watermark.covers(seq):
+                self._unacknowledged.pop((name, seq), None)
             elif now - sent > RESEND_SECONDS:
-                self._kept[name, seq] = now
+                self._unacknowledged[name, seq] = now
                 values = np.array([_values(name, seq * N + i) for i in range(N)], np.float32).T
                 start_ns = self._start_ns + seq * N * NS // RATE
                 block = SampleBlock(name, "ec", start_ns, NS // RATE, CHANNELS, values, seq, self._run)
@@ -143,7 +143,7 @@ class Towers:
         client.subscribe([(committed_topic(name, "ec", self._root), 1) for name in self._names])
 
     def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
-        self._marks[message.topic.split("/")[-3]] = decode(message.payload)
+        self._watermarks[message.topic.split("/")[-3]] = decode(message.payload)
 
 
 class Logger:

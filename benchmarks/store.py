@@ -28,7 +28,7 @@ from core.clock import to_ns  # noqa: E402
 from core.records import SampleBlock  # noqa: E402
 from core.station import Station, parse_station  # noqa: E402
 from core.store import Store  # noqa: E402
-from ingest import simulator  # noqa: E402
+from ingest.simulation.tower import Tower, half_hour_samples  # noqa: E402
 
 START = datetime(2025, 6, 2, tzinfo=UTC)
 """A Monday long ago: all of it is old enough to be compacted."""
@@ -88,7 +88,7 @@ channels = [
 def make_blocks(station: Station, seed: int, start: datetime, block_seconds: float) -> list[SampleBlock]:
     """Make a half-hour of a tower as its sensors would give it."""
     stream = station.streams[STREAM]
-    samples = simulator.half_hour_samples(simulator.Tower(station, seed=seed), stream, start)
+    samples = half_hour_samples(Tower(station, seed=seed), stream, start)
     random = np.random.default_rng([seed, to_ns(start)])
     noise, step = (np.array([channel[i] for channel in CHANNELS])[:, None] for i in (4, 3))
     samples = (np.rint((samples + noise * random.standard_normal(samples.shape)) / step) * step).astype(np.float32)

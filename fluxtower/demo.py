@@ -13,7 +13,6 @@ import httpx
 import numpy as np
 import polars as pl
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from core.clock import NS, floor_to_grid, from_ns, intervals
@@ -24,7 +23,8 @@ from core.station import Station
 from core.store import Store
 from deploy import group
 from fluxcalc.worker import fill_season
-from fluxtower.checking import compare
+from fluxtower.comparison import compare
+from fluxtower.progress_bar import progress_bar
 from fluxtower.sending import days_since, file_records, publish
 from fluxtower.services import prepare
 from ingest.mqtt.publisher import Publisher
@@ -80,13 +80,13 @@ def run_demo(settings: Settings, *, once: bool) -> None:
             _await_fluxes(store, due)
             _put_past(store, tower, start, console)
             for id in stations:
-                _patiently(lambda id=id: fill_season(store, id))  # type: ignore[misc]
+                _retry_while_away(lambda id=id: fill_season(store, id))  # type: ignore[misc]
             _show(store, stations, due, console)
             _check(store, tower, due, settings, console)
             if once:
                 console.print("[bold green]all as it should be[/]")
                 return
-            _stay_live(settings, publisher, tower, now, console)
+            _send_live(settings, publisher, tower, now, console)
 
 
 def _register(store: Store, id: str) -> Station:
@@ -110,25 +110,25 @@ def live_tower(tower: Tower) -> Tower:
 def _send_all(publisher: Publisher, orchard: Station, tower: Tower, start: datetime) -> Sent:
     sent: Sent = []
 
-    def noting(some: Iterable[SampleBlock | Reading]) -> Iterator[SampleBlock | Reading]:
+    def recording(some: Iterable[SampleBlock | Reading]) -> Iterator[SampleBlock | Reading]:
         for record in some:
             sent.append(record)
             yield record
 
     files = sorted((DEMO / "data").glob("*.dat.gz"))
     stream = orchard.flux.stream if orchard.flux else ""
-    quarter_hours = noting(file_records(orchard, files, stream))
+    quarter_hours = recording(file_records(orchard, files, stream))
     publish(publisher, quarter_hours, orchard.id, 1, lambda _: len(sent) / 180)
-    publish(publisher, noting(records(tower, start, FOREST_DAYS)), tower.station.id, FOREST_DAYS, days_since(start))
+    publish(publisher, recording(records(tower, start, FOREST_DAYS)), tower.station.id, FOREST_DAYS, days_since(start))
     return sent
 
 
 def _put_past(store: Store, tower: Tower, start: datetime, console: Console) -> None:
     """Take over the forest's half-hours before its samples, as those of another program: a season needs weeks."""
     past = history(tower, start - timedelta(days=PAST_DAYS), PAST_DAYS)
-    config = _patiently(lambda: store.station(FOREST).config_sha256)
+    config = _retry_while_away(lambda: store.station(FOREST).config_sha256)
     made_by = "fluxtower demo: simulated half-hours"
-    _patiently(lambda: store.put_history(past, config_sha256=config, code_version=made_by))
+    _retry_while_away(lambda: store.put_history(past, config_sha256=config, code_version=made_by))
     console.print(f"{FOREST}: {len(past):,} simulated half-hours before the samples, taken over as a history")
 
 
@@ -136,8 +136,8 @@ def _await_samples(store: Store, sent: Sent, console: Console) -> None:
     """Wait until what was sent is stored, and compare it bit for bit."""
     with console.status("comparing what is stored with what was sent"):
         last = sent[-200:]  # the newest are stored last
-        _until(lambda: compare(store, last).different == 0, "the collector does not keep up")
-        result = _patiently(lambda: compare(store, sent))
+        _wait_until(lambda: compare(store, last).different == 0, "the collector does not keep up")
+        result = _retry_while_away(lambda: compare(store, sent))
     _require(result.different == 0, f"{result.different:,} of {result.sent:,} stored values differ from those sent")
     console.print(f"stored: all {result.sent:,} values sent, bit for bit")
 
@@ -156,22 +156,14 @@ def _intervals(stations: dict[str, Station], sent: Sent) -> dict[str, list[datet
 
 def _await_fluxes(store: Store, due: dict[str, list[datetime]]) -> None:
     total = sum(len(starts) for starts in due.values())
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns) as bar:
-        task = bar.add_task("computing half-hours", total=total)
+    with progress_bar("computing half-hours") as progress:
 
         def computed() -> bool:
             done = sum(store.pending_revision(id, start) is None for id, starts in due.items() for start in starts)
-            bar.update(task, completed=done)
+            progress("computing half-hours", done, total)
             return done == total
 
-        _until(computed, "the worker does not keep up")
+        _wait_until(computed, "the worker does not keep up")
 
 
 def _show(store: Store, stations: dict[str, Station], due: dict[str, list[datetime]], console: Console) -> None:
@@ -185,7 +177,7 @@ def _show(store: Store, stations: dict[str, Station], due: dict[str, list[dateti
             table.add_column(head, justify="right", no_wrap=True)
         for row in fluxes.tail(6).iter_rows(named=True):
             flags = " ".join(_flag(row[f"{name}_SSITC_TEST"]) for name in ("H", "LE", "FC"))
-            table.add_row(f"{row['start']:%Y-%m-%d %H:%M}", *(_figure(row[name]) for name in names), flags)
+            table.add_row(f"{row['start']:%Y-%m-%d %H:%M}", *(_number(row[name]) for name in names), flags)
         console.print(table)
     product = store.product(FOREST, due[FOREST][0], due[FOREST][-1] + timedelta(minutes=30))
     filled = product.filter(pl.col("NEE_F_QC") > 0)
@@ -212,10 +204,10 @@ def _check(store: Store, tower: Tower, due: dict[str, list[datetime]], settings:
     )
     _check_season(store, settings, console)
     for id in due:
-        page = _patiently(lambda id=id: _get(settings, f"/station/{id}"))  # type: ignore[misc]
+        page = _retry_while_away(lambda id=id: _get(settings, f"/station/{id}"))  # type: ignore[misc]
         _require(id in page.text, f"the page of {id} does not name it")
         query = {"from": due[id][0].isoformat(), "to": (due[id][-1] + timedelta(hours=1)).isoformat()}
-        answer = _patiently(lambda id=id, query=query: _get(settings, f"/api/v1/stations/{id}/fluxes", query))  # type: ignore[misc]
+        answer = _retry_while_away(lambda id=id, query=query: _get(settings, f"/api/v1/stations/{id}/fluxes", query))  # type: ignore[misc]
         _require(len(answer.json()["data"]["start"]) >= len(due[id]), f"the API lacks fluxes of {id}")
 
 
@@ -227,23 +219,23 @@ def _check_season(store: Store, settings: Settings, console: Console) -> None:
     for name in SUMMED:
         why = run.provenance["not_done"].get(name, "a record has none")
         _require(sums.get(name) is not None, f"the season has no sum of {name}: {why}")
-    told = ", ".join(f"{name} {sums[name]:.0f}" for name in SUMMED)
-    console.print(f"{FOREST}: season of {run.intervals:,} half-hours, run {run.id}, in gC m-2: {told}")
-    page = _patiently(lambda: _get(settings, f"/runs/{run.id}"))
+    listed = ", ".join(f"{name} {sums[name]:.0f}" for name in SUMMED)
+    console.print(f"{FOREST}: season of {run.intervals:,} half-hours, run {run.id}, in gC m-2: {listed}")
+    page = _retry_while_away(lambda: _get(settings, f"/runs/{run.id}"))
     _require(all(name in page.text for name in SUMMED), f"the page of run {run.id} lacks a sum")
 
 
-def _stay_live(settings: Settings, publisher: Publisher, tower: Tower, now: datetime, console: Console) -> None:
+def _send_live(settings: Settings, publisher: Publisher, tower: Tower, now: datetime, console: Console) -> None:
     """Go on as the simulated tower in real time until Ctrl-C."""
     console.print("\nlive: the simulated forest goes on in real time")
     for id in (FOREST, ORCHARD):
         console.print(f"  [bold]http://{settings.api_host}:{settings.api_port}/station/{id}[/]")
     console.print("Ctrl-C stops everything; the data stay")
     with suppress(KeyboardInterrupt):
-        publisher.play(_as_time_passes(records(live_tower(tower), now, 365)))
+        publisher.play(_in_real_time(records(live_tower(tower), now, 365)))
 
 
-def _as_time_passes(made: Iterable[SampleBlock | Reading]) -> Iterator[SampleBlock | Reading]:
+def _in_real_time(made: Iterable[SampleBlock | Reading]) -> Iterator[SampleBlock | Reading]:
     for record in made:
         if isinstance(record, SampleBlock):
             ends = (record.start_ns + record.dt_ns * record.samples.shape[1]) / NS
@@ -266,7 +258,7 @@ def _get(settings: Settings, path: str, query: dict[str, str] | None = None) -> 
     return answer
 
 
-def _patiently(work: Callable[[], T]) -> T:
+def _retry_while_away(work: Callable[[], T]) -> T:
     """Do something that fails while a server is being started again."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -278,10 +270,10 @@ def _patiently(work: Callable[[], T]) -> T:
             time.sleep(0.5)
 
 
-def _until(condition: Callable[[], T], complaint: str) -> T:
+def _wait_until(condition: Callable[[], T], complaint: str) -> T:
     """Wait until a condition holds, and return it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (met := _patiently(condition)):
+    while not (met := _retry_while_away(condition)):
         _require(time.monotonic() < deadline, complaint)
         time.sleep(0.3)
     return met
@@ -292,7 +284,7 @@ def _require(condition: bool, complaint: str) -> None:
         raise FluxTowerError(f"{complaint}; look at var/log (`fluxtower status` says where)")
 
 
-def _figure(value: float | None) -> str:
+def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 

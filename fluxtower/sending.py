@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from core.clock import floor_to_grid, from_ns, to_ns
 from core.errors import ConfigError
@@ -18,6 +18,7 @@ from core.records import Reading, SampleBlock
 from core.settings import Settings
 from core.station import Station, read_station
 from core.store import Store
+from fluxtower.progress_bar import progress_bar
 from ingest.files import toa5
 from ingest.mqtt.publisher import Publisher
 from ingest.simulation.load import Load, send, station_files
@@ -65,15 +66,16 @@ def send_load(settings: Settings, load: Load, seconds: float, journal: Path | No
         with Store(settings.store_dsn) as store:
             store.wait(CONNECT_SECONDS)
             register_load(store, load)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
-    with Progress(*columns) as bar:
-        task = bar.add_task(f"{load.towers:,} towers", total=seconds, note="")
+    what = f"{load.towers:,} towers"
+    began = time.monotonic()
+    with progress_bar(what, percent=True) as progress:
 
         def show(sent: int, late: float) -> None:
-            bar.update(task, advance=1, note=f"{sent:,} blocks" + (f", {late:.1f} s late" if late > 1 else ""))
+            progress(what, min(seconds, time.monotonic() - began), seconds)
+            progress.set_note(f"{sent:,} blocks" + (f", {late:.1f} s late" if late > 1 else ""))
 
-        send(load, settings.broker_url, settings.topic_root, seconds, journal=journal, progress=show)
-        bar.update(task, completed=seconds)
+        send(load, settings.broker_url, settings.topic_root, seconds, journal=journal, report=show)
+        progress(what, seconds, seconds)
 
 
 def register_load(store: Store, load: Load) -> None:
@@ -131,16 +133,14 @@ def publish(
     int
         Messages sent.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}")) as bar:
-        task = bar.add_task(f"sending {what}", total=total, note="")
+    with progress_bar(f"sending {what}", percent=True) as progress:
 
         def show(confirmed: int, newest_ns: int) -> None:
-            note = f"{confirmed:,} messages, {from_ns(newest_ns):%Y-%m-%d %H:%M}Z"
-            bar.update(task, completed=done(newest_ns), note=note)
+            progress(f"sending {what}", done(newest_ns), total)
+            progress.set_note(f"{confirmed:,} messages, {from_ns(newest_ns):%Y-%m-%d %H:%M}Z")
 
-        count = publisher.play(sent, speed=speed or math.inf, progress=show)
-        bar.update(task, completed=total)
+        count = publisher.play(sent, speed=speed or math.inf, report=show)
+        progress(f"sending {what}", total, total)
     return count
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.clock import NS, from_ns, to_ns
 from core.errors import PayloadError
+from core.progress import Progress, no_progress
 from core.records import FloatArray, Reading, SampleBlock, Samples
 from core.station import Station
 from core.store import FileRow, Store
@@ -22,19 +23,16 @@ from ingest.files.raw import find_span, read_records
 from ingest.files.records import Span
 from ingest.payloads.checks import EARLIEST_NS
 
-PIECE_MINUTES = 30
+WINDOW_MINUTES = 30
 """What is read, compared and committed together. [min]"""
-LONGEST_HOLE = NS
+MAX_GAP_NS = NS
 """A block is cut where no sample came for so long; shorter holes are missing samples of it. [ns]"""
 MAX_READINGS = 5000
-"""Readings of a commit."""
-
-Progress = Callable[[float], None]
-"""Takes what part of the work is done, 0 to 1."""
+"""Most readings of a commit."""
 
 
 @dataclass(slots=True)
-class Outcome:
+class BackfillSummary:
     """What a backfill did.
 
     Attributes
@@ -63,13 +61,13 @@ class Outcome:
     refused: int = 0
     failed: list[str] = field(default_factory=list)
 
-    def add(self, other: Outcome) -> None:
+    def add(self, other: BackfillSummary) -> None:
         """Add what another one did."""
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failed += other.failed
 
-    def summary(self) -> str:
+    def sentence(self) -> str:
         """Say it in one line."""
         stored = [f"{self.samples:,} samples in {self.blocks:,} blocks"] if self.samples else []
         stored += [f"{self.readings:,} readings"] if self.readings else []
@@ -95,8 +93,8 @@ def backfill(
     *,
     block_seconds: float = 10.0,
     again: bool = False,
-    progress: Progress = lambda _: None,
-) -> Outcome:
+    progress: Progress = no_progress,
+) -> BackfillSummary:
     """Store what files have and the store lacks.
 
     Files are put together by the time of their records; a file's border means nothing. A sample is stored if the store
@@ -115,34 +113,34 @@ def backfill(
         Length of a block; blocks begin at whole multiples of it since 1970 UTC, and behind holes. [s]
     again : bool
         Read files again that were read wholly before.
-    progress : callable
-        Told what part is done.
+    progress : Progress, optional
+        Called after each half-hour, or each file of readings.
 
     Raises
     ------
     StoreError
         The store is away or refuses; what was stored until then stays.
     """
-    outcome = Outcome()
+    summary = BackfillSummary()
     known = set() if again else {(row.name, row.size, row.modified) for row in store.ingested_files(station.id, stream)}
-    fresh = [path for path in paths if _identity(path) not in known]
-    outcome.known = len(paths) - len(fresh)
+    fresh = [path for path in paths if _file_identity(path) not in known]
+    summary.known = len(paths) - len(fresh)
     spans = []
     for path in fresh:
         try:
-            spans.append(_believable(find_span(path, station, stream)))
+            spans.append(_check_times(find_span(path, station, stream)))
         except PayloadError as error:
-            outcome.failed.append(str(error))
+            summary.failed.append(str(error))
     if spans and station.streams[stream].kind == "block":
-        _fill_blocks(store, station, stream, spans, block_seconds, progress, outcome)
+        _fill_blocks(store, station, stream, spans, block_seconds, progress, summary)
     elif spans:
-        _fill_readings(store, station, stream, spans, progress, outcome)
-    if outcome.samples or outcome.readings:
+        _fill_readings(store, station, stream, spans, progress, summary)
+    if summary.samples or summary.readings:
         store.check_gaps(station.station.id)  # what a sender left out may now be here
-    return outcome
+    return summary
 
 
-def _believable(span: Span) -> Span:
+def _check_times(span: Span) -> Span:
     """Refuse a file whose stamps are far off: one in the year 2200 would make it reach over a million half-hours."""
     latest = time.time_ns() + FUTURE_NS
     if span.start_ns < EARLIEST_NS or span.end_ns > latest:
@@ -153,44 +151,44 @@ def _believable(span: Span) -> Span:
     return span
 
 
-def _identity(path: Path) -> tuple[str, int, datetime]:
+def _file_identity(path: Path) -> tuple[str, int, datetime]:
     about = path.stat()
     return path.name, about.st_size, datetime.fromtimestamp(about.st_mtime_ns // 1000 / 1e6, UTC)
 
 
 def _fill_blocks(
     store: Store, station: Station, stream: str, spans: Sequence[Span], seconds: float, progress: Progress,
-    outcome: Outcome,
+    summary: BackfillSummary,
 ) -> None:  # fmt: skip
     """Fill sample blocks, half-hour after half-hour."""
-    starts = _touched(spans)
+    starts = _touched_windows(spans)
     waiting = sorted(spans, key=lambda span: span.end_ns)
-    before = {span.path: _identity(span.path) for span in spans}
-    troubled: set[str] = set()
+    before = {span.path: _file_identity(span.path) for span in spans}
+    with_problems: set[str] = set()
 
     def report(what: str) -> None:
-        outcome.failed.append(what)
-        troubled.add(what.split(":", 1)[0])
+        summary.failed.append(what)
+        with_problems.add(what.split(":", 1)[0])
 
-    for i, gathered in enumerate(gather(spans, station, stream, starts, PIECE_MINUTES, report)):
-        outcome.contested += gathered.contested
+    for i, gathered in enumerate(gather(spans, station, stream, starts, WINDOW_MINUTES, report)):
+        summary.contested += gathered.contested
         if gathered.samples is not None:
             end_ns = gathered.samples.start_ns + gathered.samples.n * gathered.samples.dt_ns
-            there = store.samples(station.id, stream, gathered.start, from_ns(end_ns))
-            blocks = list(lacking(gathered.samples, there, station.id, stream, round(seconds * NS), outcome))
+            stored = store.samples(station.id, stream, gathered.start, from_ns(end_ns))
+            blocks = list(missing_blocks(gathered.samples, stored, station.id, stream, round(seconds * NS), summary))
             done = store.commit(blocks, [])
-            outcome.blocks += done.blocks
-            outcome.samples += done.samples
-            outcome.refused += sum(block.samples.shape[1] for block in blocks) - done.samples
+            summary.blocks += done.blocks
+            summary.samples += done.samples
+            summary.refused += sum(block.samples.shape[1] for block in blocks) - done.samples
         while waiting and i + 1 < len(starts) and waiting[0].end_ns <= to_ns(starts[i + 1]):
-            _note(store, station, stream, waiting.pop(0), before, troubled, outcome)
-        progress((i + 1) / len(starts))
+            _remember_file(store, station, stream, waiting.pop(0), before, with_problems, summary)
+        progress(f"{station.id}/{stream}, {len(spans)} files", i + 1, len(starts))
     for span in waiting:
-        _note(store, station, stream, span, before, troubled, outcome)
+        _remember_file(store, station, stream, span, before, with_problems, summary)
 
 
-def lacking(
-    samples: Samples, there: Samples, station: str, stream: str, length_ns: int, outcome: Outcome
+def missing_blocks(
+    samples: Samples, stored: Samples, station: str, stream: str, length_ns: int, summary: BackfillSummary
 ) -> Iterator[SampleBlock]:
     """Cut what one stretch of samples has and the other lacks into blocks.
 
@@ -198,28 +196,28 @@ def lacking(
     ----------
     samples : Samples
         Out of files, in the order of the stream's channels; NaN is missing.
-    there : Samples
+    stored : Samples
         What the store has of the same stretch.
     station, stream : str
         What the blocks belong to.
     length_ns : int
         Blocks begin at multiples of it since 1970 UTC. [ns]
-    outcome : Outcome
+    summary : BackfillSummary
         Counts what is there already.
     """
-    has, stored = _taken(samples), _taken(there)[: samples.n]
-    outcome.present += int(np.count_nonzero(has & stored))
-    places = np.flatnonzero(has & ~stored)
-    if not len(places):
+    is_given, is_stored = _has_value(samples), _has_value(stored)[: samples.n]
+    summary.present += int(np.count_nonzero(is_given & is_stored))
+    indices = np.flatnonzero(is_given & ~is_stored)
+    if not len(indices):
         return
-    times = samples.start_ns + places * samples.dt_ns
-    hole = max(2, round(LONGEST_HOLE / samples.dt_ns))
+    times = samples.start_ns + indices * samples.dt_ns
+    gap = max(2, round(MAX_GAP_NS / samples.dt_ns))
     block = times // length_ns
-    # a stored sample between two places parts them, too: no block may reach over it
-    passed = np.cumsum(stored)[places]
-    cuts = np.flatnonzero((np.diff(block) > 0) | (np.diff(places) > hole) | (np.diff(passed) > 0)) + 1
+    # a stored sample between two of them parts them, too: no block may reach over it
+    passed = np.cumsum(is_stored)[indices]
+    cuts = np.flatnonzero((np.diff(block) > 0) | (np.diff(indices) > gap) | (np.diff(passed) > 0)) + 1
     values: FloatArray = _matrix(samples)
-    for some in np.split(places, cuts):
+    for some in np.split(indices, cuts):
         first, last = int(some[0]), int(some[-1])
         yield SampleBlock(
             station,
@@ -231,19 +229,19 @@ def lacking(
         )
 
 
-def _taken(samples: Samples) -> NDArray[np.bool_]:
+def _has_value(samples: Samples) -> NDArray[np.bool_]:
     """Whether any channel has a value."""
-    taken: NDArray[np.bool_] = np.any(~np.isnan(_matrix(samples)), axis=0)
-    return taken
+    has_value: NDArray[np.bool_] = np.any(~np.isnan(_matrix(samples)), axis=0)
+    return has_value
 
 
 def _matrix(samples: Samples) -> FloatArray:
     return np.array(list(samples.channels.values()))
 
 
-def _touched(spans: Sequence[Span]) -> list[datetime]:
-    """Return the starts of the pieces that files touch: years may lie between two files."""
-    length = PIECE_MINUTES * 60 * NS
+def _touched_windows(spans: Sequence[Span]) -> list[datetime]:
+    """Return the starts of the half-hours that files touch: years may lie between two files."""
+    length = WINDOW_MINUTES * 60 * NS
     touched: set[int] = set()
     for span in spans:
         touched.update(range(span.start_ns // length, -(-span.end_ns // length)))
@@ -251,17 +249,17 @@ def _touched(spans: Sequence[Span]) -> list[datetime]:
 
 
 def _fill_readings(
-    store: Store, station: Station, stream: str, spans: Sequence[Span], progress: Progress, outcome: Outcome
+    store: Store, station: Station, stream: str, spans: Sequence[Span], progress: Progress, summary: BackfillSummary
 ) -> None:
     """Fill slow readings, file after file; what is there already stays."""
     names = tuple(station.streams[stream].channel_index)
-    before = {span.path: _identity(span.path) for span in spans}
+    before = {span.path: _file_identity(span.path) for span in spans}
     for i, span in enumerate(sorted(spans, key=lambda one: one.start_ns)):
-        troubled: set[str] = set()
+        with_problems: set[str] = set()
 
-        def report(what: str, troubled: set[str] = troubled) -> None:
-            outcome.failed.append(what)
-            troubled.add(what.split(":", 1)[0])
+        def report(what: str, with_problems: set[str] = with_problems) -> None:
+            summary.failed.append(what)
+            with_problems.add(what.split(":", 1)[0])
 
         try:
             for records in read_records(span, station, stream, span.start_ns, report):
@@ -272,21 +270,21 @@ def _fill_readings(
                         for start, row in zip(records.starts[some], records.values[:, some].T.tolist(), strict=True)
                     ]
                     done = store.commit([], readings)
-                    outcome.readings += done.readings
-                    outcome.present += done.duplicate_readings
+                    summary.readings += done.readings
+                    summary.present += done.duplicate_readings
         except PayloadError as error:
             report(str(error))
-        _note(store, station, stream, span, before, troubled, outcome)
-        progress((i + 1) / len(spans))
+        _remember_file(store, station, stream, span, before, with_problems, summary)
+        progress(f"{station.id}/{stream}, {len(spans)} files", i + 1, len(spans))
 
 
-def _note(
+def _remember_file(
     store: Store, station: Station, stream: str, span: Span, before: dict[Path, tuple[str, int, datetime]],
-    troubled: set[str], outcome: Outcome,
+    with_problems: set[str], summary: BackfillSummary,
 ) -> None:  # fmt: skip
     """Remember a file that was read to its end: as it was before, so that one that grew meanwhile is read again."""
-    outcome.files += 1
-    if span.path.name in troubled:
+    summary.files += 1
+    if span.path.name in with_problems:
         return
     name, size, modified = before[span.path]
     store.put_ingested_file(

@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 
 import watchfiles
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from core.errors import ConfigError, StoreError
+from core.progress import Progress, no_progress
 from core.station import Station
 from core.store import Store
-from ingest.backfill import Outcome, backfill
+from fluxtower.progress_bar import progress_bar
+from ingest.backfill import BackfillSummary, backfill
 
 SETTLE_MS = 2000
 """How long a folder must have been quiet before its new files are read. [ms]"""
@@ -51,30 +52,25 @@ class Request:
     again: bool = False
 
 
-def ingest_files(store: Store, request: Request, files: Sequence[Path]) -> Outcome:
+def ingest_files(store: Store, request: Request, files: Sequence[Path]) -> BackfillSummary:
     """Ingest files with a progress bar.
 
     Raises
     ------
     ConfigError
-        A station, a stream or the owner of a file cannot be told.
+        It is not clear which station or stream is meant, or whose a file is.
     StoreError
         The store is away; what was stored stays, and the same command goes on.
     """
-    total = Outcome()
+    total = BackfillSummary()
     stations = _stations(store, request)
-    owners, strangers = assign(files, stations, request)
-    total.failed += strangers
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
-        for (id, stream), paths in owners.items():
-            task = bar.add_task(f"{id}/{stream}, {len(paths)} files", total=1.0)
-
-            def show(part: float, task: TaskID = task) -> None:
-                bar.update(task, completed=part)
-
-            total.add(_ingest(store, stations[id], stream, paths, request, show))
-            show(1.0)
+    owners, unassigned = assign_files(files, stations, request)
+    total.failed += unassigned
+    for (id, stream), paths in owners.items():
+        what = f"{id}/{stream}, {len(paths)} files"
+        with progress_bar(what, percent=True) as progress:
+            total.add(_ingest(store, stations[id], stream, paths, request, progress))
+            progress(what, 1, 1)
     return total
 
 
@@ -91,36 +87,36 @@ def watch_folders(store: Store, request: Request, folders: Sequence[Path], patte
         changed = {Path(name) for change, name in changes if change is not watchfiles.Change.deleted}
         files = sorted(file for file in changed if fnmatch.fnmatch(file.name, pattern) and is_raw(file))
         if files:
-            _insist(partial(ingest_quietly, store, request, files), stop)
+            _retry_while_away(partial(ingest_quietly, store, request, files), stop)
 
 
 def ingest_quietly(store: Store, request: Request, files: Sequence[Path]) -> None:
     """Ingest files that are still there, and log what was done."""
-    total = Outcome()
+    total = BackfillSummary()
     stations = _stations(store, request)
-    owners, strangers = assign([file for file in files if file.exists()], stations, request)
-    total.failed += strangers
+    owners, unassigned = assign_files([file for file in files if file.exists()], stations, request)
+    total.failed += unassigned
     for (id, stream), paths in owners.items():
-        total.add(_ingest(store, stations[id], stream, paths, request, lambda _: None))
-    log.info("%s", total.summary())
+        total.add(_ingest(store, stations[id], stream, paths, request, no_progress))
+    log.info("%s", total.sentence())
     for what in total.failed:
         log.warning("%s", what)
 
 
-def assign(
+def assign_files(
     files: Iterable[Path], stations: Mapping[str, Station], request: Request
 ) -> tuple[dict[Target, list[Path]], list[str]]:
-    """Say which file belongs to which station and stream, and which to none or to several."""
+    """Return which file belongs to which station and stream, and which to none or to several."""
     owners: dict[Target, list[Path]] = defaultdict(list)
-    strangers = []
+    unassigned = []
     for file in files:
         targets = [(id, stream) for id, station in stations.items() for stream in _streams_of(file, station, request)]
         if len(targets) == 1:
             owners[targets[0]].append(file)
         else:
             whose = "no station" if not targets else f"several stations ({', '.join(id for id, _ in targets)})"
-            strangers.append(f"{file.name}: it fits [files] pattern of {whose}: name the station with --station")
-    return dict(owners), strangers
+            unassigned.append(f"{file.name}: it fits [files] pattern of {whose}: name the station with --station")
+    return dict(owners), unassigned
 
 
 def is_raw(file: Path) -> bool:
@@ -130,8 +126,8 @@ def is_raw(file: Path) -> bool:
 
 def _ingest(
     store: Store, station: Station, stream: str, paths: Sequence[Path], request: Request,
-    progress: Callable[[float], None],
-) -> Outcome:  # fmt: skip
+    progress: Progress,
+) -> BackfillSummary:  # fmt: skip
     return backfill(
         store, station, stream, paths,
         block_seconds=request.block_seconds, again=request.again, progress=progress,
@@ -180,7 +176,7 @@ def _stream(station: Station, request: Request) -> str:
     return stream
 
 
-def _insist(work: Callable[[], None], stop: threading.Event) -> None:
+def _retry_while_away(work: Callable[[], None], stop: threading.Event) -> None:
     """Do work that needs the store, again and again until the store is there."""
     while not stop.is_set():
         try:

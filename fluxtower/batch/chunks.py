@@ -1,4 +1,4 @@
-"""Runs of intervals out of raw files, each in one process: how work is cut, and handed to several cores."""
+"""Chunks of intervals out of raw files, each in one process: how work is cut, and spread over several cores."""
 
 from __future__ import annotations
 
@@ -15,45 +15,42 @@ from core.station import Station
 from fluxcalc.halfhour.interval import Meteorology, flux_of
 from ingest.files.records import Span
 
-LONGEST = 48
+MAX_INTERVALS_PER_CHUNK = 48
 """Most intervals that a process takes at once."""
-
-Progress = Callable[[str, int, int], None]
-"""Takes what is being done, how many of it, and how many in all."""
 
 T = TypeVar("T")
 
 
-class Run(NamedTuple):
-    """Consecutive intervals (their starts, UTC), their weather, and the files that touch them or the one before."""
+class Chunk(NamedTuple):
+    """Consecutive intervals (their starts, UTC), the files that touch them or the one before, and their meteorology."""
 
     starts: Sequence[datetime]
     spans: Sequence[Span]
-    weather: Mapping[datetime, Meteorology]
+    meteorology: Mapping[datetime, Meteorology]
 
 
-def cut_runs(
+def cut_chunks(
     spans: Sequence[Span],
     starts: Sequence[datetime],
-    weather: Mapping[datetime, Meteorology],
+    meteorology: Mapping[datetime, Meteorology],
     station: Station,
     workers: int,
-) -> list[Run]:
-    """Cut intervals into runs, several for each process."""
+) -> list[Chunk]:
+    """Cut intervals into chunks, several for each process."""
     flux = flux_of(station)
-    length = max(1, min(LONGEST, -(-len(starts) // (4 * workers))))
+    length = max(1, min(MAX_INTERVALS_PER_CHUNK, -(-len(starts) // (4 * workers))))
     margin = timedelta(minutes=flux.averaging_minutes)
     reach = station.streams[flux.stream].dt_ns
 
-    def touching(run: Sequence[datetime]) -> list[Span]:
-        first, last = to_ns(run[0] - margin), to_ns(run[-1] + margin)
+    def touching(some: Sequence[datetime]) -> list[Span]:
+        first, last = to_ns(some[0] - margin), to_ns(some[-1] + margin)
         return [span for span in spans if span.start_ns - reach < last and span.end_ns + reach > first]
 
-    def known(run: Sequence[datetime]) -> dict[datetime, Meteorology]:
-        return {start: weather[start] for start in (run[0] - margin, *run) if start in weather}
+    def known(some: Sequence[datetime]) -> dict[datetime, Meteorology]:
+        return {start: meteorology[start] for start in (some[0] - margin, *some) if start in meteorology}
 
-    runs = (starts[i : i + length] for i in range(0, len(starts), length))
-    return [Run(run, touching(run), known(run)) for run in runs]
+    parts = (starts[i : i + length] for i in range(0, len(starts), length))
+    return [Chunk(some, touching(some), known(some)) for some in parts]
 
 
 def call_each(

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.errors import ConfigError
 
 
-def find_files(places: Sequence[Path], pattern: str, *, required: bool = True) -> list[Path]:
+def find_files(paths: Sequence[Path], pattern: str, *, required: bool = True) -> list[Path]:
     """Return the files named, and those in the directories named that fit a pattern; hidden ones are left out.
 
     Raises
@@ -17,16 +17,16 @@ def find_files(places: Sequence[Path], pattern: str, *, required: bool = True) -
         One is not there, or ``required`` and there is none at all.
     """
     found: dict[Path, None] = {}
-    for place in places:
-        if place.is_dir():
-            inside = (file for file in sorted(place.rglob(pattern)) if file.is_file())
+    for path in paths:
+        if path.is_dir():
+            inside = (file for file in sorted(path.rglob(pattern)) if file.is_file())
             found |= dict.fromkeys(
-                file for file in inside if not any(part.startswith(".") for part in file.relative_to(place).parts)
+                file for file in inside if not any(part.startswith(".") for part in file.relative_to(path).parts)
             )
-        elif place.exists():
-            found[place] = None
+        elif path.exists():
+            found[path] = None
         else:
-            raise ConfigError(str(place), "(file)", "a raw file or a directory of raw files", "nothing there")
+            raise ConfigError(str(path), "(file)", "a raw file or a directory of raw files", "nothing there")
     if required and not found:
-        raise ConfigError(", ".join(map(str, places)), "(files)", f"raw files named {pattern}", "none")
+        raise ConfigError(", ".join(map(str, paths)), "(files)", f"raw files named {pattern}", "none")
     return list(found)

@@ -11,13 +11,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import ConfigError, ProcessingError
+from core.progress import Progress
 from core.station import Station
 from fluxcalc.halfhour.batch import compute
 from fluxcalc.halfhour.fits import NOTHING_FITTED, Fits
 from fluxcalc.halfhour.fitters import FITTERS, fit_kind, join_fits, kinds_needed
 from fluxcalc.halfhour.interval import flux_of
-from fluxtower.batch.chunks import Progress, Run, call_each
-from fluxtower.batch.summary import Outcome
+from fluxtower.batch.chunks import Chunk, call_each
+from fluxtower.batch.summary import ProcessSummary
 from ingest.files.gathering import gather
 
 
@@ -78,44 +79,46 @@ def read_fits_file(path: Path, station: Station) -> StoredFits:
 
 
 def fit_files(
-    station: Station, runs: Sequence[Run], executor: Executor | None, outcome: Outcome, progress: Progress
+    station: Station, chunks: Sequence[Chunk], executor: Executor | None, summary: ProcessSummary, progress: Progress
 ) -> StoredFits:
     """Make the fits that the station's methods need: a pass over the files for each kind, with those before applied.
 
-    A fit for which the half-hours do not suffice is told as a problem; the half-hours then go without. Memory holds
+    A fit for which the half-hours do not suffice is reported as a problem; the half-hours then go without. Memory holds
     what a fit keeps of a half-hour: a few numbers, or for cut-off frequencies its binned spectra.
     """
-    begin = runs[0].starts[0]
-    end = runs[-1].starts[-1] + timedelta(minutes=flux_of(station).averaging_minutes)
-    count = sum(len(run.starts) for run in runs)
+    begin = chunks[0].starts[0]
+    end = chunks[-1].starts[-1] + timedelta(minutes=flux_of(station).averaging_minutes)
+    count = sum(len(chunk.starts) for chunk in chunks)
     fits, made_from = NOTHING_FITTED, {}
     for kind in kinds_needed(station):
         kept: dict[int, list[Any]] = {}
         done = 0
         progress(f"fitting {kind}", done, count)
-        for number, (some, problems) in call_each(executor, _keep_run, [(station, kind, fits, run) for run in runs]):
+        for number, (some, problems) in call_each(
+            executor, _keep_chunk, [(station, kind, fits, chunk) for chunk in chunks]
+        ):
             kept[number] = some
-            outcome.add_problems(problems)
-            done += len(runs[number].starts)
+            summary.add_problems(problems)
+            done += len(chunks[number].starts)
             progress(f"fitting {kind}", done, count)
         in_order = [one for number in sorted(kept) for one in kept[number]]
         try:
             fits = join_fits(fits, fit_kind(kind, in_order, station, begin, end))
         except ProcessingError as error:
-            outcome.add_problem(str(error))
+            summary.add_problem(str(error))
         else:
             made_from[kind] = Origin(begin=begin, end=end, half_hours=len(in_order))
     return StoredFits(station=station.id, made_from=made_from, fits=fits)
 
 
-def _keep_run(station: Station, kind: str, fits: Fits, run: Run) -> tuple[list[Any], list[str]]:
-    """Compute consecutive intervals and keep what a fit needs of them; tell what is wrong with files."""
+def _keep_chunk(station: Station, kind: str, fits: Fits, chunk: Chunk) -> tuple[list[Any], list[str]]:
+    """Compute consecutive intervals and keep what a fit needs of them; return what is wrong with files, too."""
     flux = flux_of(station)
     kept: list[Any] = []
     problems: list[str] = []
-    for gathered in gather(run.spans, station, flux.stream, run.starts, flux.averaging_minutes, problems.append):
+    for gathered in gather(chunk.spans, station, flux.stream, chunk.starts, flux.averaging_minutes, problems.append):
         half, record = compute(
-            gathered.samples, station, gathered.start, meteorology=run.weather.get(gathered.start), fits=fits
+            gathered.samples, station, gathered.start, meteorology=chunk.meteorology.get(gathered.start), fits=fits
         )
         one = None if half is None else FITTERS[kind].keep(half, record)
         if one is not None:

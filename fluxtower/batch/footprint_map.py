@@ -11,7 +11,6 @@ from pathlib import Path
 import orjson
 import polars as pl
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.errors import ConfigError
 from core.station import Station, read_station
@@ -24,10 +23,11 @@ from fluxcalc.footprint_map.climatology import (
     to_tiff,
     turbulence_of,
 )
+from fluxtower.progress_bar import progress_bar
 
-NEEDED = ("TIMESTAMP_START", "USTAR", "WS", "WD", "V_SIGMA", "MO_LENGTH")
+COLUMNS = ("TIMESTAMP_START", "USTAR", "WS", "WD", "V_SIGMA", "MO_LENGTH")
 MISSING = -9999.0
-BAD = 2
+BAD_FLAG = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,14 @@ def map_table(table: Path, station_file: Path, output: Path, choice: Choice) -> 
             raise ConfigError(station_file.name, key, f"a part [{key}]", "nothing")
     if not output.resolve().parent.is_dir():
         raise ConfigError(str(output), "--output", "a file in a directory that is there", "no such directory")
-    errors = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("footprints", total=None)
+    with progress_bar("footprints", transient=True) as progress:
         try:
             footprint = map_footprint(
                 read_turbulence(table, choice),
                 station,
                 reach=choice.reach,
                 cell=choice.cell,
-                progress=lambda _, done, total: bar.update(task, completed=done, total=total),
+                progress=progress,
             )
         except ValueError as error:
             raise ConfigError("command line", "--reach, --cell", "a grid that can be held", str(error)) from None
@@ -92,7 +89,7 @@ def map_table(table: Path, station_file: Path, output: Path, choice: Choice) -> 
         unfinished.write_bytes(content)
         unfinished.replace(path)
     console = Console()
-    for line in _summary(footprint, station, list(written)):
+    for line in _describe(footprint, station, list(written)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -105,28 +102,28 @@ def read_turbulence(table: Path, choice: Choice) -> Iterator[Turbulence]:
         It cannot be read, or lacks a column.
     """
     flag = f"{choice.flux}_SSITC_TEST"
-    wanted = [*NEEDED, *([choice.flux, flag] if choice.flux else [])]
-    kinds = dict.fromkeys(wanted[1:], pl.Float64()) | {NEEDED[0]: pl.String()}
+    wanted = [*COLUMNS, *([choice.flux, flag] if choice.flux else [])]
+    kinds = dict.fromkeys(wanted[1:], pl.Float64()) | {COLUMNS[0]: pl.String()}
     try:
         frame = pl.read_csv(table, columns=wanted, schema_overrides=kinds, infer_schema=False)
-        frame = frame.with_columns(pl.col(NEEDED[0]).str.to_datetime("%Y%m%d%H%M"))
+        frame = frame.with_columns(pl.col(COLUMNS[0]).str.to_datetime("%Y%m%d%H%M"))
     except (OSError, pl.exceptions.PolarsError) as error:
-        told = str(error).splitlines()[0]
-        raise ConfigError(str(table), "(table)", f"a CSV with {', '.join(wanted)}", told) from None
+        reason = str(error).splitlines()[0]
+        raise ConfigError(str(table), "(table)", f"a CSV with {', '.join(wanted)}", reason) from None
     within = pl.lit(value=True)
     if choice.begin is not None:
-        within &= pl.col(NEEDED[0]) >= choice.begin
+        within &= pl.col(COLUMNS[0]) >= choice.begin
     if choice.end is not None:
-        within &= pl.col(NEEDED[0]) < choice.end
+        within &= pl.col(COLUMNS[0]) < choice.end
     numbers = frame.filter(within).with_columns(
         pl.when(pl.col(name) == MISSING).then(None).otherwise(pl.col(name)).alias(name) for name in wanted[1:]
     )
     if choice.flux:
-        numbers = numbers.filter(pl.col(choice.flux).is_not_null() & (pl.col(flag) < BAD))
+        numbers = numbers.filter(pl.col(choice.flux).is_not_null() & (pl.col(flag) < BAD_FLAG))
     return map(turbulence_of, numbers.iter_rows(named=True))
 
 
-def _summary(footprint: FootprintMap, station: Station, files: list[Path]) -> Iterator[str]:
+def _describe(footprint: FootprintMap, station: Station, files: list[Path]) -> Iterator[str]:
     for reason, count in footprint.left_out.items():
         yield f"left out {count}: {reason}"
     areas = {

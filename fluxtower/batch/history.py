@@ -15,14 +15,14 @@ from core.store import Store
 from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, WEATHER_COLUMNS
 from ingest.files.halfhours import HalfHours, read_halfhours
 
-KEPT = (*FLUX_COLUMNS, *TRACE_COLUMNS, *WEATHER_COLUMNS)
+TAKEN_OVER = (*FLUX_COLUMNS, *TRACE_COLUMNS, *WEATHER_COLUMNS)
 """Variables that are taken over."""
-BATCH = 2000
+BATCH_ROWS = 2000
 """Half-hours of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class HistorySummary:
     """What was taken over of one file.
 
     Attributes
@@ -45,12 +45,12 @@ class Taken:
     left_out: tuple[str, ...]
 
 
-def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[list[Taken], list[str]]:
+def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[list[HistorySummary], list[str]]:
     """Store the half-hours of files where the station has none of its own.
 
     Returns
     -------
-    taken : list of Taken
+    summaries : list of HistorySummary
         A file each.
     failed : list of str
         What is wrong with a file, in words; the others are taken.
@@ -65,7 +65,7 @@ def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[lis
     row = store.station(station_id)
     if row.station.flux is None:
         raise ConfigError(station_id, "flux", "a station with [flux], whose intervals these are", "none")
-    taken, failed = [], []
+    summaries, failed = [], []
     for file in files:
         try:
             table = read_halfhours(file)
@@ -75,13 +75,13 @@ def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[lis
             continue
         made = f"{table.maker}: {file.name}"
         stored = sum(
-            store.put_history(records[i : i + BATCH], config_sha256=row.config_sha256, code_version=made)
-            for i in range(0, len(records), BATCH)
+            store.put_history(records[i : i + BATCH_ROWS], config_sha256=row.config_sha256, code_version=made)
+            for i in range(0, len(records), BATCH_ROWS)
         )
-        kept = tuple(name for name in table.sources if name in KEPT)
-        rest = (*(source for name, source in table.sources.items() if name not in KEPT), *table.left_out)
-        taken.append(Taken(file.name, table.maker, len(records), stored, kept, rest))
-    return taken, failed
+        kept = tuple(name for name in table.sources if name in TAKEN_OVER)
+        rest = (*(source for name, source in table.sources.items() if name not in TAKEN_OVER), *table.left_out)
+        summaries.append(HistorySummary(file.name, table.maker, len(records), stored, kept, rest))
+    return summaries, failed
 
 
 def as_records(table: HalfHours, station: Station, file: str) -> list[FluxRecord]:
@@ -100,13 +100,13 @@ def as_records(table: HalfHours, station: Station, file: str) -> list[FluxRecord
     lengths = (frame["end"] - frame["start"]).dt.total_minutes()
     off = (lengths != minutes) | (frame["start"].dt.epoch("s") % (minutes * 60) != 0)
     if off.any():
-        place = off.arg_max() or 0
+        first = off.arg_max() or 0
         raise PayloadError(
-            f"{file}: row {place + 1}: an interval of {lengths[place]} minutes from {frame['start'][place]}; the "
+            f"{file}: row {first + 1}: an interval of {lengths[first]} minutes from {frame['start'][first]}; the "
             f"station's have {minutes} minutes: set `averaging_minutes`, or average the table first"
         )
     shift = timedelta(hours=station.station.utc_offset)
-    names = [name for name in frame.columns if name in KEPT]
+    names = [name for name in frame.columns if name in TAKEN_OVER]
     records = []
     for start, end, *values in frame.select("start", "end", *names).iter_rows():
         present = {name: float(value) for name, value in zip(names, values, strict=True) if value is not None}

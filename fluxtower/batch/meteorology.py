@@ -19,11 +19,11 @@ from ingest.files.raw import find_span, read_records
 from ingest.files.records import Records, Report, Span
 from qc.limits import flag_limits
 
-MEASURED = ("TA", "RH", "PA")
+SLOW_VARIABLES = ("TA", "RH", "PA")
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
+class IntervalMeteorology:
     """Means of slow sensors.
 
     Attributes
@@ -31,7 +31,7 @@ class Weather:
     means : mapping of datetime to Meteorology
         Start of an interval (UTC) -> its means; intervals without a reading are not in it.
     counts : mapping of datetime to tuple of int
-        Start -> readings of ``MEASURED``.
+        Start -> readings of ``SLOW_VARIABLES``.
     expected : float
         Readings that an interval should have.
     """
@@ -43,7 +43,7 @@ class Weather:
     def explain(self, starts: Sequence[datetime]) -> str:
         """Say in words how many of some intervals have a mean, and how many of these lack some of their readings."""
         parts = []
-        for i, name in enumerate(MEASURED):
+        for i, name in enumerate(SLOW_VARIABLES):
             counts = [self.counts[start][i] for start in starts if start in self.counts]
             covered = sum(count > 0 for count in counts)
             partly = sum(0 < count < self.expected - 0.5 for count in counts)
@@ -51,10 +51,12 @@ class Weather:
         return f"meteorology of {len(starts)} intervals: " + ", ".join(parts)
 
 
-NO_WEATHER = Weather({}, {}, 1.0)
+NO_METEOROLOGY = IntervalMeteorology({}, {}, 1.0)
 
 
-def read_weather(files: Sequence[Path], station: Station, begin: datetime, end: datetime, report: Report) -> Weather:
+def read_meteorology(
+    files: Sequence[Path], station: Station, begin: datetime, end: datetime, report: Report
+) -> IntervalMeteorology:
     """Average the readings in files over intervals; values outside the limits of their variable are left out.
 
     A reading belongs to the interval that holds its START. One that several files repeat counts once; where different
@@ -75,7 +77,7 @@ def read_weather(files: Sequence[Path], station: Station, begin: datetime, end: 
     stream = flux.meteorology or ""
     length = flux.averaging_minutes * 60 * NS
     first, last = to_ns(begin), to_ns(end)
-    names = (*MEASURED, *_levels(station))
+    names = (*SLOW_VARIABLES, *_levels(station))
     pending = pl.DataFrame(schema={"time": pl.Int64, **dict.fromkeys(names, pl.Float64)})
     sums = [_sums(pending, station)]
     spans = _spans(files, station, stream, first, last, report)
@@ -121,9 +123,9 @@ def _readings(records: Records, station: Station, stream: str) -> pl.DataFrame:
     flags = flag_limits(records.values.T, variables, units)
     raw = dict(zip(declared.channel_index, records.values, strict=True))
     frame = pl.DataFrame({"time": records.starts, **raw, "flags": pl.Series(flags).arr.to_list()})
-    means = weather(frame, declared).select(pl.col("start").alias("time"), *MEASURED)
-    places = {level: declared.channel_index[name] for level, name in _levels(station).items()}
-    levels = (trusted_readings(declared.channels[place], place).alias(level) for level, place in places.items())
+    means = weather(frame, declared).select(pl.col("start").alias("time"), *SLOW_VARIABLES)
+    columns = {level: declared.channel_index[name] for level, name in _levels(station).items()}
+    levels = (trusted_readings(declared.channels[column], column).alias(level) for level, column in columns.items())
     return means.hstack(frame.select(*levels))
 
 
@@ -143,16 +145,18 @@ def _sums(readings: pl.DataFrame, station: Station) -> pl.DataFrame:
     once = readings.unique(maintain_order=True)
     agreed = once.filter(pl.col("time").is_unique())
     late = pl.col("time") % length >= near
-    wanted = {name: pl.col(name) for name in MEASURED} | {name: pl.col(name).filter(late) for name in _levels(station)}
+    wanted = {name: pl.col(name) for name in SLOW_VARIABLES} | {
+        name: pl.col(name).filter(late) for name in _levels(station)
+    }
     return agreed.group_by((pl.col("time") // length * length).alias("start"), maintain_order=True).agg(
         *(one.sum().alias(name) for name, one in wanted.items()),
         *(one.count().alias(f"{name}_n") for name, one in wanted.items()),
     )
 
 
-def _average(totals: pl.DataFrame, station: Station) -> Weather:
+def _average(totals: pl.DataFrame, station: Station) -> IntervalMeteorology:
     flux = flux_of(station)
-    names = (*MEASURED, *_levels(station))
+    names = (*SLOW_VARIABLES, *_levels(station))
     # no reading makes no mean: nothing over nothing is NaN
     means = totals.select("start", *(pl.col(name) / pl.col(f"{name}_n") for name in names))
     starts = [from_ns(start) for start in totals["start"]]
@@ -164,6 +168,8 @@ def _average(totals: pl.DataFrame, station: Station) -> Weather:
         for start, met in found.items():
             levels = join_levels(ends.get(start - length, {}), ends[start], stream, flux.profile)
             found[start] = replace(met, levels=levels)
-    counts = totals.select(pl.col([f"{name}_n" for name in MEASURED]).cast(pl.Int64)).iter_rows()
+    counts = totals.select(pl.col([f"{name}_n" for name in SLOW_VARIABLES]).cast(pl.Int64)).iter_rows()
     stream_ns = station.streams[flux.meteorology or ""].dt_ns
-    return Weather(found, dict(zip(starts, counts, strict=True)), flux.averaging_minutes * 60 * NS / stream_ns)
+    return IntervalMeteorology(
+        found, dict(zip(starts, counts, strict=True)), flux.averaging_minutes * 60 * NS / stream_ns
+    )

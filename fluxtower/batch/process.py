@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.errors import ConfigError, PayloadError, SetupError
+from core.progress import Progress
 from core.records import FluxRecord
 from core.station import Station
 from fluxcalc.halfhour.batch import compute
@@ -19,16 +20,16 @@ from fluxcalc.halfhour.fits import NOTHING_FITTED
 from fluxcalc.halfhour.fitters import kinds_needed
 from fluxcalc.halfhour.interval import flux_of
 from fluxcalc.halfhour.spectral.spectra import tabulate_spectra
-from fluxtower.batch.chunks import Progress, Run, call_each, cut_runs, open_executor
+from fluxtower.batch.chunks import Chunk, call_each, cut_chunks, open_executor
 from fluxtower.batch.fits import StoredFits, fit_files, write_fits_file
-from fluxtower.batch.meteorology import NO_WEATHER, Weather, read_weather
-from fluxtower.batch.summary import Outcome
+from fluxtower.batch.meteorology import NO_METEOROLOGY, IntervalMeteorology, read_meteorology
+from fluxtower.batch.summary import ProcessSummary
 from fluxtower.batch.table import tabulate, write_spectra, write_table
 from ingest.files.gathering import Gathered, gather, grid_starts
 from ingest.files.raw import find_span
 from ingest.files.records import Span
 
-MOST_INTERVALS = 2_000_000
+MAX_INTERVALS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,12 @@ def local_to_utc(time: datetime | None, station: Station) -> datetime | None:
     return time and time.replace(tzinfo=UTC) - timedelta(hours=station.station.utc_offset)
 
 
-def process_files(job: Job, progress: Progress) -> Outcome:
+def process_files(job: Job, progress: Progress) -> ProcessSummary:
     """Compute every interval that the files cover, and write the table in one go.
 
     Returns
     -------
-    Outcome
+    ProcessSummary
         What was done, and what is wrong with which file.
 
     Raises
@@ -103,22 +104,22 @@ def process_files(job: Job, progress: Progress) -> Outcome:
     """
     began = time.perf_counter()
     minutes = flux_of(job.station).averaging_minutes
-    outcome = Outcome(averaging_minutes=minutes)
+    summary = ProcessSummary(averaging_minutes=minutes)
     try:
         with (
             tempfile.TemporaryDirectory(dir=job.output.resolve().parent, prefix=".fluxtower-") as folder,
             open_executor(job.workers) as executor,
         ):
-            spans = _find_spans(job, executor, outcome)
+            spans = _find_spans(job, executor, summary)
             starts = grid_starts(spans, minutes, job.begin, job.end)
             _check_extent(starts, spans, "--from, --to")
             fitted_starts = _starts_to_fit(job, spans)
-            weather = _read_weather(job, starts, fitted_starts, outcome)
-            first_pass, runs = (
-                cut_runs(spans, some, weather.means, job.station, job.workers) for some in (fitted_starts, starts)
+            meteorology = _read_meteorology(job, starts, fitted_starts, summary)
+            first_pass, chunks = (
+                cut_chunks(spans, some, meteorology.means, job.station, job.workers) for some in (fitted_starts, starts)
             )
-            fitted = replace(job, fits=_choose_fits(job, first_pass, executor, outcome, progress))
-            parts = _compute_runs(fitted, runs, Path(folder), executor, outcome, progress)
+            fitted = replace(job, fits=_choose_fits(job, first_pass, executor, summary, progress))
+            parts = _compute_chunks(fitted, chunks, Path(folder), executor, summary, progress)
             write_table(parts, job.output, Path(folder), job.station, minutes, full=job.full)
     except BrokenProcessPool:
         raise SetupError(
@@ -126,11 +127,11 @@ def process_files(job: Job, progress: Progress) -> Outcome:
         ) from None
     except OSError as error:
         raise SetupError(f"{job.output} cannot be written: {error}", "choose another --output") from None
-    outcome.seconds = time.perf_counter() - began
-    return outcome
+    summary.seconds = time.perf_counter() - began
+    return summary
 
 
-def _find_spans(job: Job, executor: Executor | None, outcome: Outcome) -> list[Span]:
+def _find_spans(job: Job, executor: Executor | None, summary: ProcessSummary) -> list[Span]:
     stream = flux_of(job.station).stream
     size = max(1, min(64, len(job.files) // (4 * job.workers)))
     groups = [job.files[i : i + size] for i in range(0, len(job.files), size)]
@@ -142,14 +143,14 @@ def _find_spans(job: Job, executor: Executor | None, outcome: Outcome) -> list[S
     )
     for found, problems in answers:
         spans += found
-        outcome.add_problems(problems)
-    outcome.files, outcome.refused = len(job.files), len(job.files) - len(spans)
+        summary.add_problems(problems)
+    summary.files, summary.refused = len(job.files), len(job.files) - len(spans)
     if not spans:
         raise ConfigError(
             str(job.files[0]),
             "(files)",
             "a usable raw file",
-            f"none of {len(job.files)}: " + "; ".join(list(outcome.problems)[:3]),
+            f"none of {len(job.files)}: " + "; ".join(list(summary.problems)[:3]),
         )
     return spans
 
@@ -173,11 +174,11 @@ def _check_extent(starts: Sequence[datetime], spans: Sequence[Span], options: st
     last = max(spans, key=lambda span: span.end_ns)
     if not starts:
         raise ConfigError(options, "(time)", "a time that the files cover", "no interval within it")
-    if len(starts) > MOST_INTERVALS:
+    if len(starts) > MAX_INTERVALS:
         raise ConfigError(
             first.path.name,
             "(time)",
-            f"files whose times are within {MOST_INTERVALS} intervals",
+            f"files whose times are within {MAX_INTERVALS} intervals",
             f"{len(starts)} from it to {last.path.name}: correct the clock's stamps or use {options}",
         )
 
@@ -191,59 +192,68 @@ def _starts_to_fit(job: Job, spans: Sequence[Span]) -> list[datetime]:
     return starts
 
 
-def _read_weather(job: Job, starts: Sequence[datetime], fitted_starts: Sequence[datetime], outcome: Outcome) -> Weather:
+def _read_meteorology(
+    job: Job, starts: Sequence[datetime], fitted_starts: Sequence[datetime], summary: ProcessSummary
+) -> IntervalMeteorology:
     if not job.meteorology:
-        return NO_WEATHER
-    length = timedelta(minutes=outcome.averaging_minutes)
+        return NO_METEOROLOGY
+    length = timedelta(minutes=summary.averaging_minutes)
     asked = (*starts, *fitted_starts)
-    weather = read_weather(job.meteorology, job.station, min(asked) - length, max(asked) + length, outcome.add_problem)
-    outcome.notes.append(weather.explain(starts))
-    return weather
+    meteorology = read_meteorology(
+        job.meteorology, job.station, min(asked) - length, max(asked) + length, summary.add_problem
+    )
+    summary.notes.append(meteorology.explain(starts))
+    return meteorology
 
 
 def _choose_fits(
-    job: Job, runs: Sequence[Run], executor: Executor | None, outcome: Outcome, progress: Progress
+    job: Job, chunks: Sequence[Chunk], executor: Executor | None, summary: ProcessSummary, progress: Progress
 ) -> StoredFits | None:
     """Return the fits that were given, or else make those that the methods need and write them."""
     stored, where = job.fits, "read"
-    if runs:
-        stored = fit_files(job.station, runs, executor, outcome, progress)
+    if chunks:
+        stored = fit_files(job.station, chunks, executor, summary, progress)
         where = f"stored in {job.fits_path}"
         if stored.made_from:
             write_fits_file(stored, job.fits_path)
     if stored is not None:
-        outcome.notes += [stored.explain(kind, where) for kind in kinds_needed(job.station)]
+        summary.notes += [stored.explain(kind, where) for kind in kinds_needed(job.station)]
     return stored
 
 
-def _compute_runs(
-    job: Job, runs: Sequence[Run], folder: Path, executor: Executor | None, outcome: Outcome, progress: Progress
+def _compute_chunks(
+    job: Job,
+    chunks: Sequence[Chunk],
+    folder: Path,
+    executor: Executor | None,
+    summary: ProcessSummary,
+    progress: Progress,
 ) -> list[Path]:
-    """Compute runs of intervals, each in one process; return a table on disk for each, in order of time."""
-    parts = [folder / f"{i:08d}.arrow" for i in range(len(runs))]
-    count = sum(len(run.starts) for run in runs)
+    """Compute chunks of intervals, each in one process; return a table on disk for each, in order of time."""
+    parts = [folder / f"{i:08d}.arrow" for i in range(len(chunks))]
+    count = sum(len(chunk.starts) for chunk in chunks)
     bare = replace(job, files=(), meteorology=())
-    calls = [(bare, run, part) for run, part in zip(runs, parts, strict=True)]
+    calls = [(bare, chunk, part) for chunk, part in zip(chunks, parts, strict=True)]
     progress("half-hours", 0, count)
-    for _, result in call_each(executor, _compute_run, calls):
-        outcome.merge(result)
-        progress("half-hours", outcome.intervals, count)
+    for _, result in call_each(executor, _compute_chunk, calls):
+        summary.merge(result)
+        progress("half-hours", summary.intervals, count)
     return parts
 
 
-def _compute_run(job: Job, run: Run, part: Path) -> Outcome:
+def _compute_chunk(job: Job, chunk: Chunk, part: Path) -> ProcessSummary:
     """Compute consecutive intervals and leave their table on disk."""
     station = job.station
     flux = flux_of(station)
     fits = NOTHING_FITTED if job.fits is None else job.fits.fits
-    outcome = Outcome(averaging_minutes=flux.averaging_minutes)
+    summary = ProcessSummary(averaging_minutes=flux.averaging_minutes)
     records = []
-    report = outcome.add_problem
+    report = summary.add_problem
     # the interval before is computed again, because the first one's storage terms need it
-    before = run.starts[0] - timedelta(minutes=flux.averaging_minutes)
+    before = chunk.starts[0] - timedelta(minutes=flux.averaging_minutes)
     previous: FluxRecord | None = None
-    for gathered in gather(run.spans, station, flux.stream, [before, *run.starts], flux.averaging_minutes, report):
-        slow = run.weather.get(gathered.start)
+    for gathered in gather(chunk.spans, station, flux.stream, [before, *chunk.starts], flux.averaging_minutes, report):
+        slow = chunk.meteorology.get(gathered.start)
         half, record = compute(gathered.samples, station, gathered.start, previous, meteorology=slow, fits=fits)
         previous = record
         if gathered.start == before:
@@ -251,9 +261,9 @@ def _compute_run(job: Job, run: Run, part: Path) -> Outcome:
         if half is not None and job.spectra is not None:
             write_spectra(tabulate_spectra(half, bins=job.bins or None), job.spectra, station, record)
         records.append(_with_counts(record, gathered))
-        outcome.count(record, gathered.duplicates, gathered.contested, empty=gathered.samples is None)
+        summary.count(record, gathered.duplicates, gathered.contested, empty=gathered.samples is None)
     tabulate(records, job.station, full=job.full).write_ipc(part)
-    return outcome
+    return summary
 
 
 def _with_counts(record: FluxRecord, gathered: Gathered) -> FluxRecord:

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.errors import ConfigError
 from core.station import read_station
@@ -15,15 +14,16 @@ from fluxcalc.halfhour.steps import check_methods
 from fluxtower.batch.find_files import find_files
 from fluxtower.batch.fits import read_fits_file
 from fluxtower.batch.process import Job, local_to_utc, process_files
+from fluxtower.progress_bar import progress_bar
 
-WORTH_A_PROCESS = 1 << 26
-"""Raw bytes for which starting a process pays."""
-PACKED = 4
-"""Raw bytes in a byte of gzip."""
+MIN_BYTES_PER_WORKER = 1 << 26
+"""Raw bytes for which starting a process pays. [bytes]"""
+GZIP_RATIO = 4
+"""Raw bytes in a byte of gzip, about."""
 
 
 def process_raw(
-    places: list[Path],
+    paths: list[Path],
     station_file: Path,
     output: Path,
     begin: datetime | None,
@@ -50,7 +50,7 @@ def process_raw(
         raise ConfigError(str(output), "--output", "a file in a directory that is there", "no such directory")
     if spectra is not None:
         _make_folder(spectra)
-    files = find_files(places, pattern)
+    files = find_files(paths, pattern)
     job = Job(
         station,
         files,
@@ -66,29 +66,27 @@ def process_raw(
         local_to_utc(fit_end, station),
         find_files(meteorology, "*") if meteorology else (),
     )
+    with progress_bar("looking at the files", transient=True) as progress:
+        summary = process_files(job, progress)
     errors = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("looking at the files", total=None)
-        outcome = process_files(job, lambda what, *n: bar.update(task, description=what, completed=n[0], total=n[1]))
-    for problem in outcome.problems:
+    for problem in summary.problems:
         errors.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
     console = Console()
     console = console if console.is_terminal else Console(width=160)
-    quality, why = outcome.tables()
+    quality, why = summary.tables()
     console.print(quality)
     if why.row_count:
         console.print(why)
-    for line in outcome.notes:
+    for line in summary.notes:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{outcome.sentence()}: {output}", markup=False, highlight=False, soft_wrap=True)
-    return not outcome.problems
+    console.print(f"{summary.sentence()}: {output}", markup=False, highlight=False, soft_wrap=True)
+    return not summary.problems
 
 
 def _choose_workers(files: list[Path]) -> int:
     """One process a core, but fewer where there is too little to do for starting them."""
-    size = sum(file.stat().st_size * (PACKED if file.suffix == ".gz" else 1) for file in files)
-    return max(1, min(len(os.sched_getaffinity(0)), size // WORTH_A_PROCESS))
+    size = sum(file.stat().st_size * (GZIP_RATIO if file.suffix == ".gz" else 1) for file in files)
+    return max(1, min(len(os.sched_getaffinity(0)), size // MIN_BYTES_PER_WORKER))
 
 
 def _make_folder(folder: Path) -> None:

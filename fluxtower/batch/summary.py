@@ -1,4 +1,4 @@
-"""What came of a run of half-hours: how many, how good, and why not better."""
+"""What came of half-hours out of raw files: how many, how good, and why not better."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rich.table import Table
 
 from core.records import FluxRecord
 
-FLAG = "_SSITC_TEST"
-SHOWN = 8
+FLAG_SUFFIX = "_SSITC_TEST"
+MAX_REASONS = 8
 """Most reasons that a summary lists for a flux."""
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
@@ -20,8 +20,8 @@ _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}Z")
 
 
 @dataclass(slots=True)
-class Outcome:
-    """Counts of one run, or of all of them.
+class ProcessSummary:
+    """Counts of one chunk, or of all of them.
 
     Attributes
     ----------
@@ -64,24 +64,24 @@ class Outcome:
         self.empty += empty
         self.duplicates += duplicates
         self.contested += contested
-        for flux in (name.removesuffix(FLAG) for name in record.values if name.endswith(FLAG)):
-            value, flag = record.values[flux], record.values[flux + FLAG]
+        for flux in (name.removesuffix(FLAG_SUFFIX) for name in record.values if name.endswith(FLAG_SUFFIX)):
+            value, flag = record.values[flux], record.values[flux + FLAG_SUFFIX]
             state = "missing" if value != value else "unjudged" if flag != flag else f"{flag:.0f}"
             self.states[flux, state] += 1
             if state != "0":
-                why = record.reasons.get(flux) or record.reasons.get(flux + FLAG, "no reason is known")
+                why = record.reasons.get(flux) or record.reasons.get(flux + FLAG_SUFFIX, "no reason is known")
                 self.reasons[flux, state, grouped(why)] += 1
 
     def add_problem(self, text: str) -> None:
-        """Note what is wrong with a file."""
+        """Add what is wrong with a file."""
         self.problems[text] = None
 
     def add_problems(self, texts: Iterable[str]) -> None:
-        """Note several."""
+        """Add several."""
         self.problems.update(dict.fromkeys(texts))
 
-    def merge(self, other: Outcome) -> None:
-        """Add the counts of another run."""
+    def merge(self, other: ProcessSummary) -> None:
+        """Add the counts of another chunk."""
         self.intervals += other.intervals
         self.empty += other.empty
         self.duplicates += other.duplicates
@@ -100,15 +100,15 @@ class Outcome:
         why = Table("flux", "is", "half-hours", "why")
         for flux in fluxes:
             mine = Counter({key: n for key, n in self.reasons.items() if key[0] == flux})
-            for (_, state, reason), n in mine.most_common(SHOWN):
+            for (_, state, reason), n in mine.most_common(MAX_REASONS):
                 why.add_row(flux, state, str(n), reason)
-            rest = sorted(mine.values(), reverse=True)[SHOWN:]
+            rest = sorted(mine.values(), reverse=True)[MAX_REASONS:]
             if rest:
                 why.add_row(flux, "", str(sum(rest)), f"{len(rest)} other reasons")
         return quality, why
 
     def sentence(self) -> str:
-        """Return the run in one sentence."""
+        """Return all of it in one sentence."""
         each = 1e3 * self.seconds / max(1, self.intervals)
         text = f"{self.intervals} half-hours" if self.averaging_minutes == 30 else f"{self.intervals} intervals"
         text += f" from {self.files - self.refused} of {self.files} files in {self.seconds:.1f} s ({each:.1f} ms each)"

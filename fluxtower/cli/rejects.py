@@ -13,7 +13,7 @@ from core.settings import read_settings
 from fluxtower.cli.common import TIMES, open_store, print_table
 
 app = typer.Typer()
-reject_app = typer.Typer(no_args_is_help=True, help="Messages that could not be decoded or placed.")
+reject_app = typer.Typer(no_args_is_help=True, help="Messages that could not be decoded, or fit no station file.")
 app.add_typer(reject_app, name="reject")
 
 StationOption = Annotated[str | None, typer.Option("--station", help="Only of this station.")]
@@ -47,7 +47,7 @@ def show(
     id: Annotated[int, typer.Argument(help="Number in `reject list`.")],
     save: Annotated[Path | None, typer.Option(help="File to write the payload to.", show_default=False)] = None,
 ) -> None:
-    """Show a refused message; save its bytes, so that they can be mended and replayed."""
+    """Show a refused message; save its bytes, so that they can be corrected and replayed."""
     with open_store(read_settings()) as store:
         row, payload = store.reject(id)
     typer.echo(f"topic:    {row.topic}")
@@ -75,18 +75,18 @@ def replay(
 
     Say which: by number, by --station, --since and --reason, or --all. The exit status is 1 if one is refused still.
     """
-    from ingest.collector.reject_retry import Mender, waiting
+    from ingest.collector.reject_retry import RejectRetry, pending_rejects
 
     chosen = bool(ids) + (everything or bool(station or since or reason))
     if chosen != 1:
         raise ConfigError("command line", "which", "numbers, or --station, --since, --reason, or --all", "none or both")
     if file is not None and (ids is None or len(ids) != 1):
-        raise ConfigError("command line", "--file", "the number of the one message that it mends", "none or several")
+        raise ConfigError("command line", "--file", "the number of the one message that it corrects", "none or several")
     settings = read_settings()
     stored = refused = 0
-    with open_store(settings) as store, Mender(store, settings.topic_root) as mender:
-        which = ids or waiting(store, station=station, since=_utc(since), reason=reason)
-        for row, why in mender.mend(which, None if file is None else file.read_bytes()):
+    with open_store(settings) as store, RejectRetry(store, settings.topic_root) as retry:
+        which = ids or pending_rejects(store, station=station, since=_utc(since), reason=reason)
+        for row, why in retry.retry(which, None if file is None else file.read_bytes()):
             stored, refused = stored + (why is None), refused + (why is not None)
             if why is not None:
                 typer.echo(f"{row.id}: {row.topic}: refused still: {why}", err=True)

@@ -42,7 +42,7 @@ def process(
 ) -> None:
     """Compute half-hours from raw files (TOA5, ICOS CSV, other CSV, gzip of each) into one FLUXNET table.
 
-    What is wrong with a file is told on stderr and makes the exit status 1; the other half-hours are computed all the
+    What is wrong with a file goes to stderr and makes the exit status 1; the other half-hours are computed all the
     same.
     """
     from fluxtower.batch.process_raw import process_raw
@@ -135,7 +135,7 @@ def season(
 ) -> None:
     """Filter, fill and partition a season: a table of EddyPro, AmeriFlux, FLUXNET, REddyProc, or a station's fluxes.
 
-    What is wrong with the input is told on stderr and makes the exit status 1; what can be done is done all the same.
+    What is wrong with the input goes to stderr and makes the exit status 1; what can be done is done all the same.
     Without --output and --store: make a station's provisional run in the platform now, instead of the next daily one.
     """
     if output is None and not keep:

@@ -31,7 +31,7 @@ def replay(
 
 @app.command()
 def ingest(
-    places: Annotated[list[Path], typer.Argument(help="Raw files, or directories of them.")],
+    files: Annotated[list[Path], typer.Argument(help="Raw files, or directories of them.")],
     station: Annotated[
         str, typer.Option(help="Whose files these are; default: the one whose `pattern` under [files] fits.")
     ] = "",
@@ -47,16 +47,15 @@ def ingest(
     from fluxtower.cli.common import open_store, start_log, stop_on_signals
 
     request = Request(station, stream, block_seconds, again)
-    folders = [place for place in places if place.is_dir()]
     with open_store(read_settings()) as store:
-        outcome = ingest_files(store, request, find_files(places, pattern, required=not watch))
-        typer.echo(outcome.summary())
-        for what in outcome.failed:
+        summary = ingest_files(store, request, find_files(files, pattern, required=not watch))
+        typer.echo(summary.sentence())
+        for what in summary.failed:
             typer.echo(what, err=True)
         if watch:
             start_log()
-            watch_folders(store, request, folders, pattern, stop_on_signals())
-    if outcome.failed:
+            watch_folders(store, request, [file for file in files if file.is_dir()], pattern, stop_on_signals())
+    if summary.failed:
         raise typer.Exit(1)
 
 

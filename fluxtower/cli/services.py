@@ -70,7 +70,7 @@ def collector() -> None:
     from ingest.collector import service
 
     settings = prepare_service()
-    service.run(settings, stop_on_signals())
+    service.run_collector(settings, stop_on_signals())
 
 
 @app.command()
@@ -92,9 +92,9 @@ def keep(
     if once or dry_run:
         logging.basicConfig(format="%(levelname)s: %(message)s")
         with open_store(read_settings()) as store:
-            retention.keep_once(store, read_settings(), dry_run=dry_run)
+            retention.apply_once(store, read_settings(), dry_run=dry_run)
     else:
-        retention.run(prepare_service(), stop_on_signals())
+        retention.run_retention(prepare_service(), stop_on_signals())
 
 
 @app.command()

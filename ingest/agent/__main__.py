@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 
 from core.errors import FluxTowerError
-from ingest.agent.config import read_config
-from ingest.agent.run import run
+from ingest.agent.config_file import read_config
+from ingest.agent.loop import run_agent
 
 
 def main() -> int:
@@ -22,11 +22,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="fluxtower agent", description="Follow a tower's loggers and send blocks.")
     parser.add_argument("--config", type=Path, required=True, help="configuration file (TOML)")
     parser.add_argument("--check", action="store_true", help="only check the configuration file")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        config = read_config(given.config)
-        if given.check:
-            sys.stdout.write(f"{given.config}: valid\n")
+        config = read_config(arguments.config)
+        if arguments.check:
+            sys.stdout.write(f"{arguments.config}: valid\n")
             return 0
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
@@ -34,7 +34,7 @@ def main() -> int:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        run(config, stop)
+        run_agent(config, stop)
     except FluxTowerError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

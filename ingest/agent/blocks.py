@@ -9,49 +9,31 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.records import Float32Array
-from ingest.agent.config import Source
+from ingest.agent.config import SourceConfig
+from ingest.agent.file_position import FilePosition
 
-MAX_SPANS = 10_000
+MAX_SENT_SPANS = 10_000
 """Most stretches of time that a stream remembers as sent; the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far a file is read.
-
-    Attributes
-    ----------
-    file : str
-        Fingerprint of the file's beginning: the same after a rename, a copy, another mount.
-    offset : int
-        Bytes that are done with; the next line begins here.
-    check : int
-        CRC-32 of the last line before it: another content is told by it.
-    """
-
-    file: str
-    offset: int
-    check: int
-
-
-@dataclass(frozen=True, slots=True)
 class Piece:
-    """Consecutive samples of a stream, or one reading, with the place in its source that it reaches.
+    """Consecutive samples of a stream, or one reading, with the position in its source that it reaches.
 
     Attributes
     ----------
     start_ns, dt_ns : int
         START of the first sample's interval, and the step. [ns]
     samples : ndarray, shape (channels, n), float32
-        NaN is missing; n may be 0, when there is nothing to send but a place to remember.
-    place : Place or None
+        NaN is missing; n may be 0, when there is nothing to send but a position to remember.
+    position : FilePosition or None
         None from a source that cannot be read twice.
     """
 
     start_ns: int
     dt_ns: int
     samples: Float32Array
-    place: Place | None = None
+    position: FilePosition | None = None
 
     @property
     def n(self) -> int:
@@ -64,7 +46,7 @@ class Piece:
         return self.start_ns + self.n * self.dt_ns
 
 
-class Spans:
+class SentTimes:
     """Stretches of time that are sent, ascending and apart; a few, for what touches is one.
 
     Parameters
@@ -95,7 +77,7 @@ class Spans:
             start, end = min(start, self._starts[first]), max(end, self._ends[last - 1])
         self._starts[first:last] = [start]
         self._ends[first:last] = [end]
-        if len(self._starts) > MAX_SPANS:
+        if len(self._starts) > MAX_SENT_SPANS:
             del self._starts[0], self._ends[0]
 
 
@@ -108,26 +90,26 @@ class BlockMaker:
 
     Parameters
     ----------
-    source : Source
+    source : SourceConfig
         Step and length.
-    sent : Spans
+    sent : SentTimes
         What the stream has sent; shared by all files of a source.
     """
 
-    source: Source
-    sent: Spans
+    source: SourceConfig
+    sent: SentTimes
     repeated: int = 0
     """Records whose time was taken."""
     _number: int = 0
     _rows: dict[int, Sequence[float]] = field(default_factory=dict)
-    _place: Place | None = None
+    _position: FilePosition | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits for the rest of its block."""
-        return not self._rows and self._place is None
+        return not self._rows and self._position is None
 
-    def add(self, start_ns: int, values: Sequence[float], place: Place) -> list[Piece]:
+    def add(self, start_ns: int, values: Sequence[float], position: FilePosition) -> list[Piece]:
         """Take a record; return what it completes.
 
         Parameters
@@ -136,11 +118,11 @@ class BlockMaker:
             START of the record's interval. [ns since 1970 UTC]
         values : sequence of float
             One a channel.
-        place : Place
+        position : FilePosition
             Where its line ends.
         """
         if self.source.kind == "reading":
-            return self._add_reading(start_ns, values, place)
+            return self._add_reading(start_ns, values, position)
         dt_ns, block_ns = self.source.dt_ns, self.source.block_ns
         per_block = round(block_ns / dt_ns)
         # half a step early, so that a stamp that is off by some microseconds still finds its slot
@@ -153,12 +135,12 @@ class BlockMaker:
         else:
             self._number = number
             self._rows[slot] = values
-        self._place = place
+        self._position = position
         return made + self.finish() if len(self._rows) == per_block else made
 
-    def skip(self, place: Place) -> None:
+    def skip(self, position: FilePosition) -> None:
         """Take note of a line that is no record."""
-        self._place = place
+        self._position = position
 
     def finish(self) -> list[Piece]:
         """Return what waits, as a block that may be shorter; an empty list if nothing does."""
@@ -167,20 +149,20 @@ class BlockMaker:
         first, last = (min(self._rows), max(self._rows)) if self._rows else (0, -1)
         start = self._number * self.source.block_ns + first * self.source.dt_ns
         piece = self._piece(start, last - first + 1, {slot - first: row for slot, row in self._rows.items()})
-        self._rows, self._place = {}, None
+        self._rows, self._position = {}, None
         return [piece]
 
-    def _add_reading(self, start_ns: int, values: Sequence[float], place: Place) -> list[Piece]:
-        self._place = place
+    def _add_reading(self, start_ns: int, values: Sequence[float], position: FilePosition) -> list[Piece]:
+        self._position = position
         if start_ns in self.sent:
             self.repeated += 1
             return []
         piece = self._piece(start_ns, 1, {0: values})
-        self._place = None
+        self._position = None
         return [piece]
 
     def _piece(self, start_ns: int, n: int, rows: Mapping[int, Sequence[float]]) -> Piece:
-        piece = Piece(start_ns, self.source.dt_ns, samples_of(rows, len(self.source.channels), n), self._place)
+        piece = Piece(start_ns, self.source.dt_ns, samples_of(rows, len(self.source.channels), n), self._position)
         if n:
             self.sent.add(start_ns, piece.end_ns)
         return piece

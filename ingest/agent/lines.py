@@ -21,31 +21,31 @@ from collections.abc import Sequence
 
 from core.clock import NS
 from ingest.agent.blocks import Piece, samples_of
-from ingest.agent.config import LineSource
+from ingest.agent.config import LineSourceConfig
 
-LONGEST_LINE = 4096
-CHUNK = 1 << 16
-FIRST_RETRY, LAST_RETRY = 1.0, 60.0
+MAX_LINE_BYTES = 4096
+READ_BYTES = 1 << 16
+MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 60.0
 """Wait before a port is opened again; doubled each time. [s]"""
 CONNECT_SECONDS = 2.0
 """How long to wait for a TCP server; the other sources wait meanwhile. [s]"""
 SILENCE_SECONDS = 60.0
-"""A TCP server that is silent so long (and five steps) is connected again: a dead link tells nothing. [s]"""
-SMOOTHING = 8
+"""A TCP server that is silent so long (and five steps) is connected again: a dead link says nothing. [s]"""
+CLOCK_SMOOTHING = 8
 
 log = logging.getLogger(__name__)
 
 
-class LineMaker:
+class LineBlockMaker:
     """Makes blocks, or readings, of lines.
 
     Parameters
     ----------
-    source : LineSource
+    source : LineSourceConfig
         Step, block length and layout.
     """
 
-    def __init__(self, source: LineSource) -> None:
+    def __init__(self, source: LineSourceConfig) -> None:
         self._source = source
         self._per_block = round(source.block_ns / source.dt_ns)
         self._rows: list[Sequence[float]] = []
@@ -76,7 +76,7 @@ class LineMaker:
             return []
         start, dt_ns = self._earliest, self._source.dt_ns
         if self._end is not None and abs(start - self._end) < dt_ns // 2:
-            start = self._end + (start - self._end) // SMOOTHING
+            start = self._end + (start - self._end) // CLOCK_SMOOTHING
         start -= start % 1000  # the store keeps microseconds
         samples = samples_of(dict(enumerate(self._rows)), len(self._source.channels), len(self._rows))
         piece = Piece(start, dt_ns, samples)
@@ -95,20 +95,20 @@ class LinePort:
 
     Parameters
     ----------
-    source : LineSource
+    source : LineSourceConfig
         Which port, and what its lines are.
     """
 
-    def __init__(self, source: LineSource) -> None:
+    def __init__(self, source: LineSourceConfig) -> None:
         self._source = source
-        self._maker = LineMaker(source)
+        self._maker = LineBlockMaker(source)
         self._fd = -1
         self._socket: socket.socket | None = None
         self._rest: bytes | None = None
         """The last line without its end; None until the first line end, for what is before it may be half a line."""
-        self._retry = FIRST_RETRY
-        self._next_try = 0.0
-        self._heard = 0.0
+        self._retry_seconds = MIN_RETRY_SECONDS
+        self._retry_at = 0.0
+        self._received_at = 0.0
         self.bad_lines = 0
 
     def fileno(self) -> int:
@@ -121,12 +121,12 @@ class LinePort:
         pieces: list[Piece] = []
         try:
             if self._fd < 0:
-                if now < self._next_try:
+                if now < self._retry_at:
                     return self._flush(now)
                 self._open(now)
             pieces = self._read(now)
         except OSError as error:
-            self._lose(now, error.strerror or str(error))
+            self._retry_later(now, error.strerror or str(error))
         return pieces + self._flush(now)
 
     def finish(self) -> list[Piece]:
@@ -142,27 +142,27 @@ class LinePort:
             self._socket = socket.create_connection((source.host, source.port), CONNECT_SECONDS)
             self._socket.setblocking(False)
             self._fd = self._socket.fileno()
-        self._heard = now
+        self._received_at = now
         self._rest = None
         log.info("%s: listening", source.where)
 
     def _read(self, now: float) -> list[Piece]:
         try:
-            text = os.read(self._fd, CHUNK)
+            text = os.read(self._fd, READ_BYTES)
         except BlockingIOError:
-            if self._socket is not None and now - self._heard > max(SILENCE_SECONDS, 5 * self._source.dt_ns / NS):
+            if self._socket is not None and now - self._received_at > max(SILENCE_SECONDS, 5 * self._source.dt_ns / NS):
                 raise OSError(errno.ETIMEDOUT, "silent") from None
             return []
         arrived_ns = time.time_ns()
         if not text:
             raise OSError(errno.ECONNRESET, "closed by the other side")
-        self._heard, self._retry = now, FIRST_RETRY
+        self._received_at, self._retry_seconds = now, MIN_RETRY_SECONDS
         *lines, rest = re.split(rb"[\r\n]+", (self._rest or b"") + text)
         if self._rest is None:
             if not lines:
                 return []
             del lines[0]
-        self._rest = rest if len(rest) <= LONGEST_LINE else None
+        self._rest = rest if len(rest) <= MAX_LINE_BYTES else None
         pieces: list[Piece] = []
         for line in lines:
             values = read_line(line, self._source)
@@ -173,15 +173,15 @@ class LinePort:
         return pieces
 
     def _flush(self, now: float) -> list[Piece]:
-        if self._maker.is_empty or now - self._heard < self._source.flush_seconds:
+        if self._maker.is_empty or now - self._received_at < self._source.flush_seconds:
             return []
         return self._maker.finish()
 
-    def _lose(self, now: float, reason: str) -> None:
-        log.warning("%s: %s; trying again in %.0f s", self._source.where, reason, self._retry)
+    def _retry_later(self, now: float, reason: str) -> None:
+        log.warning("%s: %s; trying again in %.0f s", self._source.where, reason, self._retry_seconds)
         self._close()
-        self._next_try = now + self._retry
-        self._retry = min(2 * self._retry, LAST_RETRY)
+        self._retry_at = now + self._retry_seconds
+        self._retry_seconds = min(2 * self._retry_seconds, MAX_RETRY_SECONDS)
 
     def _close(self) -> None:
         if self._socket is not None:
@@ -202,7 +202,7 @@ class LinePort:
             )
 
 
-def read_line(line: bytes, source: LineSource) -> list[float] | None:
+def read_line(line: bytes, source: LineSourceConfig) -> list[float] | None:
     """Return a line's values, one a channel, None if it has other fields than the configuration says."""
     try:
         text = line.decode("ascii")

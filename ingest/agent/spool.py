@@ -16,17 +16,18 @@ from pathlib import Path
 
 from core.records import Reading, SampleBlock
 from core.statements import read_statements
-from ingest.agent.blocks import MAX_SPANS, Piece, Place, Spans
-from ingest.agent.config import Source
+from ingest.agent.blocks import MAX_SENT_SPANS, Piece, SentTimes
+from ingest.agent.config import SourceConfig
+from ingest.agent.file_position import FilePosition
 from ingest.collector.watermark import Watermark
 from ingest.encoding import encode_block, encode_reading
 from ingest.mqtt.topics import Kind
 
-ROW_BYTES = 200
+MAX_ROW_BYTES = 200
 """What a block takes besides its message, at most. [bytes]"""
 SPARE_PAGES = 64
 """Pages for positions and indexes that the bound leaves free."""
-TELL_SECONDS = 60.0
+LOG_SECONDS = 60.0
 """How often dropped blocks are logged. [s]"""
 
 SQL = read_statements("ingest.agent", "spool.sql")
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class SpooledBlock:
     """A block that waits.
 
     Attributes
@@ -98,7 +99,7 @@ class Spool:
         counted = self._connection.execute(SQL["count_blocks"])
         self._counts = dict.fromkeys(self._streams.values(), 0) | dict(counted)
         self._dropped: dict[str, int] = {}
-        self._told_dropped = float("-inf")
+        self._logged_dropped = float("-inf")
 
     def close(self) -> None:
         """Close the file."""
@@ -109,15 +110,15 @@ class Spool:
         """Every stream that was ever put, also those that are no longer configured: their blocks still wait."""
         return tuple(self._streams)
 
-    def put(self, source: Source, pieces: Sequence[Piece]) -> list[int]:
+    def put(self, source: SourceConfig, pieces: Sequence[Piece]) -> list[int]:
         """Keep blocks and how far their source is read, both or neither; the oldest make room if they must.
 
         Parameters
         ----------
-        source : Source
+        source : SourceConfig
             Where they come from.
         pieces : sequence of Piece
-            In the order read; one without samples only moves the source's place.
+            In the order read; one without samples only moves the source's position.
 
         Returns
         -------
@@ -138,28 +139,30 @@ class Spool:
             for piece in pieces:
                 if piece.n:
                     message = self._encode(source, piece, following)
-                    dropped += self._make_room(len(message) + ROW_BYTES)
+                    dropped += self._make_room(len(message) + MAX_ROW_BYTES)
                     connection.execute(SQL["put_block"], (key, following, piece.start_ns, source.kind, message))
                     seqs.append(following)
                     following += 1
-                    self._remember_span(key, piece.start_ns, piece.end_ns)
-                if piece.place is not None:
-                    connection.execute(SQL["put_place"], (key, piece.place.file, piece.place.offset, piece.place.check))
+                    self._remember_sent(key, piece.start_ns, piece.end_ns)
+                if piece.position is not None:
+                    connection.execute(
+                        SQL["put_position"], (key, piece.position.file, piece.position.offset, piece.position.check)
+                    )
             connection.execute(SQL["set_next_number"], (following, key))
         self._counts[key] += len(seqs)
-        self._tell_dropped(dropped)
+        self._log_dropped(dropped)
         return seqs
 
-    def cover(self, stream: str, mark: Watermark) -> int:
+    def forget_committed(self, stream: str, watermark: Watermark) -> int:
         """Forget the blocks that a watermark covers; return how many these were."""
         key = self._streams.get(stream)
-        if key is None or mark.run != self.run:
+        if key is None or watermark.run != self.run:
             return 0
         (lowest,) = self._connection.execute(SQL["lowest_number"], (key,)).fetchone()
         if lowest is None:
             return 0
-        bounds = [first for first, _ in mark.open] + [mark.seq + 1]
-        begins = [0] + [last + 1 for _, last in mark.open]
+        bounds = [first for first, _ in watermark.open] + [watermark.seq + 1]
+        begins = [0] + [last + 1 for _, last in watermark.open]
         covered = [(key, begin, end - 1) for begin, end in zip(begins, bounds, strict=True) if end > max(begin, lowest)]
         before = self._connection.total_changes
         with self._connection as connection:
@@ -169,23 +172,23 @@ class Spool:
         self._counts[key] -= forgotten
         return forgotten
 
-    def read(self, stream: str, seq: int) -> Waiting | None:
+    def read(self, stream: str, seq: int) -> SpooledBlock | None:
         """Return a block, None if it is no longer there."""
         return self._first("block", stream, seq)
 
-    def next_after(self, stream: str, seq: int) -> Waiting | None:
+    def next_after(self, stream: str, seq: int) -> SpooledBlock | None:
         """Return the oldest block whose number is above ``seq``, None without one."""
         return self._first("block_after", stream, seq)
 
-    def spans(self, stream: str) -> Spans:
+    def sent_times(self, stream: str) -> SentTimes:
         """Return the stretches of time that a stream has sent."""
         key = self._streams.get(stream)
-        return Spans(self._connection.execute(SQL["newest_spans"], (key, MAX_SPANS)).fetchall()[::-1])
+        return SentTimes(self._connection.execute(SQL["newest_sent"], (key, MAX_SENT_SPANS)).fetchall()[::-1])
 
-    def place(self, stream: str, file: str) -> Place | None:
+    def position(self, stream: str, file: str) -> FilePosition | None:
         """Return how far a file is read, None if it was never."""
-        row = self._connection.execute(SQL["place"], (self._streams.get(stream), file)).fetchone()
-        return None if row is None else Place(file, *row)
+        row = self._connection.execute(SQL["position"], (self._streams.get(stream), file)).fetchone()
+        return None if row is None else FilePosition(file, *row)
 
     def waiting(self) -> dict[str, tuple[int, int | None, int]]:
         """Return, by stream: blocks that wait, START of the oldest of them [ns], blocks dropped ever."""
@@ -220,7 +223,7 @@ class Spool:
             raise
         return connection
 
-    def _encode(self, source: Source, piece: Piece, seq: int) -> bytes:
+    def _encode(self, source: SourceConfig, piece: Piece, seq: int) -> bytes:
         if source.kind == "reading":
             # the shortest decimal that is the same float32
             values = {name: float(str(value)) for name, value in zip(source.channels, piece.samples[:, 0], strict=True)}
@@ -250,28 +253,28 @@ class Spool:
             dropped.append(row[1])
         return dropped
 
-    def _tell_dropped(self, dropped: Sequence[int]) -> None:
+    def _log_dropped(self, dropped: Sequence[int]) -> None:
         """Count what was dropped, and log it once a minute."""
         names = {key: name for name, key in self._streams.items()}
         for key in dropped:
             self._counts[key] -= 1
             self._dropped[names[key]] = self._dropped.get(names[key], 0) + 1
-        if self._dropped and time.monotonic() - self._told_dropped >= TELL_SECONDS:
-            told = ", ".join(f"{count} of {name}" for name, count in self._dropped.items())
-            log.error("the spool is full: its oldest blocks are dropped (%s); raise max_spool_bytes", told)
-            self._dropped, self._told_dropped = {}, time.monotonic()
+        if self._dropped and time.monotonic() - self._logged_dropped >= LOG_SECONDS:
+            listed = ", ".join(f"{count} of {name}" for name, count in self._dropped.items())
+            log.error("the spool is full: its oldest blocks are dropped (%s); raise max_spool_bytes", listed)
+            self._dropped, self._logged_dropped = {}, time.monotonic()
 
-    def _remember_span(self, key: int, start: int, end: int) -> None:
+    def _remember_sent(self, key: int, start: int, end: int) -> None:
         """Join a stretch of time with those that it touches."""
-        near = self._connection.execute(SQL["spans_near"], (key, end, start)).fetchall()
+        near = self._connection.execute(SQL["sent_near"], (key, end, start)).fetchall()
         touching = [span for span in near if span[1] >= start]
-        self._connection.executemany(SQL["delete_span"], [(key, a) for a, _ in touching])
+        self._connection.executemany(SQL["delete_sent"], [(key, a) for a, _ in touching])
         joined = (min([start, *(a for a, _ in touching)]), max([end, *(b for _, b in touching)]))
-        self._connection.execute(SQL["put_span"], (key, *joined))
+        self._connection.execute(SQL["put_sent"], (key, *joined))
 
-    def _first(self, statement: str, stream: str, seq: int) -> Waiting | None:
+    def _first(self, statement: str, stream: str, seq: int) -> SpooledBlock | None:
         row = self._connection.execute(SQL[statement], (self._streams.get(stream), seq)).fetchone()
-        return None if row is None else Waiting(*row)
+        return None if row is None else SpooledBlock(*row)
 
 
 def put_aside(path: Path, error: sqlite3.DatabaseError) -> None:

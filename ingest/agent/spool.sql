@@ -94,22 +94,22 @@ DELETE FROM block WHERE id = ?;
 -- name: count_dropped
 UPDATE stream SET dropped = dropped + 1 WHERE key = ?;
 
--- name: place
+-- name: position
 SELECT offset, crc FROM place WHERE stream = ? AND file = ?;
 
--- name: put_place
+-- name: put_position
 INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?);
 
--- name: newest_spans
+-- name: newest_sent
 SELECT start, stop FROM sent WHERE stream = ? ORDER BY start DESC LIMIT ?;
 
--- name: spans_near
+-- name: sent_near
 SELECT start, stop FROM sent
 WHERE stream = ?1 AND start <= ?2
   AND start >= coalesce((SELECT max(start) FROM sent WHERE stream = ?1 AND start <= ?3), ?3);
 
--- name: delete_span
+-- name: delete_sent
 DELETE FROM sent WHERE stream = ? AND start = ?;
 
--- name: put_span
+-- name: put_sent
 INSERT INTO sent VALUES (?, ?, ?);

@@ -8,13 +8,13 @@ import time
 from typing import Any
 
 from core.clock import from_ns
-from ingest.agent.config import Config
-from ingest.agent.feed import Feed
+from ingest.agent.config import AgentConfig
 from ingest.agent.sender import Sender
+from ingest.agent.source_reader import SourceReader
 from ingest.agent.spool import Spool
 
 STATUS_SECONDS = 10.0
-REPORT_SECONDS = 600.0
+LOG_SECONDS = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -24,28 +24,28 @@ class Status:
 
     Parameters
     ----------
-    config, spool, sender, feeds
-        Of whom it tells.
+    config, spool, sender, readers
+        What it describes.
     """
 
-    def __init__(self, config: Config, spool: Spool, sender: Sender, feeds: list[Feed]) -> None:
-        self._config, self._spool, self._sender, self._feeds = config, spool, sender, feeds
-        self._wrote = self._reported = float("-inf")
+    def __init__(self, config: AgentConfig, spool: Spool, sender: Sender, readers: list[SourceReader]) -> None:
+        self._config, self._spool, self._sender, self._readers = config, spool, sender, readers
+        self._written_at = self._logged_at = float("-inf")
 
-    def maybe(self, now: float) -> None:
-        """Tell if it is time."""
-        if now - self._wrote >= STATUS_SECONDS:
-            self._wrote = now
+    def write_if_due(self, now: float) -> None:
+        """Write the file and the line in the log, each if it is time."""
+        if now - self._written_at >= STATUS_SECONDS:
+            self._written_at = now
             self.write()
-        if now - self._reported >= REPORT_SECONDS:
-            self._reported = now
+        if now - self._logged_at >= LOG_SECONDS:
+            self._logged_at = now
             facts = self.facts()
-            waits = ", ".join(
+            waiting = ", ".join(
                 f"{name}: {stream['waiting']} blocks since {stream['oldest'] or '-'}"
                 for name, stream in facts["streams"].items()
             )
             state = "connected" if facts["connected"] else "not connected"
-            log.info("%s; %d bytes in the spool; %s", state, facts["spool_bytes"], waits)
+            log.info("%s; %d bytes in the spool; %s", state, facts["spool_bytes"], waiting)
 
     def facts(self) -> dict[str, Any]:
         """Return what waits, as it is written."""
@@ -57,10 +57,10 @@ class Status:
             }
             for name, (count, oldest, dropped) in self._spool.waiting().items()
         }
-        for feed in self._feeds:
-            streams[feed.source.stream]["bad_lines"] = feed.bad_lines
-            streams[feed.source.stream]["repeated"] = feed.repeated
-            streams[feed.source.stream]["dropped"] += feed.lost
+        for reader in self._readers:
+            streams[reader.source.stream]["bad_lines"] = reader.bad_lines
+            streams[reader.source.stream]["repeated"] = reader.repeated
+            streams[reader.source.stream]["dropped"] += reader.lost
         return {
             "time": f"{from_ns(time.time_ns()):%Y-%m-%dT%H:%M:%SZ}",
             "connected": self._sender.is_connected,
@@ -74,9 +74,9 @@ class Status:
         path = self._config.status_file
         if path is None:
             return
-        beside = path.with_name(path.name + ".new")
+        unfinished = path.with_name(path.name + ".new")
         try:
-            beside.write_text(json.dumps(self.facts(), indent=1) + "\n", encoding="utf-8")
-            beside.replace(path)
+            unfinished.write_text(json.dumps(self.facts(), indent=1) + "\n", encoding="utf-8")
+            unfinished.replace(path)
         except OSError as error:
             log.warning("the status file %s cannot be written: %s", path, error.strerror)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from core.clock import NS, to_ns
 from core.errors import PayloadError
-from ingest.agent.config import FileSource
+from ingest.agent.config import FileSourceConfig
 from ingest.files.header import MISSING_WORDS, TIMESTAMP, parse_header
 
-_MISSING = frozenset(MISSING_WORDS)
+_MISSING_WORDS = frozenset(MISSING_WORDS)
 
 
 class LineReader:
@@ -20,7 +20,7 @@ class LineReader:
 
     Parameters
     ----------
-    source : FileSource
+    source : FileSourceConfig
         Columns, time zone and which end a stamp is.
     header : sequence of bytes
         The four header lines.
@@ -33,12 +33,12 @@ class LineReader:
         It is no TOA5 file, or it lacks a column; names file and line.
     """
 
-    def __init__(self, source: FileSource, header: Sequence[bytes], file: str) -> None:
+    def __init__(self, source: FileSourceConfig, header: Sequence[bytes], file: str) -> None:
         _, names, _, _ = parse_header(header, file)
-        lacking = [name for name in source.channels if name not in names]
-        if lacking:
+        missing = [name for name in source.channels if name not in names]
+        if missing:
             raise PayloadError(
-                f"{file}: line 2: no column {lacking[0]!a}; it has {', '.join(names[1:])}: "
+                f"{file}: line 2: no column {missing[0]!a}; it has {', '.join(names[1:])}: "
                 "correct `columns` or `pattern`"
             )
         self._fields = len(names)
@@ -76,4 +76,4 @@ class LineReader:
 
 
 def _number(text: str) -> float:
-    return math.nan if text in _MISSING else float(text)
+    return math.nan if text in _MISSING_WORDS else float(text)

@@ -1,7 +1,7 @@
-"""What was committed, remembered for a moment and then told: to the store, and to the senders by the watermark.
+"""Which messages are committed: counted for the store, and published to the senders as watermarks.
 
-This stands apart from the data's transaction: if the collector dies in between, senders send again what is stored
-already, and the repeated blocks move the mark.
+What was committed is counted in memory and stored a moment later, apart from the data's transaction: if the collector
+dies in between, senders send again what is stored already, and the repeated blocks move the watermark.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from core.errors import StoreUnavailable
 from core.records import Reading, SampleBlock
 from core.store import Advance, BlockArrays, Committed, Mark, Store
 from ingest.collector import watermark
-from ingest.collector.sequence import Run
-from ingest.collector.sequence_arrays import Keys, Streaks
+from ingest.collector.sequence import MessageSequence
+from ingest.collector.sequence_arrays import BlockKeys, SequenceArrays
 from ingest.mqtt.topics import committed_topic
 
 TICK_SECONDS = 1.0
-"""How often marks are told. [s]"""
-MOST_A_TICK = 2000
-"""Most runs told at once: with more streams than that each is told less often, so that the cost has a bound."""
-SEARCH_SECONDS = 15.0
+"""How often watermarks are published. [s]"""
+MAX_SEQUENCES_PER_TICK = 2000
+"""Most sequences stored at once: with more streams than that each has its turn less often, so that the cost has a
+bound."""
+GAP_SEARCH_SECONDS = 15.0
 """How often gaps are searched. [s]"""
-MOST_RUNS = 200_000
-"""Most runs that are kept in memory."""
-MOST_WAITING = 500
+MAX_SEQUENCES = 200_000
+"""Most sequences that are kept in memory."""
+MAX_UNCOUNTED_COMMITS = 500
 """Commits that wait at most until they are counted."""
 
 Publish = Callable[[Sequence[tuple[str, bytes]]], int]
@@ -44,19 +45,19 @@ class _Commit(NamedTuple):
     """What was committed, until it is counted."""
 
     records: Sequence[tuple[str, str, int, int | None, int, int]]  # station, stream, run, number, start, length [us]
-    arrays: Sequence[Keys]
-    again: Sequence[tuple[str, str, int]]  # run of each record that was stored already
-    again_in: Sequence[Keys]
-    now: int | None
+    arrays: Sequence[BlockKeys]
+    repeated: Sequence[tuple[str, str, int]]  # sequence of each record that was stored already
+    repeated_arrays: Sequence[BlockKeys]
+    arrived: int | None
 
 
-class Marks:
-    """Remembers what was committed and tells it, from a thread of its own.
+class Acknowledgements:
+    """Counts what was committed and publishes watermarks, in a thread of its own.
 
     Parameters
     ----------
     store : Store
-        Where runs, counters and gaps are kept.
+        Where sequences, counters and gaps are kept.
     topic_root : str
         First levels of every topic.
     publish : callable
@@ -68,27 +69,27 @@ class Marks:
         self._root = topic_root
         self._publish = publish
         self._lock = threading.Lock()
-        self._waiting: deque[_Commit] = deque()  # not counted yet
-        self._runs: dict[tuple[str, str, int], Run] = {}
-        self._of_layout: dict[tuple[int, int], Run] = {}  # the same by the store's key of the stream's layout
-        self._queue: deque[Run] = deque()  # first in, first out: none waits for ever
-        self._streaks = Streaks(self._enqueue)
-        self._untaken: list[Advance] = []  # what the store did not take yet
-        self._unsent: dict[str, bytes] = {}  # newest mark by topic, until it is published
-        self._searched = float("-inf")
+        self._uncounted: deque[_Commit] = deque()
+        self._sequences: dict[tuple[str, str, int], MessageSequence] = {}
+        self._of_layout: dict[tuple[int, int], MessageSequence] = {}  # by the store's key of the stream's layout
+        self._queue: deque[MessageSequence] = deque()  # first in, first out: none waits for ever
+        self._arrays = SequenceArrays(self._enqueue)
+        self._not_stored: list[Advance] = []  # what the store did not take yet
+        self._unpublished: dict[str, bytes] = {}  # newest watermark by topic
+        self._searched_gaps = float("-inf")
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._tell_until_stopped, name="marks", daemon=True)
+        self._thread = threading.Thread(target=self._publish_until_stopped, name="acknowledgements", daemon=True)
 
     def start(self) -> None:
-        """Begin to tell, in the background."""
+        """Begin to publish, in the background."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Tell what is left, unless the store is away, and end."""
+        """Publish what is left, unless the store is away, and end."""
         self._stop.set()
         self._thread.join()
 
-    def after(
+    def add_commit(
         self,
         records: Sequence[SampleBlock | Reading],
         arrays: Sequence[BlockArrays],
@@ -109,89 +110,90 @@ class Marks:
         live : bool
             They came from the sender just now; otherwise they say nothing about its lag and clock.
         """
-        now = time.time_ns() // 1000 if live else None
-        again = [(record.station, record.stream, record.run) for record in done.repeated]
-        again_in = [Keys.of(blocks) for blocks in done.repeated_arrays]
-        # counted later, by the thread that tells: whoever commits does not wait for it
-        self._waiting.append(_Commit(_spans(records), [Keys.of(blocks) for blocks in arrays], again, again_in, now))
-        if len(self._waiting) > MOST_WAITING:
+        arrived = time.time_ns() // 1000 if live else None
+        repeated = [(record.station, record.stream, record.run) for record in done.repeated]
+        repeated_arrays = [BlockKeys.of(blocks) for blocks in done.repeated_arrays]
+        keys = [BlockKeys.of(blocks) for blocks in arrays]
+        # counted later, by the thread that publishes: whoever commits does not wait for it
+        self._uncounted.append(_Commit(_keys_of_records(records), keys, repeated, repeated_arrays, arrived))
+        if len(self._uncounted) > MAX_UNCOUNTED_COMMITS:
             self._count()
 
     def _count(self) -> None:
         with self._lock:
-            while self._waiting:
-                commit = self._waiting.popleft()
-                for station, stream, number, seq, start, length in commit.records:
-                    self._add(self._run(station, stream, number), seq, start, length, commit.now)
-                for key in commit.again:
-                    self._run(*key).duplicates += 1
+            while self._uncounted:
+                commit = self._uncounted.popleft()
+                for station, stream, run, number, start, length in commit.records:
+                    self._add(self._sequence(station, stream, run), number, start, length, commit.arrived)
+                for key in commit.repeated:
+                    self._sequence(*key).duplicates += 1
                 for keys in commit.arrays:
-                    for layout, number, seq, start, length in keys.rows(self._streaks.count(keys, commit.now)):
-                        run = self._run_of(layout, number)
-                        self._add(run, seq, start, length, commit.now)
-                        self._streaks.arm(layout, run)
-                for keys in commit.again_in:
-                    for layout, number, *_ in keys.rows(np.arange(len(keys.layout))):
-                        self._run_of(layout, number).duplicates += 1
+                    for layout, run, number, start, length in keys.rows(self._arrays.count(keys, commit.arrived)):
+                        sequence = self._sequence_of_layout(layout, run)
+                        self._add(sequence, number, start, length, commit.arrived)
+                        self._arrays.expect_next(layout, sequence)
+                for keys in commit.repeated_arrays:
+                    for layout, run, *_ in keys.rows(np.arange(len(keys.layout))):
+                        self._sequence_of_layout(layout, run).duplicates += 1
 
-    def _add(self, run: Run, seq: int | None, start: int, length: int, now: int | None) -> None:
-        self._streaks.hand_over(run)
-        self._streaks.disarm(run)
-        run.add(seq, start, length, now)
+    def _add(self, sequence: MessageSequence, number: int | None, start: int, length: int, arrived: int | None) -> None:
+        self._arrays.flush(sequence)
+        self._arrays.expect_nothing(sequence)
+        sequence.add(number, start, length, arrived)
 
-    def _enqueue(self, run: Run) -> None:
-        self._streaks.set_queued(run, queued=True)
-        self._queue.append(run)
+    def _enqueue(self, sequence: MessageSequence) -> None:
+        self._arrays.set_queued(sequence, queued=True)
+        self._queue.append(sequence)
 
-    def _run_of(self, layout: int, number: int) -> Run:
-        run = self._of_layout.get((layout, number))
-        if run is None:
+    def _sequence_of_layout(self, layout: int, run: int) -> MessageSequence:
+        sequence = self._of_layout.get((layout, run))
+        if sequence is None:
             row = self._store.catalogue.by_key(layout)
             assert row is not None, "a block was stored in a layout that nobody knows"
-            run = self._of_layout[layout, number] = self._run(row.station, row.name, number)
-        elif not run.queued:
-            self._enqueue(run)
-        return run
+            sequence = self._of_layout[layout, run] = self._sequence(row.station, row.name, run)
+        elif not sequence.is_queued:
+            self._enqueue(sequence)
+        return sequence
 
-    def _run(self, station: str, stream: str, number: int) -> Run:
-        key = station, stream, number
-        run = self._runs.get(key)
-        if run is None:
-            if len(self._runs) >= MOST_RUNS:  # forgotten runs are looked up in the store again
-                self._streaks.clear()
-                self._runs = {known: one for known, one in self._runs.items() if one.queued}
+    def _sequence(self, station: str, stream: str, run: int) -> MessageSequence:
+        key = station, stream, run
+        sequence = self._sequences.get(key)
+        if sequence is None:
+            if len(self._sequences) >= MAX_SEQUENCES:  # forgotten ones are looked up in the store again
+                self._arrays.clear()
+                self._sequences = {known: one for known, one in self._sequences.items() if one.is_queued}
                 self._of_layout.clear()
-            run = self._runs[key] = Run(*key)
-        if not run.queued:
-            self._enqueue(run)
-        return run
+            sequence = self._sequences[key] = MessageSequence(*key)
+        if not sequence.is_queued:
+            self._enqueue(sequence)
+        return sequence
 
-    def _tell_until_stopped(self) -> None:
+    def _publish_until_stopped(self) -> None:
         while not self._stop.wait(TICK_SECONDS):
-            self._try(self.tell)
-            if time.monotonic() - self._searched > SEARCH_SECONDS:
-                self._searched = time.monotonic()
+            self._try(self.publish_due)
+            if time.monotonic() - self._searched_gaps > GAP_SEARCH_SECONDS:
+                self._searched_gaps = time.monotonic()
                 self._try(self._store.search_gaps)
-        self.tell_all()
+        self.publish_all()
 
-    def tell_all(self) -> None:
-        """Tell all that is left, unless the store is away."""
-        while (self._waiting or self._queue or self._untaken) and self._try(self.tell):
+    def publish_all(self) -> None:
+        """Store and publish all that is left, unless the store is away."""
+        while (self._uncounted or self._queue or self._not_stored) and self._try(self.publish_due):
             pass
 
     def _try(self, work: Callable[[], None]) -> bool:
         try:
             work()
-        except StoreUnavailable as error:  # what was not told stays, and is told the next time
+        except StoreUnavailable as error:  # what was not stored stays, and is stored the next time
             log.warning("watermarks wait, senders keep their blocks longer: %s", error)
             return False
         except Exception:  # the thread must not end: less would be said from then on, and nobody would notice
-            log.exception("watermarks that cannot be told are left out, their senders send again")
-            self._untaken = []
+            log.exception("watermarks that cannot be stored are left out, their senders send again")
+            self._not_stored = []
         return True
 
-    def tell(self) -> None:
-        """Tell the store what came, for the streams whose turn it is, and publish what it says is committed.
+    def publish_due(self) -> None:
+        """Store what came, for the sequences whose turn it is, and publish what the store says is committed.
 
         Raises
         ------
@@ -199,50 +201,50 @@ class Marks:
             The store is away or refuses: nothing is forgotten, call again.
         """
         self._count()
-        if not self._untaken:
+        if not self._not_stored:
             with self._lock:
-                turn = [self._queue.popleft() for _ in range(min(MOST_A_TICK, len(self._queue)))]
-                for run in turn:
-                    self._streaks.hand_over(run)
-                    self._streaks.set_queued(run, queued=False)
-                self._untaken = [run.take() for run in turn]
-        if self._untaken:
-            marks = self._store.advance(self._untaken, [one for one in self._untaken if not self._is_known(one)])
-            self._untaken = []
-            for mark in marks:
-                self._learn(mark)
-                said = watermark.summarise(mark.run, mark.committed)
-                if said is not None:
-                    topic = committed_topic(mark.station, mark.stream, self._root)
-                    self._unsent[topic] = watermark.encode(said)
-        unsent = list(self._unsent.items())
-        for topic, _ in unsent[: self._publish(unsent)]:
-            del self._unsent[topic]
+                turn = [self._queue.popleft() for _ in range(min(MAX_SEQUENCES_PER_TICK, len(self._queue)))]
+                for sequence in turn:
+                    self._arrays.flush(sequence)
+                    self._arrays.set_queued(sequence, queued=False)
+                self._not_stored = [sequence.take_advance() for sequence in turn]
+        if self._not_stored:
+            stored = self._store.advance(self._not_stored, [one for one in self._not_stored if not self._is_known(one)])
+            self._not_stored = []
+            for one in stored:
+                self._update_sequence(one)
+                summary = watermark.summarise(one.run, one.committed)
+                if summary is not None:
+                    topic = committed_topic(one.station, one.stream, self._root)
+                    self._unpublished[topic] = watermark.encode(summary)
+        unpublished = list(self._unpublished.items())
+        for topic, _ in unpublished[: self._publish(unpublished)]:
+            del self._unpublished[topic]
 
     def _is_known(self, one: Advance) -> bool:
-        run = self._runs.get((one.station, one.stream, one.run))
-        return run is not None and run.known
+        sequence = self._sequences.get((one.station, one.stream, one.run))
+        return sequence is not None and sequence.is_known
 
-    def _learn(self, mark: Mark) -> None:
+    def _update_sequence(self, stored: Mark) -> None:
         """Take over what other collectors, or this one before a restart, have seen."""
         with self._lock:
-            run = self._runs.get((mark.station, mark.stream, mark.run))
-            if run is None:
+            sequence = self._sequences.get((stored.station, stored.stream, stored.run))
+            if sequence is None:
                 return
-            run.known = True
-            self._streaks.hand_over(run)
-            if mark.top is not None and (run.top is None or mark.top[1] > run.top[1]):
-                run.top = mark.top
-                self._streaks.disarm(run)
+            sequence.is_known = True
+            self._arrays.flush(sequence)
+            if stored.top is not None and (sequence.highest is None or stored.top[1] > sequence.highest[1]):
+                sequence.highest = stored.top
+                self._arrays.expect_nothing(sequence)
 
 
-def _spans(records: Sequence[SampleBlock | Reading]) -> list[tuple[str, str, int, int | None, int, int]]:
+def _keys_of_records(records: Sequence[SampleBlock | Reading]) -> list[tuple[str, str, int, int | None, int, int]]:
     """Return station, stream, run, number, start and length [us] of records."""
-    spans = []
+    keys = []
     for one in records:
         if isinstance(one, SampleBlock):
             start, length = one.start_ns, one.dt_ns * one.samples.shape[1]
         else:
             start, length = one.time_ns, one.step_ns
-        spans.append((one.station, one.stream, one.run, one.seq, start // 1000, length // 1000))
-    return spans
+        keys.append((one.station, one.stream, one.run, one.seq, start // 1000, length // 1000))
+    return keys

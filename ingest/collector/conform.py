@@ -1,4 +1,4 @@
-"""Placing: a decoded record against the station that declared it."""
+"""Conform a decoded record to what its station file declares."""
 
 from __future__ import annotations
 

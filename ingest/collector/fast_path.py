@@ -1,7 +1,7 @@
-"""The fast lane of blocks: many messages of known topics and structures become arrays, without an object for each.
+"""The fast path of blocks: many messages of known topics and structures become arrays, without an object for each.
 
-What does not fit goes the slow way of ``ingest.collector.writer``, which says what is wrong with it; both give the same
-(tests/ingest/collector/test_fast_path.py).
+What does not fit takes the slow path of ``ingest.collector.writer``, which says what is wrong with it; both give the
+same (tests/ingest/collector/test_fast_path.py).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from core.errors import PayloadError, StoreError, UnknownStation
 from core.records import Float32Array, SampleBlock
 from core.store import BlockArrays
 from ingest.collector.conform import FUTURE_NS, conform
-from ingest.collector.stations import Directory
+from ingest.collector.stations import KnownStations
 from ingest.mqtt.wire import Message
 from ingest.payloads.block_template import Blocks, Structure, Templates
 
 
-class _Place(NamedTuple):
+class _Destination(NamedTuple):
     """Where the blocks of one topic and structure are stored."""
 
     station: int
@@ -32,98 +32,102 @@ class _Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Lane:
-    """A topic of blocks."""
+class _BlockTopic:
+    """A topic of blocks, with the destination of each structure that came on it."""
 
     station: str
     stream: str
-    places: dict[int, _Place | None] = field(default_factory=dict)
+    destinations: dict[int, _Destination | None] = field(default_factory=dict)
 
 
-class Lanes:
-    """Places blocks of known topics; not thread-safe.
+class FastPath:
+    """Turns blocks of known topics into arrays for the store; not thread-safe.
 
     Parameters
     ----------
-    directory : Directory
-        The registered stations; when they change, everything is looked up again.
+    stations : KnownStations
+        When they change, everything is looked up again.
     """
 
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
+    def __init__(self, stations: KnownStations) -> None:
+        self._stations = stations
         self._version = -1
         self._templates = Templates()
-        self._lanes: dict[str, _Lane | None] = {}
+        self._topics: dict[str, _BlockTopic | None] = {}
 
-    def place(self, messages: Sequence[Message]) -> tuple[list[BlockArrays], list[Message]]:
-        """Return the blocks that could be placed, and the messages that must go the slow way."""
-        if self._version != self._directory.version:
-            self._lanes.clear()
-            self._version = self._directory.version
-        lanes = [self._lanes.get(message.topic) or self._find(message.topic) for message in messages]
-        which = [i for i, lane in enumerate(lanes) if lane is not None and messages[i].payload]
+    def to_arrays(self, messages: Sequence[Message]) -> tuple[list[BlockArrays], list[Message]]:
+        """Return the blocks whose destination is clear, and the messages that must take the slow path."""
+        if self._version != self._stations.version:
+            self._topics.clear()
+            self._version = self._stations.version
+        topics = [self._topics.get(message.topic) or self._find_topic(message.topic) for message in messages]
+        which = [i for i, topic in enumerate(topics) if topic is not None and messages[i].payload]
         decoded, others = self._templates.decode([messages[i].payload for i in which])
         slow = {*range(len(messages))}.difference(which)
         slow.update(which[other] for other in others)
-        placed = []
+        arrays = []
         for blocks in decoded:
-            of_order: dict[tuple[int, ...] | None, list[tuple[int, _Place]]] = defaultdict(list)
+            of_order: dict[tuple[int, ...] | None, list[tuple[int, _Destination]]] = defaultdict(list)
             ahead = blocks.start_ns + blocks.structure.dt_ns * blocks.samples.shape[2] - time.time_ns() > FUTURE_NS
             for i, (other, too_far) in enumerate(zip(blocks.places.tolist(), ahead.tolist(), strict=True)):
-                lane = lanes[which[other]]
-                assert lane is not None
-                number = blocks.structure.number
-                place = lane.places[number] if number in lane.places else self._fit(lane, blocks.structure)
-                if place is None or too_far:
+                topic = topics[which[other]]
+                assert topic is not None
+                destination = self._destination(topic, blocks.structure)
+                if destination is None or too_far:
                     slow.add(which[other])
                 else:
-                    of_order[place.order].append((i, place))
-            placed += [_arrays(blocks, order, some) for order, some in of_order.items()]
-        return placed, [messages[i] for i in sorted(slow)]
+                    of_order[destination.order].append((i, destination))
+            arrays += [_block_arrays(blocks, order, some) for order, some in of_order.items()]
+        return arrays, [messages[i] for i in sorted(slow)]
 
-    def _find(self, topic: str) -> _Lane | None:
-        if topic in self._lanes:
+    def _find_topic(self, topic: str) -> _BlockTopic | None:
+        if topic in self._topics:
             return None
         try:
-            source = self._directory.sources.resolve(topic)
+            source = self._stations.sources.resolve(topic)
         except (PayloadError, UnknownStation):
             return None
-        lane = _Lane(source.station, source.stream) if source.format == "block" else None
-        self._lanes[topic] = lane
-        return lane
+        found = _BlockTopic(source.station, source.stream) if source.format == "block" else None
+        self._topics[topic] = found
+        return found
 
-    def _fit(self, lane: _Lane, structure: Structure) -> _Place | None:
-        """Return where blocks of this structure go, None if the slow way must say why nowhere."""
+    def _destination(self, topic: _BlockTopic, structure: Structure) -> _Destination | None:
+        """Return where blocks of this structure go, None if the slow path must say why nowhere."""
+        if structure.number not in topic.destinations:
+            topic.destinations[structure.number] = self._find_destination(topic, structure)
+        return topic.destinations[structure.number]
+
+    def _find_destination(self, topic: _BlockTopic, structure: Structure) -> _Destination | None:
         nothing = np.empty((len(structure.channels), 1), np.float32)
-        block = SampleBlock(lane.station, lane.stream, 0, structure.dt_ns, structure.channels, nothing)
+        block = SampleBlock(topic.station, topic.stream, 0, structure.dt_ns, structure.channels, nothing)
         try:
-            station = self._directory.station(lane.station)
+            station = self._stations.station(topic.station)
             conform(block, station, 0)
-            declared = tuple(station.streams[lane.stream].channel_index)
-            row = self._directory.layout(lane.station, lane.stream, declared)
+            declared = tuple(station.streams[topic.stream].channel_index)
+            row = self._stations.layout(topic.station, topic.stream, declared)
         except (PayloadError, UnknownStation, StoreError):
-            lane.places[structure.number] = None
             return None
         at = {name: i for i, name in enumerate(structure.channels)}
         order = None if structure.channels == declared else tuple(at.get(name, -1) for name in declared)
-        place = lane.places[structure.number] = _Place(row.station_key, row.key, order)
-        return place
+        return _Destination(row.station_key, row.key, order)
 
 
-def _arrays(blocks: Blocks, order: tuple[int, ...] | None, some: Sequence[tuple[int, _Place]]) -> BlockArrays:
+def _block_arrays(
+    blocks: Blocks, order: tuple[int, ...] | None, some: Sequence[tuple[int, _Destination]]
+) -> BlockArrays:
     chosen = np.array([i for i, _ in some]) if len(some) < len(blocks.places) else slice(None)
     return BlockArrays(
-        np.array([place.station for _, place in some], np.int32),
-        np.array([place.stream for _, place in some], np.int32),
+        np.array([destination.station for _, destination in some], np.int32),
+        np.array([destination.stream for _, destination in some], np.int32),
         blocks.start_ns[chosen],
         np.full(len(some), blocks.structure.dt_ns),
         blocks.seq[chosen],
         blocks.run[chosen],
-        _ordered(blocks.samples[chosen], order),
+        _order_channels(blocks.samples[chosen], order),
     )
 
 
-def _ordered(samples: Float32Array, order: tuple[int, ...] | None) -> Float32Array:
+def _order_channels(samples: Float32Array, order: tuple[int, ...] | None) -> Float32Array:
     if order is None:
         return samples
     ordered = samples[:, order]

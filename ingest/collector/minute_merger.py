@@ -13,17 +13,17 @@ TICK_SECONDS = 1.0
 """How often it is looked whether there is something to do. [s]"""
 LATEST_SECONDS = 5.0
 """Newest values of many streams wait so long. [s]"""
-SPREAD_TICKS = 40
+PORTIONS = 40
 """The parts of a minute are merged in so many portions: all at once would hold up the commits."""
-LEAST_ROWS = 32
+MIN_PORTION_ROWS = 32
 """A portion has at least so many rows."""
-SETTLE = timedelta(seconds=3)
+SETTLE_TIME = timedelta(seconds=3)
 """So long after a minute's end its parts are merged: most of its messages have come."""
 
 log = logging.getLogger(__name__)
 
 
-class Folding:
+class MinuteMerger:
     """A thread that keeps what is derived from samples up to date; a context manager.
 
     While the store is away it waits: everything that it merges is in the store, and right there, merged or not.
@@ -32,7 +32,7 @@ class Folding:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="folding")
+        self._thread = threading.Thread(target=self._merge_until_stopped, name="minute-merger")
 
     def __enter__(self) -> None:
         self._thread.start()
@@ -41,16 +41,16 @@ class Folding:
         self._stop.set()
         self._thread.join()
 
-    def _run(self) -> None:
+    def _merge_until_stopped(self) -> None:
         begun = ""  # minute for which the portion was chosen; what an earlier collector left comes first
         portion = 0
         away = False
         while not self._stop.wait(TICK_SECONDS):
-            minute = f"{datetime.now(UTC) - SETTLE:%H:%M}"
+            minute = f"{datetime.now(UTC) - SETTLE_TIME:%H:%M}"
             try:
                 self._store.write_latest(LATEST_SECONDS)
                 if minute != begun:
-                    portion = max(LEAST_ROWS, -(-self._store.count_parts() // SPREAD_TICKS))
+                    portion = max(MIN_PORTION_ROWS, -(-self._store.count_parts() // PORTIONS))
                     begun = minute
                 if portion and self._store.fold_minutes(most=portion) < portion:
                     portion = 0

@@ -1,4 +1,4 @@
-"""Mending: refused messages tried again, once the station file is right or their bytes are."""
+"""Refused messages tried again, once the station file is right or their bytes are."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Self
 
 from core.clock import to_ns
 from core.store import RejectRow, Store
-from ingest.collector.acknowledgements import Marks
+from ingest.collector.acknowledgements import Acknowledgements
 from ingest.collector.writer import Writer
 from ingest.mqtt.subscriber import Message
 
-PAGE = 500
+PAGE_ROWS = 500
 
 
-class Mender:
+class RejectRetry:
     """Decodes kept messages again and stores their records; a context manager.
 
     A message whose records are stored is marked, not deleted. A crash between the two only means that it is tried
@@ -34,9 +34,10 @@ class Mender:
 
     def __init__(self, store: Store, topic_root: str) -> None:
         self._store = store
-        # the senders are not told: they hear of it when they send again
-        self._marks = Marks(store, topic_root, len)
-        self._writer = Writer(store, topic_root, threading.Event(), partial(self._marks.after, live=False))
+        # no watermark is published: senders hear of it when they send again
+        self._acknowledgements = Acknowledgements(store, topic_root, len)
+        add_commit = partial(self._acknowledgements.add_commit, live=False)
+        self._writer = Writer(store, topic_root, threading.Event(), add_commit)
 
     def __enter__(self) -> Self:
         return self
@@ -44,9 +45,9 @@ class Mender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._marks.tell_all()
+        self._acknowledgements.publish_all()
 
-    def mend(self, ids: Iterable[int], payload: bytes | None = None) -> Iterator[tuple[RejectRow, str | None]]:
+    def retry(self, ids: Iterable[int], payload: bytes | None = None) -> Iterator[tuple[RejectRow, str | None]]:
         """Try messages again; give each with the reason why it is refused still, None if its records are stored.
 
         Parameters
@@ -64,17 +65,17 @@ class Mender:
         for id in ids:
             row, kept = self._store.reject(id)
             message = Message(row.topic, kept if payload is None else payload, 1, 0, 0)
-            reason = self._writer.attempt(message, to_ns(row.received))
+            reason = self._writer.store_refused(message, to_ns(row.received))
             if reason is None:
                 self._store.finish_rejects([id])
             yield row, reason
 
 
-def waiting(
+def pending_rejects(
     store: Store, *, station: str | None = None, since: datetime | None = None, reason: str = ""
 ) -> Iterator[int]:
     """Give the ids of messages that are not stored yet, newest first, by station, time and words of the reason."""
     below: int | None = None
-    while rows := store.rejects(PAGE, station=station, since=since, reason=reason, below=below):
+    while rows := store.rejects(PAGE_ROWS, station=station, since=since, reason=reason, below=below):
         yield from (row.id for row in rows)
         below = rows[-1].id

@@ -1,4 +1,4 @@
-"""One numbering of a stream's messages: what came of it, until that is told."""
+"""One sequence of a stream's message numbers: what came of it and is not stored as counted yet."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from core.store import Advance
 
-MOST_PIECES = 1000
-"""Most ranges remembered of a run until they are told."""
+MAX_RANGES = 1000
+"""Most ranges remembered of a sequence until they are stored."""
 NO_SLOT = -1
-WINDOW_US = 600_000_000
+LAG_WINDOW_US = 600_000_000
 """Length of a window in which the smallest lag is looked for; the last and the running one count. [us]"""
 
 
-class Streak(NamedTuple):
-    """Blocks of one run that followed one another without a break.
+class ConsecutiveBlocks(NamedTuple):
+    """Blocks of one sequence that followed one another without a break.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Streak(NamedTuple):
         Number of the first.
     first_start, last_start, length : int
         Start of the first and of the last, length of the last. [us since 1970 UTC, us]
-    now, lag, best : int
+    arrived, lag, smallest_lag : int
         When the last came, 0 if none came from the sender itself [us since 1970 UTC]; arrival minus end of the data:
         of the last, and the smallest [us].
     """
@@ -34,51 +34,59 @@ class Streak(NamedTuple):
     first_start: int
     last_start: int
     length: int
-    now: int
+    arrived: int
     lag: int
-    best: int
+    smallest_lag: int
 
 
-class Run:
-    """What came of one numbering: what is not told yet, and the little that must outlive the telling."""
+class MessageSequence:
+    """What came of one sequence: what is not stored yet, and the little that must be remembered after that.
+
+    Parameters
+    ----------
+    station, stream : str
+        Whose messages these are.
+    run : int
+        The sequence's name in the messages.
+    """
 
     __slots__ = (
-        "_best",
-        "_best_before",
-        "_newest",
-        "_window_ends",
+        "_newest_end",
+        "_smallest_lag",
+        "_smallest_lag_before",
+        "_window_end",
         "clock",
         "duplicates",
-        "edge",
         "first",
+        "highest",
         "in_line",
-        "known",
+        "is_known",
+        "is_queued",
+        "next_start_limit",
         "numbers",
-        "queued",
         "records",
         "run",
         "slot",
         "station",
         "stream",
         "times",
-        "top",
         "unit",
     )
 
     def __init__(self, station: str, stream: str, run: int) -> None:
         self.station, self.stream, self.run = station, stream, run
-        self.known = False  # whether the store has a row for it
-        self.queued = False
-        self.slot = NO_SLOT  # where ``Streaks`` counts its blocks
-        self.top: tuple[int, int] | None = None  # highest number, and where its block starts
-        self.edge: int | None = None  # where the next message is expected, at the latest
+        self.is_known = False  # whether the store has a row for it
+        self.is_queued = False
+        self.slot = NO_SLOT  # where ``SequenceArrays`` counts its blocks
+        self.highest: tuple[int, int] | None = None  # highest number, and where its block starts
+        self.next_start_limit: int | None = None  # where the next message is expected, at the latest
         self.unit = 0
-        self._newest = 0
-        self._best = self._best_before = 1 << 62
-        self._window_ends = 0
-        self._forget()
+        self._newest_end = 0
+        self._smallest_lag = self._smallest_lag_before = 1 << 62
+        self._window_end = 0
+        self._clear_counts()
 
-    def _forget(self) -> None:
+    def _clear_counts(self) -> None:
         self.numbers: list[list[int]] = []
         self.times: list[list[int]] = []
         self.first: tuple[int, int] | None = None
@@ -86,90 +94,102 @@ class Run:
         self.clock: tuple[int, int, int, int] | None = None
         self.records = self.duplicates = 0
 
-    def add(self, seq: int | None, start: int, length: int, now: int | None) -> None:
-        """Count one block or reading that came now, or, with None, was stored by another way than its own. [us]"""
+    def add(self, number: int | None, start: int, length: int, arrived: int | None) -> None:
+        """Count one block or reading.
+
+        Parameters
+        ----------
+        number : int or None
+            Its number, None without one.
+        start, length : int
+            Start and length. [us since 1970 UTC, us]
+        arrived : int or None
+            When it came; None if it was stored by another way than its own. [us since 1970 UTC]
+        """
         end = start + length
         self.records += 1
         self.unit = length
-        if now is not None:
-            self._time(end, now, now - end, now - end)
-        self.in_line &= self.edge is not None and self.edge - length <= start <= self.edge
-        self._cover(start, end + length // 2)
-        if seq is not None:
-            self._number(seq, start)
+        if arrived is not None:
+            self._update_clock(end, arrived, arrived - end, arrived - end)
+        limit = self.next_start_limit
+        self.in_line &= limit is not None and limit - length <= start <= limit
+        self._add_time(start, end + length // 2)
+        if number is not None:
+            self._add_number(number, start)
 
-    def add_streak(self, streak: Streak) -> None:
+    def add_consecutive(self, added: ConsecutiveBlocks) -> None:
         """Count blocks of which the first follows the last one that was counted, and each other the one before it."""
-        self.records += streak.blocks
-        self.unit = streak.length
-        if streak.now:
-            self._time(streak.last_start + streak.length, streak.now, streak.lag, streak.best)
-        self._cover(streak.first_start, streak.last_start + streak.length + streak.length // 2)
-        last = streak.first + streak.blocks - 1
+        self.records += added.blocks
+        self.unit = added.length
+        if added.arrived:
+            self._update_clock(added.last_start + added.length, added.arrived, added.lag, added.smallest_lag)
+        self._add_time(added.first_start, added.last_start + added.length + added.length // 2)
+        last = added.first + added.blocks - 1
         if self.first is None:
-            self.first = streak.first, streak.first_start
-        self.top = last, streak.last_start
-        self._extend(streak.first, last)
+            self.first = added.first, added.first_start
+        self.highest = last, added.last_start
+        self._add_range(added.first, last)
 
-    def _time(self, end: int, now: int, lag: int, best: int) -> None:
-        if end > self._newest:
-            self._newest = end
-            if now > self._window_ends:
-                self._best_before, self._best, self._window_ends = self._best, best, now + WINDOW_US
-            elif best < self._best:
-                self._best = best
-        self.clock = now, self._newest, lag, min(self._best, self._best_before)
+    def _update_clock(self, end: int, arrived: int, lag: int, smallest_lag: int) -> None:
+        if end > self._newest_end:
+            self._newest_end = end
+            if arrived > self._window_end:
+                self._smallest_lag_before, self._smallest_lag = self._smallest_lag, smallest_lag
+                self._window_end = arrived + LAG_WINDOW_US
+            elif smallest_lag < self._smallest_lag:
+                self._smallest_lag = smallest_lag
+        self.clock = arrived, self._newest_end, lag, min(self._smallest_lag, self._smallest_lag_before)
 
-    def _cover(self, start: int, upper: int) -> None:
-        self.edge = upper
+    def _add_time(self, start: int, upper: int) -> None:
+        self.next_start_limit = upper
         if self.times and self.times[-1][0] <= start <= self.times[-1][1]:
             self.times[-1][1] = max(self.times[-1][1], upper)
         else:
             self.times.append([start, upper])
-            if len(self.times) > MOST_PIECES:
-                self.times = merged(self.times, 0)
+            if len(self.times) > MAX_RANGES:
+                self.times = merge_ranges(self.times, 0)
 
-    def _number(self, seq: int, start: int) -> None:
-        if self.top is not None and self.run == 0:
-            top, top_starts = self.top
-            if seq <= top and start > top_starts:  # the sender restarted and counts afresh
+    def _add_number(self, number: int, start: int) -> None:
+        if self.highest is not None and self.run == 0:
+            highest, highest_starts = self.highest
+            if number <= highest and start > highest_starts:  # the sender restarted and counts afresh
                 self.numbers.clear()
-                self.top = self.first = None
-            elif seq > top and start < top_starts:  # left over from the count before
+                self.highest = self.first = None
+            elif number > highest and start < highest_starts:  # left over from the count before
                 return
         if self.first is None:
-            self.first = seq, start
-        if self.top is None or seq > self.top[0]:
-            self.top = seq, start
-        self._extend(seq, seq)
+            self.first = number, start
+        if self.highest is None or number > self.highest[0]:
+            self.highest = number, start
+        self._add_range(number, number)
 
-    def _extend(self, first: int, last: int) -> None:
+    def _add_range(self, first: int, last: int) -> None:
         if self.numbers and self.numbers[-1][1] == first - 1:
             self.numbers[-1][1] = last
         else:
             self.numbers.append([first, last])
-            if len(self.numbers) > MOST_PIECES:
-                self.numbers = merged(self.numbers, 1)
+            if len(self.numbers) > MAX_RANGES:
+                self.numbers = merge_ranges(self.numbers, 1)
 
-    def take(self) -> Advance:
-        """Return what is not told yet and forget it."""
+    def take_advance(self) -> Advance:
+        """Return what is to be stored, and count from nothing again."""
         taken = Advance(
-            self.station, self.stream, self.run, self.first, self.top if self.first else None, self.numbers,
+            self.station, self.stream, self.run, self.first, self.highest if self.first else None, self.numbers,
             self.times, self.unit, self.in_line, self.records, self.duplicates, self.clock,
         )  # fmt: skip
-        self._forget()
+        self._clear_counts()
         return taken
 
 
-def merged(pieces: list[list[int]], joint: int) -> list[list[int]]:
+def merge_ranges(ranges: list[list[int]], joint: int) -> list[list[int]]:
     """Sort ranges and merge those that touch (closed ones with joint 1, half-open with 0).
 
-    If that leaves more than half of ``MOST_PIECES`` the lowest are dropped: less is said then, never more.
+    If that leaves more than half of ``MAX_RANGES`` the lowest are dropped: less is said then, never more.
     """
     merged: list[list[int]] = []
-    for first, last in sorted(pieces):
+    for first, last in sorted(ranges):
         if merged and first <= merged[-1][1] + joint:
             merged[-1][1] = max(merged[-1][1], last)
         else:
             merged.append([first, last])
-    return merged[-MOST_PIECES // 2 :]
+    return merged[-MAX_RANGES // 2 :]

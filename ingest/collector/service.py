@@ -11,15 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from core.errors import SetupError
 from core.settings import Settings
 from core.store import BlockArrays, Committed, Store
-from ingest.collector.acknowledgements import Marks
-from ingest.collector.latest_publisher import Newest
-from ingest.collector.minute_merger import Folding
+from ingest.collector.acknowledgements import Acknowledgements
+from ingest.collector.latest_publisher import LatestPublisher
+from ingest.collector.minute_merger import MinuteMerger
 from ingest.collector.writer import Batch, Counts, Records, Stopped, Writer
 from ingest.mqtt.subscriber import Subscriber
 
 REPORT_SECONDS = 10.0
 """How often a line about the load is logged. [s]"""
-FOLLOW_SECONDS = 5.0
+TOPICS_SECONDS = 5.0
 """How often the loop looks whether stations use other topics. [s]"""
 IDLE_SECONDS = 0.5
 """Longest wait for a message before the loop looks whether it must stop. [s]"""
@@ -27,7 +27,7 @@ IDLE_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
+def run_collector(settings: Settings, stop: threading.Event) -> None:
     """Collect until ``stop`` is set; store and broker may come and go, also before the start.
 
     Raises
@@ -36,41 +36,43 @@ def run(settings: Settings, stop: threading.Event) -> None:
         The broker's address cannot be read.
     """
     subscriber = _subscriber(settings)
-    with Store(settings.store_dsn) as store, Folding(store):
-        marks = Marks(store, settings.topic_root, subscriber.publish_all)
-        newest = Newest(settings.topic_root, subscriber.publish, store.catalogue.by_key, settings.latest_per_second)
+    with Store(settings.store_dsn) as store, MinuteMerger(store):
+        acknowledgements = Acknowledgements(store, settings.topic_root, subscriber.publish_all)
+        latest = LatestPublisher(
+            settings.topic_root, subscriber.publish, store.catalogue.by_key, settings.latest_per_second
+        )
 
-        def after(records: Records, arrays: Sequence[BlockArrays], done: Committed) -> None:
-            marks.after(records, arrays, done)
-            newest.after(records, arrays)
+        def after_commit(records: Records, arrays: Sequence[BlockArrays], done: Committed) -> None:
+            acknowledgements.add_commit(records, arrays, done)
+            latest.publish_due(records, arrays)
 
-        writer = Writer(store, settings.topic_root, stop, after)
-        report = Report(writer.counts)
+        writer = Writer(store, settings.topic_root, stop, after_commit)
+        report = LoadReport(writer.counts)
 
         def gather() -> Batch:
             messages = subscriber.take(settings.batch_messages, IDLE_SECONDS, settings.batch_seconds)
             return writer.prepare(messages)
 
-        follow_at = time.monotonic()
+        topics_due = time.monotonic()
         subscriber.start()
-        marks.start()
+        acknowledgements.start()
         try:
             with ThreadPoolExecutor(1, "gather") as gatherer:  # while a batch is committed, the next one is prepared
                 coming = gatherer.submit(gather)
                 while not stop.is_set():
-                    if time.monotonic() >= follow_at:
-                        subscriber.follow(writer.topics())
-                        follow_at = time.monotonic() + FOLLOW_SECONDS
+                    if time.monotonic() >= topics_due:
+                        subscriber.follow_topics(writer.topics())
+                        topics_due = time.monotonic() + TOPICS_SECONDS
                     batch = coming.result()
                     coming = gatherer.submit(gather)
                     if batch.messages:
                         writer.commit(batch)
                         subscriber.acknowledge(batch.messages)
-                    report.maybe(subscriber.dropped)
+                    report.log_if_due(subscriber.dropped)
         except Stopped:
             log.info("stopped while the store was away; the broker keeps what was not acknowledged")
         finally:
-            marks.stop()
+            acknowledgements.stop()
             subscriber.stop()
     log.info("collector stopped after %d messages", writer.counts.messages)
 
@@ -107,7 +109,7 @@ def _subscriber(settings: Settings) -> Subscriber:
     )
 
 
-class Report:
+class LoadReport:
     """One log line every 10 s under load."""
 
     def __init__(self, counts: Counts) -> None:
@@ -115,7 +117,7 @@ class Report:
         self._at = time.monotonic()
         self._messages = 0
 
-    def maybe(self, dropped: int) -> None:
+    def log_if_due(self, dropped: int) -> None:
         """Log what was done since the last line, if it is time and there is something to say."""
         now = time.monotonic()
         messages = self._counts.messages - self._messages

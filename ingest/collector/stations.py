@@ -16,7 +16,7 @@ REFRESH_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
-class Directory:
+class KnownStations:
     """The registered stations, looked up again when a message does not fit, but not more often than every 2 s.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The committed watermark: what the platform tells a sender that keeps its blocks. A pure codec.
+"""The watermark: which blocks of a sender are committed, as a message. A pure codec.
 
 The collector publishes it, retained, on ``{root}/{station}/{stream}/committed``; docs/formats/mqtt.md describes it.
 """
@@ -14,7 +14,7 @@ import orjson
 
 from core.errors import PayloadError
 
-MAX_OPEN = 100
+MAX_OPEN_RANGES = 100
 """Most open ranges in a message."""
 MAX_NUMBER = 2**63 - 2
 MAX_BYTES = 1 << 16
@@ -28,9 +28,9 @@ class Watermark:
     Attributes
     ----------
     run : int
-        The numbering that ``seq`` belongs to; a block of another run is not spoken of.
+        The sequence of numbers that ``seq`` belongs to; nothing is said about the blocks of another one.
     seq : int
-        Highest number spoken of: every block up to here is committed unless its number is in ``open``.
+        Highest number that is spoken about: every block up to here is committed unless its number is in ``open``.
     open : tuple of (int, int)
         Closed ranges of numbers below ``seq`` that are not committed, ascending and apart.
     """
@@ -50,13 +50,13 @@ class Watermark:
 def summarise(run: int, committed: Iterable[tuple[int, int]]) -> Watermark | None:
     """Return the watermark of what is committed, None if that is nothing.
 
-    With more than ``MAX_OPEN`` holes only the oldest are told, and the mark ends before the first one left out: less
-    is then called committed than is, never more.
+    With more than ``MAX_OPEN_RANGES`` holes only the oldest are named, and the watermark ends before the first one left
+    out: less is then called committed than is, never more.
 
     Parameters
     ----------
     run : int
-        The numbering.
+        The sequence of numbers, as the sender names it.
     committed : iterable of (int, int)
         Closed ranges of committed numbers >= 0, ascending and apart.
     """
@@ -65,13 +65,13 @@ def summarise(run: int, committed: Iterable[tuple[int, int]]) -> Watermark | Non
         return None
     bounds = [(-1, -1), *ranges] if ranges[0][0] > 0 else ranges
     holes = [(below[1] + 1, above[0] - 1) for below, above in pairwise(bounds)]
-    seq = holes[MAX_OPEN][0] - 1 if len(holes) > MAX_OPEN else ranges[-1][1]
-    return Watermark(run, seq, tuple(holes[:MAX_OPEN]))
+    seq = holes[MAX_OPEN_RANGES][0] - 1 if len(holes) > MAX_OPEN_RANGES else ranges[-1][1]
+    return Watermark(run, seq, tuple(holes[:MAX_OPEN_RANGES]))
 
 
-def encode(mark: Watermark) -> bytes:
+def encode(watermark: Watermark) -> bytes:
     """Encode a watermark as it is published."""
-    return orjson.dumps({"v": 1, "run": mark.run, "seq": mark.seq, "open": mark.open})
+    return orjson.dumps({"v": 1, "run": watermark.run, "seq": watermark.seq, "open": watermark.open})
 
 
 def decode(payload: bytes) -> Watermark:
@@ -91,8 +91,8 @@ def decode(payload: bytes) -> Watermark:
     if not isinstance(fields, dict) or type(fields.get("v")) is not int or fields["v"] != 1:
         raise PayloadError("no watermark of version 1: expected a map with v = 1, run, seq and open")
     run, seq, given = _number(fields.get("run"), "run"), _number(fields.get("seq"), "seq"), fields.get("open")
-    if not isinstance(given, list) or len(given) > MAX_OPEN:
-        raise PayloadError(f"open: expected a list of at most {MAX_OPEN} ranges")
+    if not isinstance(given, list) or len(given) > MAX_OPEN_RANGES:
+        raise PayloadError(f"open: expected a list of at most {MAX_OPEN_RANGES} ranges")
     ranges = []
     before = -1
     for pair in given:

@@ -1,4 +1,4 @@
-"""From messages to committed rows: decode, place, commit; what cannot be stored goes to ``reject``."""
+"""From messages to committed rows: decode, conform, commit; what cannot be stored goes to ``reject``."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from core.errors import PayloadError, StoreError, StoreUnavailable, UnknownStati
 from core.records import LoggerState, Reading, Reject, SampleBlock
 from core.store import BlockArrays, Committed, Store
 from ingest.collector.conform import conform
-from ingest.collector.fast_path import Lanes
-from ingest.collector.stations import Directory
+from ingest.collector.fast_path import FastPath
+from ingest.collector.stations import KnownStations
 from ingest.mqtt import topics
 from ingest.mqtt.subscriber import Message
 from ingest.payloads import decode
 from ingest.payloads.checks import MAX_PAYLOAD
 
-FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
+MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 10.0
 """Waits before the store is tried again. [s]"""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Records = Sequence[SampleBlock | Reading]
-After = Callable[[Records, Sequence[BlockArrays], Committed], None]
+AfterCommit = Callable[[Records, Sequence[BlockArrays], Committed], None]
 
 
 class Stopped(Exception):
@@ -57,7 +57,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Prepared:
+class PreparedMessage:
     """One message, ready for the store: its records, or the reason why there are none."""
 
     message: Message
@@ -68,11 +68,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages that are ready for the store: blocks in arrays, and what went the slow way."""
+    """Messages that are ready for the store: blocks in arrays, and the others, which took the slow path."""
 
     messages: Sequence[Message]
     arrays: list[BlockArrays]
-    others: list[Prepared]
+    slow: list[PreparedMessage]
 
 
 class Writer:
@@ -86,18 +86,20 @@ class Writer:
         First levels of every topic.
     stop : threading.Event
         Ends the waiting when the store is away.
-    after : callable, optional
+    after_commit : callable, optional
         Called after each commit with its records, its other blocks, and what the store did.
     """
 
-    def __init__(self, store: Store, topic_root: str, stop: threading.Event, after: After | None = None) -> None:
+    def __init__(
+        self, store: Store, topic_root: str, stop: threading.Event, after_commit: AfterCommit | None = None
+    ) -> None:
         self._root = topic_root
-        self._after = after
+        self._after_commit = after_commit
         self._store = store
         self._stop = stop
-        self._directory = Directory(store, topic_root)
-        self._lanes = Lanes(self._directory)
-        self._lock = threading.RLock()  # of directory and lanes
+        self._stations = KnownStations(store, topic_root)
+        self._fast_path = FastPath(self._stations)
+        self._lock = threading.RLock()  # of the known stations and the fast path
         self.counts = Counts()
 
     def write(self, messages: Sequence[Message]) -> None:
@@ -113,7 +115,7 @@ class Writer:
         self.commit(self.prepare(messages))
 
     def prepare(self, messages: Sequence[Message]) -> Batch:
-        """Decode and place messages; another thread may do this for the next ones while these are committed.
+        """Decode messages; another thread may do this for the next ones while these are committed.
 
         Raises
         ------
@@ -121,48 +123,48 @@ class Writer:
             ``stop`` was set while the store was away.
         """
         with self._lock:
-            if not self._directory.version:
-                self._insist(self._directory.read)
-            arrays, others = self._lanes.place(messages)
-            return Batch(messages, arrays, self._insist(lambda: [self._prepare(message) for message in others]))
+            if not self._stations.version:
+                self._retry_while_away(self._stations.read)
+            arrays, slow = self._fast_path.to_arrays(messages)
+            return Batch(messages, arrays, self._retry_while_away(lambda: [self._prepare(message) for message in slow]))
 
     def commit(self, batch: Batch) -> None:
         """Store a batch; as ``write``."""
         try:
-            self._insist(lambda: self._commit(batch.others, batch.arrays), only_unavailable=True)
+            self._retry_while_away(lambda: self._commit(batch.slow, batch.arrays), only_unavailable=True)
         except (StoreError, UnknownStation) as refusal:
             count = len(batch.messages)
             log.warning("the store refuses a batch of %d messages, looking for the culprit: %s", count, refusal)
             with self._lock:
-                # a station may have got a new layout since its messages were placed
-                self._insist(self._directory.read)
-                others = self._insist(lambda: [self._prepare(message) for message in batch.messages])
-            self._bisect(others)
+                # a station may have got a new layout since its messages were prepared
+                self._retry_while_away(self._stations.read)
+                prepared = self._retry_while_away(lambda: [self._prepare(message) for message in batch.messages])
+            self._bisect(prepared)
         self.counts.messages += len(batch.messages)
 
     def topics(self) -> Collection[str]:
         """Return the foreign topics of the registered stations, as the store has them now if it answers."""
         with self._lock:
             try:
-                self._directory.refresh()
+                self._stations.refresh()
             except StoreError as error:
                 log.debug("the stations cannot be read now: %s", error)
-            return self._directory.sources.filters
+            return self._stations.sources.filters
 
-    def _bisect(self, batch: Sequence[Prepared]) -> None:
+    def _bisect(self, batch: Sequence[PreparedMessage]) -> None:
         """Commit a refused batch by halves until what the store refuses stands alone; that goes to ``reject``."""
         try:
-            self._insist(lambda: self._commit(batch), only_unavailable=True)
+            self._retry_while_away(lambda: self._commit(batch), only_unavailable=True)
         except (StoreError, UnknownStation):
             if len(batch) == 1:
                 # a store that refuses even the reject is broken, not the message: wait as if it were away
-                self._insist(lambda: self._commit_or_reject(batch[0]))
+                self._retry_while_away(lambda: self._commit_or_reject(batch[0]))
                 return
             half = len(batch) // 2
             self._bisect(batch[:half])
             self._bisect(batch[half:])
 
-    def _commit_or_reject(self, culprit: Prepared) -> None:
+    def _commit_or_reject(self, culprit: PreparedMessage) -> None:
         try:
             self._commit([culprit])
         except StoreUnavailable:
@@ -170,15 +172,15 @@ class Writer:
         except (StoreError, UnknownStation) as refusal:
             station = culprit.records[0].station if culprit.records else ""
             reject = culprit.reject or _reject(culprit.message, f"refused by the store: {refusal}", station)
-            self._commit([Prepared(culprit.message, reject=reject)])
+            self._commit([PreparedMessage(culprit.message, reject=reject)])
 
-    def attempt(self, message: Message, came_ns: int) -> str | None:
+    def store_refused(self, message: Message, came_ns: int) -> str | None:
         """Store the records of a message that was refused before; return why they cannot be stored, None if they are.
 
         Parameters
         ----------
         message : Message
-            As it came, or mended.
+            As it came, or corrected.
         came_ns : int
             When it came: relative times count from there. [ns since 1970 UTC]
 
@@ -198,28 +200,28 @@ class Writer:
             return f"refused by the store: {refusal}"
         return None
 
-    def _prepare(self, message: Message, came_ns: int | None = None) -> Prepared:
+    def _prepare(self, message: Message, came_ns: int | None = None) -> PreparedMessage:
         # an empty one is how MQTT clears a retained message
         if not message.payload or topics.is_ours(message.topic, self._root):
-            return Prepared(message)
+            return PreparedMessage(message)
         try:
             return self._read(message, came_ns)
         except (PayloadError, UnknownStation) as error:
             refusal = error
         # a station may have been registered, or got another file, since the last look
-        if self._directory.refresh():
+        if self._stations.refresh():
             try:
                 return self._read(message, came_ns)
             except (PayloadError, UnknownStation) as error:
                 refusal = error
         reason = refusal.reason if isinstance(refusal, PayloadError) else str(refusal)
-        return Prepared(message, reject=_reject(message, reason, refusal.station))
+        return PreparedMessage(message, reject=_reject(message, reason, refusal.station))
 
-    def _read(self, message: Message, came_ns: int | None) -> Prepared:
+    def _read(self, message: Message, came_ns: int | None) -> PreparedMessage:
         now_ns = time.time_ns()
-        source = self._directory.sources.resolve(message.topic)
-        station = self._directory.station(source.station)
-        prepared = Prepared(message)
+        source = self._stations.sources.resolve(message.topic)
+        station = self._stations.station(source.station)
+        prepared = PreparedMessage(message)
         for record in decode(source, message.payload, came_ns or now_ns):
             if isinstance(record, LoggerState):
                 prepared.states.append(record)
@@ -227,7 +229,7 @@ class Writer:
                 prepared.records.append(conform(record, station, now_ns))
         return prepared
 
-    def _commit(self, batch: Sequence[Prepared], arrays: Sequence[BlockArrays] = ()) -> None:
+    def _commit(self, batch: Sequence[PreparedMessage], arrays: Sequence[BlockArrays] = ()) -> None:
         began = time.monotonic()
         records = [record for prepared in batch for record in prepared.records]
         done = self._store.commit(
@@ -238,16 +240,16 @@ class Writer:
         )
         self._store.put_states([state for prepared in batch for state in prepared.states])
         self.counts.add(done, time.monotonic() - began)
-        if self._after is not None:
-            self._after(records, arrays, done)
+        if self._after_commit is not None:
+            self._after_commit(records, arrays, done)
 
-    def _insist(self, work: Callable[[], T], *, only_unavailable: bool = False) -> T:
+    def _retry_while_away(self, work: Callable[[], T], *, only_unavailable: bool = False) -> T:
         """Do work that needs the store, again and again until the store is there."""
-        wait = FIRST_WAIT
+        wait = MIN_RETRY_SECONDS
         while not self._stop.is_set():
             try:
                 done = work()
-                if wait > FIRST_WAIT:
+                if wait > MIN_RETRY_SECONDS:
                     log.info("the store takes data again")
                 return done
             except StoreError as error:
@@ -256,7 +258,7 @@ class Writer:
                 log.warning("the store does not take data, messages wait at the broker: %s", error)
             # jitter: several collectors must not come back in step
             self._stop.wait(wait * random.uniform(0.5, 1.0))
-            wait = min(2 * wait, LONGEST_WAIT)
+            wait = min(2 * wait, MAX_RETRY_SECONDS)
         raise Stopped
 
 

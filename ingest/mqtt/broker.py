@@ -17,10 +17,10 @@ from ingest.mqtt.wire import BulkClient
 
 ClientT = TypeVar("ClientT", bound=Client)
 
-KEEPALIVE = 30
+KEEPALIVE_SECONDS = 30
 """Seconds of silence after which client and broker ask each other whether they live."""
-PORTS = {"mqtt": 1883, "mqtts": 8883}
-FILES = ("ca_file", "certificate_file", "key_file")
+DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+FILE_OPTIONS = ("ca_file", "certificate_file", "key_file")
 VERSIONS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
 
@@ -60,14 +60,14 @@ def parse_address(url: str) -> Address:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ConfigError("environment", "FLUXTOWER_BROKER", expected, str(error)) from None
-    if parts.scheme not in PORTS or not host or parts.path not in ("", "/"):
+    if parts.scheme not in DEFAULT_PORTS or not host or parts.path not in ("", "/"):
         got = repr(url) if "@" not in url else "another address (not shown: it holds a password)"
         raise ConfigError("environment", "FLUXTOWER_BROKER", expected, got)
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     return Address(
         host,
-        port or PORTS[parts.scheme],
+        port or DEFAULT_PORTS[parts.scheme],
         parts.scheme == "mqtts",
         user,
         password,
@@ -79,13 +79,13 @@ def _options(query: str, scheme: str) -> dict[str, str]:
     key = "FLUXTOWER_BROKER"
     options = dict(parse_qsl(query, keep_blank_values=True))
     for name, value in options.items():
-        if name in FILES:
+        if name in FILE_OPTIONS:
             if scheme != "mqtts":
                 raise ConfigError("environment", key, f"mqtts:// beside {name}", f"{scheme}://")
             if not os.access(value, os.R_OK):
                 raise ConfigError("environment", key, f"a readable file as {name}", repr(value))
         elif name != "version":
-            raise ConfigError("environment", key, f"{', '.join(FILES)} or version after the ?", repr(name))
+            raise ConfigError("environment", key, f"{', '.join(FILE_OPTIONS)} or version after the ?", repr(name))
         elif value not in VERSIONS:
             raise ConfigError("environment", key, "version=5 or version=3.1.1", repr(value))
     if ("certificate_file" in options) != ("key_file" in options):
@@ -98,15 +98,15 @@ def make_client(address: Address, client_id: str) -> Client:
 
     Without a ``client_id`` the broker chooses one and forgets the session with the connection.
     """
-    return _make(Client, address, client_id, manual_ack=False)
+    return _new_client(Client, address, client_id, manual_ack=False)
 
 
 def make_bulk_client(address: Address, client_id: str) -> BulkClient:
     """Return the same, for many messages, which are acknowledged by hand."""
-    return _make(BulkClient, address, client_id, manual_ack=True)
+    return _new_client(BulkClient, address, client_id, manual_ack=True)
 
 
-def _make(kind: type[ClientT], address: Address, client_id: str, *, manual_ack: bool) -> ClientT:
+def _new_client(kind: type[ClientT], address: Address, client_id: str, *, manual_ack: bool) -> ClientT:
     client = kind(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
@@ -134,8 +134,8 @@ def connect(
         for name, value in values.items():
             setattr(properties, name, value)
         client.connect_async(
-            address.host, address.port, keepalive=KEEPALIVE, clean_start=clean_start, properties=properties
+            address.host, address.port, keepalive=KEEPALIVE_SECONDS, clean_start=clean_start, properties=properties
         )
     else:
-        client.connect_async(address.host, address.port, keepalive=KEEPALIVE)
+        client.connect_async(address.host, address.port, keepalive=KEEPALIVE_SECONDS)
     client.loop_start()

@@ -21,9 +21,9 @@ from ingest.mqtt.broker import connect, make_client, parse_address
 from ingest.mqtt.topics import block_topic, reading_topic
 
 SESSION_EXPIRY = 3600
-PROGRESS_SECONDS = 0.5
+REPORT_SECONDS = 0.5
 
-Progress = Callable[[int, int], None]
+Report = Callable[[int, int], None]
 """Called with (messages confirmed, time of the newest record published [ns since 1970 UTC])."""
 
 
@@ -57,15 +57,15 @@ class Publisher:
         self._address = parse_address(url)
         self._root = topic_root
         self._compress = compress
-        self._wanted = in_flight
-        self._window = in_flight
+        self._in_flight = in_flight
+        self._max_unconfirmed = in_flight
         self._changed = threading.Condition()
         self._sent = 0
         self._confirmed = 0
         self._connected = False
         self._refusal = ""
         self._client = make_client(self._address, client_id)
-        # paho would otherwise keep its own, smaller window and a queue behind it
+        # paho would otherwise keep its own, smaller limit and a queue behind it
         self._client.max_inflight_messages_set(0)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -104,7 +104,7 @@ class Publisher:
                 )
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Publish one message as soon as the window has room; returns before it is confirmed.
+        """Publish one message as soon as few enough wait for their confirmation; returns before it is confirmed.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class Publisher:
             The broker refused an earlier message.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._sent - self._confirmed < self._window or bool(self._refusal))
+            self._changed.wait_for(lambda: self._sent - self._confirmed < self._max_unconfirmed or bool(self._refusal))
             self._check_refusal()
             self._sent += 1
         # not under the lock: paho calls back under a lock of its own, which this call needs
@@ -127,7 +127,7 @@ class Publisher:
             self.publish(reading_topic(record.station, record.stream, self._root), encode_reading(record))
 
     def play(
-        self, records: Iterable[SampleBlock | Reading], *, speed: float = math.inf, progress: Progress | None = None
+        self, records: Iterable[SampleBlock | Reading], *, speed: float = math.inf, report: Report | None = None
     ) -> int:
         """Publish records in their order and wait until all are confirmed.
 
@@ -137,7 +137,7 @@ class Publisher:
             In time order; read as they are needed.
         speed : float
             Record time over real time; infinite is as fast as it goes.
-        progress : callable, optional
+        report : callable, optional
             Called twice a second and at the end.
 
         Returns
@@ -161,12 +161,12 @@ class Publisher:
                 time.sleep(max(0.0, due - time.monotonic()))
             self.send(record)
             count += 1
-            if progress and time.monotonic() - reported >= PROGRESS_SECONDS:
+            if report and time.monotonic() - reported >= REPORT_SECONDS:
                 reported = time.monotonic()
-                progress(self._confirmed, newest_ns)
+                report(self._confirmed, newest_ns)
         self.flush()
-        if progress:
-            progress(self._confirmed, newest_ns)
+        if report:
+            report(self._confirmed, newest_ns)
         return count
 
     def flush(self) -> None:
@@ -193,7 +193,7 @@ class Publisher:
                 self._refusal = f"refuses us: {reason} (check user and password in FLUXTOWER_BROKER)"
             else:
                 # paho does not look at the broker's receive maximum
-                self._window = min(self._wanted, getattr(properties, "ReceiveMaximum", self._wanted))
+                self._max_unconfirmed = min(self._in_flight, getattr(properties, "ReceiveMaximum", self._in_flight))
                 self._connected = True
             self._changed.notify_all()
 

@@ -1,10 +1,9 @@
-"""The collector's MQTT client: paho callbacks and an inbox. Nothing is acknowledged that the caller has not done."""
+"""The collector's MQTT client: a session of paho's. Nothing is acknowledged that the caller has not done."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.mqtt.broker import connect, make_bulk_client, parse_address
+from ingest.mqtt.inbox import Inbox
 from ingest.mqtt.wire import Message
 
 __all__ = ["Message", "Subscriber"]
@@ -24,38 +24,25 @@ SESSION_EXPIRY = 7 * 86_400
 """How long the broker keeps the session of a collector that is away. [s]"""
 MAX_PACKET = 8 << 20
 """Largest packet the broker may send; it drops larger ones. [bytes]"""
-MAX_INBOX_BYTES = 256 << 20
-"""Payload bytes that wait at most; beyond it the network thread stops reading. [bytes]"""
-WINDOW = 1000
+MAX_UNCONFIRMED = 1000
 """Most messages of ours that wait for the broker's confirmation, if it does not ask for fewer."""
 PUBLISH_SECONDS = 2.0
-"""Longest wait of a message of ours for room in the window. [s]"""
-NO_TOPIC = "fluxtower/nothing"
+"""Longest wait of a message of ours until enough of the earlier ones are confirmed. [s]"""
+UNUSED_TOPIC = "fluxtower/nothing"
 """A topic that nobody subscribes to."""
-ANSWER_SECONDS = 2.0
+STOP_SECONDS = 2.0
 """How long the end of a session waits for the broker. [s]"""
-MAX_BATCH_BYTES = 64 << 20
-"""Payload bytes that are taken at once. [bytes]"""
 SESSION_TAKEN_OVER = 142
-SUBSCRIBE_AT_ONCE = 500
-"""Topics in one request, so that it stays far below any limit of a broker."""
+MAX_TOPICS_PER_REQUEST = 500
+"""Most topics in one request, so that it stays far below any limit of a broker."""
 
 log = logging.getLogger(__name__)
-
-
-def _batched(items: Sequence[str], most: int) -> list[list[str]]:
-    """Return the items in lists of at most so many."""
-    return [list(items[i : i + most]) for i in range(0, len(items), most)]
-
-
-def _payload_bytes(messages: Sequence[Message]) -> int:
-    return sum([len(message.payload) for message in messages])
 
 
 class Subscriber:
     """A persistent session whose messages are acknowledged by hand.
 
-    The broker keeps at most ``in_flight`` messages unacknowledged, so a caller that stops taking bounds memory
+    The broker keeps at most ``in_flight`` messages unacknowledged, so a caller that takes no more bounds memory
     by itself. A message from an earlier connection is never acknowledged on a later one: the broker sends it again
     under another number.
 
@@ -78,18 +65,15 @@ class Subscriber:
         self._address = parse_address(url)
         self._filter = topic_filter
         self._foreign: set[str] = set()
-        self._asked: dict[int | None, list[str]] = {}
+        self._requested: dict[int | None, list[str]] = {}
         self._in_flight = in_flight
-        self._inbox: deque[Message] = deque()
-        self._inbox_bytes = 0
         self._changed = threading.Condition()
-        self._wanted = 1  # so many messages wake the caller: a wake-up per message would cost more than decoding it
+        self._inbox = Inbox(self._changed, in_flight)
         self._connection = 0
         self._subscribed = False
         self._stopping = False
-        self._dropped = 0
         self._unsubscribed: set[int | None] = set()
-        self._window = WINDOW
+        self._max_unconfirmed = MAX_UNCONFIRMED
         self._unconfirmed: dict[int, tuple[str, bytes]] = {}  # of this connection, by number
         self._unpublished: list[tuple[str, bytes]] = []  # of earlier connections
         self._client = make_bulk_client(self._address, client_id)
@@ -99,12 +83,12 @@ class Subscriber:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_unsubscribe = self._on_unsubscribe
-        self._client.on_messages = self._on_messages
+        self._client.on_messages = self._inbox.put
 
     @property
     def dropped(self) -> int:
         """QoS 0 messages that found the inbox full."""
-        return self._dropped
+        return self._inbox.dropped
 
     def wait_subscribed(self, timeout: float) -> bool:
         """Wait until the broker keeps messages for this session; say whether it does."""
@@ -122,7 +106,7 @@ class Subscriber:
             MaximumPacketSize=MAX_PACKET,
         )
 
-    def follow(self, filters: Collection[str]) -> None:
+    def follow_topics(self, filters: Collection[str]) -> None:
         """Subscribe to these topics of other makers' messages, too, and leave those that are no longer among them."""
         with self._changed:
             new, gone = set(filters) - self._foreign, self._foreign - set(filters)
@@ -130,48 +114,25 @@ class Subscriber:
             if not self._subscribed:
                 return  # the connection that is being made subscribes to all
             self._subscribe(sorted(new))
-            for part in _batched(sorted(gone), SUBSCRIBE_AT_ONCE):
+            for part in _requests(sorted(gone)):
                 self._client.unsubscribe([self._shared(one) for one in part])
 
     def stop(self) -> None:
         """Send what is acknowledged, disconnect and keep the session at the broker."""
         with self._changed:
             self._stopping = True
-            self._changed.notify_all()
+            self._inbox.close()
             if self._subscribed:
                 # the broker reads in order: once it has answered this, it has read the acknowledgements before it.
                 # without that it would send the messages again to whoever continues the session at once
-                _, mid = self._client.unsubscribe(NO_TOPIC)
-                self._changed.wait_for(lambda: mid in self._unsubscribed or not self._subscribed, ANSWER_SECONDS)
+                _, mid = self._client.unsubscribe(UNUSED_TOPIC)
+                self._changed.wait_for(lambda: mid in self._unsubscribed or not self._subscribed, STOP_SECONDS)
         self._client.disconnect()
         self._client.loop_stop()
 
-    def take(self, most: int, wait: float, gather: float) -> list[Message]:
-        """Return waiting messages in the order in which they came, 64 MiB at most and one more.
-
-        Parameters
-        ----------
-        most : int
-            Most messages to return.
-        wait : float
-            How long to wait for the first. [s]
-        gather : float
-            How long to wait for more after the first. [s]
-        """
-        with self._changed:
-            self._wanted = 1
-            if not self._changed.wait_for(lambda: bool(self._inbox) or self._stopping, wait):
-                return []
-            self._wanted = most
-            self._changed.wait_for(self._enough, gather)
-            messages: list[Message] = []
-            size = 0
-            while self._inbox and len(messages) < most and size < MAX_BATCH_BYTES:
-                messages.append(self._inbox.popleft())
-                size += len(messages[-1].payload)
-            self._inbox_bytes -= size
-            self._changed.notify_all()
-            return messages
+    def take(self, max_messages: int, wait: float, gather: float) -> list[Message]:
+        """Return waiting messages; as ``Inbox.take``."""
+        return self._inbox.take(max_messages, wait, gather)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish a retained message at QoS 0, if there is a connection."""
@@ -190,7 +151,7 @@ class Subscriber:
             self._unpublished = []
             done = 0
             while done < len(waiting) and self._changed.wait_for(self._has_room, PUBLISH_SECONDS) and self._subscribed:
-                some = waiting[done : done + self._window - len(self._unconfirmed)]
+                some = waiting[done : done + self._max_unconfirmed - len(self._unconfirmed)]
                 self._unconfirmed.update(zip(self._client.publish_all(some), some, strict=True))
                 done += len(some)
             self._unpublished += waiting[done:before]
@@ -202,20 +163,16 @@ class Subscriber:
             connection = self._connection
             self._client.acknowledge_all([one.mid for one in messages if one.qos and one.connection == connection])
 
-    def _enough(self) -> bool:
-        return len(self._inbox) >= self._wanted or self._inbox_bytes >= MAX_INBOX_BYTES or self._stopping
-
     def _has_room(self) -> bool:
-        return not self._subscribed or len(self._unconfirmed) < self._window
+        return not self._subscribed or len(self._unconfirmed) < self._max_unconfirmed
 
-    def _renew(self) -> None:
+    def _reset_connection(self) -> None:
         """Begin or end a connection: what waits belongs to no connection any more, the broker sends it again."""
         with self._changed:
             self._connection += 1
             self._client.connection = self._connection
             self._subscribed = False
             self._inbox.clear()
-            self._inbox_bytes = 0
             self._unpublished += self._unconfirmed.values()
             self._unconfirmed.clear()
             self._changed.notify_all()
@@ -228,9 +185,9 @@ class Subscriber:
                 "the broker at %s refuses us: %s (check FLUXTOWER_BROKER's user and password)", self._where, reason
             )
             return
-        self._renew()
+        self._reset_connection()
         # paho does not look at the broker's receive maximum
-        self._window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+        self._max_unconfirmed = min(MAX_UNCONFIRMED, getattr(properties, "ReceiveMaximum", MAX_UNCONFIRMED))
         resumed = "resumed" if flags.session_present else "new"
         log.info("connected to the broker at %s, %s session", self._where, resumed)
         with self._changed:
@@ -241,13 +198,13 @@ class Subscriber:
         options = SubscribeOptions(
             qos=1, noLocal=not self._group, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
         )
-        for part in _batched(filters, SUBSCRIBE_AT_ONCE):
+        for part in _requests(filters):
             shared = [self._shared(one) for one in part]
             if self._address.version == "5":
                 _, mid = self._client.subscribe([(one, options) for one in shared])
             else:
                 _, mid = self._client.subscribe([(one, 1) for one in shared])
-            self._asked[mid] = part
+            self._requested[mid] = part
 
     def _shared(self, topic_filter: str) -> str:
         return f"$share/{self._group}/{topic_filter}" if self._group else topic_filter
@@ -258,7 +215,7 @@ class Subscriber:
     def _on_disconnect(
         self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        self._renew()
+        self._reset_connection()
         if reason.value == SESSION_TAKEN_OVER:
             log.error("another collector uses the same name: give each its own FLUXTOWER_COLLECTOR")
         elif not self._stopping:
@@ -268,8 +225,8 @@ class Subscriber:
         self, client: Client, _: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
     ) -> None:
         with self._changed:
-            asked = self._asked.pop(mid, [self._filter])
-        for topic, reason in zip(asked, reasons, strict=False):
+            requested = self._requested.pop(mid, [self._filter])
+        for topic, reason in zip(requested, reasons, strict=False):
             if reason.is_failure:
                 log.error("%s does not send %s: %s (check the broker's access rules)", self._where, topic, reason)
                 if topic == self._filter:
@@ -285,19 +242,6 @@ class Subscriber:
             self._unsubscribed.add(mid)
             self._changed.notify_all()
 
-    def _on_messages(self, messages: Sequence[Message]) -> None:
-        with self._changed:
-            if len(self._inbox) >= self._in_flight:
-                kept = [message for message in messages if message.qos]
-                self._dropped += len(messages) - len(kept)
-                messages = kept
-            # not reading is the only brake on bytes; the broker may end the connection, which empties the inbox
-            self._changed.wait_for(lambda: self._inbox_bytes < MAX_INBOX_BYTES or self._stopping)
-            self._inbox += messages
-            self._inbox_bytes += _payload_bytes(messages)
-            if self._enough():
-                self._changed.notify_all()
-
     def _on_acknowledged(self, mids: NDArray[np.uint16], refused: int) -> None:
         if refused:
             log.error("the broker at %s refuses %d of our messages (check its access rules)", self._where, refused)
@@ -311,3 +255,8 @@ class Subscriber:
     @property
     def _where(self) -> str:
         return f"{self._address.host}:{self._address.port}"
+
+
+def _requests(topics: Sequence[str]) -> list[list[str]]:
+    """Return topics in the portions in which the broker is requested for them."""
+    return [list(topics[i : i + MAX_TOPICS_PER_REQUEST]) for i in range(0, len(topics), MAX_TOPICS_PER_REQUEST)]

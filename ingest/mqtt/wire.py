@@ -75,7 +75,7 @@ class BulkClient(Client):
             mid = self._mid_generate()
             name = topic.encode()
             body = b"".join((len(name).to_bytes(2, "big"), name, mid.to_bytes(2, "big"), properties, payload))
-            packets += bytes([PUBLISH | 3]) + written(len(body)) + body
+            packets += bytes([PUBLISH | 3]) + encode_length(len(body)) + body
             mids.append(mid)
         if mids:
             self.send_packets(PUBLISH | 3, bytes(packets))
@@ -105,7 +105,7 @@ class BulkClient(Client):
         self._ended = not more
         self._received += more
         while True:
-            self._take()
+            self._deliver()
             self._for_paho = self._next_packet()
             if not self._for_paho and not self._ended:
                 return MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -122,15 +122,15 @@ class BulkClient(Client):
 
     def _next_packet(self) -> bytes:
         """Cut the first packet off, whatever it is; empty if it is not whole yet."""
-        body = _body(self._received, 0)
+        body = _find_body(self._received, 0)
         size = sum(body) if body is not None else 0
         if not 0 < size <= len(self._received):
             return b""
         packet, self._received = self._received[:size], self._received[size:]
         return packet
 
-    def _take(self) -> None:
-        """Hand over the packets at the beginning of what was received, as far as they are of a kind to be taken."""
+    def _deliver(self) -> None:
+        """Deliver the messages and acknowledgements at the beginning of what was received."""
         while received := self._received:
             first = received[0] & 0xF0
             if first == PUBLISH and self.on_messages is not None:
@@ -164,7 +164,7 @@ class BulkClient(Client):
                 size = size & 0x7F | received[at] << 7
                 at += 1
                 if size & 0x4000:  # a third byte: rare, so it may take longer
-                    body = _body(received, end)
+                    body = _find_body(received, end)
                     if body is None:
                         break
                     at, size = body
@@ -180,7 +180,7 @@ class BulkClient(Client):
                 start += 2
             if has_properties:
                 if received[start] & 0x80:
-                    fields = _body(received, start - 1)  # a length, written as that of a packet
+                    fields = _find_body(received, start - 1)  # a length, written as that of a packet
                     if fields is None:
                         break
                     start = sum(fields)
@@ -193,10 +193,10 @@ class BulkClient(Client):
         return messages, end
 
 
-def written(value: int) -> bytes:
+def encode_length(value: int) -> bytes:
     """Return a length as MQTT writes it."""
     low, high = value & 0x7F, value >> 7
-    return bytes([low | 0x80]) + written(high) if high else bytes([low])
+    return bytes([low | 0x80]) + encode_length(high) if high else bytes([low])
 
 
 def _cut_acknowledgements(received: bytes) -> tuple[NDArray[np.uint16], int, int]:
@@ -212,7 +212,7 @@ def _cut_acknowledgements(received: bytes) -> tuple[NDArray[np.uint16], int, int
     return np.ascontiguousarray(packets[:, 2:4]).view(">u2")[:, 0].astype(np.uint16), refused, packets.size
 
 
-def _body(received: bytes, begin: int) -> tuple[int, int] | None:
+def _find_body(received: bytes, begin: int) -> tuple[int, int] | None:
     """Return position and length of the body of the packet that begins there, None if its head has not come yet."""
     size = 0
     for i, byte in enumerate(received[begin + 1 : begin + 5]):

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from fluxtower.cli import main
-from tests.fluxtower.raw import STATION, Result, Run
+from tests.fluxtower.raw import STATION, Result, RunCommand
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunCommand:
     """Run the command on files, with a station of one-minute intervals unless another text is given."""
 
     def call(*places: Path, station: str = STATION, options: Sequence[str] = ()) -> Result:
@@ -25,9 +25,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         monkeypatch.setattr(sys, "argv", [*command, *options])
         with pytest.raises(SystemExit) as ended:
             main()
-        told = capsys.readouterr()
+        printed = capsys.readouterr()
         rows = list(csv.DictReader(output.read_text().splitlines())) if output.exists() else []
         assert not list(tmp_path.glob(".fluxtower-*"))
-        return Result(int(ended.value.code or 0), told.out, told.err, rows)
+        return Result(int(ended.value.code or 0), printed.out, printed.err, rows)
 
     return call

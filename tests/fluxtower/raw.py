@@ -34,7 +34,7 @@ class Result(NamedTuple):
     rows: list[dict[str, str]]
 
 
-Run = Callable[..., Result]
+RunCommand = Callable[..., Result]
 
 
 def lines(minutes: int = MINUTES, **changes: np.ndarray) -> list[str]:

@@ -38,7 +38,7 @@ def test_the_example_stations_check() -> None:
     assert result.stdout.count(": valid") == 2
 
 
-def test_every_mistake_of_every_file_is_told(tmp_path: Path) -> None:
+def test_every_mistake_of_every_file_is_reported(tmp_path: Path) -> None:
     text = (DEMO / "stations" / "us-orchard.toml").read_text(encoding="utf-8")
     one, good, other = tmp_path / "one.toml", DEMO / "stations" / "cn-simulated-forest.toml", tmp_path / "other.toml"
     one.write_text(text.replace('unit = "deg C"', 'unit = "deg F"').replace("height = 7.11", 'height = "high"'))
@@ -46,14 +46,16 @@ def test_every_mistake_of_every_file_is_told(tmp_path: Path) -> None:
     result = fluxtower("station", "check", one, good, other)
     assert result.returncode == 1
     assert result.stdout == f"{good}: valid\n"
-    told = result.stderr.splitlines()
-    assert len(told) == 3
-    assert told[0].startswith(f"error: {one}: line 20: sonic.height: expected a valid number, got 'high' (and 1 more)")
-    assert told[1].startswith(f"error: {one}: line 36: stream[0].channels[3].unit: expected one of K, deg C")
-    assert told[2].startswith(f"error: {other}: line 1: (syntax): expected TOML")
+    errors = result.stderr.splitlines()
+    assert len(errors) == 3
+    assert errors[0].startswith(
+        f"error: {one}: line 20: sonic.height: expected a valid number, got 'high' (and 1 more)"
+    )
+    assert errors[1].startswith(f"error: {one}: line 36: stream[0].channels[3].unit: expected one of K, deg C")
+    assert errors[2].startswith(f"error: {other}: line 1: (syntax): expected TOML")
 
 
-def test_two_stations_of_one_topic_are_told(tmp_path: Path) -> None:
+def test_two_stations_of_one_topic_are_reported(tmp_path: Path) -> None:
     one, other = tmp_path / "one.toml", tmp_path / "other.toml"
     one.write_text(FILE)
     other.write_text(FILE.replace('id = "cn-foreign"', 'id = "cn-other"'))

@@ -19,7 +19,7 @@ def test_gaps_status_and_rejects(settings: Settings, store: Store, environment: 
     store.put_station(FILE, "x.toml")
     collector = Collector(store)
     collector.commit(*(block(i, i) for i in range(200) if not 50 <= i < 53), block(0, 0))
-    collector.marks.tell()
+    collector.acknowledgements.publish_due()
     store.search_gaps()
 
     gaps = fluxtower("gaps", "cn-x", environment=environment)

@@ -19,7 +19,7 @@ from core.clock import floor_to_grid, to_ns
 from core.records import Reject, SampleBlock
 from core.settings import Settings
 from core.store import Store
-from fluxtower.retention import keep, run
+from fluxtower.retention import apply_retention, run_retention
 
 pytestmark = pytest.mark.integration
 
@@ -81,7 +81,7 @@ def test_a_dry_run_says_what_the_run_then_does(filled: Store, environment: dict[
 
 def test_by_default_nothing_is_dropped(filled: Store, settings: Settings) -> None:
     span, minutes = filled.sample_span("cn-keep", "ec"), filled.minutes("cn-keep", "ec", DAY, datetime.now(UTC))
-    lines = list(keep(filled, settings))
+    lines = list(apply_retention(filled, settings))
     assert lines[0] == "4 half-hours with 7200 samples compacted, in 2 chunks of rows"
     assert filled.sample_span("cn-keep", "ec") == span
     assert filled.minutes("cn-keep", "ec", DAY, datetime.now(UTC)).equals(minutes)
@@ -106,7 +106,7 @@ def test_superseded_provisional_runs_go_after_a_week(store: Store, environment: 
 
 
 def test_compaction_can_be_switched_off(filled: Store, settings: Settings) -> None:
-    assert list(keep(filled, settings.model_copy(update={"compact_days": 0.0}))) == []
+    assert list(apply_retention(filled, settings.model_copy(update={"compact_days": 0.0}))) == []
     assert counts(filled) == (72, 0)
 
 
@@ -135,7 +135,7 @@ def test_a_run_that_fails_is_logged_and_repeated(settings: Settings, caplog: pyt
     stop = threading.Event()
     without_schema = psycopg.conninfo.make_conninfo(settings.store_dsn, dbname="postgres")
     thread = threading.Thread(
-        target=run, args=(settings.model_copy(update={"dsn": without_schema, "keep_seconds": 0.01}), stop)
+        target=run_retention, args=(settings.model_copy(update={"dsn": without_schema, "keep_seconds": 0.01}), stop)
     )
     thread.start()
     end = time.monotonic() + 30

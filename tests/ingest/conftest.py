@@ -36,7 +36,7 @@ def collecting(settings: Settings) -> Iterator[threading.Event]:
     """Run a collector in a thread for the time of the block; give the event that stops it."""
     service.open_session(settings)
     stop = threading.Event()
-    thread = threading.Thread(target=service.run, args=(settings, stop))
+    thread = threading.Thread(target=service.run_collector, args=(settings, stop))
     thread.start()
     try:
         yield stop

@@ -15,7 +15,7 @@ from core.records import Reading, SampleBlock
 from core.station import parse_station
 from ingest.encoding import encode_block, encode_reading
 from ingest.mqtt.topics import block_topic, reading_topic
-from ingest.mqtt.wire import PUBLISH, written
+from ingest.mqtt.wire import PUBLISH, encode_length
 from ingest.payloads.block_template import find_values
 from ingest.simulation.load.stations import Load, station_files, tower_id, weather_id
 from ingest.simulation.tower import Tower, half_hour_samples, records
@@ -139,5 +139,5 @@ def _publish(topic: str, payload: bytes, properties: bytes) -> tuple[bytes, int]
     """Return a packet with message number 0, and where this number stands."""
     name = topic.encode()
     body = len(name).to_bytes(2, "big") + name + bytes(2) + properties + payload
-    head = bytes([QOS_1]) + written(len(body))
+    head = bytes([QOS_1]) + encode_length(len(body))
     return head + body, len(head) + 2 + len(name)

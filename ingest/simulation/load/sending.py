@@ -19,9 +19,9 @@ from ingest.simulation.load.stations import Faults, Load
 
 TICK_SECONDS = 0.02
 """How often the messages that are due are sent. [s]"""
-MOST_AT_ONCE = 10_000
+MAX_PACKETS_PER_WRITE = 10_000
 """Most messages in one write."""
-LONGEST_LATE = 10
+MAX_LATE_BLOCKS = 10
 """A late block comes up to so many block lengths later."""
 
 JOURNAL = np.dtype([("tower", "<i4"), ("seq", "<i8"), ("sent_ns", "<i8")])
@@ -36,7 +36,7 @@ def send(
     *,
     connections: int = 2,
     journal: Path | None = None,
-    progress: Callable[[int, float], None] | None = None,
+    report: Callable[[int, float], None] | None = None,
 ) -> int:
     """Send what a load's towers would, in real time.
 
@@ -52,7 +52,7 @@ def send(
         Connections to the broker that share the towers.
     journal : Path, optional
         File for what was sent: records of ``JOURNAL``.
-    progress : callable, optional
+    report : callable, optional
         Called once a second with (blocks sent, how late the sender is [s]).
 
     Returns
@@ -69,11 +69,11 @@ def send(
     packets = Packets(load, root, properties)
     begin = -(-time.time_ns() // load.block_ns) * load.block_ns
     weather = WeatherPackets(load, root, begin, properties)
-    told = time.monotonic()
+    reported = time.monotonic()
     with ExitStack() as stack:
-        lines = [stack.enter_context(Connection(url)) for _ in range(connections)]
-        book = stack.enter_context(journal.open("wb")) if journal else None
-        towers = _Towers(load, packets, lines, book, begin)
+        opened = [stack.enter_context(Connection(url)) for _ in range(connections)]
+        journal_file = stack.enter_context(journal.open("wb")) if journal else None
+        towers = _Towers(load, packets, opened, journal_file, begin)
         goal = load.towers * round(seconds * NS) // load.block_ns
         while towers.made < goal:
             now = time.time_ns()
@@ -81,15 +81,15 @@ def send(
             towers.make(min(goal, load.towers * (now - begin) // load.block_ns), now)
             towers.send_late(now)
             for row, mid_at in weather.due(now):
-                lines[0].send(row, mid_at)
+                opened[0].send(row, mid_at)
             late_by = (time.time_ns() - now) / NS
-            if progress is not None and time.monotonic() - told >= 1.0:
-                told = time.monotonic()
-                progress(towers.sent, late_by)
+            if report is not None and time.monotonic() - reported >= 1.0:
+                reported = time.monotonic()
+                report(towers.sent, late_by)
             time.sleep(max(0.0, TICK_SECONDS - late_by))
         towers.send_late()
-        for line in lines:
-            line.flush()
+        for connection in opened:
+            connection.flush()
     return towers.sent
 
 
@@ -103,9 +103,14 @@ class _Towers:
     """
 
     def __init__(
-        self, load: Load, packets: Packets, lines: Sequence[Connection], book: BinaryIO | None, begin_ns: int
+        self,
+        load: Load,
+        packets: Packets,
+        connections: Sequence[Connection],
+        journal_file: BinaryIO | None,
+        begin_ns: int,
     ) -> None:
-        self._load, self._packets, self._lines, self._book = load, packets, lines, book
+        self._load, self._packets, self._connections, self._journal_file = load, packets, connections, journal_file
         self._first_seq = begin_ns // load.block_ns - 1
         self._random = np.random.default_rng(load.seed)
         self._offset = np.zeros(load.towers, np.int64)
@@ -117,7 +122,7 @@ class _Towers:
         faults, random = self._load.faults, self._random
         while self.made < total:
             block, first = divmod(self.made, self._load.towers)
-            last = min(self._load.towers, first + total - self.made, first + MOST_AT_ONCE)
+            last = min(self._load.towers, first + total - self.made, first + MAX_PACKETS_PER_WRITE)
             towers = np.arange(first, last)
             seq = np.full(len(towers), self._first_seq + block)
             chance = random.random((5, len(towers))) if faults != Faults() else np.ones((5, len(towers)))
@@ -129,7 +134,7 @@ class _Towers:
             kept = ~late & (chance[3] >= faults.dropouts)
             again = kept & (chance[4] < faults.duplicates)
             for i in np.flatnonzero(late | again).tolist():
-                due = now_ns + int(random.integers(self._load.block_ns, LONGEST_LATE * self._load.block_ns))
+                due = now_ns + int(random.integers(self._load.block_ns, MAX_LATE_BLOCKS * self._load.block_ns))
                 heapq.heappush(self._late, (due, first + i, int(seq[i]), rows[i : i + 1].copy()))
             self._send(rows if kept.all() else rows[kept], towers[kept], seq[kept])
             self.made += len(towers)
@@ -141,9 +146,9 @@ class _Towers:
             self._send(row, np.array([tower]), np.array([seq]))
 
     def _send(self, rows: Rows, towers: Int64Array, seq: Int64Array) -> None:
-        if self._book is not None:
-            note = np.empty(len(rows), JOURNAL)
-            note["tower"], note["seq"], note["sent_ns"] = towers, seq, time.time_ns()
-            self._book.write(note.tobytes())
-        self._lines[self.sent % len(self._lines)].send(rows, self._packets.mid_at)
+        if self._journal_file is not None:
+            entries = np.empty(len(rows), JOURNAL)
+            entries["tower"], entries["seq"], entries["sent_ns"] = towers, seq, time.time_ns()
+            self._journal_file.write(entries.tobytes())
+        self._connections[self.sent % len(self._connections)].send(rows, self._packets.mid_at)
         self.sent += len(rows)

@@ -17,9 +17,9 @@ from core.errors import ConfigError, StoreUnavailable
 from core.records import SampleBlock
 from core.station import Station
 from core.store import Store
-from fluxtower.batch.backfill import Request, assign, ingest_files, watch_folders
+from fluxtower.batch.backfill import Request, assign_files, ingest_files, watch_folders
 from ingest.backfill import backfill
-from ingest.collector.acknowledgements import Marks
+from ingest.collector.acknowledgements import Acknowledgements
 from tests.fluxcalc.reference import STATIONS
 from tests.ingest.files.test_binary_files import FIRST, NAMES, UNITS
 
@@ -69,11 +69,11 @@ def station(store: Store) -> Station:
 def folder(tmp_path: Path) -> Path:
     """Three files; the second begins in the middle of a block, one minute lies in two of them."""
     rows = values()
-    place = tmp_path / "raw"
-    place.mkdir()
+    folder = tmp_path / "raw"
+    folder.mkdir()
     for number, (first, last) in enumerate([(0, 1113), (1113, 2100), (1900, N)]):
-        (place / f"syn_{number}.dat").write_text(toa5(rows, first, last))
-    return place
+        (folder / f"syn_{number}.dat").write_text(toa5(rows, first, last))
+    return folder
 
 
 def stored(store: Store, station: Station) -> np.ndarray:
@@ -87,9 +87,11 @@ def run(store: Store, station: Station, paths: list[Path], **options: object):
 
 def test_every_sample_once(store, station, folder):
     parts: list[float] = []
-    outcome = run(store, station, sorted(folder.iterdir()), progress=parts.append)
+    summary = run(
+        store, station, sorted(folder.iterdir()), progress=lambda what, done, total: parts.append(done / total)
+    )
     np.testing.assert_array_equal(stored(store, station), values())
-    assert (outcome.files, outcome.samples, outcome.present, outcome.failed) == (3, N, 0, [])
+    assert (summary.files, summary.samples, summary.present, summary.failed) == (3, N, 0, [])
     assert store.sample_span(station.station.id, station.flux.stream)[2] == N
     assert parts == sorted(parts)
     assert parts[-1] == 1
@@ -120,15 +122,15 @@ def test_only_what_messages_did_not_bring_is_stored(store, station, folder):
         for a, b in live
     ]  # fmt: skip
     store.commit(blocks, [])
-    outcome = run(store, station, sorted(folder.iterdir()))
+    summary = run(store, station, sorted(folder.iterdir()))
     np.testing.assert_array_equal(stored(store, station), values())
     already = sum(b - a for a, b in live) - 1
-    assert (outcome.present, outcome.samples) == (already, N - already)
+    assert (summary.present, summary.samples) == (already, N - already)
 
 
 def test_a_gap_that_a_sender_left_is_closed(store, station, folder):
     """Blocks 10 to 19 never came; the logger's files have their samples."""
-    rows, begin, marks = values().astype(np.float32), to_ns(BEGIN), Marks(store, "test", len)
+    rows, begin, acknowledgements = values().astype(np.float32), to_ns(BEGIN), Acknowledgements(store, "test", len)
     blocks = [
         SampleBlock(
             station.station.id, station.flux.stream, begin + i * 10**9, 50_000_000, NAMES,
@@ -136,8 +138,8 @@ def test_a_gap_that_a_sender_left_is_closed(store, station, folder):
         )
         for i in (*range(10), *range(20, 150))
     ]  # fmt: skip
-    marks.after(blocks, [], store.commit(blocks, []))
-    marks.tell()
+    acknowledgements.add_commit(blocks, [], store.commit(blocks, []))
+    acknowledgements.publish_due()
     store.search_gaps()
     (gap,) = store.gaps()
     assert (gap.starts, gap.blocks) == (BEGIN + timedelta(seconds=10), 10)
@@ -162,20 +164,20 @@ def test_broken_off_and_begun_again(store, station, folder, monkeypatch):
         run(store, station, sorted(folder.iterdir()))
     monkeypatch.undo()
     assert store.ingested_files(station.station.id, station.flux.stream)[0].name == "syn_0.dat"
-    outcome = run(store, station, sorted(folder.iterdir()))
+    summary = run(store, station, sorted(folder.iterdir()))
     np.testing.assert_array_equal(stored(store, station), values())
-    assert outcome.samples + 1200 == N
+    assert summary.samples + 1200 == N
 
 
-def test_what_is_wrong_is_told_and_the_rest_is_stored(store, station, folder):
+def test_what_is_wrong_is_reported_and_the_rest_is_stored(store, station, folder):
     (folder / "syn_3.dat").write_text("nothing")
     far = toa5(values(), 0, 10).replace("2024-06-20", "2199-06-20")
     (folder / "syn_4.dat").write_text(far)
     cut = (folder / "syn_1.dat").read_text().replace('"2024-06-20 13:30:15.00"', '"2024-06-20 13:3x:15.00"')
     (folder / "syn_1.dat").write_text(cut)
-    outcome = run(store, station, sorted(folder.iterdir()))
-    assert sorted(what.split(":")[0] for what in outcome.failed) == ["syn_1.dat", "syn_3.dat", "syn_4.dat"]
-    assert "2199" in "".join(outcome.failed)
+    summary = run(store, station, sorted(folder.iterdir()))
+    assert sorted(what.split(":")[0] for what in summary.failed) == ["syn_1.dat", "syn_3.dat", "syn_4.dat"]
+    assert "2199" in "".join(summary.failed)
     missing = np.isnan(stored(store, station)).all(axis=1)
     assert np.flatnonzero(missing).tolist() == [1499]
     # a file with a fault is looked at again
@@ -189,8 +191,8 @@ def test_slow_readings(store, tmp_path):
     lines = ['"TOA5","s","CR3000","0","o","p","0","met"', '"TIMESTAMP","T","R"', '"TS","C","%"', '"","Avg","Avg"']
     lines += [f'"2024-06-20 13:{minute:02d}:00",{20 + minute},"NAN"' for minute in range(1, 60)]
     path.write_text("\n".join(lines) + "\n")
-    outcome = backfill(store, station, "met", [path])
-    assert (outcome.readings, outcome.failed) == (59, [])
+    summary = backfill(store, station, "met", [path])
+    assert (summary.readings, summary.failed) == (59, [])
     frame = store.readings(station.station.id, "met", FIRST, FIRST + timedelta(hours=1))
     assert frame["T"].to_list() == [20.0 + minute for minute in range(1, 60)]
     assert frame["time"][0] == FIRST
@@ -259,10 +261,10 @@ def test_whose_file_it_is(store, station):
     store.put_station(other, "other.toml")
     stations = {row.station.id: row.station for row in store.stations()}
     names = ("syn_1.dat", "x_1.dat", "x.txt", "met2.dat")
-    owners, strangers = assign([Path(name) for name in names], stations, Request())
+    owners, unassigned = assign_files([Path(name) for name in names], stations, Request())
     (second,) = (id for id in stations if id.startswith("other-"))
     assert owners == {(second, "ec"): [Path("x_1.dat")], (second, "met"): [Path("met2.dat")]}
-    assert "several stations" in strangers[0]
-    assert "no station" in strangers[1]
+    assert "several stations" in unassigned[0]
+    assert "no station" in unassigned[1]
     with pytest.raises(ConfigError, match="--stream"):
         ingest_files(store, Request(station=station.station.id, stream="none"), [])

@@ -15,7 +15,7 @@ from fluxtower.batch.fits import read_fits_file, write_fits_file
 from tests.fluxcalc.halfhour.wind.test_golden_frame import printed_planes
 from tests.fluxcalc.reference import HALFHOUR, STATIONS, needs_halfhour, read_results
 from tests.fluxcalc.samples import turbulence
-from tests.fluxtower.raw import STATION, N, Run, lines, write
+from tests.fluxtower.raw import STATION, N, RunCommand, lines, write
 
 ALPINE = (STATIONS / "finse.toml").read_text() + (
     '\n[files]\nformat = "csv"\ntime_columns = [""]\nutc_offset = 0.0\n[flux.methods]\nrotation = "planar_fit"\n'
@@ -42,15 +42,15 @@ def delayed() -> list[str]:
     ],
 )
 def test_planes_of_alpine_files_and_their_fluxes_are_those_of_the_peer(
-    variant: str, options: str, tmp_path: Path, run: Run
+    variant: str, options: str, tmp_path: Path, run: RunCommand
 ) -> None:
     station = f"{ALPINE}[flux.options]\n{options}\n"
     raw = HALFHOUR / "finse10hz" / "raw"
     result = run(raw, station=station, options=["--full"])
     assert (result.status, result.err) == (0, "")
     stored = tmp_path / "out.fits.json"
-    told = f"fit of planes: from 64 half-hours, 2018-07-20T08:30Z to 2018-07-21T16:30Z, stored in {stored}"
-    assert told in result.out
+    sentence = f"fit of planes: from 64 half-hours, 2018-07-20T08:30Z to 2018-07-21T16:30Z, stored in {stored}"
+    assert sentence in result.out
     fits = read_fits_file(stored, parse_station(station, "finse.toml")).fits
     planes = {(one.start, one.end or 360.0): (one.b0, one.b1, one.b2) for one in fits.planes}
     expected = printed_planes("finse10hz", variant)
@@ -69,7 +69,7 @@ def test_planes_of_alpine_files_and_their_fluxes_are_those_of_the_peer(
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_lags_are_fitted_and_the_file_gives_the_same_table(workers: str, tmp_path: Path, run: Run) -> None:
+def test_lags_are_fitted_and_the_file_gives_the_same_table(workers: str, tmp_path: Path, run: RunCommand) -> None:
     path = write(tmp_path / "a.dat", delayed())
     result = run(path, station=OPTIMISED, options=["--full", "--workers", workers])
     assert (result.status, result.err) == (0, "")
@@ -85,7 +85,7 @@ def test_lags_are_fitted_and_the_file_gives_the_same_table(workers: str, tmp_pat
     assert stored.read_bytes() == kept
 
 
-def test_planes_and_spectra_are_fitted_one_upon_the_other(tmp_path: Path, run: Run) -> None:
+def test_planes_and_spectra_are_fitted_one_upon_the_other(tmp_path: Path, run: RunCommand) -> None:
     minutes, cutoff = 24, 0.5
     columns = turbulence(3, minutes * N)
     keep = np.exp(-2 * np.pi * cutoff / 20)
@@ -106,7 +106,7 @@ def test_planes_and_spectra_are_fitted_one_upon_the_other(tmp_path: Path, run: R
     assert applied == pytest.approx([fits["cutoffs"]["co2"][0][2]] * minutes)
 
 
-def test_too_few_half_hours_are_told_and_the_others_go_on_without(tmp_path: Path, run: Run) -> None:
+def test_too_few_half_hours_are_reported_and_the_others_go_on_without(tmp_path: Path, run: RunCommand) -> None:
     station = STATION + '\n[flux.methods]\nrotation = "planar_fit"\n'
     result = run(write(tmp_path / "a.dat", lines()), station=station, options=["--full"])
     assert result.status == 1
@@ -117,7 +117,7 @@ def test_too_few_half_hours_are_told_and_the_others_go_on_without(tmp_path: Path
     assert "no plane has been fitted yet" in json.loads(result.rows[0]["REASONS"])["H"]
 
 
-def test_a_period_of_its_own_is_fitted(tmp_path: Path, run: Run) -> None:
+def test_a_period_of_its_own_is_fitted(tmp_path: Path, run: RunCommand) -> None:
     path = write(tmp_path / "a.dat", delayed())
     period = ["--fit-from", "2024-06-20 13:01", "--fit-to", "2024-06-20 13:12"]
     result = run(path, station=OPTIMISED, options=[*period, "--to", "2024-06-20 13:02"])
@@ -140,18 +140,18 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_of_fits_is_told(name: str, tmp_path: Path, run: Run) -> None:
-    content, told = BAD[name]
+def test_a_bad_file_of_fits_is_reported(name: str, tmp_path: Path, run: RunCommand) -> None:
+    content, expected_words = BAD[name]
     file = tmp_path / "fits.json"
     if content is not None:
         file.write_bytes(content)
     result = run(write(tmp_path / "a.dat", lines(1)), station=OPTIMISED, options=["--fits", str(file)])
     assert (result.status, result.rows) == (1, [])
     assert result.err.startswith(f"error: {file}: ")
-    assert told in result.err
+    assert expected_words in result.err
 
 
-def test_a_file_without_a_fit_that_is_needed_says_so(tmp_path: Path, run: Run) -> None:
+def test_a_file_without_a_fit_that_is_needed_says_so(tmp_path: Path, run: RunCommand) -> None:
     file = tmp_path / "fits.json"
     file.write_text('{"station": "synthetic", "made_from": {}, "fits": {}}')
     stored = read_fits_file(file, parse_station(STATION, "station.toml"))

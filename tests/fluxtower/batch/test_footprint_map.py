@@ -25,11 +25,11 @@ ROWS = [
     "202406201330,202406201400,-3.0,1,0.05,0.9,10,0.3,-5",
     "202406201400,202406201430,-3.0,1,-9999,-9999,-9999,-9999,-9999",
 ]
-Run = Callable[..., tuple[int, str, str]]
+RunCommand = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunCommand:
     """Run the command on a table; return status, stdout and stderr."""
 
     def call(table: Path, *options: str, station: Path = STATION, output: str = "map") -> tuple[int, str, str]:
@@ -37,8 +37,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         monkeypatch.setattr(sys, "argv", [*command, *options])
         with pytest.raises(SystemExit) as ended:
             main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
 
     return call
 
@@ -72,7 +72,7 @@ GRID = ("--reach", "300", "--cell", "5")
         (("--from", "2024-06-20T12:30", "--to", "2024-06-20T13:00"), (1,)),
     ],
 )
-def test_the_half_hours_asked_for_make_the_map(options, rows, table: Path, run: Run, tmp_path: Path) -> None:
+def test_the_half_hours_asked_for_make_the_map(options, rows, table: Path, run: RunCommand, tmp_path: Path) -> None:
     status, out, err = run(table, *GRID, *options)
     assert (status, err) == (0, "")
     tags, grid = read_tiff((tmp_path / "map.tif").read_bytes())
@@ -85,7 +85,7 @@ def test_the_half_hours_asked_for_make_the_map(options, rows, table: Path, run: 
     assert [one["properties"]["share"] for one in collection["features"]][-1] == 0.1
 
 
-def test_what_is_left_out_is_told(table: Path, run: Run, tmp_path: Path) -> None:
+def test_what_is_left_out_is_reported(table: Path, run: RunCommand, tmp_path: Path) -> None:
     status, out, _ = run(table, output="map.tif")
     assert status == 0
     assert "left out 1: friction velocity below 0.1 m s-1" in out
@@ -105,27 +105,27 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_table_is_told(name: str, run: Run, tmp_path: Path) -> None:
-    content, told = BAD[name]
+def test_a_bad_table_is_reported(name: str, run: RunCommand, tmp_path: Path) -> None:
+    content, expected_words = BAD[name]
     path = tmp_path / "bad.csv"
     if content is not None:
         path.write_text(content)
     status, _, err = run(path)
     assert status == 1
     assert err.startswith("error: "), err
-    assert told in err
+    assert expected_words in err
     assert "Traceback" not in err
     assert not (tmp_path / "map.tif").exists()
 
 
-def test_a_grid_too_fine_is_told(table: Path, run: Run) -> None:
+def test_a_grid_too_fine_is_reported(table: Path, run: RunCommand) -> None:
     status, _, err = run(table, "--reach", "9000", "--cell", "0.1")
     assert status == 1
     assert "--reach, --cell: expected a grid that can be held, got 9000 m in cells of 0.1 m" in err
     assert run(table, "--reach", "0")[0] == 2
 
 
-def test_a_station_without_a_sonic_is_told(table: Path, run: Run, tmp_path: Path) -> None:
+def test_a_station_without_a_sonic_is_reported(table: Path, run: RunCommand, tmp_path: Path) -> None:
     bare = tmp_path / "bare.toml"
     text = STATION.read_text()
     bare.write_text(text[: text.index("[site]")] + text[text.index("[[stream]]") : text.index("[flux]")])

@@ -1,4 +1,4 @@
-"""`fluxtower process --meteorology`: means of slow readings in files, of any layout, and what is told of gaps."""
+"""`fluxtower process --meteorology`: means of slow readings in files, of any layout, and what is said of gaps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from core.station import Station, parse_station
 from fluxcalc.halfhour.interval import Meteorology
-from fluxtower.batch.meteorology import read_weather
-from tests.fluxtower.raw import FIRST, MINUTES, STATION, Run, lines, write
+from fluxtower.batch.meteorology import read_meteorology
+from tests.fluxtower.raw import FIRST, MINUTES, STATION, RunCommand, lines, write
 
 SECONDS = 10
 EACH = 60 // SECONDS
@@ -67,10 +67,10 @@ def csv() -> list[str]:
 
 
 def read(station: Station, *files: Path) -> tuple[dict[datetime, Meteorology], str, list[str]]:
-    told: list[str] = []
+    problems: list[str] = []
     starts = [START + i * timedelta(minutes=1) for i in range(MINUTES)]
-    weather = read_weather(files, station, starts[0], starts[-1] + timedelta(minutes=1), told.append)
-    return dict(weather.means), weather.explain(starts), told
+    weather = read_meteorology(files, station, starts[0], starts[-1] + timedelta(minutes=1), problems.append)
+    return dict(weather.means), weather.explain(starts), problems
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def slow() -> Station:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_the_table_has_the_means_of_a_toa5_file(workers: str, tmp_path: Path, run: Run) -> None:
+def test_the_table_has_the_means_of_a_toa5_file(workers: str, tmp_path: Path, run: RunCommand) -> None:
     raw, met = write(tmp_path / "a.dat", lines()), write(tmp_path / "met.dat", toa5(), HEADER)
     result = run(raw, station=SLOW, options=["--full", "--meteorology", str(met), "--workers", workers])
     assert (result.status, result.err) == (0, "")
@@ -94,8 +94,8 @@ def test_the_table_has_the_means_of_a_toa5_file(workers: str, tmp_path: Path, ru
 
 
 def test_means_are_those_of_the_readings_that_start_in_the_interval(tmp_path: Path, slow: Station) -> None:
-    means, told, problems = read(slow, write(tmp_path / "met.dat", toa5(), HEADER))
-    assert (told, problems) == ("meteorology of 5 intervals: TA in 5, RH in 5, PA in 5", [])
+    means, explanation, problems = read(slow, write(tmp_path / "met.dat", toa5(), HEADER))
+    assert (explanation, problems) == ("meteorology of 5 intervals: TA in 5, RH in 5, PA in 5", [])
     assert list(means) == [START + i * timedelta(minutes=1) for i in range(MINUTES)]
     for minute, found in enumerate(means.values()):
         assert found.air_temperature == pytest.approx(mean(TA, minute) + 273.15)
@@ -113,7 +113,7 @@ def test_a_csv_of_its_own_layout_packed_and_in_parts_gives_the_same(tmp_path: Pa
     assert read(parse_station(SLOW + CSV, "station.toml"), second, first, second) == expected
 
 
-def test_gaps_and_what_cannot_be_believed_are_left_out_and_told(tmp_path: Path, run: Run) -> None:
+def test_gaps_and_what_cannot_be_believed_are_left_out_and_reported(tmp_path: Path, run: RunCommand) -> None:
     rows = toa5()
     hot = [rows[6].replace(f",{TA[6]},", ",150.0,"), rows[7].replace(f",{TA[7]},", ',"NAN",')]
     kept = rows[:6] + hot + rows[8:12] + rows[15:18] + rows[24:]
@@ -130,12 +130,15 @@ def test_gaps_and_what_cannot_be_believed_are_left_out_and_told(tmp_path: Path, 
 def test_where_readings_disagree_none_is_used(tmp_path: Path, slow: Station) -> None:
     rows = toa5()
     other = write(tmp_path / "b.dat", [rows[3].replace(f",{TA[3]},", ",99.0,")], HEADER)
-    means, told, _ = read(slow, write(tmp_path / "a.dat", rows, HEADER), other)
-    assert told == "meteorology of 5 intervals: TA in 5 (1 not wholly), RH in 5 (1 not wholly), PA in 5 (1 not wholly)"
+    means, explanation, _ = read(slow, write(tmp_path / "a.dat", rows, HEADER), other)
+    assert (
+        explanation
+        == "meteorology of 5 intervals: TA in 5 (1 not wholly), RH in 5 (1 not wholly), PA in 5 (1 not wholly)"
+    )
     assert means[START].air_temperature == pytest.approx(np.mean(np.delete(TA[:6], 3)) + 273.15)
 
 
-def test_a_broken_file_is_told_and_the_rest_goes_on(tmp_path: Path, run: Run) -> None:
+def test_a_broken_file_is_reported_and_the_rest_goes_on(tmp_path: Path, run: RunCommand) -> None:
     (tmp_path / "bad.dat").write_bytes(b"\x00\xff" * 100)
     raw, met = write(tmp_path / "a.dat", lines()), write(tmp_path / "met.dat", toa5()[:6], HEADER)
     files = ["--meteorology", str(tmp_path / "bad.dat"), "--meteorology", str(met)]
@@ -148,7 +151,7 @@ def test_a_broken_file_is_told_and_the_rest_goes_on(tmp_path: Path, run: Run) ->
     assert "meteorology of 5 intervals: TA in none, RH in none, PA in none" in without.out
 
 
-def test_a_station_without_such_a_stream_is_told(tmp_path: Path, run: Run) -> None:
+def test_a_station_without_such_a_stream_is_reported(tmp_path: Path, run: RunCommand) -> None:
     met = write(tmp_path / "met.dat", toa5(), HEADER)
     result = run(write(tmp_path / "a.dat", lines(1)), options=["--meteorology", str(met)])
     assert result.status == 1
@@ -162,7 +165,7 @@ def test_other_units_than_declared_are_refused(tmp_path: Path, slow: Station) ->
     assert "met.dat: line 3: BP is in 'kPa' (kPa), the station file declares hPa" in problems[0]
 
 
-def test_a_profile_in_the_same_files_gives_the_storage(tmp_path: Path, run: Run) -> None:
+def test_a_profile_in_the_same_files_gives_the_storage(tmp_path: Path, run: RunCommand) -> None:
     """TA of the stream is the level at 4 m: SH is the change of its last 20 s from minute to minute."""
     profile = 'meteorology = "met"\nprofile = { stream = "met", heights = { AirTC = 4.0 }, seconds = 20 }\n'
     raw, met = write(tmp_path / "a.dat", lines()), write(tmp_path / "met.dat", toa5(), HEADER)

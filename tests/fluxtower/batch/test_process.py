@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from ingest.files import raw
-from tests.fluxtower.raw import HEADER, MINUTES, NAMES, STATION, N, Run, lines, write
+from tests.fluxtower.raw import HEADER, MINUTES, NAMES, STATION, N, RunCommand, lines, write
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "deploy" / "demo"
@@ -23,14 +23,14 @@ STORAGE = ("SC", "SH", "SLE")
 
 
 @pytest.fixture
-def clean(run: Run, tmp_path: Path) -> list[dict[str, str]]:
+def clean(run: RunCommand, tmp_path: Path) -> list[dict[str, str]]:
     result = run(write(tmp_path / "clean.dat", lines()))
     assert (result.status, result.err, len(result.rows)) == (0, "", MINUTES)
     assert all(row["H"] != "-9999" for row in result.rows)
     return result.rows
 
 
-def test_an_orchard_gives_what_eddypro_gives(tmp_path: Path, run: Run) -> None:
+def test_an_orchard_gives_what_eddypro_gives(tmp_path: Path, run: RunCommand) -> None:
     station = (DEMO / "stations" / "us-orchard.toml").read_text(encoding="utf-8")
     result = run(DEMO / "data", station=station, options=["--pattern", "*.dat.gz", "--full"])
     assert result.status == 0, result.err
@@ -47,7 +47,7 @@ def test_an_orchard_gives_what_eddypro_gives(tmp_path: Path, run: Run) -> None:
     assert "2 intervals from 2 of 2 files" in result.out
 
 
-def test_a_further_scalar_has_columns_a_flag_and_a_line_in_the_summary(tmp_path: Path, run: Run) -> None:
+def test_a_further_scalar_has_columns_a_flag_and_a_line_in_the_summary(tmp_path: Path, run: RunCommand) -> None:
     """Ozone as a mole fraction in dry air, 40 - 2 w: its flux is -2 var(w) times the moles of dry air, and a factor."""
     body = [f"{line.rstrip()},{40 - 2 * float(line.split(',')[4]):.6f}\n" for line in lines()]
     names = ('"press"', '"kPa"', '"Smp"\n')
@@ -74,7 +74,7 @@ def test_a_further_scalar_has_columns_a_flag_and_a_line_in_the_summary(tmp_path:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_files_cut_anywhere_packed_and_out_of_order_give_the_same_table(
-    workers: str, tmp_path: Path, run: Run, clean: list[dict[str, str]]
+    workers: str, tmp_path: Path, run: RunCommand, clean: list[dict[str, str]]
 ) -> None:
     body = lines()
     pieces = [body[:700], body[700:3611], body[3611:4800], body[4800:]]
@@ -87,7 +87,7 @@ def test_files_cut_anywhere_packed_and_out_of_order_give_the_same_table(
 
 
 def test_small_pieces_and_blank_lines_and_windows_line_ends_change_nothing(
-    tmp_path: Path, run: Run, clean: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: RunCommand, clean: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(raw, "PIECE", 10_000)
     path = write(tmp_path / "windows.dat", [line.replace("\n", "\r\n") for line in lines()] + ["\r\n"])
@@ -97,7 +97,7 @@ def test_small_pieces_and_blank_lines_and_windows_line_ends_change_nothing(
 
 
 def test_a_run_starts_amid_a_long_file(
-    tmp_path: Path, run: Run, clean: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: RunCommand, clean: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(raw, "PIECE", 10_000)
     result = run(
@@ -116,7 +116,7 @@ def as_csv(separator: str) -> list[str]:
     return rows
 
 
-def test_a_csv_of_any_layout_gives_the_same_table(tmp_path: Path, run: Run, clean: list[dict[str, str]]) -> None:
+def test_a_csv_of_any_layout_gives_the_same_table(tmp_path: Path, run: RunCommand, clean: list[dict[str, str]]) -> None:
     layout = """
 [files]
 format = "csv"
@@ -132,7 +132,7 @@ time_format = "%d.%m.%Y %H:%M:%S%.f"
     assert result.rows == clean
 
 
-def test_an_icos_csv_takes_its_time_from_its_name(tmp_path: Path, run: Run, clean: list[dict[str, str]]) -> None:
+def test_an_icos_csv_takes_its_time_from_its_name(tmp_path: Path, run: RunCommand, clean: list[dict[str, str]]) -> None:
     bodies = [",".join(line.split(",")[2:]) for line in lines()]
     for start in (0, 2):
         part = bodies[start * N : (start + 2) * N]
@@ -142,7 +142,7 @@ def test_an_icos_csv_takes_its_time_from_its_name(tmp_path: Path, run: Run, clea
     assert result.rows == clean[:4]
 
 
-def test_a_gap_is_a_row_with_a_reason(tmp_path: Path, run: Run, clean: list[dict[str, str]]) -> None:
+def test_a_gap_is_a_row_with_a_reason(tmp_path: Path, run: RunCommand, clean: list[dict[str, str]]) -> None:
     body = lines()
     path = write(tmp_path / "gap.dat", body[:N] + body[2 * N :])
     result = run(path, options=["--full"])
@@ -157,7 +157,7 @@ class Fault(NamedTuple):
     """A bad file, and what should come of it: minutes that it spoils (column, reason), words on stderr."""
 
     body: Callable[[list[str]], list[str]]
-    told: tuple[str, ...] = ()
+    expected_words: tuple[str, ...] = ()
     spoilt: Mapping[int, tuple[str, str]] = MappingProxyType({})
     header: str = HEADER
     count: str = ""
@@ -257,14 +257,14 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_bad_data_spoil_their_own_interval_only(
-    name: str, tmp_path: Path, run: Run, clean: list[dict[str, str]]
+    name: str, tmp_path: Path, run: RunCommand, clean: list[dict[str, str]]
 ) -> None:
     fault = FAULTS[name]
     path = write(tmp_path / "bad.dat", fault.body(lines()), fault.header)
     result = run(path, options=["--full"])
-    assert all(word in result.err for word in fault.told), result.err
-    assert result.status == (1 if fault.told else 0)
-    assert result.err.count("problem: ") == (1 if fault.told else 0)
+    assert all(word in result.err for word in fault.expected_words), result.err
+    assert result.status == (1 if fault.expected_words else 0)
+    assert result.err.count("problem: ") == (1 if fault.expected_words else 0)
     assert fault.count in result.out
     for i, (row, good) in enumerate(zip(result.rows, clean[: len(result.rows)], strict=True)):
         column, reason = fault.spoilt.get(i, ("", ""))
@@ -301,20 +301,22 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_among_good_ones_is_told_and_the_rest_is_done(
-    name: str, tmp_path: Path, run: Run, clean: list[dict[str, str]]
+def test_a_broken_file_among_good_ones_is_reported_and_the_rest_is_done(
+    name: str, tmp_path: Path, run: RunCommand, clean: list[dict[str, str]]
 ) -> None:
-    content, told = BROKEN[name]
+    content, expected_words = BROKEN[name]
     write(tmp_path / "two" / "aa.dat", lines())
     (tmp_path / "two" / "zz.dat").write_bytes(content)
     result = run(tmp_path / "two")
     assert result.status == 1
-    assert result.err.startswith(f"problem: {told}"), result.err
+    assert result.err.startswith(f"problem: {expected_words}"), result.err
     assert result.rows == clean
     assert f"{MINUTES} intervals from 1 of 2 files" in result.out
 
 
-def test_only_broken_files_leave_the_old_table(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_broken_files_leave_the_old_table(
+    tmp_path: Path, run: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "zz.dat").write_bytes(b"\x00\xff" * 100)
     result = run(tmp_path / "zz.dat")
     assert (result.status, result.rows) == (1, [])
@@ -322,14 +324,14 @@ def test_only_broken_files_leave_the_old_table(tmp_path: Path, run: Run, monkeyp
     assert "Traceback" not in result.err
 
 
-def test_a_file_twice_counts_once(tmp_path: Path, run: Run, clean: list[dict[str, str]]) -> None:
+def test_a_file_twice_counts_once(tmp_path: Path, run: RunCommand, clean: list[dict[str, str]]) -> None:
     result = run(write(tmp_path / "a.dat", lines()), write(tmp_path / "b.dat", lines()))
     assert result.status == 0
     assert result.rows == clean
     assert "6000 records that repeat others count once" in result.out
 
 
-def test_an_unfinished_last_line_is_left_out(tmp_path: Path, run: Run, clean: list[dict[str, str]]) -> None:
+def test_an_unfinished_last_line_is_left_out(tmp_path: Path, run: RunCommand, clean: list[dict[str, str]]) -> None:
     body = lines()
     body[-1] = body[-1][:-4]
     result = run(write(tmp_path / "a.dat", body), options=["--full"])
@@ -339,20 +341,20 @@ def test_an_unfinished_last_line_is_left_out(tmp_path: Path, run: Run, clean: li
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected_words"),
     [
         (["--from", "2030-01-01"], "error: --from, --to: (time): expected a time that the files cover"),
         (["--from", "tomorrow"], "Invalid value"),
         (["--workers", "-1"], "Invalid value"),
     ],
 )
-def test_bad_options_are_told(options: list[str], told: str, tmp_path: Path, run: Run) -> None:
+def test_bad_options_are_reported(options: list[str], expected_words: str, tmp_path: Path, run: RunCommand) -> None:
     result = run(write(tmp_path / "a.dat", lines(1)), options=options)
     assert result.status != 0
-    assert told in result.err
+    assert expected_words in result.err
 
 
-def test_a_summary_groups_the_reasons(tmp_path: Path, run: Run) -> None:
+def test_a_summary_groups_the_reasons(tmp_path: Path, run: RunCommand) -> None:
     body = lines()
     path = write(tmp_path / "a.dat", body[: N + 500] + body[2 * N : 2 * N + 400] + body[3 * N :])
     out = run(path).out
@@ -362,7 +364,7 @@ def test_a_summary_groups_the_reasons(tmp_path: Path, run: Run) -> None:
     assert "… % of the samples are missing, … % may be" in row
 
 
-def test_spectra_are_written_beside_the_table(tmp_path: Path, run: Run) -> None:
+def test_spectra_are_written_beside_the_table(tmp_path: Path, run: RunCommand) -> None:
     body = lines()
     path = write(tmp_path / "a.dat", body[: 2 * N] + body[3 * N :])
     result = run(path, options=["--spectra", str(tmp_path / "spectra"), "--spectra-bins", "0"])
@@ -379,7 +381,7 @@ def test_spectra_are_written_beside_the_table(tmp_path: Path, run: Run) -> None:
     assert len(result.rows) == MINUTES
 
 
-def test_five_samples_in_all_are_a_row_with_a_reason(tmp_path: Path, run: Run) -> None:
+def test_five_samples_in_all_are_a_row_with_a_reason(tmp_path: Path, run: RunCommand) -> None:
     result = run(write(tmp_path / "five.dat", lines()[:5]), options=["--full"])
     (row,) = result.rows
     assert (result.status, row["H"], row["records"]) == (0, "-9999", "5")

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from core.clock import NS, from_ns
-from ingest.agent.blocks import Piece, Place, Spans
-from ingest.agent.config import FileSource
+from ingest.agent.blocks import Piece, SentTimes
+from ingest.agent.config import FileSourceConfig
+from ingest.agent.file_position import FilePosition
 
 COLUMNS = ("u", "w")
 START = 1_782_900_000 * NS
@@ -17,7 +18,7 @@ START = 1_782_900_000 * NS
 
 def source(
     folder: Path, *, rate: float = 10.0, seconds: float = 1.0, kind: str = "block", **more: object
-) -> FileSource:
+) -> FileSourceConfig:
     given: dict[str, object] = {
         "stream": "ec",
         "kind": kind,
@@ -30,7 +31,7 @@ def source(
         "utc_offset": 8.0,
         "stamps_end": True,
     }
-    return FileSource(**{**given, **more})  # type: ignore[arg-type]
+    return FileSourceConfig(**{**given, **more})  # type: ignore[arg-type]
 
 
 def header(table: str = "ts") -> bytes:
@@ -83,4 +84,16 @@ def expected(first: int, count: int) -> dict[int, tuple[float, ...]]:
     return {time: (float(value(time, 0)), float(value(time, 1))) for time in times}
 
 
-__all__ = ["COLUMNS", "START", "Place", "Spans", "expected", "header", "row", "rows", "samples_in", "source", "value"]
+__all__ = [
+    "COLUMNS",
+    "START",
+    "FilePosition",
+    "SentTimes",
+    "expected",
+    "header",
+    "row",
+    "rows",
+    "samples_in",
+    "source",
+    "value",
+]

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 BEGIN = datetime(2026, 7, 1, 4, tzinfo=UTC)
 COLLECTOR = "import threading; from core.settings import read_settings; from ingest.collector import service; "
-COLLECTOR += "service.run(read_settings(), threading.Event())"
+COLLECTOR += "service.run_collector(read_settings(), threading.Event())"
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_what_a_logger_writes_is_stored_and_the_spool_is_empty_then(
         for _ in range(20):
             tower.write(15)
         wait_for(lambda: stored(registered, forest) == 300)
-        time.sleep(7)  # a mark, and the spool's own pace of forgetting
+        time.sleep(7)  # a watermark, and the spool's own pace of forgetting
         process.terminate()
         assert process.wait(10) == 0
     tower.assert_stored(registered)

@@ -11,8 +11,8 @@ import pytest
 
 from core.station import Station
 from ingest.agent import files
-from ingest.agent.blocks import Piece, Spans
-from ingest.agent.files import Follower
+from ingest.agent.blocks import Piece, SentTimes
+from ingest.agent.files import FolderFollower
 from ingest.files import toa5
 from ingest.simulation import replay
 from tests.ingest.agent.making import source
@@ -32,11 +32,11 @@ def pieces(demo: Path, orchard: Station, tmp_path: Path) -> list[Piece]:
         channels=tuple(stream.channel_index),
         utc_offset=orchard.station.utc_offset,
     )
-    follower = Follower(one, Spans(), lambda _: None)
+    follower = FolderFollower(one, SentTimes(), lambda _: None)
     return list(_all(follower))
 
 
-def _all(follower: Follower) -> Iterator[Piece]:
+def _all(follower: FolderFollower) -> Iterator[Piece]:
     more = True
     while more:
         made, more = follower.poll()

@@ -9,8 +9,9 @@ import pytest
 
 from core.errors import ConfigError
 from core.settings import ROOT
-from ingest.agent.config import FileSource, LineSource, parse_config, read_config
-from ingest.agent.keys import Keys
+from ingest.agent.config import FileSourceConfig, LineSourceConfig
+from ingest.agent.config_file import parse_config, read_config
+from ingest.agent.toml_table import TomlTable
 
 GUIDE = (ROOT / "docs" / "guide" / "agent.md").read_text(encoding="utf-8")
 EXAMPLE = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[0]
@@ -53,10 +54,10 @@ def test_the_example_of_the_guide_is_valid(tmp_path: Path) -> None:
     assert config.broker.address.password == "secret"
     assert config.broker.address.ca_file == str(tmp_path / "ca.pem")
     files, sonic, weather = config.sources
-    assert isinstance(files, FileSource)
+    assert isinstance(files, FileSourceConfig)
     assert (files.dt_ns, files.block_ns) == (50_000_000, 10_000_000_000)
-    assert isinstance(sonic, LineSource)
-    assert isinstance(weather, FileSource)
+    assert isinstance(sonic, LineSourceConfig)
+    assert isinstance(weather, FileSourceConfig)
     assert weather.kind == "reading"
 
 
@@ -75,10 +76,10 @@ def test_defaults() -> None:
     assert (config.broker.address.host, config.broker.address.port) == ("localhost", 1883)
     assert config.broker.topic_root == "flux/v1"
     files, lines = config.sources
-    assert isinstance(files, FileSource)
+    assert isinstance(files, FileSourceConfig)
     assert files.channels == ("Ux", "Uy")
     assert files.stamps_end
-    assert isinstance(lines, LineSource)
+    assert isinstance(lines, LineSourceConfig)
     assert (lines.channels, lines.fields) == (("TA",), ("", "TA"))
     assert lines.dt_ns == lines.block_ns == 60_000_000_000
 
@@ -134,4 +135,4 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a readable UTF-8 text file"):
         read_config(tmp_path / "agent.toml")
     with pytest.raises(ConfigError, match=re.escape("expected a table [x]")):
-        Keys(3, "x", "agent.toml", "")
+        TomlTable(3, "x", "agent.toml", "")

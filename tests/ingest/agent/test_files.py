@@ -13,27 +13,28 @@ from hypothesis import strategies as st
 
 from core.clock import NS
 from ingest.agent import files
-from ingest.agent.blocks import Piece, Place, Spans
-from ingest.agent.files import Follower
+from ingest.agent.blocks import Piece, SentTimes
+from ingest.agent.file_position import FilePosition
+from ingest.agent.files import FolderFollower
 from tests.ingest.agent.making import START, expected, header, row, rows, samples_in, source
 
 
 class Station:
-    """A follower that can be killed and started again: places and spans outlive it as the spool would keep them."""
+    """A follower that can be killed and started again; positions and sent times outlive it, as in the spool."""
 
     def __init__(self, folder: Path, **more: object) -> None:
         self.folder = folder
         self.source = source(folder, **more)  # type: ignore[arg-type]
-        self.places: dict[str, Place] = {}
+        self.positions: dict[str, FilePosition] = {}
         self.kept: list[Piece] = []
         self.start()
 
     def start(self) -> None:
-        spans = Spans()
+        sent = SentTimes()
         for piece in self.kept:
             if piece.n:
-                spans.add(piece.start_ns, piece.end_ns)
-        self.follower = Follower(self.source, spans, self.places.get)
+                sent.add(piece.start_ns, piece.end_ns)
+        self.follower = FolderFollower(self.source, sent, self.positions.get)
 
     def poll(self, *, has_room: bool = True) -> None:
         more = True
@@ -44,8 +45,8 @@ class Station:
     def keep(self, pieces: list[Piece]) -> None:
         self.kept += pieces
         for piece in pieces:
-            if piece.place is not None:
-                self.places[piece.place.file] = piece.place
+            if piece.position is not None:
+                self.positions[piece.position.file] = piece.position
 
     def finish(self) -> dict[int, tuple[float, ...]]:
         self.poll()

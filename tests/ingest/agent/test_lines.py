@@ -17,17 +17,19 @@ import pytest
 from core.clock import NS
 from ingest.agent import lines
 from ingest.agent.blocks import Piece
-from ingest.agent.config import LineSource
-from ingest.agent.lines import LineMaker, LinePort, open_serial, read_line
+from ingest.agent.config import LineSourceConfig
+from ingest.agent.lines import LineBlockMaker, LinePort, open_serial, read_line
 from tests.conftest import free_port
 
 DT = NS // 10
-SOURCE = LineSource("ec", "block", ("u", "w"), DT, NS, 1e9, "", 0, "127.0.0.1", 1, ("", "u", "w"), ",", ("-99",), 1.0)
+SOURCE = LineSourceConfig(
+    "ec", "block", ("u", "w"), DT, NS, 1e9, "", 0, "127.0.0.1", 1, ("", "u", "w"), ",", ("-99",), 1.0
+)
 T0 = 1_782_900_000 * NS
 
 
-def made(arrivals: list[int], source: LineSource = SOURCE) -> list[Piece]:
-    maker = LineMaker(source)
+def made(arrivals: list[int], source: LineSourceConfig = SOURCE) -> list[Piece]:
+    maker = LineBlockMaker(source)
     return [piece for i, arrival in enumerate(arrivals) for piece in maker.add([i, -i], arrival)] + maker.finish()
 
 

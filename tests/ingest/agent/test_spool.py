@@ -21,7 +21,8 @@ from core.clock import NS
 from core.records import Reading, SampleBlock
 from core.settings import ROOT
 from core.statements import read_statements
-from ingest.agent.blocks import Piece, Place, Spans
+from ingest.agent.blocks import Piece, SentTimes
+from ingest.agent.file_position import FilePosition
 from ingest.agent.spool import Spool
 from ingest.collector.watermark import Watermark, summarise
 from ingest.payloads import decode
@@ -31,19 +32,19 @@ from tests.ingest.agent.making import START, source
 FOLDER = Path("/nowhere")
 EC = source(FOLDER)
 MET = replace(source(FOLDER, rate=1 / 60, kind="reading"), stream="met")
-PLENTY = 1 << 30
+LARGE_SPOOL_BYTES = 1 << 30
 
 
-def open_spool(path: Path, max_bytes: int = PLENTY, *, compress: bool = False) -> Spool:
+def open_spool(path: Path, max_bytes: int = LARGE_SPOOL_BYTES, *, compress: bool = False) -> Spool:
     return Spool(path, "cn-x", ["ec", "met"], max_bytes, compress=compress)
 
 
-def piece(number: int, n: int = 10, place: Place | None = None) -> Piece:
+def piece(number: int, n: int = 10, position: FilePosition | None = None) -> Piece:
     samples = np.full((2, n), number, np.float32)
-    return Piece(START + number * NS, NS // 10, samples, place)
+    return Piece(START + number * NS, NS // 10, samples, position)
 
 
-def kept(spool: Spool, stream: str = "ec") -> list[int]:
+def spooled(spool: Spool, stream: str = "ec") -> list[int]:
     seqs, after = [], -1
     while (block := spool.next_after(stream, after)) is not None:
         seqs.append(after := block.seq)
@@ -77,47 +78,49 @@ def test_what_is_kept_is_what_is_published(tmp_path: Path, compress: bool) -> No
     assert reading.values["u"] == 21.3
     assert np.isnan(reading.values["w"])
     assert spool.read("ec", 2) is None
+    spool.close()
 
 
-def test_places_and_spans_come_back(tmp_path: Path) -> None:
+def test_positions_and_sent_times_come_back(tmp_path: Path) -> None:
     spool = open_spool(tmp_path / "s.db")
     run = spool.run
-    place = Place("abc", 1234, 77)
-    spool.put(EC, [piece(0), piece(1), piece(5, place=Place("abc", 99, 1))])
-    spool.put(EC, [piece(2, n=0, place=place)])
-    assert kept(spool) == [0, 1, 2]
+    position = FilePosition("abc", 1234, 77)
+    spool.put(EC, [piece(0), piece(1), piece(5, position=FilePosition("abc", 99, 1))])
+    spool.put(EC, [piece(2, n=0, position=position)])
+    assert spooled(spool) == [0, 1, 2]
     spool.close()
     spool = open_spool(tmp_path / "s.db")
     assert spool.run == run
-    assert spool.place("ec", "abc") == place
-    assert spool.place("ec", "abd") is spool.place("met", "abc") is None
-    assert spool.spans("ec").all() == [(START, START + 2 * NS), (START + 5 * NS, START + 6 * NS)]
-    assert spool.spans("met").all() == []
+    assert spool.position("ec", "abc") == position
+    assert spool.position("ec", "abd") is spool.position("met", "abc") is None
+    assert spool.sent_times("ec").all() == [(START, START + 2 * NS), (START + 5 * NS, START + 6 * NS)]
+    assert spool.sent_times("met").all() == []
     assert spool.put(EC, [piece(6)]) == [3]
+    spool.close()
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=40))
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_spans_on_disk_and_in_memory_are_the_union(
+def test_sent_times_on_disk_and_in_memory_are_the_union(
     tmp_path_factory: pytest.TempPathFactory, stretches: list[tuple[int, int]]
 ) -> None:
     spool = open_spool(tmp_path_factory.mktemp("spool") / "s.db")
-    spans = Spans()
+    sent = SentTimes()
     slots: set[int] = set()
     for first, count in stretches:
         spool.put(EC, [Piece(first, 1, np.zeros((2, count), np.float32))])
-        spans.add(first, first + count)
+        sent.add(first, first + count)
         slots.update(range(first, first + count))
-    assert {slot for slot in range(100) if slot in spans} == slots
-    assert spool.spans("ec").all() == spans.all()
-    edges = [edge for span in spans.all() for edge in span]
+    assert {slot for slot in range(100) if slot in sent} == slots
+    assert spool.sent_times("ec").all() == sent.all()
+    edges = [edge for span in sent.all() for edge in span]
     assert edges == sorted(set(edges))
     spool.close()
 
 
 @given(st.data())
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_order_of_put_cover_and_restart_keeps_what_is_not_covered(
+def test_any_order_of_put_watermark_and_restart_keeps_what_is_not_covered(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("spool") / "s.db"
@@ -137,12 +140,12 @@ def test_any_order_of_put_cover_and_restart_keeps_what_is_not_covered(
             uncovered[stream].update(seqs)
         elif action == "cover" and made[stream]:
             committed[stream] |= set(data.draw(st.lists(st.integers(0, made[stream] - 1))))
-            mark = summarise(spool.run, [(seq, seq) for seq in sorted(committed[stream])])
-            if mark is not None:
-                assert spool.cover(stream, mark) == len(uncovered[stream] & committed[stream])
+            watermark = summarise(spool.run, [(seq, seq) for seq in sorted(committed[stream])])
+            if watermark is not None:
+                assert spool.forget_committed(stream, watermark) == len(uncovered[stream] & committed[stream])
                 uncovered[stream] -= committed[stream]
         elif action == "stranger":
-            assert spool.cover(stream, Watermark(spool.run + 1, 1000)) == 0
+            assert spool.forget_committed(stream, Watermark(spool.run + 1, 1000)) == 0
         elif action == "restart":
             spool.close()
             spool = open_spool(path)
@@ -150,7 +153,7 @@ def test_any_order_of_put_cover_and_restart_keeps_what_is_not_covered(
             with pytest.raises(OverflowError):
                 spool.put(EC, [piece(1), Piece(2**70, 1, np.zeros((2, 1), np.float32))])
         for name, seqs_left in uncovered.items():
-            assert kept(spool, name) == sorted(seqs_left)
+            assert spooled(spool, name) == sorted(seqs_left)
     spool.close()
 
 
@@ -158,7 +161,7 @@ def test_a_full_spool_drops_the_oldest_and_counts_them(tmp_path: Path, caplog: p
     spool = open_spool(tmp_path / "s.db", max_bytes=1 << 20)
     for number in range(400):
         spool.put(EC, [piece(number, n=1000)])
-    left = kept(spool)
+    left = spooled(spool)
     assert left == list(range(left[0], 400))
     assert 80 < len(left) < 128  # 8 kB each in a mebibyte
     assert spool.waiting()["ec"] == (len(left), START + left[0] * NS, 400 - len(left))
@@ -166,7 +169,7 @@ def test_a_full_spool_drops_the_oldest_and_counts_them(tmp_path: Path, caplog: p
     assert spool.is_half_full
     assert (tmp_path / "s.db").stat().st_size <= 1 << 20
     assert "raise max_spool_bytes" in caplog.text
-    spool.cover("ec", Watermark(spool.run, 399))
+    spool.forget_committed("ec", Watermark(spool.run, 399))
     assert not spool.is_half_full
     spool.close()
 
@@ -191,16 +194,16 @@ def test_a_damaged_spool_is_put_aside(tmp_path: Path, damage: bytes) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from tests.ingest.agent.test_spool import EC, Place, open_spool, piece
+from tests.ingest.agent.test_spool import EC, FilePosition, open_spool, piece
 spool = open_spool(Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), 1_000_000):
-    (seq,) = spool.put(EC, [piece(number, place=Place("f", number, 0))])
+    (seq,) = spool.put(EC, [piece(number, position=FilePosition("f", number, 0))])
     print(number, seq, flush=True)
 """
 
 
 def test_a_killed_writer_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    """Block and place are one: what was told is there, and what is there has its place."""
+    """Block and position are one: what was printed is there, and what is there has its position."""
     path = tmp_path / "s.db"
     following = 0
     chance = random.Random(1)
@@ -209,18 +212,18 @@ def test_a_killed_writer_loses_and_doubles_nothing(tmp_path: Path) -> None:
             [sys.executable, "-c", WRITER, str(path), str(following)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         ) as writer:
             assert writer.stdout is not None
-            told = writer.stdout.readline()
+            printed = writer.stdout.readline()
             time.sleep(chance.uniform(0, 0.2))
             os.kill(writer.pid, signal.SIGKILL)
-            told += writer.stdout.read()
-        whole, _, _ = told.rpartition("\n")  # the kill may tear the line that is being told
+            printed += writer.stdout.read()
+        whole, _, _ = printed.rpartition("\n")  # the kill may tear the line that is being printed
         last_number, last_seq = (int(word) for word in whole.splitlines()[-1].split())
         spool = open_spool(path)
-        left = kept(spool)
-        place = spool.place("ec", "f")
-        assert place is not None
-        assert left == list(range(place.offset + 1))
+        left = spooled(spool)
+        position = spool.position("ec", "f")
+        assert position is not None
+        assert left == list(range(position.offset + 1))
         assert last_number == last_seq
-        assert place.offset in (last_number, last_number + 1)
-        following = place.offset + 1
+        assert position.offset in (last_number, last_number + 1)
+        following = position.offset + 1
         spool.close()

@@ -117,8 +117,8 @@ class FakePlatform:
         (block,) = block_cbor.decode(Source("cn-x", "ec", "block"), bytes(message.payload), 0)
         assert block.seq is not None
         self.seqs.append(block.seq)
-        mark = watermark.encode(Watermark(block.run, block.seq))
-        client.publish(message.topic.replace("/block", "/committed"), mark, qos=1, retain=True)
+        said = watermark.encode(Watermark(block.run, block.seq))
+        client.publish(message.topic.replace("/block", "/committed"), said, qos=1, retain=True)
 
 
 def test_blocks_go_out_and_watermarks_come_in(certificates: Path, broker: int, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Marks on a real database: they say what was committed, whichever collector did it, and know what is missing."""
+"""Watermarks on a real database: they say what was committed, whichever collector did it, and know what is missing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from core.clock import NS, from_ns
 from core.records import Reading, SampleBlock
 from core.store import NO_SEQ, BlockArrays, Committed, Store
-from ingest.collector.acknowledgements import Marks
-from ingest.collector.sequence import MOST_PIECES
+from ingest.collector.acknowledgements import Acknowledgements
+from ingest.collector.sequence import MAX_RANGES
 from ingest.collector.watermark import Watermark, decode
 
 pytestmark = pytest.mark.integration
@@ -48,28 +48,28 @@ def block(second: int, seq: int | None, run: int = 0) -> SampleBlock:
 
 
 class Collector:
-    """A collector's marks without its broker: what it would publish is kept."""
+    """A collector's acknowledgements without its broker: what it would publish is kept."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.said: dict[str, bytes] = {}
+        self.published: dict[str, bytes] = {}
         self.connected = True
-        self.marks = Marks(store, ROOT, self._publish)
+        self.acknowledgements = Acknowledgements(store, ROOT, self._publish)
 
     def _publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
         if not self.connected:
             return 0
-        self.said.update(messages)
+        self.published.update(messages)
         return len(messages)
 
     def commit(self, *records: SampleBlock | Reading) -> None:
         blocks = [record for record in records if isinstance(record, SampleBlock)]
         readings = [record for record in records if isinstance(record, Reading)]
         done = self.store.commit(blocks, readings)
-        self.marks.after(records, [], done)
+        self.acknowledgements.add_commit(records, [], done)
 
     def watermark(self, stream: str = "ec") -> Watermark:
-        return decode(self.said[f"{ROOT}/cn-x/{stream}/committed"])
+        return decode(self.published[f"{ROOT}/cn-x/{stream}/committed"])
 
 
 @pytest.fixture
@@ -104,109 +104,111 @@ def age_gaps(store: Store) -> None:
 
 
 def test_two_collectors_in_any_order_say_what_is_committed(one: Collector, other: Collector) -> None:
-    """Random parts, orders, repetitions and kills; the newest mark is the set of what was committed and told."""
+    """Random parts, orders, repetitions and kills; the newest watermark is what was committed and counted."""
     chance = random.Random(4)
     collectors = [one, other]
     waiting: list[set[int]] = [set(), set()]
-    told: set[int] = set()
+    published: set[int] = set()
     kills = 0
     for _ in range(60):
         number = chance.randrange(2)
         parts = chance.sample(range(120), chance.randrange(1, 12))
         collectors[number].commit(*(block(seq, seq, run=7) for seq in parts))
         waiting[number] |= set(parts)
-        if chance.random() < 0.2:  # killed before it told: the blocks are stored, and not said to be
+        if chance.random() < 0.2:  # killed before it published: the blocks are stored, and not said to be
             collectors[number], waiting[number] = Collector(one.store), set()
             kills += 1
         if waiting[number] and chance.random() < 0.5:
-            collectors[number].marks.tell()
-            told |= waiting[number]
+            collectors[number].acknowledgements.publish_due()
+            published |= waiting[number]
             waiting[number] = set()
-            mark = collectors[number].watermark()
-            assert {seq for seq in range(130) if mark.covers(seq)} == told
+            watermark = collectors[number].watermark()
+            assert {seq for seq in range(130) if watermark.covers(seq)} == published
     assert kills > 5
-    assert len(told) > 100
+    assert len(published) > 100
 
 
-def test_marks_grow_with_what_comes(one: Collector) -> None:
+def test_watermarks_grow_with_what_comes(one: Collector) -> None:
     one.commit(block(0, 10, 3), block(1, 11, 3), block(3, 13, 3))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(3, 13, ((0, 9), (12, 12)))
     one.commit(block(2, 12, 3), block(3, 13, 3), block(4, 14, 3))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(3, 14, ((0, 9),))
     (arrival,) = one.store.arrivals("cn-x")
     assert (arrival.records, arrival.duplicates, arrival.restarts) == (6, 1, 0)
 
 
-def test_runs_do_not_mix(one: Collector) -> None:
+def test_sequences_do_not_mix(one: Collector) -> None:
     one.commit(*(block(i, i, 5) for i in range(3)), *(block(10 + i, i, 6) for i in range(2)))
-    one.marks.tell()
-    one.said.clear()
+    one.acknowledgements.publish_due()
+    one.published.clear()
     one.commit(block(12, 2, 6))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(6, 2)
     assert one.store.arrivals("cn-x")[0].restarts == 1
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["same collector", "collector restarted, too"])
-def test_a_logger_without_runs_that_restarts_begins_a_new_count(one: Collector, other: Collector, fresh: bool) -> None:
+def test_a_restarted_logger_that_names_no_sequence_begins_a_new_count(
+    one: Collector, other: Collector, fresh: bool
+) -> None:
     one.commit(*(block(i, 100 + i) for i in range(5)))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(0, 104, ((0, 99),))
     now = other if fresh else one
     now.commit(*(block(60 + i, i) for i in range(3)))
-    now.marks.tell()
+    now.acknowledgements.publish_due()
     assert now.watermark() == Watermark(0, 2)
     now.commit(block(5, 105))  # late, of the count before
-    now.marks.tell()
+    now.acknowledgements.publish_due()
     assert now.watermark() == Watermark(0, 2)
     now.commit(block(63, 3), block(62, 2))
-    now.marks.tell()
+    now.acknowledgements.publish_due()
     assert now.watermark() == Watermark(0, 3)
     assert one.store.arrivals("cn-x")[0].restarts == 1
 
 
-def test_a_restart_and_its_first_blocks_between_two_tellings(one: Collector, other: Collector) -> None:
+def test_a_restart_and_its_first_blocks_between_two_publications(one: Collector, other: Collector) -> None:
     one.commit(*(block(i, 100 + i) for i in range(5)), *(block(60 + i, i) for i in range(2)), block(4, 104))
     other.commit(block(62, 2))
-    other.marks.tell()
-    one.marks.tell()
+    other.acknowledgements.publish_due()
+    one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(0, 2)
 
 
 def test_what_the_broker_did_not_get_is_published_later(one: Collector) -> None:
     one.connected = False
     one.commit(block(0, 0, 1))
-    one.marks.tell()
-    assert not one.said
+    one.acknowledgements.publish_due()
+    assert not one.published
     one.connected = True
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(1, 0)
 
 
-def test_more_pieces_than_are_remembered(one: Collector) -> None:
-    one.marks.after([block(2 * i, 2 * i, 1) for i in range(MOST_PIECES + 10)], [], Committed())
-    one.marks.tell()
-    assert one.watermark().covers(2 * (MOST_PIECES + 10) - 2) or one.watermark().seq > MOST_PIECES
+def test_more_ranges_than_are_remembered(one: Collector) -> None:
+    one.acknowledgements.add_commit([block(2 * i, 2 * i, 1) for i in range(MAX_RANGES + 10)], [], Committed())
+    one.acknowledgements.publish_due()
+    assert one.watermark().covers(2 * (MAX_RANGES + 10) - 2) or one.watermark().seq > MAX_RANGES
     assert not one.watermark().covers(1)
 
 
 def test_a_gap_opens_shrinks_and_is_filled(one: Collector) -> None:
     one.commit(*(block(i, i) for i in range(10)), *(block(i, i) for i in range(15, 20)))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert open_gaps(one.store) == []  # they may still be on their way
     one.commit(*(block(i, i) for i in range(20, 120)))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert open_gaps(one.store) == [(at(10), at(15), 5, True)]
     assert open_gaps(one.store) == [(at(10), at(15), 5, True)]
     age_gaps(one.store)
     one.commit(block(13, 13), block(14, 14))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert open_gaps(one.store) == [(at(10), at(15), 5, True)]
     assert one.store.gaps()[0].missing_s == pytest.approx(3, abs=0.51)
     one.commit(block(10, 10), block(11, 11), block(12, 12))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert open_gaps(one.store) == []
     (gap,) = one.store.gaps(filled=True)
     assert gap.filled is not None
@@ -215,10 +217,10 @@ def test_a_gap_opens_shrinks_and_is_filled(one: Collector) -> None:
 
 def test_what_is_filled_at_once_was_no_gap(one: Collector) -> None:
     one.commit(*(block(i, i) for i in range(200) if i != 50))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert len(open_gaps(one.store)) == 1
     one.commit(block(50, 50))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     one.store.search_gaps()
     assert one.store.gaps(filled=True) == []
 
@@ -227,16 +229,16 @@ def test_a_logger_that_did_not_record_lost_nothing(one: Collector) -> None:
     """Its numbers go on although time went by; one that restarted is judged by time alone."""
     one.commit(*(block(i, i) for i in range(10)), *(block(300 + i, 10 + i) for i in range(100)))
     one.commit(*(block(1000 + i, i) for i in range(100)))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert open_gaps(one.store) == [(at(10), at(300), 0, True), (at(400), at(1000), 600, False)]
 
 
-def test_gaps_between_runs_and_of_senders_that_do_not_count(one: Collector) -> None:
+def test_gaps_between_sequences_and_of_senders_that_do_not_count(one: Collector) -> None:
     one.commit(*(block(i, i, 5) for i in range(100)), *(block(130 + i, i, 6) for i in range(100)))
     step = 60 * NS
     for minute in (*range(10), *range(13, 20)):
         one.commit(Reading("cn-x", "met", START + minute * step, {"TA": 1.0}, step_ns=step))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert open_gaps(one.store) == [(at(100), at(130), 30, False), (at(600), at(780), 3, False)]
 
 
@@ -250,14 +252,16 @@ def test_jitter_is_no_gap(one: Collector) -> None:
         for b in blocks
     ]
     one.commit(*shifted)
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert open_gaps(one.store) == []
 
 
 def test_a_sender_with_endless_holes_is_bounded(one: Collector) -> None:
     for part in range(4):
-        one.marks.after([block(2 * i, 2 * i) for i in range(part * 400, part * 400 + 400)], [], Committed())
-        one.marks.tell()
+        one.acknowledgements.add_commit(
+            [block(2 * i, 2 * i) for i in range(part * 400, part * 400 + 400)], [], Committed()
+        )
+        one.acknowledgements.publish_due()
         one.store.search_gaps()
     with psycopg.connect(one.store.dsn) as connection:
         (row,) = connection.execute(
@@ -268,8 +272,8 @@ def test_a_sender_with_endless_holes_is_bounded(one: Collector) -> None:
     assert gaps[0] == gaps[1]
     assert 1500 <= gaps[0] < 1600
     assert not one.watermark().covers(1599)
-    one.marks.after([block(2 * 1600, 2 * 1600)], [], Committed())
-    one.marks.tell()
+    one.acknowledgements.add_commit([block(2 * 1600, 2 * 1600)], [], Committed())
+    one.acknowledgements.publish_due()
     assert not one.watermark().covers(0)  # forgotten: said to be open, never the other way round
 
 
@@ -282,7 +286,7 @@ def test_lag_and_clock(one: Collector) -> None:
         "cn-x", "ec", int((now.timestamp() - 601) * NS), NS // 10, ("w",), np.zeros((1, 10), np.float32), 1, 1
     )
     one.commit(ahead, late)
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     (arrival,) = one.store.arrivals()
     assert arrival.delay_s == pytest.approx(-30, abs=2)
     assert arrival.lag_s == pytest.approx(600, abs=2)
@@ -309,32 +313,32 @@ def test_blocks_in_arrays_count_like_records(one: Collector) -> None:
     records = [block(2, 2, 9), block(1, 1, 9)]
     others = [arrays(block(3, 3, 9), block(0, 0, 9), block(5, 5, 9)), arrays(block(7, None, 9))]
     done = one.store.commit(records, [], [], others)
-    one.marks.after(records, others, done)
-    one.marks.tell()
+    one.acknowledgements.add_commit(records, others, done)
+    one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(9, 5, ((4, 4),))
     (arrival,) = one.store.arrivals()
     assert (arrival.records, arrival.duplicates) == (8, 2)
 
 
-def test_what_a_killed_collector_did_not_tell_is_no_gap(one: Collector, other: Collector) -> None:
+def test_what_a_killed_collector_did_not_publish_is_no_gap(one: Collector, other: Collector) -> None:
     step = 60 * NS
     one.commit(*(block(i, i, 5) for i in range(10)))
     one.commit(*(Reading("cn-x", "met", START + i * step, {"TA": 1.0}, step_ns=step) for i in range(5)))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     lost = Collector(one.store)
     lost.commit(*(block(i, i, 5) for i in range(10, 20)))
     lost.commit(*(Reading("cn-x", "met", START + i * step, {"TA": 1.0}, step_ns=step) for i in range(5, 8)))
     other.commit(*(block(i, i, 5) for i in range(23, 150)))
     other.commit(*(Reading("cn-x", "met", START + i * step, {"TA": 1.0}, step_ns=step) for i in range(8, 20)))
-    other.marks.tell()
-    assert other.watermark() == Watermark(5, 149, ((10, 22),))  # sending them again moves the mark
+    other.acknowledgements.publish_due()
+    assert other.watermark() == Watermark(5, 149, ((10, 22),))  # sending them again moves the watermark
     assert open_gaps(one.store) == [(at(20), at(23), 3, True)]
     assert open_gaps(one.store) == [(at(20), at(23), 3, True)]
 
 
 def test_data_that_come_by_another_way_close_a_gap(one: Collector) -> None:
     one.commit(*(block(i, i, 5) for i in (*range(10), *range(20, 150))))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert open_gaps(one.store) == [(at(10), at(20), 10, True)]
     one.store.commit([block(i, None) for i in range(10, 19)], [])
     one.store.check_gaps("cn-y")
@@ -346,20 +350,20 @@ def test_data_that_come_by_another_way_close_a_gap(one: Collector) -> None:
     assert one.store.gaps() == []
 
 
-def test_what_the_store_refuses_does_not_stop_the_marks(one: Collector, caplog: pytest.LogCaptureFixture) -> None:
-    one.marks.after([block(0, 2**63 - 1, 1), block(1, 1, 2)], [], Committed())  # beyond what a range can end at
-    one.marks.tell_all()
+def test_what_the_store_refuses_does_not_stop_the_others(one: Collector, caplog: pytest.LogCaptureFixture) -> None:
+    one.acknowledgements.add_commit([block(0, 2**63 - 1, 1), block(1, 1, 2)], [], Committed())  # no range can end there
+    one.acknowledgements.publish_all()
     assert "left out" in caplog.text
     one.commit(block(2, 2, 2))
-    one.marks.tell_all()
+    one.acknowledgements.publish_all()
     assert one.watermark() == Watermark(2, 2, ((0, 1),))
 
 
-def test_runs_without_end_are_forgotten_and_found_again(one: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.collector.acknowledgements.MOST_RUNS", 10)
+def test_sequences_without_end_are_forgotten_and_found_again(one: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.collector.acknowledgements.MAX_SEQUENCES", 10)
     for run in range(1, 40):
         one.commit(block(run, 0, run))
-        one.marks.tell()
+        one.acknowledgements.publish_due()
     one.commit(block(100, 1, 3))
-    one.marks.tell()
+    one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(3, 1)

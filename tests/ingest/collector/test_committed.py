@@ -1,4 +1,4 @@
-"""What the collector tells through a real broker: watermarks and newest values, retained."""
+"""What the collector publishes through a real broker: watermarks and newest values, retained."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def blocks(forest: Station) -> list[SampleBlock]:
     return [replace(block, seq=seq, run=77) for seq, block in enumerate(blocks)]
 
 
-def test_the_mark_follows_what_is_stored(settings: Settings, registered: Store, blocks: list[SampleBlock]) -> None:
+def test_the_watermark_follows_what_is_stored(settings: Settings, registered: Store, blocks: list[SampleBlock]) -> None:
     topic = committed_topic(blocks[0].station, "ec", settings.topic_root)
     with Publisher(settings.broker_url, settings.topic_root) as publisher:
         with collecting(settings), listening(settings.broker_url, topic) as heard:

@@ -25,15 +25,15 @@ def reading(stream: str = "met", time: int = NOW, **values: float) -> Reading:
 
 
 def test_channels_come_in_the_declared_order(forest: Station) -> None:
-    placed = conform(block("w", "u", "co2"), forest, NOW)
-    assert isinstance(placed, SampleBlock)
-    assert placed.channels == ("u", "v", "w", "Ts", "co2", "h2o")
-    assert placed.samples[0].tolist() == [4, 5, 6, 7]
-    assert placed.samples[2].tolist() == [0, 1, 2, 3]
-    assert placed.samples[4].tolist() == [8, 9, 10, 11]
-    assert np.isnan(placed.samples[[1, 3, 5]]).all()
-    assert placed.samples.dtype == np.float32
-    assert (placed.start_ns, placed.dt_ns, placed.seq, placed.run) == (NOW - DAY, DT, 5, 9)
+    conformed = conform(block("w", "u", "co2"), forest, NOW)
+    assert isinstance(conformed, SampleBlock)
+    assert conformed.channels == ("u", "v", "w", "Ts", "co2", "h2o")
+    assert conformed.samples[0].tolist() == [4, 5, 6, 7]
+    assert conformed.samples[2].tolist() == [0, 1, 2, 3]
+    assert conformed.samples[4].tolist() == [8, 9, 10, 11]
+    assert np.isnan(conformed.samples[[1, 3, 5]]).all()
+    assert conformed.samples.dtype == np.float32
+    assert (conformed.start_ns, conformed.dt_ns, conformed.seq, conformed.run) == (NOW - DAY, DT, 5, 9)
 
 
 def test_a_block_in_order_is_left_alone(forest: Station) -> None:
@@ -42,12 +42,12 @@ def test_a_block_in_order_is_left_alone(forest: Station) -> None:
 
 
 def test_readings_get_the_declared_order(forest: Station) -> None:
-    placed = conform(reading(PA_1_1_1=97.7, TA_1_1_1=21.0), forest, NOW)
-    assert isinstance(placed, Reading)
-    assert list(placed.values) == ["TA_1_1_1", "RH_1_1_1", "PA_1_1_1", "SW_IN_1_1_1", "P_1_1_1"]
-    assert placed.values["TA_1_1_1"] == 21.0
-    assert placed.values["PA_1_1_1"] == 97.7
-    assert math.isnan(placed.values["RH_1_1_1"])
+    conformed = conform(reading(PA_1_1_1=97.7, TA_1_1_1=21.0), forest, NOW)
+    assert isinstance(conformed, Reading)
+    assert list(conformed.values) == ["TA_1_1_1", "RH_1_1_1", "PA_1_1_1", "SW_IN_1_1_1", "P_1_1_1"]
+    assert conformed.values["TA_1_1_1"] == 21.0
+    assert conformed.values["PA_1_1_1"] == 97.7
+    assert math.isnan(conformed.values["RH_1_1_1"])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The fast lane against the slow way, on a real database: the same rows, the same refusals."""
+"""The fast path against the slow path, on a real database: the same rows, the same refusals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from core.clock import NS
 from core.records import Reading, SampleBlock
 from core.store import Store
-from ingest.collector.fast_path import Lanes
+from ingest.collector.fast_path import FastPath
 from ingest.collector.writer import Writer
 from ingest.encoding import encode_block, encode_reading
 from ingest.mqtt.topics import block_topic, reading_topic
@@ -92,7 +92,7 @@ def written(store: Store, batches: Sequence[Sequence[Message]]) -> tuple[list[ob
     return content(store), writer
 
 
-def test_both_ways_leave_the_same_in_the_database(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_paths_leave_the_same_in_the_database(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     messages = make_messages()
     half = len(messages) // 2
     batches = [messages[:half], messages[half:], messages[:3]]
@@ -101,7 +101,7 @@ def test_both_ways_leave_the_same_in_the_database(store: Store, monkeypatch: pyt
         for table in ("sample_block", "minute", "latest", "interval_state", "reject", "reading"):
             connection.execute(f"DELETE FROM {table}")  # type: ignore[call-overload]
     with monkeypatch.context() as patch:
-        patch.setattr(Lanes, "place", lambda _, messages: ([], list(messages)))
+        patch.setattr(FastPath, "to_arrays", lambda _, messages: ([], list(messages)))
         slow, plain = written(store, batches)
     assert fast == slow
     assert writer.counts.blocks == 48
@@ -109,11 +109,11 @@ def test_both_ways_leave_the_same_in_the_database(store: Store, monkeypatch: pyt
         assert getattr(writer.counts, name) == getattr(plain.counts, name), name
 
 
-def test_good_blocks_take_the_fast_lane(store: Store) -> None:
+def test_good_blocks_take_the_fast_path(store: Store) -> None:
     _, writer = written(store, [])
     batch = writer.prepare(make_messages())
     assert sum(map(len, batch.arrays)) == 56
-    assert len(batch.others) == len(make_messages()) - 56
+    assert len(batch.slow) == len(make_messages()) - 56
 
 
 def test_a_station_that_changes_is_looked_up_again(store: Store) -> None:
@@ -126,9 +126,9 @@ def test_a_station_that_changes_is_looked_up_again(store: Store) -> None:
     )
     store.put_station(changed, "t1.toml")
     store.catalogue.refresh()
-    writer._directory.read()
+    writer._stations.read()
     batch = writer.prepare(messages)
     assert batch.arrays == []
-    reasons = [one.reject.reason for one in batch.others if one.reject]
+    reasons = [one.reject.reason for one in batch.slow if one.reject]
     assert len(reasons) == len(messages)
     assert sum("unknown channel 'ts'" in reason for reason in reasons) >= 4

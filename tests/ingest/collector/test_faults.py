@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import FAULTS, Outcome, Platform, can_mount, compare, platform_in, run_fault
+from benchmarks.faults import FAULTS, FaultCounts, Platform, can_mount, compare, platform_in, run_fault
 
 pytestmark = pytest.mark.integration
 
@@ -32,13 +32,13 @@ def test_nothing_is_lost_doubled_or_torn_when_the_disk_is_full(tmp_path: Path) -
         assert_clean(run_fault("disk", platform, TOWERS, SECONDS, CUT_SECONDS))
 
 
-def assert_clean(outcome: Outcome) -> None:
-    assert outcome.sent > 0
-    assert (outcome.lost, outcome.doubled, outcome.torn, outcome.unsaid) == (0, 0, 0, 0)
+def assert_clean(counts: FaultCounts) -> None:
+    assert counts.sent > 0
+    assert (counts.lost, counts.doubled, counts.torn, counts.unacknowledged) == (0, 0, 0, 0)
 
 
 def test_the_comparison_finds_what_is_wrong() -> None:
     sent = {("x-0", 1): (1.0, -0.5), ("x-0", 2): (2.0, -1.0), ("x-0", 3): (3.0, -1.5)}
     stored = {("x-0", 1): (1.0, -0.5), ("x-0", 2): (2.0, -9.0), ("x-0", 9): (9.0, -4.5)}
-    outcome = compare(sent, stored, 4, 1, 2, 7.0)
-    assert (outcome.sent, outcome.lost, outcome.doubled, outcome.torn, outcome.unsaid) == (3, 1, 4, 3, 2)
+    counts = compare(sent, stored, 4, 1, 2, 7.0)
+    assert (counts.sent, counts.lost, counts.doubled, counts.torn, counts.unacknowledged) == (3, 1, 4, 3, 2)

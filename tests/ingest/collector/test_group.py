@@ -61,13 +61,13 @@ def test_two_collectors_share_and_one_is_killed(
             assert stored_samples(store, forest.id) < 18_000  # each has its share
             running[0] = start(names[0])  # what the broker kept for it comes now
             wait_for(lambda: stored_samples(store, forest.id) == 18_000)
-            # what the killed one stored and could not tell is sent again by a sender that keeps its blocks
+            # what the killed one stored and could not acknowledge is sent again by a sender that keeps its blocks
             wait_for(lambda: topic in heard)
             with Publisher(settings.broker_url, settings.topic_root) as publisher:
                 deadline = time.monotonic() + 60
-                while (mark := decode(heard[topic])) != Watermark(5, len(sent) - 1):
-                    assert time.monotonic() < deadline, mark
-                    publisher.play([block for seq, block in enumerate(sent) if not mark.covers(seq)])
+                while (watermark := decode(heard[topic])) != Watermark(5, len(sent) - 1):
+                    assert time.monotonic() < deadline, watermark
+                    publisher.play([block for seq, block in enumerate(sent) if not watermark.covers(seq)])
                     time.sleep(2.5)
     finally:
         for process in running:

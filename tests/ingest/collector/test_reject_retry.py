@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import StoreError
 from core.store import Store
-from ingest.collector.reject_retry import Mender, waiting
+from ingest.collector.reject_retry import RejectRetry, pending_rejects
 from ingest.collector.writer import Writer
 from ingest.mqtt.subscriber import Message
 from tests.ingest.collector.test_writer import FILE, MORE, ROOT, START, block, reading
@@ -28,16 +28,16 @@ def station(store: Store) -> Store:
     return store
 
 
-def test_a_mended_station_file_lets_the_messages_in(station: Store) -> None:
+def test_a_corrected_station_file_lets_the_messages_in(station: Store) -> None:
     refused = [block(second, "u", "w") for second in range(3)]
     write(station, *refused, block(3, "w"))
     assert [row.station for row in station.rejects()] == ["cn-x"] * 3
-    ids = list(waiting(station, station="cn-x", reason="UNKNOWN channel"))
-    with Mender(station, ROOT) as mender:
-        assert all("unknown channel 'u'" in str(why) for _, why in mender.mend(ids))
+    ids = list(pending_rejects(station, station="cn-x", reason="UNKNOWN channel"))
+    with RejectRetry(station, ROOT) as retry:
+        assert all("unknown channel 'u'" in str(why) for _, why in retry.retry(ids))
     station.put_station(FILE.replace("MORE", MORE), "x.toml")
-    with Mender(station, ROOT) as mender:
-        assert [why for _, why in mender.mend(ids)] == [None] * 3
+    with RejectRetry(station, ROOT) as retry:
+        assert [why for _, why in retry.retry(ids)] == [None] * 3
     samples = station.samples("cn-x", "ec", START, START + timedelta(seconds=4))
     assert samples.channels["u"][:30].tolist() == [0.0] * 10 + [1.0] * 10 + [2.0] * 10
     assert station.rejects() == []
@@ -51,14 +51,14 @@ def test_a_mended_station_file_lets_the_messages_in(station: Store) -> None:
     assert (arrival.records, arrival.seen) == (3, None)
 
 
-def test_mended_bytes_are_decoded_instead_and_the_others_stay(station: Store) -> None:
+def test_corrected_bytes_are_decoded_instead_and_the_others_stay(station: Store) -> None:
     good = reading(5, 20.0)
     write(station, Message(good.topic, b'{"t": "2026-07-01T00:05:00Z", "v": {"TA": "20,0"}}', 1, 1, 1))
     (row,) = station.rejects()
-    with Mender(station, ROOT) as mender:
-        ((_, why),) = mender.mend([row.id], b"rubbish")
+    with RejectRetry(station, ROOT) as retry:
+        ((_, why),) = retry.retry([row.id], b"rubbish")
         assert why is not None
-        ((_, why),) = mender.mend([row.id], good.payload)
+        ((_, why),) = retry.retry([row.id], good.payload)
         assert why is None
     assert station.readings("cn-x", "met", START, START + timedelta(hours=1))["TA"].to_list() == [20.0]
     assert b"20,0" in station.reject(row.id)[1]
@@ -80,12 +80,12 @@ def test_the_same_message_again_is_counted_not_kept_again(station: Store) -> Non
 def test_rejects_are_found_by_station_time_and_reason(station: Store) -> None:
     bad = [Message(f"{ROOT}/cn-x/met/reading", b"%d" % i, 1, 1, 1) for i in range(7)]
     write(station, *bad, Message(f"{ROOT}/nobody/met/reading", b"{}", 1, 1, 1))
-    assert len(list(waiting(station))) == 8
-    assert len(list(waiting(station, station="cn-x"))) == 7
-    assert len(list(waiting(station, reason="STATION ADD"))) == 1
+    assert len(list(pending_rejects(station))) == 8
+    assert len(list(pending_rejects(station, station="cn-x"))) == 7
+    assert len(list(pending_rejects(station, reason="STATION ADD"))) == 1
     with psycopg.connect(station.dsn) as connection:
         connection.execute("UPDATE reject SET last = now() - interval '1 day' WHERE station = 'cn-x'")
-    assert len(list(waiting(station, since=datetime.now(UTC) - timedelta(hours=1)))) == 1
+    assert len(list(pending_rejects(station, since=datetime.now(UTC) - timedelta(hours=1)))) == 1
     with pytest.raises(StoreError, match="no reject 99"):
         station.reject(99)
 
@@ -93,8 +93,8 @@ def test_rejects_are_found_by_station_time_and_reason(station: Store) -> None:
 def test_what_the_store_refuses_is_refused_still(station: Store) -> None:
     message = reading(0, 1e-300)  # out of range for PostgreSQL's real
     write(station, message)
-    with Mender(station, ROOT) as mender:
-        ((_, why),) = mender.mend(list(waiting(station)))
+    with RejectRetry(station, ROOT) as retry:
+        ((_, why),) = retry.retry(list(pending_rejects(station)))
     assert why is not None
     assert why.startswith("refused by the store")
     assert len(station.rejects()) == 1

@@ -13,7 +13,7 @@ from core.clock import NS
 from core.records import SampleBlock
 from core.store import NO_SEQ, Advance, BlockArrays, Committed
 from ingest.collector import acknowledgements
-from ingest.collector.acknowledgements import Marks
+from ingest.collector.acknowledgements import Acknowledgements
 
 START = 1_782_864_000 * NS
 STREAMS = 6
@@ -26,18 +26,18 @@ class Layouts:
         return SimpleNamespace(station=f"t{layout // 10}", name="ec", key=layout)
 
 
-def make_marks() -> Marks:
-    return Marks(SimpleNamespace(catalogue=Layouts()), "flux/v1", len)  # type: ignore[arg-type]
+def make_acknowledgements() -> Acknowledgements:
+    return Acknowledgements(SimpleNamespace(catalogue=Layouts()), "flux/v1", len)  # type: ignore[arg-type]
 
 
-def taken(some: Marks) -> dict[tuple[str, int], Advance]:
-    """What would be told, by station and run."""
+def taken(some: Acknowledgements) -> dict[tuple[str, int], Advance]:
+    """What would be stored, by station and sequence."""
     some._count()
     turn = [some._queue.popleft() for _ in range(len(some._queue))]
-    for run in turn:
-        some._streaks.hand_over(run)
-        some._streaks.set_queued(run, queued=False)
-    return {(run.station, run.run): run.take() for run in turn}
+    for sequence in turn:
+        some._arrays.flush(sequence)
+        some._arrays.set_queued(sequence, queued=False)
+    return {(sequence.station, sequence.run): sequence.take_advance() for sequence in turn}
 
 
 def arrays(blocks: Sequence[tuple[int, SampleBlock]]) -> BlockArrays:
@@ -93,57 +93,57 @@ class Sender:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_streaks_count_as_single_blocks_do(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_consecutive_blocks_count_as_single_blocks_do(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(seed)
     now = START
     monkeypatch.setattr(acknowledgements.time, "time_ns", lambda: now)
-    one, other = make_marks(), make_marks()
+    one, other = make_acknowledgements(), make_acknowledgements()
     senders = [Sender(stream, chance) for stream in range(1, STREAMS + 1)]
-    in_line = told = 0
+    in_line = stored = 0
     for _ in range(400):
         now += chance.randrange(NS)
         batch = [sender.send() for sender in chance.choices(senders, k=chance.randrange(1, 12))]
-        one.after([], [arrays(batch)], Committed())
-        other.after([block for _, block in batch], [], Committed())
+        one.add_commit([], [arrays(batch)], Committed())
+        other.add_commit([block for _, block in batch], [], Committed())
         if chance.random() < 0.2:
             expected = taken(other)
             assert taken(one) == expected
-            told += len(expected)
+            stored += len(expected)
             in_line += sum(advance.records > 1 and advance.in_line for advance in expected.values())
     assert taken(one) == taken(other)
-    assert told > 100
+    assert stored > 100
     assert in_line > 20
 
 
-def test_forgetting_runs_loses_nothing_that_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(acknowledgements, "MOST_RUNS", 5)
+def test_forgetting_sequences_loses_nothing_that_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acknowledgements, "MAX_SEQUENCES", 5)
     chance = random.Random(3)
-    some = make_marks()
+    some = make_acknowledgements()
     senders = [Sender(stream, chance) for stream in range(1, STREAMS + 1)]
     sent: dict[tuple[str, int], int] = {}
-    told: dict[tuple[str, int], int] = {}
+    stored: dict[tuple[str, int], int] = {}
     for _ in range(300):
         batch = [sender.send() for sender in chance.choices(senders, k=chance.randrange(1, 12))]
-        some.after([], [arrays(batch)], Committed())
+        some.add_commit([], [arrays(batch)], Committed())
         for _, block in batch:
             sent[block.station, block.run] = sent.get((block.station, block.run), 0) + 1
         if chance.random() < 0.5:
             for key, advance in taken(some).items():
-                told[key] = told.get(key, 0) + advance.records
+                stored[key] = stored.get(key, 0) + advance.records
     for key, advance in taken(some).items():
-        told[key] = told.get(key, 0) + advance.records
-    assert told == sent
+        stored[key] = stored.get(key, 0) + advance.records
+    assert stored == sent
     assert len(sent) > 40
 
 
-def test_blocks_in_line_do_not_go_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    some = make_marks()
-    slow = 0
+def test_blocks_in_line_are_not_counted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = make_acknowledgements()
+    single = 0
     add = some._add
 
     def count(*arguments: object) -> None:
-        nonlocal slow
-        slow += 1
+        nonlocal single
+        single += 1
         add(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(some, "_add", count)
@@ -153,7 +153,7 @@ def test_blocks_in_line_do_not_go_the_slow_way(monkeypatch: pytest.MonkeyPatch) 
             (10 * stream, SampleBlock(f"t{stream}", "ec", START + second * NS, NS // 10, ("w",), nothing, second, 5))
             for stream in range(1, 101)
         ]
-        some.after([], [arrays(batch)], Committed())
+        some.add_commit([], [arrays(batch)], Committed())
         some._count()
-    assert slow == 100
+    assert single == 100
     assert {(one.records, tuple(map(tuple, one.numbers))) for one in taken(some).values()} == {(50, ((0, 49),))}

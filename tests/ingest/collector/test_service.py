@@ -37,7 +37,7 @@ pytestmark = pytest.mark.integration
 
 START = datetime(2026, 7, 1, 4, tzinfo=UTC)
 COLLECTOR = "import threading; from core.settings import read_settings; from ingest.collector import service; "
-COLLECTOR += "service.run(read_settings(), threading.Event())"
+COLLECTOR += "service.run_collector(read_settings(), threading.Event())"
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_the_collector_waits_for_broker_and_store(
         wait_for(lambda: stored_samples(registered, forest.id) == 18_000)
     stop = threading.Event()
     lonely = settings.model_copy(update={"broker": "mqtt://127.0.0.1:9"})
-    thread = threading.Thread(target=service.run, args=(lonely, stop))
+    thread = threading.Thread(target=service.run_collector, args=(lonely, stop))
     thread.start()
     time.sleep(0.5)
     stop.set()

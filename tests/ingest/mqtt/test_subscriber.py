@@ -11,7 +11,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from core.settings import Settings
-from ingest.mqtt import subscriber as module
+from ingest.mqtt import inbox
 from ingest.mqtt.broker import parse_address
 from ingest.mqtt.publisher import Publisher
 from ingest.mqtt.subscriber import Message, Subscriber
@@ -108,7 +108,7 @@ def test_waiting_ends_with_the_time_or_with_the_number_asked_for(settings: Setti
 
 
 def test_what_is_taken_at_once_is_bounded_by_its_bytes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_BATCH_BYTES", 1000)
+    monkeypatch.setattr(inbox, "MAX_BATCH_BYTES", 1000)
     with session(settings) as subscriber:
         with Publisher(settings.broker_url, settings.topic_root) as publisher:
             for _ in range(10):
@@ -123,7 +123,7 @@ def test_retained_messages_go_out_together_and_are_repeated(settings: Settings) 
     sent = [(f"{settings.topic_root}/{number}/committed", b"%d" % number) for number in range(2500)]
     held: list[int] = []
     with session(settings) as subscriber:
-        assert subscriber.publish_all(sent) == 2500  # more than the window: it waits for the broker
+        assert subscriber.publish_all(sent) == 2500  # more than may be unconfirmed: it waits for the broker
         confirm = subscriber._client.on_acknowledged
         subscriber._client.on_acknowledged = lambda mids, refused: held.extend(mids.tolist())
         assert subscriber.publish_all(sent[:3]) == 3

@@ -107,7 +107,7 @@ def test_acknowledgements_are_cut_from_among_messages(
     cut %= len(stream) + 1
     for part in (stream[:cut], stream[cut:]):
         client._received += part
-        client._take()
+        client._deliver()
     assert client._received == b""
     acknowledged = [one for one in sent if len(one) == 3]
     assert mids == [mid for mid, *_ in acknowledged]

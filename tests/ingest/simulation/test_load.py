@@ -108,7 +108,7 @@ def test_weather_comes_beside(settings: Settings, store: Store) -> None:
 
 
 @pytest.mark.integration
-def test_a_broken_connection_is_told(settings: Settings) -> None:
+def test_a_broken_connection_is_reported(settings: Settings) -> None:
     with pytest.raises(SetupError, match="fluxtower up"), Connection("mqtt://127.0.0.1:9"):
         pass
     rows = Packets(LOAD, settings.topic_root)

@@ -1,4 +1,4 @@
-"""A source on its way into the spool: what the disk refuses waits, bounded, and nothing is read ahead of it."""
+"""Reads a source into the spool: what the disk refuses waits, bounded, and nothing is read ahead of it."""
 
 from __future__ import annotations
 
@@ -8,40 +8,42 @@ import time
 
 from core.clock import NS
 from ingest.agent.blocks import Piece
-from ingest.agent.config import FileSource, LineSource
-from ingest.agent.files import Follower
+from ingest.agent.config import FileSourceConfig, LineSourceConfig
+from ingest.agent.files import FolderFollower
 from ingest.agent.lines import LinePort
 from ingest.agent.spool import Spool
 
 LIVE_NS = 120 * NS
 """Samples that ended less than this ago are live. [ns]"""
-MAX_UNSAVED = 600
+MAX_UNSAVED_BLOCKS = 600
 """Most blocks of a line source that wait in memory while the disk refuses them."""
 RETRY_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
 
-class Feed:
+class SourceReader:
     """A source and the pieces of it that the spool has not taken yet.
 
     Parameters
     ----------
-    source : FileSource or LineSource
+    source : FileSourceConfig or LineSourceConfig
         What to read.
     spool : Spool
         Where to put it.
     """
 
-    def __init__(self, source: FileSource | LineSource, spool: Spool) -> None:
+    def __init__(self, source: FileSourceConfig | LineSourceConfig, spool: Spool) -> None:
         self.source, self._spool = source, spool
         self._unsaved: list[Piece] = []
         self._retry_at = 0.0
         self.lost = 0
-        self._port = LinePort(source) if isinstance(source, LineSource) else None
-        self._follower: Follower | None = None
-        if isinstance(source, FileSource):
-            self._follower = Follower(source, spool.spans(source.stream), lambda file: spool.place(source.stream, file))
+        self._port = LinePort(source) if isinstance(source, LineSourceConfig) else None
+        self._follower: FolderFollower | None = None
+        if isinstance(source, FileSourceConfig):
+            self._follower = FolderFollower(
+                source, spool.sent_times(source.stream), lambda file: spool.position(source.stream, file)
+            )
 
     @property
     def fileno(self) -> int:
@@ -66,7 +68,7 @@ class Feed:
         Returns
         -------
         live : list of int
-            Numbers of the blocks whose samples are fresh.
+            Numbers of the blocks whose samples are live.
         more : bool
             Whether there is more to read at once.
         """
@@ -97,11 +99,11 @@ class Feed:
         except sqlite3.OperationalError as error:
             log.error("the spool does not take %d blocks of %s: %s", len(self._unsaved), self.source.stream, error)
             self._retry_at = now + RETRY_SECONDS
-            if self._port is not None and len(self._unsaved) > MAX_UNSAVED:
-                self.lost += len(self._unsaved) - MAX_UNSAVED
-                del self._unsaved[:-MAX_UNSAVED]
+            if self._port is not None and len(self._unsaved) > MAX_UNSAVED_BLOCKS:
+                self.lost += len(self._unsaved) - MAX_UNSAVED_BLOCKS
+                del self._unsaved[:-MAX_UNSAVED_BLOCKS]
             return []
         full = [piece for piece in self._unsaved if piece.n]
         self._unsaved = []
-        fresh = time.time_ns() - LIVE_NS
-        return [seq for seq, piece in zip(seqs, full, strict=True) if piece.end_ns > fresh]
+        live_since = time.time_ns() - LIVE_NS
+        return [seq for seq, piece in zip(seqs, full, strict=True) if piece.end_ns > live_since]

@@ -1,4 +1,4 @@
-"""Typed keys out of a TOML table; a mistake names file, line, key, expected and got.
+"""Typed keys out of a TOML table; an error names file, line, key, expected and got.
 
 Station files are checked by pydantic; here it would cost a seventh of the agent's memory.
 """
@@ -18,7 +18,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", list: "a list"}
 
 
-class Keys:
+class TomlTable:
     """The keys of one table, each taken once; what is left over at the end is unknown.
 
     Parameters
@@ -34,7 +34,7 @@ class Keys:
     def __init__(self, table: object, path: str, file: str, text: str) -> None:
         self._path, self._file, self._text = path, file, text
         if not isinstance(table, dict):
-            raise self.mistake("", f"a table [{path}]", repr(table))
+            raise self.error("", f"a table [{path}]", repr(table))
         self._left: dict[str, Any] = dict(table)
         self._all = frozenset(table)
 
@@ -45,24 +45,24 @@ class Keys:
         """Take a text that is not empty."""
         value = self._take(key, str, default)
         if not value and key in self:
-            raise self.mistake(key, "text", "''")
+            raise self.error(key, "text", "''")
         return value
 
     def name(self, key: str) -> str:
         """Take a name as a station file may hold it."""
         value = self.text(key)
         if not NAME.fullmatch(value):
-            raise self.mistake(key, "lower-case letters, digits and hyphens, at most 63", repr(value))
+            raise self.error(key, "lower-case letters, digits and hyphens, at most 63", repr(value))
         return value
 
     def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> str:
         """Take one of several words."""
         value = self.text(key, default)
         if value not in choices:
-            raise self.mistake(key, f"one of {', '.join(choices)}", repr(value))
+            raise self.error(key, f"one of {', '.join(choices)}", repr(value))
         return value
 
-    def whole(self, key: str, low: int, high: int, default: int | None = None) -> int:
+    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         """Take a whole number within [low, high]."""
         return self._within(key, self._take(key, int, default), low, high)
 
@@ -70,7 +70,7 @@ class Keys:
         """Take a number within [low, high]."""
         return self._within(key, self._take(key, float, default), low, high)
 
-    def switch(self, key: str, *, default: bool) -> bool:
+    def boolean(self, key: str, *, default: bool) -> bool:
         """Take true or false."""
         return self._take(key, bool, default)
 
@@ -79,7 +79,7 @@ class Keys:
         value = self._take(key, list, None if default is None else list(default))
         for i, one in enumerate(value):
             if not isinstance(one, str):
-                raise self.mistake(f"{key}[{i}]", "text", repr(one))
+                raise self.error(f"{key}[{i}]", "text", repr(one))
         return tuple(value)
 
     def read(self, key: str, reader: Callable[[str], T], expected: str) -> T:
@@ -87,15 +87,15 @@ class Keys:
         value = self.text(key)
         try:
             return reader(value)
-        except (OSError, ValueError) as error:
-            raise self.mistake(key, expected, str(error)) from None
+        except (OSError, ValueError) as cause:
+            raise self.error(key, expected, str(cause)) from None
 
     def finish(self) -> None:
-        """Complain about the keys that nobody took."""
+        """Raise an error for a key that nobody took."""
         for key, value in self._left.items():
-            raise self.mistake(key, "no such key", repr(value))
+            raise self.error(key, "no such key", repr(value))
 
-    def mistake(self, key: str, expected: str, got: str = "nothing") -> ConfigError:
+    def error(self, key: str, expected: str, got: str = "nothing") -> ConfigError:
         """Return an error about a key of this table."""
         dotted = ".".join(part for part in (self._path, key) if part)
         shown = got if len(got) <= 80 else got[:77] + "..."
@@ -104,14 +104,14 @@ class Keys:
     def _take(self, key: str, kind: type[T], default: T | None) -> T:
         value = self._left.pop(key, default)
         if value is None:
-            raise self.mistake(key, "a value")
+            raise self.error(key, "a value")
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind:
-            raise self.mistake(key, _WORDS[kind], repr(value))
+            raise self.error(key, _WORDS[kind], repr(value))
         return value
 
     def _within(self, key: str, value: T, low: T, high: T) -> T:
         if not low <= value <= high:  # type: ignore[operator]
-            raise self.mistake(key, f"{low} to {high}", repr(value))
+            raise self.error(key, f"{low} to {high}", repr(value))
         return value

@@ -1,6 +1,6 @@
-"""What the watermarks cost beside the data: `python benchmarks/marks.py [--streams 20000] [--seconds 30]`.
+"""What the watermarks cost beside the data: `python benchmarks/watermarks.py [--streams 20000] [--seconds 30]`.
 
-Streams that send a block a second, in order; a collector that counts them (in arrays, as it gets many), tells the
+Streams that send a block a second, in order; a collector that counts them (in arrays, as it gets many), updates the
 store and makes the messages for the broker; then the search for gaps. Nothing else runs: no data are stored, nothing
 is published. CPU time, of the collector's process and of its database connection. A private database in a temporary
 folder; the last line is one JSON object, shares of one core.
@@ -26,7 +26,7 @@ from benchmarks.private import private_settings  # noqa: E402
 from core.clock import NS  # noqa: E402
 from core.store import BlockArrays, Committed, Store  # noqa: E402
 from deploy.group import servers  # noqa: E402
-from ingest.collector.acknowledgements import MOST_A_TICK, TICK_SECONDS, Marks  # noqa: E402
+from ingest.collector.acknowledgements import MAX_SEQUENCES_PER_TICK, TICK_SECONDS, Acknowledgements  # noqa: E402
 
 START = 1_782_864_000 * NS
 BATCH = 2000
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def measure(store: Store, streams: int, seconds: int) -> None:
-    """Count, tell and search; print a table and the JSON line."""
+    """Count, publish and search; print a table and the JSON line."""
     store.put_stations([(STATION.format(number=i), f"{i}.toml") for i in range(streams)])
     store.catalogue.refresh()
     layouts = [store.catalogue.layout(f"t{i}", "ec", "block", ("w",)) for i in range(streams)]
@@ -73,39 +73,39 @@ def measure(store: Store, streams: int, seconds: int) -> None:
         published += len(messages)
         return len(messages)
 
-    marks = Marks(store, "flux/v1", publish)
+    acknowledgements = Acknowledgements(store, "flux/v1", publish)
     backend = backend_of(store)
-    count_s = tell_s = database_s = 0.0
+    count_s = publish_s = database_s = 0.0
     for second in range(seconds):
         began = time.process_time()
         for first in range(0, streams, BATCH):
             rows = layouts[first : first + BATCH]
-            marks.after([], [blocks(rows, second)], Committed())
+            acknowledgements.add_commit([], [blocks(rows, second)], Committed())
         counted = time.process_time()
         in_database = cpu_seconds(backend)
         for _ in range(round(1 / TICK_SECONDS)):
-            marks.tell()
+            acknowledgements.publish_due()
         database_s += cpu_seconds(backend) - in_database
-        count_s, tell_s = count_s + counted - began, tell_s + time.process_time() - counted
-    marks.tell_all()
+        count_s, publish_s = count_s + counted - began, publish_s + time.process_time() - counted
+    acknowledgements.publish_all()
     before = cpu_seconds(backend)
     store.search_gaps()
     first_search = cpu_seconds(backend) - before
     for second in range(seconds, seconds + 90):
-        marks.after([], [blocks(layouts[:BATCH], second)], Committed())
-    marks.tell_all()
+        acknowledgements.add_commit([], [blocks(layouts[:BATCH], second)], Committed())
+    acknowledgements.publish_all()
     store.search_gaps()
     before = cpu_seconds(backend)
     store.search_gaps()
     result = {
         "streams": streams,
         "count_share": count_s / seconds,
-        "tell_share": tell_s / seconds,
+        "publish_share": publish_s / seconds,
         "database_share": database_s / seconds,
         "search_s": first_search,
         "search_again_s": cpu_seconds(backend) - before,
-        "told_every_s": max(TICK_SECONDS, streams / MOST_A_TICK * TICK_SECONDS),
-        "marks": published,
+        "published_every_s": max(TICK_SECONDS, streams / MAX_SEQUENCES_PER_TICK * TICK_SECONDS),
+        "watermarks": published,
     }
     for name, value in result.items():
         print(f"{name:16} {value:10.4g}")
