@@ -14,7 +14,7 @@ SOURCE = options.DataSourceRef(type_val=PLUGIN, uid=UID)
 Format = Literal["time_series", "table"]
 
 
-class Sql(Dataquery, Builder[Dataquery]):  # type: ignore[misc]
+class SqlQuery(Dataquery, Builder[Dataquery]):  # type: ignore[misc]
     """A statement of ``core/store/sql/grafana.sql``, as Grafana's data source stores it.
 
     Parameters
@@ -28,7 +28,7 @@ class Sql(Dataquery, Builder[Dataquery]):  # type: ignore[misc]
     def __init__(self, name: str, form: Format = "time_series") -> None:
         self.sql, self.form = statement(name), form
 
-    def build(self) -> Sql:
+    def build(self) -> SqlQuery:
         """Return itself: it is its own builder."""
         return self
 

@@ -9,6 +9,7 @@ import orjson
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
+from api.answers import csv_answer, json_answer
 from api.deps import (
     DEFAULT_PERIOD,
     From,
@@ -20,8 +21,8 @@ from api.deps import (
     choose_period,
 )
 from api.errors import BadQuery
-from api.exports.answers import csv_answer, file_name, json_answer
 from api.exports.columns import json_columns
+from api.exports.encode import file_name
 from api.exports.fluxnet import write_fluxnet
 from api.models import FluxesOut
 from core.store import StationRow, Store

@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.answers import geojson_answer
 from api.deps import DEFAULT_PERIOD, From, StationDep, StoreDep, To, choose_period
 from api.errors import BadQuery
-from api.exports.answers import geojson_answer
 
 router = APIRouter(tags=["fluxes"])
 
 LONGEST_FOOTPRINT = timedelta(days=31)
 """A half-hour's map takes milliseconds, and a reader waits for the sum of them."""
-BAD = 2
+BAD_FLAG = 2
 _TRIANGLE = [[117.4, 26.1], [117.41, 26.1], [117.41, 26.11], [117.4, 26.1]]
 _FEATURE = {
     "type": "Feature",
@@ -62,4 +62,4 @@ def footprint(
 
 
 def _is_good(value: float | None, flag: float | None) -> bool:
-    return value is not None and value == value and flag is not None and flag < BAD
+    return value is not None and value == value and flag is not None and flag < BAD_FLAG

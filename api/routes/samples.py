@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
+from api.answers import csv_answer, json_answer
 from api.decimate import Decimated, decimate, group_size
 from api.deps import Period, StoreDep
-from api.exports.answers import csv_answer, json_answer
 from api.exports.columns import write_csv
 from api.models import SamplesOut
 from api.routes.stations import describe_channel

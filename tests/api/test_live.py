@@ -14,7 +14,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from api.live import LARGEST_MAILBOX, Feed, Mailbox
+from api.live import LARGEST_MAILBOX, LiveFeed, Mailbox
 from core.errors import SetupError
 from core.settings import ROOT, Settings
 from core.store import Store
@@ -103,7 +103,7 @@ def test_a_mailbox_is_bounded_and_drops_the_oldest() -> None:
 def test_readers_are_told_that_the_database_is_away() -> None:
     async def run() -> list[Event]:
         with Store("postgresql://nobody@127.0.0.1:9/none") as store:
-            async with Feed(store).running() as feed:
+            async with LiveFeed(store).running() as feed:
                 event = await asyncio.wait_for(anext(feed.events(None)), 20)
         return [(str(event.event), json.loads(str(event.data)))]
 
