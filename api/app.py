@@ -79,7 +79,11 @@ def serve(settings: Settings) -> None:
         The address cannot be listened on.
     """
     config = uvicorn.Config(
-        create_app(settings), access_log=False, log_level="info", timeout_graceful_shutdown=GRACE_SECONDS, server_header=False
+        create_app(settings),
+        access_log=False,
+        log_level="info",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
     )
     with _listen(settings.api_host, settings.api_port) as listener:
         uvicorn.Server(config).run(sockets=[listener])

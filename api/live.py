@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0  # [s]
 RETRY_SECONDS = 5.0  # between polls while the database is away [s]
 RECOMPUTED_SPAN = timedelta(days=2)  # how far back a recomputed flux is noticed
-LARGEST_MAILBOX = 500
+MAX_MAILBOX_MESSAGES = 500
 
 Message = tuple[str, dict[str, object]]
 
@@ -40,7 +40,7 @@ class Mailbox:
     def put(self, key: Hashable, message: Message) -> None:
         """Leave a message; it replaces an older one of the same key, and the oldest goes when the box is full."""
         self._messages[key] = message
-        if len(self._messages) > LARGEST_MAILBOX:
+        if len(self._messages) > MAX_MAILBOX_MESSAGES:
             self._messages.popitem(last=False)
         self._filled.set()
 

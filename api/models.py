@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.status import Status
+from core.timeliness import Status
 
 Numbers = list[float | None]
 

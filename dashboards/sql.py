@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from core.store.queries import named
+from core.timeliness import LATE_STEPS, MAX_BLOCK_SECONDS, SILENT_STEPS
 from dashboards.sdk import Builder, Dataquery, options
 
 UID = "fluxtower"
 PLUGIN = "grafana-postgresql-datasource"
 SOURCE = options.DataSourceRef(type_val=PLUGIN, uid=UID)
+
+LIMITS = {
+    "late_steps": LATE_STEPS,
+    "silent_steps": SILENT_STEPS,
+    "max_block_seconds": MAX_BLOCK_SECONDS,
+}
 
 Format = Literal["time_series", "table"]
 
@@ -45,5 +53,6 @@ class SqlQuery(Dataquery, Builder[Dataquery]):  # type: ignore[misc]
 
 
 def statement(name: str) -> str:
-    """Return a named statement, without its closing semicolon."""
-    return named("grafana.sql")[name].removesuffix(";")
+    """Return a named statement with its limits, without its closing semicolon."""
+    text = named("grafana.sql")[name].removesuffix(";")
+    return re.sub(r"%\((\w+)\)s", lambda match: f"{LIMITS[match[1]]:g}", text)

@@ -12,6 +12,7 @@ from dashboards.sql import SOURCE, SqlQuery, statement
 UID = "fluxtower-station"
 GOOD, USABLE, BAD, FILLED = "#0072B2", "#E69F00", "#D55E00", "#8FA3B0"
 FLAG_COLOURS = {"0": ("good", GOOD), "1": ("usable", USABLE), "2": ("bad", BAD)}
+STATE_COLOURS = {"ok": ("on time", GOOD), "late": ("late", USABLE), "silent": ("silent", BAD)}
 GRID_WIDTH = 24
 
 Panel = Any  # the SDK's builders share no type
@@ -58,7 +59,7 @@ def station_dashboard(page: str | None = None) -> dict[str, Any]:
 def _rows() -> list[list[tuple[Panel, int, int]]]:
     """Return the panels, row by row, with width and height."""
     return [
-        [(_age(), 4, 5), (_newest(), 12, 5), (_completeness(), 8, 5)],
+        [(_age(), 6, 5), (_newest(), 10, 5), (_completeness(), 8, 5)],
         [(_fc(), 12, 8), (_nee(), 12, 8)],
         [(_heat(), 12, 8), (_ustar(), 12, 8)],
         [(_nee_sum(), 8, 8), (_parts("RECO"), 8, 8), (_parts("GPP"), 8, 8)],
@@ -70,15 +71,24 @@ def _rows() -> list[list[tuple[Panel, int, int]]]:
 
 
 def _age() -> Panel:
-    steps = [models.Threshold(None, GOOD), models.Threshold(120.0, USABLE), models.Threshold(600.0, BAD)]
+    mapping = {
+        state: models.ValueMappingResult(text=text, color=colour, index=index)
+        for index, (state, (text, colour)) in enumerate(STATE_COLOURS.items())
+    }
+    coloured_text = {"type": "color-text"}
     return (
-        stat.Panel()
+        table.Panel()
         .title("Last message")
-        .description("Time since the station's last message came in.")
-        .unit("s")
-        .color_mode(options.BigValueColorMode.VALUE)
-        .thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
+        .description("Time since each stream's last message came in, and what that is by its station file.")
         .with_target(SqlQuery("age", "table"))
+        .override_by_name("age", [models.DynamicConfigValue("unit", "s")])
+        .override_by_name(
+            "state",
+            [
+                models.DynamicConfigValue("mappings", [models.ValueMap(mapping)]),
+                models.DynamicConfigValue("custom.cellOptions", coloured_text),
+            ],
+        )
     )
 
 

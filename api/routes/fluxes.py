@@ -30,7 +30,7 @@ from core.variables import FLUX_COLUMNS, flux_variable
 
 router = APIRouter(tags=["fluxes"])
 
-LONGEST_FLUXES = timedelta(days=366)
+MAX_FLUXES_PERIOD = timedelta(days=366)
 PROVENANCE = ("config_sha256", "code_version", "computed")
 _CSV = {"text/csv": {"example": "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST\n201206071300,201206071315,-12.41,0\n"}}
 
@@ -114,7 +114,7 @@ def choose_variables(names: str | None, known: list[str]) -> list[str]:
 def flux_period(store: Store, row: StationRow, start: From, end: To) -> Period:
     """Return the asked period, by default the last 7 days that have fluxes."""
     span = store.flux_span(row.station.id) if end is None else None
-    return choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, LONGEST_FLUXES)
+    return choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, MAX_FLUXES_PERIOD)
 
 
 def averaging_minutes(row: StationRow) -> int:

@@ -19,6 +19,7 @@ from api.routes.runs import RunDep
 from api.routes.stations import describe, latest_values, stations, summarise
 from api.web import seasons, words
 from core.store import ON_DEMAND, PROVISIONAL, RunRow, Store
+from core.timeliness import LATE_STEPS, SILENT_STEPS
 from core.variables import flux_variable
 
 FOLDER = Path(__file__).parent
@@ -26,6 +27,7 @@ KEPT_PARAMETERS = ("lang", "tz", "theme")  # what a link to another page takes a
 THEMES = ("auto", "light", "dark")
 EXCHANGE_VARIABLES = ("NEE", "RECO", "GPP")  # of a season
 RUNS_PER_PAGE = 50
+LIMITS = {"late": LATE_STEPS, "silent": SILENT_STEPS}  # of a message's age, in steps of its stream
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -46,7 +48,9 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
     data = {
         "station": describe(row, latest, store.flux_span(row.station.id), now),
         "latest": latest_values(row, latest, now),
-        "variables": {name: _words_of(name) for name in (*row.station.flux_columns, *EXCHANGE_VARIABLES)} if flux else {},
+        "variables": {name: _words_of(name) for name in (*row.station.flux_columns, *EXCHANGE_VARIABLES)}
+        if flux
+        else {},
         "run": run and _run_for_scripts(run),
     }
     shown = {**_run_for_templates(run), "failures": store.season_failures(row.station.id)}
@@ -154,7 +158,8 @@ def _render(
         clock=seasons.PageClock(state["tz"], offset),
         kept=f"?{kept}" if kept else "",
         languages=words.LANGUAGES,
-        page=_data_block({**data, "state": state, "messages": words.script_messages(language)}),
+        limits=LIMITS,
+        page=_data_block({**data, "state": state, "limits": LIMITS, "messages": words.script_messages(language)}),
         switch=lambda **change: str(request.url.include_query_params(**change).query),
     )
     headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-cache"}
