@@ -256,7 +256,9 @@ def _start(settings: Settings, control: Control, programs: Sequence[Program], re
 def _await_ready(control: Control, program: Program) -> bool:
     """Wait until a program is ready; return False after a time, or sooner if it dies again and again."""
     pids: set[int] = set()
-    _wait(lambda: _is_ready(control, program, pids) or len(pids) > START_ATTEMPTS[program.name in SERVERS], READY_SECONDS)
+    _wait(
+        lambda: _is_ready(control, program, pids) or len(pids) > START_ATTEMPTS[program.name in SERVERS], READY_SECONDS
+    )
     return _is_ready(control, program, pids)
 
 

