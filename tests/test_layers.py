@@ -61,6 +61,8 @@ BREAKINGS = {
         ("ingest.encoding", "ingest.mqtt.wire"),
         ("ingest.mqtt.topics", "ingest.payloads"),
         ("ingest.payloads.rows", "ingest.collector.writer"),
+        ("ingest.collector.writer", "ingest.agent.spool"),
+        ("ingest.agent.blocks", "ingest.backfill"),
         ("ingest.files.opening", "ingest.collector.service"),
     ],
     "The agent stays light": [("ingest.collector.watermark", "core.station")],

@@ -89,13 +89,13 @@ def _newest_run(store: Store, station: str) -> RunRow | None:
 
 def _run_for_scripts(run: RunRow) -> dict[str, object]:
     """Return what the scripts draw of a run beside its half-hours."""
-    said = run.provenance
+    provenance = run.provenance
     return {
         "id": run.id,
         "kind": run.kind,
         "period": seasons.period_of(run),
-        "course": said.get("course"),
-        "not_done": said.get("not_done", {}),
+        "course": provenance.get("course"),
+        "not_done": provenance.get("not_done", {}),
     }
 
 

@@ -12,8 +12,8 @@
  * @typedef {{stream: string, channel: string, value: number|null, unit: string, time: string, received: string,
  *   age_s: number}} LatestValue
  * @typedef {{end: string[], NEE_F: (number|null)[], NEE_F_JOINTUNC: (number|null)[], missing: number,
- *   unit: string}} Course
- * @typedef {{id: number, kind: string, period: [string, string]|null, course: Course|null,
+ *   unit: string}} CumulativeSum
+ * @typedef {{id: number, kind: string, period: [string, string]|null, course: CumulativeSum|null,
  *   not_done: Record<string, string>}} Run
  * @typedef {{lang: "en"|"zh", tz: "local"|"utc", theme: string}} State
  */
