@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 
 from api import errors, routes
 from api.headers import SecurityHeaders
-from api.live import Feed
+from api.live import LiveFeed
 from api.routes import health
 from api.web import pages
 from core.errors import SetupError
@@ -24,8 +24,8 @@ from core.settings import Settings
 from core.store import Store
 
 STATIC = Path(__file__).parent / "web" / "static"
-GRACE = 3  # longest time that open connections hold up an ending service [s]
-POOL = 8
+GRACE_SECONDS = 3  # longest time that open connections hold up an ending service [s]
+POOL_SIZE = 8
 DESCRIPTION = """Flux towers and sensor networks: newest values, raw traces, half-hour fluxes, gap-filled NEE.
 
 Names and units are FLUXNET's. Times are ISO with offset and mark the START of their interval; FLUXNET CSV has
@@ -44,9 +44,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with Store(settings.store_dsn, pool_size=POOL) as store:
+        with Store(settings.store_dsn, pool_size=POOL_SIZE) as store:
             app.state.store = store
-            async with Feed(store).running() as feed:
+            async with LiveFeed(store).running() as feed:
                 app.state.feed = feed
                 yield
 
@@ -71,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; open connections are ended within ``GRACE`` seconds.
+    """Serve until SIGINT or SIGTERM; open connections are ended within ``GRACE_SECONDS``.
 
     Raises
     ------
@@ -79,7 +79,11 @@ def serve(settings: Settings) -> None:
         The address cannot be listened on.
     """
     config = uvicorn.Config(
-        create_app(settings), access_log=False, log_level="info", timeout_graceful_shutdown=GRACE, server_header=False
+        create_app(settings),
+        access_log=False,
+        log_level="info",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
     )
     with _listen(settings.api_host, settings.api_port) as listener:
         uvicorn.Server(config).run(sockets=[listener])

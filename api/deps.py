@@ -13,7 +13,7 @@ from api.errors import BadQuery
 from core.store import StationRow, Store
 
 DEFAULT_PERIOD = timedelta(days=7)
-LARGEST_TABLE = 200_000  # rows of one answer
+MAX_TABLE_ROWS = 200_000  # rows of one answer
 
 From = Annotated[
     AwareDatetime | None,
@@ -93,6 +93,6 @@ def choose_period(
 
 
 def longest_table(step_seconds: float, columns: int = 1) -> timedelta:
-    """Return the longest period whose table stays within ``LARGEST_TABLE`` rows (of 10 columns, fewer of more)."""
-    rows = LARGEST_TABLE * 10 // max(10, columns)
+    """Return the longest period whose table stays within ``MAX_TABLE_ROWS`` rows (of 10 columns, fewer of more)."""
+    rows = MAX_TABLE_ROWS * 10 // max(10, columns)
     return timedelta(seconds=rows * step_seconds)

@@ -21,10 +21,10 @@ from core.store import Latest, Store
 
 log = logging.getLogger(__name__)
 
-POLL = 1.0  # [s]
-RETRY = 5.0  # between looks while the database is away [s]
-RECOMPUTED = timedelta(days=2)  # how far back a recomputed flux is noticed
-LARGEST_MAILBOX = 500
+POLL_SECONDS = 1.0  # [s]
+RETRY_SECONDS = 5.0  # between polls while the database is away [s]
+RECOMPUTED_SPAN = timedelta(days=2)  # how far back a recomputed flux is noticed
+MAX_MAILBOX_MESSAGES = 500
 
 Message = tuple[str, dict[str, object]]
 
@@ -40,7 +40,7 @@ class Mailbox:
     def put(self, key: Hashable, message: Message) -> None:
         """Leave a message; it replaces an older one of the same key, and the oldest goes when the box is full."""
         self._messages[key] = message
-        if len(self._messages) > LARGEST_MAILBOX:
+        if len(self._messages) > MAX_MAILBOX_MESSAGES:
             self._messages.popitem(last=False)
         self._filled.set()
 
@@ -52,7 +52,7 @@ class Mailbox:
         return self._messages.popitem(last=False)[1]
 
 
-class Feed:
+class LiveFeed:
     """Looks at the store once a second while anybody listens.
 
     Parameters
@@ -70,7 +70,7 @@ class Feed:
         self._problem: Message | None = None
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Feed]:
+    async def running(self) -> AsyncIterator[LiveFeed]:
         """Look at the store in the background."""
         task = asyncio.create_task(self._run())
         try:
@@ -96,7 +96,7 @@ class Feed:
         finally:
             self._mailboxes.discard(mailbox)
 
-    def _tell(self, station: str | None, key: Hashable, message: Message) -> None:
+    def _post(self, station: str | None, key: Hashable, message: Message) -> None:
         for mailbox in self._mailboxes:
             if station is None or mailbox.station in (None, station):
                 mailbox.put(key, message)
@@ -108,38 +108,38 @@ class Feed:
                 self._computed.clear()  # whoever comes next reads the fluxes that are there by itself
                 await self._wanted.wait()
             try:
-                await self._look()
+                await self._poll()
             except StoreError as error:
-                await self._rest(error)
+                await self._report_and_wait(error)
             except Exception as error:  # a feed that dies would leave readers with old values and no word
                 log.exception("live feed")
-                await self._rest(error)
+                await self._report_and_wait(error)
             else:
                 if self._problem:
                     self._problem = None
-                    self._tell(None, "state", ("well", {}))
-                await asyncio.sleep(POLL)
+                    self._post(None, "state", ("well", {}))
+                await asyncio.sleep(POLL_SECONDS)
 
-    async def _rest(self, error: Exception) -> None:
+    async def _report_and_wait(self, error: Exception) -> None:
         if self._problem is None:
             log.warning("live feed: %s", error)
         self._problem = ("problem", {"detail": str(error)})
-        self._tell(None, "state", self._problem)
-        await asyncio.sleep(RETRY)
+        self._post(None, "state", self._problem)
+        await asyncio.sleep(RETRY_SECONDS)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         listened = {mailbox.station for mailbox in self._mailboxes}
         only = next(iter(listened)) if len(listened) == 1 else None
         for latest in await asyncio.to_thread(self._store.latest, only):
             key = (latest.station, latest.stream)
             if self._latest.get(key) != latest:
                 self._latest[key] = latest
-                self._tell(latest.station, ("latest", *key), _latest_message(latest))
+                self._post(latest.station, ("latest", *key), _latest_message(latest))
         for station in listened - {None}:
             assert station is not None
-            await self._look_at_fluxes(station)
+            await self._poll_fluxes(station)
 
-    async def _look_at_fluxes(self, station: str) -> None:
+    async def _poll_fluxes(self, station: str) -> None:
         computed = await asyncio.to_thread(self._newest_fluxes, station)
         before = self._computed.get(station)
         self._computed[station] = computed
@@ -147,7 +147,7 @@ class Feed:
             return
         for start, time in computed.items():
             if before.get(start) != time:
-                self._tell(
+                self._post(
                     station,
                     ("flux", station, start),
                     ("flux", {"station": station, "start": _iso(start), "computed": _iso(time)}),
@@ -157,7 +157,7 @@ class Feed:
         span = self._store.flux_span(station)
         if span is None:
             return {}
-        table = self._store.fluxes(station, span[1] - RECOMPUTED, span[1])
+        table = self._store.fluxes(station, span[1] - RECOMPUTED_SPAN, span[1])
         return dict(zip(table["start"], table["computed"], strict=True))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.status import Status
+from core.timeliness import Status
 from fluxcalc.season.ustar.published import UstarThreshold
 
 Numbers = list[float | None]

@@ -11,7 +11,7 @@ from fastapi import Depends, Query
 
 from api.deps import From, Period, StationDep, TableFormat, To, choose_period
 from api.errors import UnknownStream
-from api.exports.answers import file_name
+from api.exports.encode import file_name
 from core.station import Channel, Stream
 from core.store import StationRow, Store
 

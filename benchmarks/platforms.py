@@ -20,7 +20,7 @@ from core.settings import ROOT, Settings
 from core.store import Store
 from deploy.group import servers
 from deploy.group.supervisor import Control, make_environment
-from deploy.native.place import find_place
+from deploy.native.installation import find_installation
 from deploy.native.postgres import cluster
 from ingest.collector import service
 
@@ -102,7 +102,7 @@ class Platform:
 
     def kill_database(self) -> None:
         """Kill the database server; its supervisor starts it again."""
-        pid = (cluster(find_place(self.settings)) / "postmaster.pid").read_text().split()[0]
+        pid = (cluster(find_installation(self.settings)) / "postmaster.pid").read_text().split()[0]
         os.kill(int(pid), signal.SIGKILL)
 
     def kill_broker(self) -> None:
@@ -113,7 +113,7 @@ class Platform:
         """Fill the database's volume to the last byte until it complains, and for a while more."""
         log = self.settings.var / "log" / "database.log"
         before = log.read_text(errors="replace").count(NO_SPACE)
-        ballast = cluster(find_place(self.settings)) / "ballast"
+        ballast = cluster(find_installation(self.settings)) / "ballast"
         with ballast.open("wb", buffering=0) as file:
             size = 1 << 20
             while size:
@@ -148,7 +148,7 @@ def platform_in(folder: Path, *, small_disk: bool = False) -> Iterator[Platform]
         if small_disk:
             with servers(settings):
                 pass
-            stack.enter_context(_small_volume(cluster(find_place(settings))))
+            stack.enter_context(_small_volume(cluster(find_installation(settings))))
         with servers(settings, keep=small_disk), Store(settings.store_dsn) as store:
             store.wait(60)
             store.migrate()

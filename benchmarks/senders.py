@@ -160,7 +160,6 @@ class Logger:
         )
         self._start_ns = time.time_ns() // NS * NS
         self.made = 0
-        self._url, self._topic = url, committed_topic(name, "ec", root)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_until_stopped, daemon=True)
         self._thread.start()

@@ -13,7 +13,7 @@ from core.settings import Settings
 from dashboards.sql import PLUGIN, UID
 from dashboards.station import station_dashboard
 
-FOLDER = "fluxtower"
+FOLDER_UID = "fluxtower"
 
 
 def push(settings: Settings) -> list[str]:
@@ -39,7 +39,7 @@ def push(settings: Settings) -> list[str]:
     try:
         _put_folder(grafana)
         _put_source(grafana, source)
-        done = grafana.dashboard.update_dashboard({"dashboard": board, "folderUid": FOLDER, "overwrite": True})
+        done = grafana.dashboard.update_dashboard({"dashboard": board, "folderUid": FOLDER_UID, "overwrite": True})
     except (GrafanaException, OSError) as error:  # the client lets a refused connection through as it is
         raise SetupError(
             f"Grafana at {settings.grafana_url} did not take the dashboards: {error}",
@@ -80,11 +80,11 @@ def data_source(dsn: str) -> dict[str, Any]:
 
 def _put_folder(grafana: GrafanaApi) -> None:
     try:
-        grafana.folder.get_folder(FOLDER)
+        grafana.folder.get_folder(FOLDER_UID)
     except GrafanaClientError as error:
         if error.status_code != 404:
             raise
-        grafana.folder.create_folder("Fluxtower", uid=FOLDER)
+        grafana.folder.create_folder("Fluxtower", uid=FOLDER_UID)
 
 
 def _put_source(grafana: GrafanaApi, source: dict[str, Any]) -> None:

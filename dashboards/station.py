@@ -7,12 +7,13 @@ from typing import Any
 
 from core.variables import VARIABLES
 from dashboards.sdk import JSONEncoder, common, dashboard, models, options, stat, statetimeline, table, timeseries
-from dashboards.sql import SOURCE, Sql, statement
+from dashboards.sql import SOURCE, SqlQuery, statement
 
 UID = "fluxtower-station"
 GOOD, USABLE, BAD, FILLED = "#0072B2", "#E69F00", "#D55E00", "#8FA3B0"
-FLAGS = {"0": ("good", GOOD), "1": ("usable", USABLE), "2": ("bad", BAD)}
-WIDTH = 24
+FLAG_COLOURS = {"0": ("good", GOOD), "1": ("usable", USABLE), "2": ("bad", BAD)}
+STATE_COLOURS = {"ok": ("on time", GOOD), "late": ("late", USABLE), "silent": ("silent", BAD)}
+GRID_WIDTH = 24
 
 Panel = Any  # the SDK's builders share no type
 
@@ -58,27 +59,36 @@ def station_dashboard(page: str | None = None) -> dict[str, Any]:
 def _rows() -> list[list[tuple[Panel, int, int]]]:
     """Return the panels, row by row, with width and height."""
     return [
-        [(_age(), 4, 5), (_newest(), 12, 5), (_completeness(), 8, 5)],
+        [(_age(), 6, 5), (_newest(), 10, 5), (_completeness(), 8, 5)],
         [(_fc(), 12, 8), (_nee(), 12, 8)],
         [(_heat(), 12, 8), (_ustar(), 12, 8)],
         [(_nee_sum(), 8, 8), (_parts("RECO"), 8, 8), (_parts("GPP"), 8, 8)],
-        [(_not_done(), WIDTH, 5)],
-        [(_flags(), WIDTH, 6)],
+        [(_not_done(), GRID_WIDTH, 5)],
+        [(_flags(), GRID_WIDTH, 6)],
         [(_readings(), 12, 8), (_minutes(), 12, 8)],
-        [(_latest(), WIDTH, 9)],
+        [(_latest(), GRID_WIDTH, 9)],
     ]
 
 
 def _age() -> Panel:
-    steps = [models.Threshold(None, GOOD), models.Threshold(120.0, USABLE), models.Threshold(600.0, BAD)]
+    mapping = {
+        state: models.ValueMappingResult(text=text, color=colour, index=index)
+        for index, (state, (text, colour)) in enumerate(STATE_COLOURS.items())
+    }
+    coloured_text = {"type": "color-text"}
     return (
-        stat.Panel()
+        table.Panel()
         .title("Last message")
-        .description("Time since the station's last message came in.")
-        .unit("s")
-        .color_mode(options.BigValueColorMode.VALUE)
-        .thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
-        .with_target(Sql("age", "table"))
+        .description("Time since each stream's last message came in, and what that is by its station file.")
+        .with_target(SqlQuery("age", "table"))
+        .override_by_name("age", [models.DynamicConfigValue("unit", "s")])
+        .override_by_name(
+            "state",
+            [
+                models.DynamicConfigValue("mappings", [models.ValueMap(mapping)]),
+                models.DynamicConfigValue("custom.cellOptions", coloured_text),
+            ],
+        )
     )
 
 
@@ -89,7 +99,7 @@ def _newest() -> Panel:
         .description("Fluxes of the newest averaging interval, whatever their flags.")
         .graph_mode(options.BigValueGraphMode.NONE)
         .color_mode(options.BigValueColorMode.NONE)
-        .with_target(Sql("newest_flux", "table"))
+        .with_target(SqlQuery("newest_flux", "table"))
     )
     for name in ("FC", "LE", "H", "USTAR"):
         panel.override_by_name(name, [models.DynamicConfigValue("unit", _unit(VARIABLES[name].unit))])
@@ -128,10 +138,10 @@ def _nee_sum() -> Panel:
         " the band is one standard deviation of what is known of its uncertainty. Provisional."
     )
     panel = _coloured(_series("NEE, summed", text, "gC m-2", "nee_sum"), {"NEE": GOOD, "low": GOOD, "high": GOOD})
-    unseen = [models.DynamicConfigValue("custom.lineWidth", 0)]
-    unseen.append(models.DynamicConfigValue("custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}))
+    undrawn = [models.DynamicConfigValue("custom.lineWidth", 0)]
+    undrawn.append(models.DynamicConfigValue("custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}))
     band = [models.DynamicConfigValue("custom.fillBelowTo", "low"), models.DynamicConfigValue("custom.fillOpacity", 20)]
-    return panel.override_by_name("low", unseen).override_by_name("high", [*unseen, *band])
+    return panel.override_by_name("low", undrawn).override_by_name("high", [*undrawn, *band])
 
 
 def _parts(name: str) -> Panel:
@@ -145,7 +155,7 @@ def _not_done() -> Panel:
         table.Panel()
         .title("Season: not done, and why")
         .description("What the newest provisional run of the season has not, and why.")
-        .with_target(Sql("not_done", "table"))
+        .with_target(SqlQuery("not_done", "table"))
     )
 
 
@@ -162,7 +172,7 @@ def _ustar() -> Panel:
 def _flags() -> Panel:
     mapping = {
         value: models.ValueMappingResult(text=text, color=colour, index=int(value))
-        for value, (text, colour) in FLAGS.items()
+        for value, (text, colour) in FLAG_COLOURS.items()
     }
     return (
         statetimeline.Panel()
@@ -171,7 +181,7 @@ def _flags() -> Panel:
         .mappings([models.ValueMap(mapping)])
         .show_value(options.VisibilityMode.NEVER)
         .merge_values(False)
-        .with_target(Sql("flags"))
+        .with_target(SqlQuery("flags"))
     )
 
 
@@ -191,7 +201,7 @@ def _latest() -> Panel:
         table.Panel()
         .title("Newest values")
         .description("The newest value of every channel in the sender's unit.")
-        .with_target(Sql("latest", "table"))
+        .with_target(SqlQuery("latest", "table"))
     )
 
 
@@ -205,7 +215,7 @@ def _series(title: str, text: str, unit: str, name: str) -> Panel:
         .line_width(1)
         .span_nulls(False)
         .legend(common.VizLegendOptions().show_legend(True).placement(options.LegendPlacement.BOTTOM))
-        .with_target(Sql(name))
+        .with_target(SqlQuery(name))
     )
 
 

@@ -9,6 +9,7 @@ import orjson
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
+from api.answers import csv_answer, json_answer
 from api.deps import (
     DEFAULT_PERIOD,
     From,
@@ -20,8 +21,8 @@ from api.deps import (
     choose_period,
 )
 from api.errors import BadQuery
-from api.exports.answers import csv_answer, file_name, json_answer
 from api.exports.columns import json_columns
+from api.exports.encode import file_name
 from api.exports.fluxnet import write_fluxnet
 from api.models import FluxesOut
 from core.store import StationRow, Store
@@ -29,7 +30,7 @@ from core.variables import FLUX_COLUMNS, flux_variable
 
 router = APIRouter(tags=["fluxes"])
 
-LONGEST_FLUXES = timedelta(days=366)
+MAX_FLUXES_PERIOD = timedelta(days=366)
 PROVENANCE = ("config_sha256", "code_version", "computed")
 _CSV = {"text/csv": {"example": "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST\n201206071300,201206071315,-12.41,0\n"}}
 
@@ -113,7 +114,7 @@ def choose_variables(names: str | None, known: list[str]) -> list[str]:
 def flux_period(store: Store, row: StationRow, start: From, end: To) -> Period:
     """Return the asked period, by default the last 7 days that have fluxes."""
     span = store.flux_span(row.station.id) if end is None else None
-    return choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, LONGEST_FLUXES)
+    return choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, MAX_FLUXES_PERIOD)
 
 
 def averaging_minutes(row: StationRow) -> int:

@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.answers import geojson_answer
 from api.deps import DEFAULT_PERIOD, From, StationDep, StoreDep, To, choose_period
 from api.errors import BadQuery
-from api.exports.answers import geojson_answer
 
 router = APIRouter(tags=["fluxes"])
 
-LONGEST_FOOTPRINT = timedelta(days=31)
+MAX_FOOTPRINT_PERIOD = timedelta(days=31)
 """A half-hour's map takes milliseconds, and a reader waits for the sum of them."""
-BAD = 2
+BAD_FLAG = 2
 _TRIANGLE = [[117.4, 26.1], [117.41, 26.1], [117.41, 26.11], [117.4, 26.1]]
 _FEATURE = {
     "type": "Feature",
@@ -55,11 +55,11 @@ def footprint(
     if station.sonic is None or station.site is None:
         raise BadQuery(f"{station.id} has no [sonic] or no [site]", "ask for a station that makes fluxes")
     span = store.flux_span(station.id) if end is None else None
-    period = choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, LONGEST_FOOTPRINT)
+    period = choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, MAX_FOOTPRINT_PERIOD)
     rows = store.fluxes(station.id, period.start, period.end).iter_rows(named=True)
     good = (one for one in rows if flux is None or _is_good(one[flux], one[f"{flux}_SSITC_TEST"]))
     return geojson_answer(request, to_geojson(map_footprint(map(turbulence_of, good), station), station))
 
 
 def _is_good(value: float | None, flag: float | None) -> bool:
-    return value is not None and value == value and flag is not None and flag < BAD
+    return value is not None and value == value and flag is not None and flag < BAD_FLAG

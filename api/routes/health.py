@@ -15,7 +15,7 @@ from core.errors import StoreError, StoreUnavailable
 
 router = APIRouter(tags=["health"])
 
-PATIENCE = 3.0  # a monitor's probe wants its answer soon [s]
+PATIENCE_SECONDS = 3.0  # a monitor's probe wants its answer soon [s]
 
 
 def installed_version() -> str:
@@ -30,7 +30,7 @@ def installed_version() -> str:
 async def health(store: StoreDep, response: Response) -> HealthOut:
     """Answer 200 with the numbers that tell whether work is piling up, or 503 with the reason and the remedy."""
     try:
-        found = await asyncio.wait_for(asyncio.to_thread(store.health), PATIENCE)
+        found = await asyncio.wait_for(asyncio.to_thread(store.health), PATIENCE_SECONDS)
     except (StoreError, TimeoutError) as error:
         response.status_code = 503
         problem = str(error) or "the database does not answer"

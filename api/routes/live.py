@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse
 
 from api.deps import StationDep
-from api.live import Feed
+from api.live import LiveFeed
 
 router = APIRouter(tags=["live"])
 
@@ -51,5 +51,5 @@ async def station_live(request: Request, row: StationDep) -> EventSourceResponse
 
 
 def _stream(request: Request, station: str | None) -> EventSourceResponse:
-    feed: Feed = request.app.state.feed
+    feed: LiveFeed = request.app.state.feed
     return EventSourceResponse(feed.events(station), ping=15, send_timeout=30, headers={"X-Accel-Buffering": "no"})

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
+from api.answers import csv_answer, json_answer, parquet_answer
 from api.deps import From, Period, StationDep, StoreDep, To, longest_table
 from api.errors import BadQuery
-from api.exports.answers import csv_answer, file_name, json_answer, json_text, parquet_answer
 from api.exports.columns import json_columns
+from api.exports.encode import file_name, json_bytes
 from api.exports.fluxnet import write_fluxnet
 from api.models import ProductOut
 from api.routes.fluxes import averaging_minutes, choose_variables, flux_period
@@ -141,5 +142,5 @@ def _metadata(row: StationRow, run: RunRow | None) -> dict[str, str]:
         "made": run.finished.isoformat(),
         "code_version": run.code_version,
         "config_sha256": run.config_sha256,
-        "provenance": json_text(run.provenance),
+        "provenance": json_bytes(run.provenance).decode(),
     }

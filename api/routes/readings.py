@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 from fastapi import APIRouter, Request, Response
 
+from api.answers import csv_answer, json_answer
 from api.deps import DEFAULT_PERIOD, StoreDep, longest_table
-from api.exports.answers import csv_answer, json_answer
 from api.exports.columns import ISO_MILLIS, iso_times, json_columns, write_csv
 from api.models import MinutesOut, ReadingsOut
 from api.stream_query import ReadingsQuery, SamplesQuery

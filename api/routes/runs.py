@@ -13,7 +13,7 @@ from core.store import RunRow
 
 router = APIRouter(tags=["seasons"])
 
-MOST = 1000
+MAX_RUNS = 1000
 
 
 def _run(store: StoreDep, run: Annotated[int, Path(description="number of the run", examples=[12], ge=1)]) -> RunRow:
@@ -28,7 +28,7 @@ def runs(
     row: StationDep,
     store: StoreDep,
     kind: Annotated[str | None, Query(description="Only of this kind: provisional or season.")] = None,
-    limit: Annotated[int, Query(description="How many at most.", ge=1, le=MOST)] = 100,
+    limit: Annotated[int, Query(description="How many at most.", ge=1, le=MAX_RUNS)] = 100,
     before: Annotated[int | None, Query(description="Only runs with a smaller number: the next page.")] = None,
 ) -> RunsOut:
     """Return a station's season runs.

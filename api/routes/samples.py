@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
+from api.answers import csv_answer, json_answer
 from api.decimate import Decimated, decimate, group_size
 from api.deps import Period, StoreDep
-from api.exports.answers import csv_answer, json_answer
 from api.exports.columns import write_csv
 from api.models import SamplesOut
 from api.routes.stations import describe_channel
@@ -23,7 +23,7 @@ router = APIRouter(tags=["data"])
 
 MAX_POINTS = 5000
 DEFAULT_TRACE = timedelta(minutes=5)
-LONGEST_TRACE = timedelta(hours=6)
+MAX_TRACE_PERIOD = timedelta(hours=6)
 
 
 @router.get(
@@ -42,7 +42,7 @@ def samples(
 
     With few samples each point is one sample. Default: the newest 5 minutes; at most 6 hours (longer: minutes).
     """
-    period = asked.period(store, DEFAULT_TRACE, LONGEST_TRACE)
+    period = asked.period(store, DEFAULT_TRACE, MAX_TRACE_PERIOD)
     trace = store.samples(asked.id, asked.stream.name, period.start, period.end)
     size = group_size(trace.n, max_points)
     points = {name: decimate(trace.channels[name], size) for name in asked.units}

@@ -9,9 +9,9 @@ from fastapi import APIRouter
 
 from api.deps import StationDep, StoreDep
 from api.models import ChannelOut, LatestOut, LatestValue, StationOut, StationSummary, StreamOut
-from api.status import expected_seconds, status, worst
 from core.station import Channel, Stream
 from core.store import Latest, StationRow
+from core.timeliness import expected_seconds, status, worst
 from core.variables import variable
 
 router = APIRouter(tags=["stations"])

@@ -19,13 +19,15 @@ from api.routes.runs import RunDep
 from api.routes.stations import describe, latest_values, stations, summarise
 from api.web import seasons, words
 from core.store import ON_DEMAND, PROVISIONAL, RunRow, Store
+from core.timeliness import LATE_STEPS, SILENT_STEPS
 from core.variables import flux_variable
 
-HERE = Path(__file__).parent
-KEPT = ("lang", "tz", "theme")  # what a link to another page takes along
+FOLDER = Path(__file__).parent
+KEPT_PARAMETERS = ("lang", "tz", "theme")  # what a link to another page takes along
 THEMES = ("auto", "light", "dark")
-PARTS = ("NEE", "RECO", "GPP")  # of a season's exchange
-RUNS = 50  # a page
+EXCHANGE_VARIABLES = ("NEE", "RECO", "GPP")  # of a season
+RUNS_PER_PAGE = 50
+LIMITS = {"late": LATE_STEPS, "silent": SILENT_STEPS}  # of a message's age, in steps of its stream
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -46,21 +48,23 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
     data = {
         "station": describe(row, latest, store.flux_span(row.station.id), now),
         "latest": latest_values(row, latest, now),
-        "variables": {name: _words_of(name) for name in (*row.station.flux_columns, *PARTS)} if flux else {},
-        "run": run and _drawn(run),
+        "variables": {name: _words_of(name) for name in (*row.station.flux_columns, *EXCHANGE_VARIABLES)}
+        if flux
+        else {},
+        "run": run and _run_for_scripts(run),
     }
-    shown = {**_shown(run), "failures": store.season_failures(row.station.id)}
+    shown = {**_run_for_templates(run), "failures": store.season_failures(row.station.id)}
     return _render(request, "station.html", data, shown=shown, offset=row.station.station.utc_offset)
 
 
 @router.get("/station/{id}/runs")
 def runs_page(request: Request, row: StationDep, store: StoreDep, before: int | None = None) -> Response:
     """List a station's season runs."""
-    found = store.runs(row.station.id, limit=RUNS, below=before)
+    found = store.runs(row.station.id, limit=RUNS_PER_PAGE, below=before)
     shown = {
         "runs": [(run, seasons.period_of(run), seasons.exchange_of(run)) for run in found],
         "failures": store.season_failures(row.station.id),
-        "older": found[-1].id if len(found) == RUNS else None,
+        "older": found[-1].id if len(found) == RUNS_PER_PAGE else None,
     }
     data = {"station": summarise(row, [], datetime.now(UTC))}
     return _render(request, "runs.html", data, shown=shown, offset=row.station.station.utc_offset)
@@ -72,10 +76,10 @@ def run_page(request: Request, found: RunDep, store: StoreDep) -> Response:
     row = store.station(found.station)
     data = {
         "station": summarise(row, [], datetime.now(UTC)),
-        "variables": {name: _words_of(name) for name in PARTS},
-        "run": _drawn(found),
+        "variables": {name: _words_of(name) for name in EXCHANGE_VARIABLES},
+        "run": _run_for_scripts(found),
     }
-    return _render(request, "run.html", data, shown=_shown(found), offset=row.station.station.utc_offset)
+    return _render(request, "run.html", data, shown=_run_for_templates(found), offset=row.station.station.utc_offset)
 
 
 def _newest_run(store: Store, station: str) -> RunRow | None:
@@ -83,19 +87,19 @@ def _newest_run(store: Store, station: str) -> RunRow | None:
     return store.newest_run(station, PROVISIONAL) or store.newest_run(station, ON_DEMAND)
 
 
-def _drawn(run: RunRow) -> dict[str, object]:
+def _run_for_scripts(run: RunRow) -> dict[str, object]:
     """Return what the scripts draw of a run beside its half-hours."""
-    said = run.provenance
+    provenance = run.provenance
     return {
         "id": run.id,
         "kind": run.kind,
         "period": seasons.period_of(run),
-        "course": said.get("course"),
-        "not_done": said.get("not_done", {}),
+        "course": provenance.get("course"),
+        "not_done": provenance.get("not_done", {}),
     }
 
 
-def _shown(run: RunRow | None) -> dict[str, object]:
+def _run_for_templates(run: RunRow | None) -> dict[str, object]:
     """Return what the templates tell of a run."""
     if run is None:
         return {"season": None}
@@ -146,7 +150,7 @@ def _render(
         "tz": "utc" if query.get("tz") == "utc" else "local",
         "theme": query["theme"] if query.get("theme") in THEMES else "auto",
     }
-    kept = "&".join(f"{name}={state[name]}" for name in KEPT if name in query)
+    kept = "&".join(f"{name}={state[name]}" for name in KEPT_PARAMETERS if name in query)
     page = _environment(language).get_template(template)
     html = page.render(
         **data,
@@ -155,7 +159,8 @@ def _render(
         clock=seasons.PageClock(state["tz"], offset),
         kept=f"?{kept}" if kept else "",
         languages=words.LANGUAGES,
-        page=_data_block({**data, "state": state, "messages": words.script_messages(language)}),
+        limits=LIMITS,
+        page=_data_block({**data, "state": state, "limits": LIMITS, "messages": words.script_messages(language)}),
         switch=lambda **change: str(request.url.include_query_params(**change).query),
     )
     headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-cache"}
@@ -165,7 +170,7 @@ def _render(
 @cache
 def _environment(language: str) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -21,13 +21,13 @@ from deploy.group.ports import require_port
 from deploy.group.programs import PROGRAM_NAMES, SERVERS, Program, list_programs
 from deploy.group.supervisor import NO_ANSWER, Control, make_folders, start_supervisor
 from deploy.native import mosquitto, postgres, prefix
-from deploy.native.place import Place, find_place, hold_lock
+from deploy.native.installation import Installation, find_installation, hold_lock
 from deploy.native.shell import last_lines
 
 READY_SECONDS = 90
 STOP_SECONDS = 130
 # starts of a program before it counts as broken; the database's (True) first fail while an earlier one is ending
-TRIES = {False: 3, True: 8}
+START_ATTEMPTS = {False: 3, True: 8}
 
 Report = Callable[[str], None]
 
@@ -124,7 +124,7 @@ def servers(settings: Settings, *, keep: bool = True, report: Report = lambda li
     with running(settings, SERVERS, report=report):
         yield settings
     if not keep and settings.native is not None:
-        shutil.rmtree(find_place(settings).data)
+        shutil.rmtree(find_installation(settings).data)
 
 
 def down(settings: Settings) -> bool:
@@ -149,38 +149,55 @@ def _bring_up(
     settings: Settings, only: Sequence[str] | None, detach: bool, report: Report, prepare: Callable[[], object] | None
 ) -> subprocess.Popen[bytes] | None:
     """Start what is not running and wait until it is ready; return the supervisor if it is to end with this process."""
-    place = None if settings.dsn and settings.broker else prefix.install(settings, report)
-    programs = list_programs(settings, place)
-    chosen = [program for program in programs if program.name in _check_names(only)]
+    installation = None if settings.dsn and settings.broker else prefix.install(settings, report)
+    programs = list_programs(settings, installation)
+    names = _check_names(only)
+    chosen = [program for program in programs if program.name in names]
+    servers = [program for program in chosen if program.name in SERVERS]
     make_folders(settings)
     control = Control(settings)
-    started, supervisor = False, None
-    try:
-        with hold_lock(settings.run_dir / "lock"):
-            _wait(lambda: control.is_up() or not control.answers(), STOP_SECONDS)  # an earlier group may be ending
-            running = {name for name, info in control.processes().items() if info["statename"] != "STOPPED"}
-            missing = [program for program in chosen if program.name not in running]
-            _require_ports(missing, place)
-            if place is not None:
-                _prepare_servers(settings, place, {program.name for program in missing})
-            if control.is_up():
-                report("the group is up already")
-            else:
-                started = True
-                supervisor = start_supervisor(settings, programs, detach=detach)
-                _wait_for_supervisor(settings, control, supervisor)
-            first = [program for program in chosen if program.name in SERVERS]
-            _start(settings, control, first, report)
+    with hold_lock(settings.run_dir / "lock"):
+        _wait(lambda: control.is_up() or not control.answers(), STOP_SECONDS)  # an earlier group may be ending
+        _prepare_missing(settings, installation, control, chosen)
+        with _supervised(settings, programs, control, detach, report) as supervisor:
+            _start(settings, control, servers, report)
             if prepare is not None:
                 prepare()
-            _start(settings, control, [program for program in chosen if program not in first], report)
-    except BaseException:
-        if supervisor is not None:
-            _end(settings, supervisor)
-        elif started:
-            down(settings)
-        raise
+            _start(settings, control, [program for program in chosen if program not in servers], report)
     return supervisor
+
+
+@contextmanager
+def _supervised(
+    settings: Settings, programs: Sequence[Program], control: Control, detach: bool, report: Report
+) -> Iterator[subprocess.Popen[bytes] | None]:
+    """Have a supervisor for the block; one that was started here ends with an error of the block, and only then."""
+    if control.is_up():
+        report("the group is up already")
+        yield None
+        return
+    supervisor = None
+    try:
+        supervisor = start_supervisor(settings, programs, detach=detach)
+        _wait_for_supervisor(settings, control, supervisor)
+        yield supervisor
+    except BaseException:
+        if supervisor is None:
+            down(settings)
+        else:
+            _end(settings, supervisor)
+        raise
+
+
+def _prepare_missing(
+    settings: Settings, installation: Installation | None, control: Control, chosen: Sequence[Program]
+) -> None:
+    """See to the ports and the data folders of those programs that do not run yet."""
+    running = {name for name, info in control.processes().items() if info["statename"] != "STOPPED"}
+    missing = [program for program in chosen if program.name not in running]
+    _require_ports(missing, installation)
+    if installation is not None:
+        _prepare_servers(settings, installation, {program.name for program in missing})
 
 
 def _check_names(only: Sequence[str] | None) -> Sequence[str]:
@@ -191,22 +208,22 @@ def _check_names(only: Sequence[str] | None) -> Sequence[str]:
     return PROGRAM_NAMES if only is None else only
 
 
-def _require_ports(programs: Sequence[Program], place: Place | None) -> None:
+def _require_ports(programs: Sequence[Program], installation: Installation | None) -> None:
     for program in programs:
         if program.address is not None:
-            require_port(*program.address, ours=None if place is None else place.prefix)
+            require_port(*program.address, ours=None if installation is None else installation.prefix)
 
 
-def _prepare_servers(settings: Settings, place: Place, names: set[str]) -> None:
+def _prepare_servers(settings: Settings, installation: Installation, names: set[str]) -> None:
     try:
         if "database" in names:
-            postgres.initialise(settings, place)
-            postgres.write_configuration(place)
+            postgres.initialise(settings, installation)
+            postgres.write_configuration(installation)
         if "broker" in names:
-            mosquitto.initialise(place)
-            mosquitto.write_configuration(settings, place)
+            mosquitto.initialise(installation)
+            mosquitto.write_configuration(settings, installation)
     except OSError as error:
-        what = f"cannot write in {place.data}: {error.strerror}"
+        what = f"cannot write in {installation.data}: {error.strerror}"
         raise SetupError(what, "free some space there, or choose another folder with FLUXTOWER_VAR") from None
 
 
@@ -239,7 +256,9 @@ def _start(settings: Settings, control: Control, programs: Sequence[Program], re
 def _await_ready(control: Control, program: Program) -> bool:
     """Wait until a program is ready; return False after a time, or sooner if it dies again and again."""
     pids: set[int] = set()
-    _wait(lambda: _is_ready(control, program, pids) or len(pids) > TRIES[program.name in SERVERS], READY_SECONDS)
+    _wait(
+        lambda: _is_ready(control, program, pids) or len(pids) > START_ATTEMPTS[program.name in SERVERS], READY_SECONDS
+    )
     return _is_ready(control, program, pids)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import SetupError
 
-LISTEN = "0A"
+LISTEN_STATE = "0A"
 
 
 def require_port(host: str, port: int, variable: str, ours: Path | None) -> None:
@@ -79,4 +79,4 @@ def _read_inodes(table: Path, port: int) -> list[str]:
         rows = [line.split() for line in table.read_text().splitlines()[1:]]
     except OSError:
         return []
-    return [row[9] for row in rows if row[3] == LISTEN and int(row[1].rpartition(":")[2], 16) == port]
+    return [row[9] for row in rows if row[3] == LISTEN_STATE and int(row[1].rpartition(":")[2], 16) == port]

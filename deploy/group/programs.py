@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from core.settings import Settings
 from deploy.native import mosquitto, postgres
-from deploy.native.place import Place
+from deploy.native.installation import Installation
 from deploy.native.shell import find_tool
 
 SERVERS = ("broker", "database")
 PROGRAM_NAMES = (*SERVERS, "collector", "worker", "keep", "api")
-TIMEOUT = 2.0
+TIMEOUT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -47,26 +47,28 @@ class Program:
     address: tuple[str, int, str] | None = None
 
 
-def list_programs(settings: Settings, place: Place | None) -> list[Program]:
+def list_programs(settings: Settings, installation: Installation | None) -> list[Program]:
     """Return the group's programs in the order in which they start.
 
     Parameters
     ----------
     settings : Settings
         A server that is given by address is left out.
-    place : Place or None
+    installation : Installation or None
         Where the private servers are; None if both servers are given by address.
     """
     programs: list[Program] = []
-    if place is not None and settings.broker is None:
+    if installation is not None and settings.broker is None:
         broker = ("127.0.0.1", settings.broker_port, "FLUXTOWER_BROKER_PORT")
         programs.append(
-            Program("broker", tuple(mosquitto.command(place)), "TERM", 20, lambda: _accepts(*broker[:2]), broker)
+            Program("broker", tuple(mosquitto.command(installation)), "TERM", 20, lambda: _accepts(*broker[:2]), broker)
         )
-    if place is not None and settings.dsn is None:
+    if installation is not None and settings.dsn is None:
         database = ("127.0.0.1", settings.db_port, "FLUXTOWER_DB_PORT")
         run = _run_python("deploy.native", "run-database")
-        programs.append(Program("database", run, "INT", 60, lambda: postgres.is_ready(settings, place), database))
+        programs.append(
+            Program("database", run, "INT", 60, lambda: postgres.is_ready(settings, installation), database)
+        )
     for name in ("collector", "worker", "keep"):
         programs.append(Program(name, _run_python("fluxtower", name), "TERM", 15, lambda: True))
     api = (settings.api_host, settings.api_port, "FLUXTOWER_API_PORT")
@@ -82,7 +84,7 @@ def _run_python(module: str, *arguments: str) -> tuple[str, ...]:
 
 def _accepts(host: str, port: int) -> bool:
     try:
-        with socket.create_connection((host, port), timeout=TIMEOUT):
+        with socket.create_connection((host, port), timeout=TIMEOUT_SECONDS):
             return True
     except OSError:
         return False
@@ -92,7 +94,7 @@ def _answers(host: str, port: int) -> bool:
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(f"http://{reachable}:{port}/api/v1/health", timeout=TIMEOUT) as answer:
+        with direct.open(f"http://{reachable}:{port}/api/v1/health", timeout=TIMEOUT_SECONDS) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

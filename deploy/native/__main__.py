@@ -7,7 +7,7 @@ import sys
 
 from core.errors import FluxTowerError
 from core.settings import read_settings
-from deploy.native import browser, place, postgres, prefix
+from deploy.native import browser, installation, postgres, prefix
 
 
 def main() -> int:
@@ -30,7 +30,7 @@ def main() -> int:
         elif arguments.command == "browser":
             browser.install(settings, _report)
         else:
-            postgres.run_server(settings, place.find_place(settings))
+            postgres.run_server(settings, installation.find_installation(settings))
     except KeyboardInterrupt:
         return 130
     except FluxTowerError as error:

@@ -14,11 +14,11 @@ from core.errors import SetupError
 from core.settings import Settings
 from deploy.native.shell import find_tool, run_tool
 
-NOT_DEBIAN = (
+NOT_DEBIAN_REMEDY = (
     "the native servers need Debian or Ubuntu; elsewhere use deploy/compose.yaml, or set FLUXTOWER_DSN and "
     "FLUXTOWER_BROKER to servers that exist"
 )
-RETRY = (
+RETRY_REMEDY = (
     "check the network and run the same command again (it goes on where it can); behind a proxy set http_proxy; "
     "or set FLUXTOWER_DSN and FLUXTOWER_BROKER to servers that exist"
 )
@@ -43,7 +43,7 @@ class Apt:
 
     def run(self, *arguments: str, what: str, cwd: Path | None = None) -> str:
         """Run apt-get with this configuration and return its output."""
-        return run_tool([*self.arguments, *arguments], what=what, remedy=RETRY, cwd=cwd)
+        return run_tool([*self.arguments, *arguments], what=what, remedy=RETRY_REMEDY, cwd=cwd)
 
 
 def open_apt(work: Path, *, source: str | None, status: Path | None) -> Apt:
@@ -92,7 +92,7 @@ def open_apt(work: Path, *, source: str | None, status: Path | None) -> Apt:
             'Dir::Etc::preferencesparts "/dev/null";',
         ]
     (work / "apt.conf").write_text("\n".join(lines) + "\n")
-    return Apt(work, (find_tool("apt-get", NOT_DEBIAN), "-c", str(work / "apt.conf"), "-q"))
+    return Apt(work, (find_tool("apt-get", NOT_DEBIAN_REMEDY), "-c", str(work / "apt.conf"), "-q"))
 
 
 def open_debian(settings: Settings, work: Path, suite: str) -> Apt:
@@ -220,7 +220,7 @@ def download(apt: Apt, packages: Sequence[str], folder: Path) -> None:
 def unpack(debs: Path, prefix: Path, exclude: Sequence[str]) -> None:
     """Unpack all packages in ``debs`` under ``prefix``: modes by umask 022, no owner, no set-user-id bits."""
     dpkg_deb, tar = (
-        find_tool("dpkg-deb", NOT_DEBIAN),
+        find_tool("dpkg-deb", NOT_DEBIAN_REMEDY),
         find_tool("tar", "apt-get install tar"),
     )
     excluded = [f"--exclude={part}" for part in exclude]

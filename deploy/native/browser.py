@@ -10,13 +10,13 @@ from pathlib import Path
 from core.errors import SetupError
 from core.settings import Settings
 from deploy.native import apt
-from deploy.native.place import hold_lock, require_space
+from deploy.native.installation import hold_lock, require_space
 from deploy.native.prefix import Report
 
 SYSTEM_BROWSERS = ("chromium", "google-chrome", "google-chrome-stable")
 PACKAGES = ("chromium", "fonts-wqy-microhei", "fonts-dejavu-core")
-EXCLUDE = ("./usr/share/doc", "./usr/share/man", "./usr/share/locale", "./var")
-MEGABYTES = 1000
+EXCLUDED_PATHS = ("./usr/share/doc", "./usr/share/man", "./usr/share/locale", "./var")
+NEEDED_MEGABYTES = 1000
 # a page of ours on loopback: no sandbox (it needs rights that containers lack) and no calls home
 BROWSER_FLAGS = (
     "--no-sandbox",
@@ -56,7 +56,7 @@ def install(settings: Settings, report: Report) -> Path:
             f"cannot write in {home}: {error.strerror}",
             "choose another folder with FLUXTOWER_VAR",
         ) from None
-    require_space(home, MEGABYTES)
+    require_space(home, NEEDED_MEGABYTES)
     with hold_lock(home / "lock"):
         if (home / "installed").exists():
             return program
@@ -115,7 +115,7 @@ def _unpack_browser(work: Path, prefix: Path, report: Report) -> None:
     if prefix.exists():
         shutil.rmtree(prefix)
     prefix.mkdir()
-    apt.unpack(work / "debs", prefix, EXCLUDE)
+    apt.unpack(work / "debs", prefix, EXCLUDED_PATHS)
 
 
 def _write_fonts(home: Path) -> None:

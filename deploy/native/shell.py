@@ -12,7 +12,7 @@ from typing import IO
 
 from core.errors import SetupError
 
-FULL = ("No space left", "File too large", "File size limit", "received signal 25", "quota exceeded")
+FULL_DISK_SIGNS = ("No space left", "File too large", "File size limit", "received signal 25", "quota exceeded")
 SYSTEM_PATH = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"))
 
 
@@ -73,6 +73,6 @@ def last_lines(text: str, count: int = 6) -> str:
 
 
 def _choose_remedy(message: str, remedy: str) -> str:
-    if any(sign in message for sign in FULL):
+    if any(sign in message for sign in FULL_DISK_SIGNS):
         return "free some space there, or choose another folder with FLUXTOWER_VAR"
     return remedy

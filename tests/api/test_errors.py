@@ -9,9 +9,9 @@ import pytest
 
 from api.deps import choose_period
 from api.errors import BadQuery, UnknownStream, answer_to
-from api.status import expected_seconds, status, worst
 from core import errors
 from core.station import Channel, Stream
+from core.timeliness import expected_seconds, status, worst
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from api.live import LARGEST_MAILBOX, Feed, Mailbox
+from api.live import MAX_MAILBOX_MESSAGES, LiveFeed, Mailbox
 from core.errors import SetupError
 from core.settings import ROOT, Settings
 from core.store import Store
@@ -93,7 +93,7 @@ def test_a_slow_reader_gets_the_newest_of_each_thing() -> None:
 def test_a_mailbox_is_bounded_and_drops_the_oldest() -> None:
     async def run() -> object:
         mailbox = Mailbox(None)
-        for i in range(LARGEST_MAILBOX + 10):
+        for i in range(MAX_MAILBOX_MESSAGES + 10):
             mailbox.put(i, ("flux", {"i": i}))
         return (await mailbox.take())[1]["i"]
 
@@ -103,7 +103,7 @@ def test_a_mailbox_is_bounded_and_drops_the_oldest() -> None:
 def test_readers_are_told_that_the_database_is_away() -> None:
     async def run() -> list[Event]:
         with Store("postgresql://nobody@127.0.0.1:9/none") as store:
-            async with Feed(store).running() as feed:
+            async with LiveFeed(store).running() as feed:
                 event = await asyncio.wait_for(anext(feed.events(None)), 20)
         return [(str(event.event), json.loads(str(event.data)))]
 

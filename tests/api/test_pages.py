@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 
 from api.web import words
 from core.store import Store
+from core.timeliness import status
 from core.variables import VARIABLES
 from tests.api import tower
 from tests.api.tower import ID
@@ -87,6 +88,20 @@ def test_pages_in_both_languages(client: httpx.Client, registered: Store) -> Non
 
 
 @pytest.mark.integration
+def test_the_scripts_judge_by_the_limits_of_the_api(client: httpx.Client, registered: Store) -> None:
+    text = client.get("/?lang=en").text
+    data = json.loads(text.split('<script type="application/json" id="page">')[1].split("</script>")[0])
+    late, silent = data["limits"]["late"], data["limits"]["silent"]
+    assert [status(steps * 7.0, 7.0) for steps in (late, late + 0.1, silent, silent + 0.1)] == [
+        "ok",
+        "late",
+        "late",
+        "silent",
+    ]
+    assert f"younger than {late:g} times the step" in text
+    assert f"up to {silent:g} times" in text
+
+
 def test_errors_are_pages_too(client: httpx.Client, registered: Store) -> None:
     for path, says in (("/station/nope", "fluxtower station add"), ("/nothing", "There is nothing here")):
         answer = client.get(path)

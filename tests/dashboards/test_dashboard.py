@@ -13,11 +13,13 @@ import polars as pl
 import psycopg
 import pytest
 
+from api.routes.stations import latest_values
 from core.settings import Settings
 from core.store import Store
 from core.store.queries import named
 from dashboards import station_dashboard
 from dashboards.sdk import JSONEncoder, models
+from dashboards.sql import statement
 from dashboards.station import _strip as strip
 from tests.api import tower
 from tests.api.tower import ID, START
@@ -80,7 +82,7 @@ def test_every_query_names_our_source_and_every_statement_is_used() -> None:
     for variable in station_dashboard()["templating"]["list"]:
         assert not {"auto", "auto_min", "auto_count"} & set(variable)
         used.add(variable["query"])
-    assert used == {text.removesuffix(";") for text in named("grafana.sql").values()}
+    assert used == {statement(name) for name in named("grafana.sql")}
 
 
 @pytest.fixture
@@ -105,13 +107,11 @@ def _rows(settings: Settings, sql: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", list(named("grafana.sql")))
 def test_each_statement_runs_and_finds_something(settings: Settings, filled: Store, name: str, timescale: bool) -> None:
     variables = {"station": [ID], "reading": ["TA", "RH"], "sample": ["Ux"]}
-    sql = _expand(named("grafana.sql")[name], START, START + timedelta(days=2), variables, timescale=timescale)
+    sql = _expand(statement(name), START, START + timedelta(days=2), variables, timescale=timescale)
     rows = _rows(settings, sql)
     assert rows
     assert all(value != 999.0 for row in rows for value in row.values())
-    [panel] = [
-        panel for panel in PANELS if panel["targets"][0]["rawSql"] == named("grafana.sql")[name].removesuffix(";")
-    ] or [None]
+    [panel] = [panel for panel in PANELS if panel["targets"][0]["rawSql"] == statement(name)] or [None]
     if panel and panel["targets"][0]["format"] == "time_series":
         assert "time" in rows[0]
         times = [row["time"] for row in rows]
@@ -122,7 +122,7 @@ def test_each_statement_runs_and_finds_something(settings: Settings, filled: Sto
 def test_numbers_of_the_panels(settings: Settings, filled: Store) -> None:
     def run(name: str, days: int = 2) -> list[dict[str, Any]]:
         variables = {"station": [ID], "reading": ["TA", "RH"], "sample": ["Ux"]}
-        sql = _expand(named("grafana.sql")[name], START, START + timedelta(days=days), variables, timescale=True)
+        sql = _expand(statement(name), START, START + timedelta(days=days), variables, timescale=True)
         return _rows(settings, sql)
 
     assert [row["station"] for row in run("stations")] == [ID, "other"]
@@ -142,14 +142,29 @@ def test_numbers_of_the_panels(settings: Settings, filled: Store) -> None:
         assert sum(row[flag] is not None for flag in ("good", "usable", "bad")) == 1
     for row in run("nee"):
         assert (row["measured"] is None) != (row["filled"] is None)
-    assert 0 <= run("age")[0]["age"] < 60
+    assert [(row["stream"], row["age"] < 60, row["state"]) for row in run("age")] == [
+        ("ec", True, "ok"),
+        ("met", True, "ok"),
+    ]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("age", [100, 140, 580, 620, 10_000])
+def test_a_stream_is_late_as_the_api_says(settings: Settings, filled: Store, age: int) -> None:
+    with psycopg.connect(settings.store_dsn) as connection:
+        connection.execute("UPDATE latest SET received = now() - make_interval(secs => %s)", [age])
+    values = latest_values(filled.station(ID), filled.latest(ID), datetime.now(UTC))
+    said = {value.stream: value.status for value in values}
+    sql = _expand(statement("age"), START, START, {"station": [ID]}, timescale=True)
+    assert said.keys() == {"ec", "met"}
+    assert {row["stream"]: row["state"] for row in _rows(settings, sql)} == said
 
 
 @pytest.mark.integration
 def test_numbers_of_the_season(settings: Settings, filled: Store) -> None:
     def run(name: str, begin: int = 0) -> list[dict[str, Any]]:
         start, end = START + timedelta(days=begin), START + timedelta(days=2)
-        return _rows(settings, _expand(named("grafana.sql")[name], start, end, {"station": [ID]}, timescale=True))
+        return _rows(settings, _expand(statement(name), start, end, {"station": [ID]}, timescale=True))
 
     days = [{"time": START + timedelta(days=n), "NEE": -1.5 * n, "low": -1.75 * n, "high": -1.25 * n} for n in (1, 2)]
     assert run("nee_sum") == days

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import Settings, read_settings
-from deploy.native.place import find_place
+from deploy.native.installation import find_installation
 from deploy.native.prefix import install
 from tests.conftest import free_port
 
@@ -33,4 +33,4 @@ def shared_native(tmp_path: Path) -> Iterator[Settings]:
     settings = ours.model_copy(update={"var": tmp_path / "var", "native": native, "dsn": None, "broker": None, **ports})
     install(settings, lambda line: None)
     yield settings
-    shutil.rmtree(find_place(settings).data)
+    shutil.rmtree(find_installation(settings).data)

@@ -19,7 +19,7 @@ from core.settings import ROOT, Settings
 from deploy.group import down, servers, status, up
 from deploy.group.lifecycle import STOP_SECONDS
 from deploy.group.supervisor import make_environment
-from deploy.native.place import find_place
+from deploy.native.installation import find_installation
 from deploy.native.postgres import clear_stale_lock, cluster
 from tests.waiting import wait_for
 
@@ -160,20 +160,20 @@ def test_taken_port_stops_the_start_and_leaves_nothing(shared_native: Settings) 
 
 
 def test_interrupted_initialisation_is_done_again(shared_native: Settings) -> None:
-    place = find_place(shared_native)
-    (place.data / "database.new" / "base").mkdir(parents=True)
+    installation = find_installation(shared_native)
+    (installation.data / "database.new" / "base").mkdir(parents=True)
     with servers(shared_native):
         assert select_one(shared_native) == 1
 
 
 def test_lock_whose_number_another_process_has_got_is_removed(shared_native: Settings) -> None:
     with servers(shared_native):
-        place = find_place(shared_native)
-        lock = cluster(place) / "postmaster.pid"
-        clear_stale_lock(place)
+        installation = find_installation(shared_native)
+        lock = cluster(installation) / "postmaster.pid"
+        clear_stale_lock(installation)
         assert lock.exists(), "the running server's lock must stay"
-    lock.write_text(f"{os.getpid()}\n{cluster(place)}\n")
-    clear_stale_lock(place)
+    lock.write_text(f"{os.getpid()}\n{cluster(installation)}\n")
+    clear_stale_lock(installation)
     assert not lock.exists()
 
 
@@ -182,7 +182,7 @@ def test_data_survive_a_restart_and_go_when_not_kept(shared_native: Settings) ->
         connection.execute("create table kept as select 42 as answer")
     with servers(shared_native, keep=False), psycopg.connect(shared_native.store_dsn) as connection:
         assert connection.execute("select answer from kept").fetchone() == (42,)
-        data = find_place(shared_native).data
+        data = find_installation(shared_native).data
     assert not data.exists()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import SetupError
 from core.settings import ROOT, Settings
-from deploy.native.place import find_place
+from deploy.native.installation import find_installation
 from deploy.native.prefix import install, is_installed
 
 MIB = 2**20
@@ -44,8 +44,8 @@ def test_no_network(reachable_var: Path) -> None:
         install(settings, lambda line: None)
     assert "FLUXTOWER_DSN" in caught.value.remedy
     assert "again" in caught.value.remedy
-    assert not is_installed(find_place(settings))
-    assert not list(find_place(settings).home.glob("unpack-*"))
+    assert not is_installed(find_installation(settings))
+    assert not list(find_installation(settings).home.glob("unpack-*"))
 
 
 def test_no_network_from_the_command_line(reachable_var: Path) -> None:
@@ -97,7 +97,7 @@ def test_folder_of_another_user(reachable_var: Path) -> None:
     (reachable_var / "native").mkdir(parents=True)
     os.chown(reachable_var / "native", 12345, 12345)
     with pytest.raises(SetupError, match="belong to user 12345"):
-        find_place(Settings(var=reachable_var))
+        find_installation(Settings(var=reachable_var))
 
 
 @pytest.mark.integration

@@ -21,7 +21,7 @@ from core.settings import Settings, read_settings
 from core.station import read_station
 from deploy import group
 from deploy.group.supervisor import make_environment
-from deploy.native.place import find_place
+from deploy.native.installation import find_installation
 from fluxtower.demo import DEMO, FOREST, forest, live_tower
 from ingest.simulation.tower import records
 from tests.conftest import free_port
@@ -40,7 +40,7 @@ def own(tmp_path: Path) -> Iterator[Settings]:
     settings.var.mkdir()
     yield settings
     group.down(settings)
-    subprocess.run(["rm", "-rf", find_place(settings).data], check=True)
+    subprocess.run(["rm", "-rf", find_installation(settings).data], check=True)
 
 
 def start_demo(settings: Settings) -> subprocess.Popen[str]:

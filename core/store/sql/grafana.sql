@@ -1,5 +1,6 @@
 -- What the Grafana dashboard asks, by panel; `dashboards` puts these texts into the panels.
--- Grafana expands $__timeFilter, $__timeGroup, $__interval and ${variable:sqlstring}.
+-- Grafana expands $__timeFilter, $__timeGroup, $__interval and ${variable:sqlstring}; `dashboards` itself puts
+-- in what %(name)s stands for: the limits that the API judges by, too.
 
 -- name: stations
 SELECT station FROM v_station ORDER BY station;
@@ -15,7 +16,14 @@ FROM stream st JOIN station s ON s.key = st.station
 WHERE s.id = ${station:sqlstring} AND st.kind = 'block' ORDER BY channel;
 
 -- name: age
-SELECT extract(epoch FROM now() - max(received)) AS "age" FROM v_latest WHERE station = ${station:sqlstring};
+SELECT stream, age,
+       CASE WHEN age <= %(late_steps)s * expected THEN 'ok' WHEN age <= %(silent_steps)s * expected THEN 'late'
+            ELSE 'silent' END AS "state"
+FROM (SELECT DISTINCT ON (l.stream) l.stream, extract(epoch FROM now() - l.received)::float8 AS age,
+             CASE st.kind WHEN 'block' THEN %(max_block_seconds)s ELSE st.dt_ns / 1e9 END AS expected
+      FROM v_latest l JOIN station s ON s.id = l.station JOIN stream st ON st.station = s.key AND st.name = l.stream
+      WHERE l.station = ${station:sqlstring} ORDER BY l.stream, l.received DESC, st.key DESC) AS newest
+ORDER BY stream;
 
 -- name: newest_flux
 SELECT fc AS "FC", le AS "LE", h AS "H", ustar AS "USTAR"

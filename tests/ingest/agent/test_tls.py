@@ -20,7 +20,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from core.settings import ROOT, Settings
-from deploy.native.place import find_place
+from deploy.native.installation import find_installation
 from ingest.collector import watermark
 from ingest.collector.watermark import Watermark
 from ingest.payloads import block_cbor
@@ -80,10 +80,10 @@ def broker(certificates: Path, running: Settings) -> Iterator[int]:
         f"cafile {certificates}/ca.pem\ncertfile {certificates}/broker.pem\nkeyfile {certificates}/broker.key\n"
         "require_certificate true\n"
     )
-    place = find_place(running)
+    installation = find_installation(running)
     command = [
-        *place.drop("TERM"),
-        str(place.prefix / "usr/sbin/mosquitto"),
+        *installation.run_as_user("TERM"),
+        str(installation.prefix / "usr/sbin/mosquitto"),
         "-c",
         str(certificates / "mosquitto.conf"),
     ]

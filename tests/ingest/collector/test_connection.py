@@ -20,7 +20,7 @@ from core.records import SampleBlock
 from core.settings import Settings
 from core.station import Station
 from core.store import Store
-from deploy.native.place import find_place
+from deploy.native.installation import find_installation
 from ingest.collector.watermark import Watermark, decode
 from ingest.mqtt.publisher import Publisher, Refused
 from ingest.mqtt.topics import committed_topic
@@ -85,7 +85,7 @@ def hashed(password: str) -> str:
 def mosquitto(settings: Settings, folder: Path, configuration: str, port: int) -> Iterator[None]:
     """Run a broker of our own with a configuration."""
     (folder / "mosquitto.conf").write_text(configuration)
-    program = find_place(settings).prefix / "usr/sbin/mosquitto"
+    program = find_installation(settings).prefix / "usr/sbin/mosquitto"
     with subprocess.Popen([program, "-c", folder / "mosquitto.conf"], stderr=subprocess.DEVNULL) as process:
         try:
             wait_for(lambda: process.poll() is not None or _answers(port), 10)

@@ -1,7 +1,7 @@
 /** One figure: title, what the pointer is on, the plot, a caption, its picture and its data. */
 
 import { offsetHours, offsetText, timeText } from "./format.js";
-import { colour, font } from "./marks.js";
+import { colour, font } from "./quality.js";
 import { element, gettext, page } from "./page.js";
 import { savePicture } from "./picture.js";
 
@@ -68,7 +68,7 @@ export class Figure {
     this.figure.classList.remove("without");
     if (!this.plot) this.make();
     else this.plot.setData(data);
-    this.say(null);
+    this.showHover(null);
   }
 
   /** Say why there is nothing to see, and what to do. */
@@ -98,42 +98,65 @@ export class Figure {
     const time = gettext("Time");
     const line = { stroke: colour("grid"), width: 1 };
     const axis = { stroke: ink, grid: line, ticks: { ...line, size: 4 }, font: font("11px"), labelFont: font("12px") };
-    this.plot = new UPlot({
-      ...this.size(),
-      tzDate: (/** @type {number} */ seconds) => UPlot.tzDate(new Date((seconds + hours * 3600) * 1000), "Etc/UTC"),
-      legend: { show: false },
-      padding: [8, 24, 0, 0],
-      cursor: {
-        y: false,
-        drag: { x: Boolean(options.select), y: false, setScale: false },
-        points: { size: 7, width: 1, fill: "transparent" },
-        ...(options.sync ? { sync: { key: options.sync, setSeries: false } } : {}),
+    this.plot = new UPlot(
+      {
+        ...this.size(),
+        tzDate: (/** @type {number} */ seconds) => UPlot.tzDate(new Date((seconds + hours * 3600) * 1000), "Etc/UTC"),
+        legend: { show: false },
+        padding: [8, 24, 0, 0],
+        cursor: {
+          y: false,
+          drag: { x: Boolean(options.select), y: false, setScale: false },
+          points: { size: 7, width: 1, fill: "transparent" },
+          ...(options.sync ? { sync: { key: options.sync, setSeries: false } } : {}),
+        },
+        scales: {
+          x: { time: true, range: () => this.range },
+          y: {
+            range: (/** @type {any} */ u, /** @type {number} */ min, /** @type {number} */ max) =>
+              (options.range || padded)(u, min, max),
+          },
+        },
+        series: [{}, ...options.series],
+        bands: options.bands || [],
+        axes: [
+          {
+            ...axis,
+            space: 72,
+            size: 38,
+            label: `${time} [${offsetText(hours)}]`,
+            labelSize: 16,
+            labelGap: 0,
+            values: (
+              /** @type {any} */ _u,
+              /** @type {number[]} */ splits,
+              /** @type {number} */ _axis,
+              /** @type {number} */ _space,
+              /** @type {number} */ step,
+            ) => timeLabels(splits, hours, step),
+          },
+          {
+            ...axis,
+            size: Y_AXIS - 20,
+            labelSize: 20,
+            label: options.axis,
+            ...(options.splits ? { splits: () => options.splits } : {}),
+            values: (/** @type {any} */ _u, /** @type {number[]} */ splits) =>
+              splits.map((value) => value.toFixed(decimalsOf(splits)).replace("-", "−")),
+          },
+        ],
+        hooks: {
+          draw: options.draw ? [options.draw] : [],
+          setCursor: [(/** @type {any} */ u) => this.showHover(u.cursor.idx ?? null)],
+          setSelect: [(/** @type {any} */ u) => this.choosePeriod(u)],
+        },
       },
-      scales: {
-        x: { time: true, range: () => this.range },
-        y: { range: (/** @type {any} */ u, /** @type {number} */ min, /** @type {number} */ max) =>
-          (options.range || padded)(u, min, max) },
-      },
-      series: [{}, ...options.series],
-      bands: options.bands || [],
-      axes: [
-        { ...axis, space: 72, size: 38, label: `${time} [${offsetText(hours)}]`, labelSize: 16, labelGap: 0,
-          values: (/** @type {any} */ u, /** @type {number[]} */ splits, /** @type {number} */ _axis,
-            /** @type {number} */ _space, /** @type {number} */ step) => timeLabels(splits, hours, step) },
-        { ...axis, size: Y_AXIS - 20, labelSize: 20, label: options.axis,
-          ...(options.splits ? { splits: () => options.splits } : {}),
-          values: (/** @type {any} */ u, /** @type {number[]} */ splits) =>
-            splits.map((value) => value.toFixed(decimalsOf(splits)).replace("-", "−")) },
-      ],
-      hooks: {
-        draw: options.draw ? [options.draw] : [],
-        setCursor: [(/** @type {any} */ u) => this.say(u.cursor.idx ?? null)],
-        setSelect: [(/** @type {any} */ u) => this.selected(u)],
-      },
-    }, this.data, this.box);
+      this.data,
+      this.box,
+    );
   }
 
-  selected(/** @type {any} */ u) {
+  choosePeriod(/** @type {any} */ u) {
     if (!this.options.select || u.select.width < 4) return;
     const from = u.posToVal(u.select.left, "x");
     const to = u.posToVal(u.select.left + u.select.width, "x");
@@ -141,7 +164,7 @@ export class Figure {
     this.options.select(from, to);
   }
 
-  say(/** @type {number|null} */ index) {
+  showHover(/** @type {number|null} */ index) {
     this.hover.replaceChildren(...(index === null || !this.data.length ? [] : this.options.hover(index)));
   }
 }

@@ -2,16 +2,27 @@
 
 import { Figure } from "./figure.js";
 import { numberText, offsetHours, secondsOf, timeText, unitText } from "./format.js";
-import { colour } from "./marks.js";
+import { colour } from "./quality.js";
 import { element, getJson, gettext, page } from "./page.js";
 
 const DAY = 86400;
-const FULL = 20; // exchange of the darkest colours, the same for all stations [umol m-2 s-1]
+const DARKEST_FLUX = 20; // exchange of the darkest colours, the same for all stations [umol m-2 s-1]
 // brown for release, white, green-blue for uptake: told apart by those who do not see red or green
-const RELEASE = [[245, 245, 245], [216, 179, 101], [140, 81, 10]];
-const UPTAKE = [[245, 245, 245], [90, 180, 172], [1, 102, 94]];
+const RELEASE = [
+  [245, 245, 245],
+  [216, 179, 101],
+  [140, 81, 10],
+];
+const UPTAKE = [
+  [245, 245, 245],
+  [90, 180, 172],
+  [1, 102, 94],
+];
 
-/** @typedef {{first: number, length: number, values: (number|null)[]}} Slots intervals since 1970 of local standard time, and their length [s] */
+/**
+ * Intervals since 1970 of local standard time, and their length. [s]
+ * @typedef {{first: number, length: number, values: (number|null)[]}} Slots
+ */
 
 /** Draw the page's run: what was measured and used, and the same filled. */
 export async function makeFingerprints(/** @type {HTMLElement} */ parent) {
@@ -39,10 +50,18 @@ function fingerprint(/** @type {HTMLElement} */ parent, /** @type {string} */ na
   let slots = { first: 0, length: 1800, values: [] };
   /** @type {Figure} */
   const figure = new Figure(parent, {
-    name, title, height: 190, axis: gettext("hour of the day"), splits: [0, 6, 12, 18, 24], series: [{ points: { show: false }, stroke: "transparent" }],
-    caption: gettext("A column is a day of local standard time, midnight at the bottom. Green-blue is uptake, brown release, white nothing; the darkest are {full} {unit} and more. Grey is missing.",
-      { full: FULL, unit: unitText(page.variables.NEE.unit) }),
-    hover: () => told(figure.plot, slots, shift),
+    name,
+    title,
+    height: 190,
+    axis: gettext("hour of the day"),
+    splits: [0, 6, 12, 18, 24],
+    series: [{ points: { show: false }, stroke: "transparent" }],
+    caption: gettext(
+      "A column is a day of local standard time, midnight at the bottom. Green-blue is uptake, brown " +
+        "release, white nothing; the darkest are {full} {unit} and more. Grey is missing.",
+      { full: DARKEST_FLUX, unit: unitText(page.variables.NEE.unit) },
+    ),
+    hover: () => hoverText(figure.plot, slots, shift),
     range: () => [0, 24],
     draw: (u) => paint(u, slots, shift),
   });
@@ -80,18 +99,21 @@ function paint(/** @type {any} */ u, /** @type {Slots} */ { first, length, value
 }
 
 function shade(/** @type {number} */ value) {
-  const place = Math.min(1, Math.abs(value) / FULL) * 2;
+  const place = Math.min(1, Math.abs(value) / DARKEST_FLUX) * 2;
   const stops = value < 0 ? UPTAKE : RELEASE;
   const below = Math.min(1, Math.floor(place));
-  return `rgb(${stops[below].map((part, k) => Math.round(part + (place - below) * (stops[below + 1][k] - part))).join(",")})`;
+  const mixed = stops[below].map((part, k) => Math.round(part + (place - below) * (stops[below + 1][k] - part)));
+  return `rgb(${mixed.join(",")})`;
 }
 
 /** The half-hour under the pointer. */
-function told(/** @type {any} */ u, /** @type {Slots} */ { first, length, values }, /** @type {number} */ shift) {
+function hoverText(/** @type {any} */ u, /** @type {Slots} */ { first, length, values }, /** @type {number} */ shift) {
   const day = Math.floor((u.posToVal(u.cursor.left, "x") + shift) / DAY) * DAY;
   const slot = Math.floor((day + u.posToVal(u.cursor.top, "y") * 3600) / length);
   const value = values[slot - first] ?? null;
   const [start, end] = [slot, slot + 1].map((edge) => timeText(edge * length - shift, offsetHours(page.station)));
-  return [element("span", { class: "quiet" }, `${start}–${end.slice(11)}  `),
-    value === null ? gettext("missing") : `NEE ${numberText(value)} ${unitText(page.variables.NEE.unit)}`];
+  return [
+    element("span", { class: "quiet" }, `${start}–${end.slice(11)}  `),
+    value === null ? gettext("missing") : `NEE ${numberText(value)} ${unitText(page.variables.NEE.unit)}`,
+  ];
 }

@@ -12,7 +12,8 @@ export function unitText(/** @type {string} */ unit) {
     .replace(/^deg$/, "°")
     .replace(/^umol/, "µmol")
     .replace(/(?<=[a-z])-?\d/gi, (power) =>
-      [...power].map((sign) => SUPERSCRIPT[/** @type {"1"} */ (sign)] || sign).join(""));
+      [...power].map((sign) => SUPERSCRIPT[/** @type {"1"} */ (sign)] || sign).join(""),
+    );
 }
 
 /** Name and unit of an axis: `FC [µmol m⁻² s⁻¹]`. */
@@ -26,7 +27,10 @@ export function numberText(/** @type {number|null|undefined} */ value) {
   const size = Math.abs(value);
   if (size >= 1e6) return value.toExponential(2).replace("-", "−");
   const decimals = size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 3;
-  return value.toFixed(decimals).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+  return value
+    .toFixed(decimals)
+    .replace(/^-(?=0\.?0*$)/, "")
+    .replace("-", "−");
 }
 
 /** Offset of the clock that the page shows. [h] */

@@ -11,15 +11,18 @@
  *   lateness_s: number|null}} Station
  * @typedef {{stream: string, channel: string, value: number|null, unit: string, time: string, received: string,
  *   age_s: number}} LatestValue
- * @typedef {{end: string[], NEE_F: (number|null)[], NEE_F_JOINTUNC: (number|null)[], missing: number, unit: string}} Course
- * @typedef {{id: number, kind: string, period: [string, string]|null, course: Course|null, not_done: Record<string, string>}} Run
+ * @typedef {{end: string[], NEE_F: (number|null)[], NEE_F_JOINTUNC: (number|null)[], missing: number,
+ *   unit: string}} CumulativeSum
+ * @typedef {{id: number, kind: string, period: [string, string]|null, course: CumulativeSum|null,
+ *   not_done: Record<string, string>}} Run
  * @typedef {{lang: "en"|"zh", tz: "local"|"utc", theme: string}} State
  */
 
 const data = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("page")).textContent || "{}");
 
 /** @type {{state: State, messages: Record<string, string>, station: Station, stations: StationLine[],
- *   latest: LatestValue[], run: Run|null, variables: Record<string, {unit: string, en: string, zh: string}>}} */
+ *   limits: {late: number, silent: number}, latest: LatestValue[], run: Run|null,
+ *   variables: Record<string, {unit: string, en: string, zh: string}>}} */
 export const page = data;
 
 /** Translate a message; `{name}` in it is replaced by the value of that name. */
@@ -35,7 +38,9 @@ export function words(/** @type {{en: string, zh: string}} */ facts) {
 
 /** The fluxes of gases beside CO2 and water vapour that the station has, each with its flag. */
 export function otherGases() {
-  const judged = Object.keys(page.variables).filter((name) => name.startsWith("F") && `${name}_SSITC_TEST` in page.variables);
+  const judged = Object.keys(page.variables).filter(
+    (name) => name.startsWith("F") && `${name}_SSITC_TEST` in page.variables,
+  );
   return judged.filter((name) => name !== "FC").map((name) => ({ name, flag: `${name}_SSITC_TEST` }));
 }
 
@@ -86,29 +91,29 @@ export async function getJson(/** @type {string} */ path, /** @type {AbortSignal
 export function listen(
   /** @type {string} */ path,
   /** @type {Record<string, (message: any) => void>} */ handlers,
-  /** @type {() => void} */ open
+  /** @type {() => void} */ open,
 ) {
   const problem = byId("problem");
   const source = new EventSource(path);
-  const say = (/** @type {string} */ text) => {
+  const showProblem = (/** @type {string} */ text) => {
     problem.textContent = text;
     problem.hidden = !text;
   };
   source.onopen = () => {
-    say("");
+    showProblem("");
     open();
   };
   source.onerror = () => {
-    say(gettext("The live connection is lost; the values below are the last ones received. Trying again."));
+    showProblem(gettext("The live connection is lost; the values below are the last ones received. Trying again."));
   };
   for (const [name, handle] of Object.entries(handlers)) {
     source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
   }
   source.addEventListener("problem", (event) => {
-    say(gettext("The database is away, trying again: {detail}", { detail: JSON.parse(event.data).detail }));
+    showProblem(gettext("The database is away, trying again: {detail}", { detail: JSON.parse(event.data).detail }));
   });
   source.addEventListener("well", () => {
-    say("");
+    showProblem("");
     open();
   });
   window.addEventListener("pagehide", () => source.close());

@@ -1,10 +1,12 @@
-/** The period that the figures show: the newest data, or a stretch that the reader has chosen; it stands in the address. */
+/**
+ * The period that the figures show: the newest data, or a stretch that the reader has chosen; it stands in the address.
+ */
 
 import { isoOf, offsetHours, offsetText, secondsOf, timeText } from "./format.js";
 import { byId, gettext, page, setState, stateOf } from "./page.js";
 
 const DAY = 86400;
-const LONGEST = 366 * DAY;
+const MAX_SECONDS = 366 * DAY;
 
 /** @typedef {ReturnType<typeof makePeriod>} Period */
 
@@ -77,8 +79,8 @@ export function makePeriod(standard = "7d") {
       const room = Math.max(900, 0.02 * (last - first));
       return /** @type {[number, number]} */ ([first - room, last + room]);
     },
-    /** Say which period is shown: from the first data to the end of the last, or, if there are none, what was chosen. */
-    say(/** @type {number} */ first, /** @type {number} */ last) {
+    /** Say which period is shown: from the first data to the end of the last; without any, what was chosen. */
+    showLimits(/** @type {number} */ first, /** @type {number} */ last) {
       const range = first < last ? /** @type {[number, number]} */ ([first, last]) : chosen;
       if (!range) return;
       shown = range;
@@ -90,5 +92,5 @@ export function makePeriod(standard = "7d") {
 
 function fromAddress() {
   const [from, to] = [stateOf("from"), stateOf("to")].map((text) => (text ? secondsOf(text) : NaN));
-  return from < to && to - from <= LONGEST ? /** @type {[number, number]} */ ([from, to]) : null;
+  return from < to && to - from <= MAX_SECONDS ? /** @type {[number, number]} */ ([from, to]) : null;
 }

@@ -1,10 +1,10 @@
 /** A figure as a PNG: title, plot and caption, with the page's colours. */
 
-import { colour, font } from "./marks.js";
+import { colour, font } from "./quality.js";
 import { page } from "./page.js";
 
 const MARGIN = 16;
-const LINE = 18;
+const LINE_HEIGHT = 18;
 
 /** Save a figure's picture. */
 export function savePicture(/** @type {import("./figure.js").Figure} */ figure) {
@@ -17,8 +17,8 @@ export function savePicture(/** @type {import("./figure.js").Figure} */ figure) 
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.font = font("12px");
   const lines = wrap(context, figure.options.caption, width - 2 * MARGIN);
-  const top = MARGIN + LINE + 6;
-  const height = top + source.height / ratio + 6 + lines.length * LINE + MARGIN;
+  const top = MARGIN + LINE_HEIGHT + 6;
+  const height = top + source.height / ratio + 6 + lines.length * LINE_HEIGHT + MARGIN;
   canvas.width = width * ratio;
   canvas.height = height * ratio;
   context.scale(ratio, ratio);
@@ -30,7 +30,7 @@ export function savePicture(/** @type {import("./figure.js").Figure} */ figure) 
   context.drawImage(source, MARGIN, top, source.width / ratio, source.height / ratio);
   context.fillStyle = colour("quiet");
   context.font = font("12px");
-  lines.forEach((line, i) => context.fillText(line, MARGIN, height - MARGIN - (lines.length - 1 - i) * LINE));
+  lines.forEach((line, i) => context.fillText(line, MARGIN, height - MARGIN - (lines.length - 1 - i) * LINE_HEIGHT));
   canvas.toBlob((blob) => {
     if (!blob) return;
     const link = document.createElement("a");
@@ -42,7 +42,11 @@ export function savePicture(/** @type {import("./figure.js").Figure} */ figure) 
 }
 
 /** Break a text into lines of at most that width; Chinese breaks anywhere. */
-function wrap(/** @type {CanvasRenderingContext2D} */ context, /** @type {string} */ text, /** @type {number} */ width) {
+function wrap(
+  /** @type {CanvasRenderingContext2D} */ context,
+  /** @type {string} */ text,
+  /** @type {number} */ width,
+) {
   const lines = [""];
   for (const piece of text.match(/[⺀-￯]|[^\s⺀-￯]+\s*|\s+/g) || []) {
     if (context.measureText(lines[lines.length - 1] + piece).width > width) lines.push("");

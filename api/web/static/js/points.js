@@ -2,24 +2,34 @@
 
 import { Figure, padded } from "./figure.js";
 import { axisText, numberText, offsetHours, timeText, unitText } from "./format.js";
-import { colour, drawMark, markElement, qualityText } from "./marks.js";
+import { colour, drawMark, markElement, qualityText } from "./quality.js";
 import { element, gettext, page } from "./page.js";
 
 const { station, variables } = page;
 
-/** @typedef {import("./marks.js").Quality} Quality */
+/** @typedef {import("./quality.js").Quality} Quality */
 /** @typedef {{value: number|null, quality: Quality, sd: number|null}} Point */
 /** @typedef {Figure & {points: Point[]}} MarkFigure */
 
 /** An empty figure; its `points` are drawn at the times that are shown. */
 export function pointFigure(
-  /** @type {HTMLElement} */ parent, /** @type {import("./period.js").Period} */ period, /** @type {string} */ name,
-  /** @type {string} */ title, /** @type {string} */ unit, /** @type {number} */ height, /** @type {string} */ caption
+  /** @type {HTMLElement} */ parent,
+  /** @type {import("./period.js").Period} */ period,
+  /** @type {string} */ name,
+  /** @type {string} */ title,
+  /** @type {string} */ unit,
+  /** @type {number} */ height,
+  /** @type {string} */ caption,
 ) {
   /** @type {Point[]} */
   const points = [];
   const figure = new Figure(parent, {
-    name, title, caption, height, axis: axisText(name, unit), sync: "period",
+    name,
+    title,
+    caption,
+    height,
+    axis: axisText(name, unit),
+    sync: "period",
     series: [{ stroke: colour("hair"), width: 1, points: { show: false } }],
     hover: () => [],
     range: (u, min, max) => goodRange(points, u, min, max),
@@ -30,18 +40,38 @@ export function pointFigure(
 }
 
 /** What the pointer is on: the interval's time, its value, and why it is judged so. */
-export function hoverPoint(/** @type {{start: number, end: number}} */ row, /** @type {string} */ name, /** @type {Point} */ point, /** @type {string} */ why) {
+export function hoverPoint(
+  /** @type {{start: number, end: number}} */ row,
+  /** @type {string} */ name,
+  /** @type {Point} */ point,
+  /** @type {string} */ why,
+) {
   const hours = offsetHours(station);
-  const time = element("span", { class: "quiet" }, `${timeText(row.start, hours)}–${timeText(row.end, hours).slice(11)}  `);
+  const time = element(
+    "span",
+    { class: "quiet" },
+    `${timeText(row.start, hours)}–${timeText(row.end, hours).slice(11)}  `,
+  );
   if (point.value === null) return [time, `${name} `, gettext("missing"), why ? `: ${why}` : ""];
-  return [time, `${name} ${numberText(point.value)} ${unitText(variables[name].unit)}  `, markElement(point.quality),
-    qualityText(point.quality) + (why ? `: ${why}` : "")];
+  return [
+    time,
+    `${name} ${numberText(point.value)} ${unitText(variables[name].unit)}  `,
+    markElement(point.quality),
+    qualityText(point.quality) + (why ? `: ${why}` : ""),
+  ];
 }
 
 /** The axis fits what is good, usable or filled; bad values do not stretch it more than twofold. */
-function goodRange(/** @type {Point[]} */ points, /** @type {any} */ u, /** @type {number} */ min, /** @type {number} */ max) {
-  const of = (/** @type {boolean} */ bad) => points.filter((point) => point.value !== null && (point.quality === "bad") === bad)
-    .flatMap((point) => [Number(point.value) - (point.sd || 0), Number(point.value) + (point.sd || 0)]);
+function goodRange(
+  /** @type {Point[]} */ points,
+  /** @type {any} */ u,
+  /** @type {number} */ min,
+  /** @type {number} */ max,
+) {
+  const of = (/** @type {boolean} */ bad) =>
+    points
+      .filter((point) => point.value !== null && (point.quality === "bad") === bad)
+      .flatMap((point) => [Number(point.value) - (point.sd || 0), Number(point.value) + (point.sd || 0)]);
   const good = of(false);
   const all = good.concat(of(true));
   if (!all.length) return padded(u, min, max);

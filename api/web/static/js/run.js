@@ -1,9 +1,9 @@
 /** The page of a season run: how its sum grew, all of it at a glance, its half-hours. */
 
-import { makeCourse } from "./course.js";
+import { makeCumulativeSum } from "./cumulative.js";
 import { makeFingerprints } from "./fingerprint.js";
 import { secondsOf } from "./format.js";
-import { markElement, qualityText } from "./marks.js";
+import { markElement, qualityText } from "./quality.js";
 import { byId, element, gettext, page } from "./page.js";
 import { makePeriod } from "./period.js";
 import { makeSeason } from "./season.js";
@@ -14,8 +14,10 @@ const end = page.run?.period?.[1];
 const period = makePeriod("30d");
 const season = makeSeason(byId("season-figures"), period, `/api/v1/runs/${id}/product?`);
 byId("legend").replaceChildren(
-  element("span", {}, markElement("good"), gettext("measured")), element("span", {}, markElement("filled"), qualityText("filled")));
-makeCourse(byId("course"));
+  element("span", {}, markElement("good"), gettext("measured")),
+  element("span", {}, markElement("filled"), qualityText("filled")),
+);
+makeCumulativeSum(byId("course"));
 void makeFingerprints(byId("course"));
 
 const refresh = throttle(async () => {
@@ -24,7 +26,7 @@ const refresh = throttle(async () => {
     const starts = product.data.start.map(secondsOf);
     const [first, last] = [starts[0], starts[starts.length - 1] + product.averaging_minutes * 60];
     const [from, to] = period.limits(first, last);
-    period.say(first, last);
+    period.showLimits(first, last);
     season.show(product, from, to);
   } catch (error) {
     season.showEmpty(error instanceof Error ? error.message : String(error));

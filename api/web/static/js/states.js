@@ -1,25 +1,26 @@
-/** Is a stream on time? The words, marks and limits of its age (as `api/status.py` judges them). */
+/** Is a stream on time? The words and marks of its age, by the limits that came with the page. */
 
 import { ageText, offsetHours, offsetText, secondsOf, timeText } from "./format.js";
-import { element, gettext } from "./page.js";
-
-const LATE = 2;
-const SILENT = 10;
+import { element, gettext, page } from "./page.js";
 
 /** State of a message of that age [s] where one is expected every so many seconds. */
 export function stateOfAge(/** @type {number|null} */ age, /** @type {number} */ expected) {
   if (age === null) return "none";
-  if (age <= LATE * expected) return "ok";
-  return age <= SILENT * expected ? "late" : "silent";
+  if (age <= page.limits.late * expected) return "ok";
+  return age <= page.limits.silent * expected ? "late" : "silent";
 }
 
 /** State in words. */
 export function stateText(/** @type {string} */ state) {
   switch (state) {
-    case "ok": return gettext("on time");
-    case "late": return gettext("late");
-    case "silent": return gettext("silent");
-    default: return gettext("never sent");
+    case "ok":
+      return gettext("on time");
+    case "late":
+      return gettext("late");
+    case "silent":
+      return gettext("silent");
+    default:
+      return gettext("never sent");
   }
 }
 
@@ -34,7 +35,8 @@ const SHAPES = {
 export function stateMark(/** @type {string} */ state) {
   const mark = element("i", { class: `mark ${state}` });
   mark.innerHTML = `<svg viewBox="0 0 10 10" width="10" height="10" aria-hidden="true">${
-    SHAPES[/** @type {"ok"} */ (state)]}</svg>`;
+    SHAPES[/** @type {"ok"} */ (state)]
+  }</svg>`;
   return mark;
 }
 
@@ -56,7 +58,12 @@ export function showAge(target, newest, state, age, station) {
   const data = gettext("(data of {time})", { time });
   target.replaceChildren(
     stateMark(state),
-    element("span", { class: `age-text ${state}` }, state === "ok" ? "" : `${stateText(state)}, `, gettext("last message {age}", { age: ageText(age) })),
+    element(
+      "span",
+      { class: `age-text ${state}` },
+      state === "ok" ? "" : `${stateText(state)}, `,
+      gettext("last message {age}", { age: ageText(age) }),
+    ),
     element("span", { class: "quiet" }, ` ${data}`),
   );
 }

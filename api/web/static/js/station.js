@@ -1,17 +1,17 @@
 /** The live page of a station. */
 
-import { makeCourse } from "./course.js";
+import { makeCumulativeSum } from "./cumulative.js";
 import { makeFluxes } from "./fluxes.js";
 import { byId, listen, page } from "./page.js";
 import { makePeriod } from "./period.js";
 import { makeTraces } from "./traces.js";
-import { makeValues, takeLatest } from "./values.js";
+import { makeValues, showLatest } from "./values.js";
 
 const { station } = page;
 const period = makePeriod();
 makeValues(byId("values"));
 const traces = makeTraces(byId("traces"), period);
-if (station.flux_stream) makeCourse(byId("course"));
+if (station.flux_stream) makeCumulativeSum(byId("course"));
 const fluxes = station.flux_stream ? makeFluxes(byId("fluxes"), period) : null;
 
 period.onChange(() => {
@@ -19,13 +19,17 @@ period.onChange(() => {
   traces.refresh();
 });
 
-listen(`/api/v1/stations/${station.id}/live`, {
-  latest: (message) => {
-    takeLatest(message);
-    traces.follow(message.stream);
+listen(
+  `/api/v1/stations/${station.id}/live`,
+  {
+    latest: (message) => {
+      showLatest(message);
+      traces.follow(message.stream);
+    },
+    flux: () => fluxes?.follow(),
   },
-  flux: () => fluxes?.follow(),
-}, () => {
-  traces.refresh();
-  fluxes?.refresh();
-});
+  () => {
+    traces.refresh();
+    fluxes?.refresh();
+  },
+);

@@ -6,7 +6,7 @@ import { Clock, stateMark, stateText } from "./states.js";
 
 /** @typedef {import("./page.js").StationLine} StationLine */
 
-const REFRESH = 10000;
+const REFRESH_MS = 10000;
 const clock = new Clock();
 /** @type {Map<string, StationLine>} */
 const lines = new Map(page.stations.map((line) => [line.id, line]));
@@ -16,7 +16,9 @@ function show() {
   for (const row of rows) {
     const line = lines.get(row.dataset.station || "");
     if (!line) continue;
-    const [state, age, time] = [".state", ".age", ".time"].map((name) => /** @type {HTMLElement} */ (row.querySelector(name)));
+    const [state, age, time] = [".state", ".age", ".time"].map(
+      (name) => /** @type {HTMLElement} */ (row.querySelector(name)),
+    );
     state.replaceChildren(stateMark(line.status), stateText(line.status));
     age.textContent = line.received ? ageText(clock.age(line.received)) : "–";
     const hours = offsetHours(line);
@@ -24,7 +26,7 @@ function show() {
   }
 }
 
-function take(/** @type {StationLine[]} */ stations) {
+function update(/** @type {StationLine[]} */ stations) {
   for (const line of stations) {
     lines.set(line.id, line);
     if (line.received && line.age_s !== null) clock.learn(line.received, line.age_s);
@@ -34,22 +36,26 @@ function take(/** @type {StationLine[]} */ stations) {
 
 async function refresh() {
   try {
-    take(await getJson("/api/v1/stations"));
+    update(await getJson("/api/v1/stations"));
   } catch (error) {
     console.warn(error); // the live feed tells the reader
   }
 }
 
-take(page.stations);
+update(page.stations);
 setInterval(show, 1000);
-setInterval(refresh, REFRESH);
-listen("/api/v1/live", {
-  latest: (message) => {
-    const line = lines.get(message.station);
-    if (!line || (line.received && line.received > message.received)) return;
-    if (line.status === "none" || line.status === "silent") void refresh();
-    line.received = message.received;
-    line.time = line.time && line.time > message.time ? line.time : message.time;
-    show();
+setInterval(refresh, REFRESH_MS);
+listen(
+  "/api/v1/live",
+  {
+    latest: (message) => {
+      const line = lines.get(message.station);
+      if (!line || (line.received && line.received > message.received)) return;
+      if (line.status === "none" || line.status === "silent") void refresh();
+      line.received = message.received;
+      line.time = line.time && line.time > message.time ? line.time : message.time;
+      show();
+    },
   },
-}, refresh);
+  refresh,
+);

@@ -2,12 +2,12 @@
 
 import { Figure } from "./figure.js";
 import { axisText, isoOf, numberText, offsetHours, secondsOf, timeText, unitText } from "./format.js";
-import { colour } from "./marks.js";
+import { colour } from "./quality.js";
 import { element, getJson, gettext, page, setState, stateOf, words } from "./page.js";
 
 const { station } = page;
-const FOLLOW = 1500; // least time between two requests for what is new [ms]
-const POINTS = 1500;
+const FOLLOW_MS = 1500; // least time between two requests for what is new [ms]
+const MAX_POINTS = 1500;
 
 /** @typedef {import("./page.js").Stream} Stream */
 /** @typedef {import("./page.js").Channel} Channel */
@@ -15,7 +15,8 @@ const POINTS = 1500;
 /** Draw the figures of all streams. */
 export function makeTraces(/** @type {HTMLElement} */ parent, /** @type {import("./period.js").Period} */ period) {
   const figures = station.streams.map((stream) =>
-    stream.kind === "block" ? rawTrace(parent, stream) : readingSeries(parent, stream, period));
+    stream.kind === "block" ? rawTrace(parent, stream) : readingSeries(parent, stream, period),
+  );
   return {
     refresh: () => figures.forEach((figure) => figure.refresh()),
     follow: (/** @type {string} */ name) => figures.forEach((figure) => figure.name === name && figure.follow()),
@@ -45,10 +46,26 @@ export function throttle(/** @type {() => Promise<void>} */ act, /** @type {numb
 }
 
 function rawTrace(/** @type {HTMLElement} */ parent, /** @type {Stream} */ stream) {
-  const lengths = new Map([[60, "1 min"], [300, "5 min"], [900, "15 min"], [1800, "30 min"], [7200, "2 h"]]);
-  const length = selector(`${stream.name}.length`, gettext("Length"), [...lengths].map(([n, text]) => [String(n), text]), "300");
+  const lengths = new Map([
+    [60, "1 min"],
+    [300, "5 min"],
+    [900, "15 min"],
+    [1800, "30 min"],
+    [7200, "2 h"],
+  ]);
+  const length = selector(
+    `${stream.name}.length`,
+    gettext("Length"),
+    [...lengths].map(([n, text]) => [String(n), text]),
+    "300",
+  );
   const figure = new Figure(parent, {
-    name: stream.name, title: "", caption: "", height: 220, axis: "", sync: undefined,
+    name: stream.name,
+    title: "",
+    caption: "",
+    height: 220,
+    axis: "",
+    sync: undefined,
     series: [
       { stroke: "transparent", points: { show: false } },
       { stroke: "transparent", points: { show: false } },
@@ -62,12 +79,22 @@ function rawTrace(/** @type {HTMLElement} */ parent, /** @type {Stream} */ strea
   length.select.addEventListener("change", () => void load());
 
   function change() {
-    figure.change(titles(stream, channel.chosen(), gettext("Raw trace"), gettext("as sent; where a point holds several samples, the line is their mean and the band runs from the smallest to the largest.")));
+    figure.change(
+      titles(
+        stream,
+        channel.chosen(),
+        gettext("Raw trace"),
+        gettext(
+          "as sent; where a point holds several samples, the line is their mean and the band runs from the " +
+            "smallest to the largest.",
+        ),
+      ),
+    );
     void load();
   }
   async function load() {
     const chosen = channel.chosen();
-    const query = `stream=${stream.name}&channels=${encodeURIComponent(chosen.name)}&max_points=${POINTS}`;
+    const query = `stream=${stream.name}&channels=${encodeURIComponent(chosen.name)}&max_points=${MAX_POINTS}`;
     const path = `/api/v1/stations/${station.id}/samples?${query}`;
     try {
       const newest = await newestOf(stream.name);
@@ -80,11 +107,24 @@ function rawTrace(/** @type {HTMLElement} */ parent, /** @type {Stream} */ strea
       const trace = await getJson(path + range);
       const start = secondsOf(trace.from);
       const [one] = trace.channels;
-      const times = one.mean.map((/** @type {number} */ _, /** @type {number} */ i) => start + (i + 0.5) * trace.step_s);
-      figure.options.hover = (i) => hoverText(times[i], one.mean[i], chosen, trace.samples_per_point > 1
-        ? `${numberText(one.min[i])} … ${numberText(one.max[i])}` : "");
+      const times = one.mean.map(
+        (/** @type {number} */ _, /** @type {number} */ i) => start + (i + 0.5) * trace.step_s,
+      );
+      figure.options.hover = (i) =>
+        hoverText(
+          times[i],
+          one.mean[i],
+          chosen,
+          trace.samples_per_point > 1 ? `${numberText(one.min[i])} … ${numberText(one.max[i])}` : "",
+        );
       if (one.mean.every((/** @type {number|null} */ value) => value === null)) {
-        figure.showEmpty(gettext("No sample of {channel} in this stretch: the newest blocks hold no valid value. Look at the sensor, or choose a longer stretch.", { channel: chosen.name }));
+        figure.showEmpty(
+          gettext(
+            "No sample of {channel} in this stretch: the newest blocks hold no valid value. Look at the " +
+              "sensor, or choose a longer stretch.",
+            { channel: chosen.name },
+          ),
+        );
         return;
       }
       figure.show([times, one.min, one.max, one.mean], start, secondsOf(trace.to));
@@ -92,15 +132,23 @@ function rawTrace(/** @type {HTMLElement} */ parent, /** @type {Stream} */ strea
       figure.showEmpty(error instanceof Error ? error.message : String(error));
     }
   }
-  const follow = throttle(load, FOLLOW);
+  const follow = throttle(load, FOLLOW_MS);
   change();
   return { name: stream.name, refresh: follow, follow };
 }
 
-function readingSeries(/** @type {HTMLElement} */ parent, /** @type {Stream} */ stream, /** @type {import("./period.js").Period} */ period) {
+function readingSeries(
+  /** @type {HTMLElement} */ parent,
+  /** @type {Stream} */ stream,
+  /** @type {import("./period.js").Period} */ period,
+) {
   const figure = new Figure(parent, {
-    name: stream.name, title: "", caption: "", height: 180, axis: "",
-    series: [{ stroke: colour("accent"), width: 1, points: { show: true, size: 4, filter: lonely } }],
+    name: stream.name,
+    title: "",
+    caption: "",
+    height: 180,
+    axis: "",
+    series: [{ stroke: colour("accent"), width: 1, points: { show: true, size: 4, filter: isolatedPoints } }],
     hover: () => [],
     sync: "period",
     select: (from, to) => period.choose([from, to]),
@@ -114,7 +162,8 @@ function readingSeries(/** @type {HTMLElement} */ parent, /** @type {Stream} */ 
   }
   async function load() {
     const chosen = channel.chosen();
-    const path = `/api/v1/stations/${station.id}/readings?stream=${stream.name}&channels=${encodeURIComponent(chosen.name)}`;
+    const asked = `stream=${stream.name}&channels=${encodeURIComponent(chosen.name)}`;
+    const path = `/api/v1/stations/${station.id}/readings?${asked}`;
     try {
       const newest = await newestOf(stream.name);
       if (newest === null) {
@@ -132,18 +181,18 @@ function readingSeries(/** @type {HTMLElement} */ parent, /** @type {Stream} */ 
       figure.options.hover = (i) => hoverText(times[i], values[i], chosen, "");
       const [from, to] = period.limits(times[0], times[times.length - 1]);
       figure.show([times, values], from, to);
-      if (!station.flux_stream) period.say(times[0], times[times.length - 1]);
+      if (!station.flux_stream) period.showLimits(times[0], times[times.length - 1]);
     } catch (error) {
       figure.showEmpty(error instanceof Error ? error.message : String(error));
     }
   }
-  const follow = throttle(load, 2 * FOLLOW);
+  const follow = throttle(load, 2 * FOLLOW_MS);
   change();
   return { name: stream.name, refresh: follow, follow: () => period.follows && follow() };
 }
 
 /** Which values need a point to be seen: those without a neighbour, or all where there are few. */
-function lonely(/** @type {any} */ u, /** @type {number} */ series) {
+function isolatedPoints(/** @type {any} */ u, /** @type {number} */ series) {
   /** @type {(number|null)[]} */
   const values = u.data[series];
   const has = (/** @type {number} */ i) => (values[i] ?? null) !== null;
@@ -172,24 +221,45 @@ function withGaps(/** @type {number[]} */ times, /** @type {(number|null)[]} */ 
   return out;
 }
 
-function titles(/** @type {Stream} */ stream, /** @type {Channel} */ channel, /** @type {string} */ what, /** @type {string} */ how) {
+function titles(
+  /** @type {Stream} */ stream,
+  /** @type {Channel} */ channel,
+  /** @type {string} */ what,
+  /** @type {string} */ how,
+) {
   return {
     name: `${stream.name}-${channel.name}`,
     title: `${what} ${channel.variable}`,
     axis: axisText(channel.variable, channel.unit),
-    caption: gettext("{what} ({channel} of stream {stream}), {how}", { what: words(channel), channel: channel.name, stream: stream.name, how }),
+    caption: gettext("{what} ({channel} of stream {stream}), {how}", {
+      what: words(channel),
+      channel: channel.name,
+      stream: stream.name,
+      how,
+    }),
   };
 }
 
-function hoverText(/** @type {number} */ time, /** @type {number|null} */ value, /** @type {Channel} */ channel, /** @type {string} */ range) {
+function hoverText(
+  /** @type {number} */ time,
+  /** @type {number|null} */ value,
+  /** @type {Channel} */ channel,
+  /** @type {string} */ range,
+) {
   const stamp = timeText(time, offsetHours(station), true);
   const text = value === null ? gettext("missing") : `${numberText(value)} ${unitText(channel.unit)}`;
-  return [element("span", { class: "quiet" }, `${stamp}  `), `${channel.variable} ${text}`,
-    ...(range ? [element("span", { class: "quiet" }, `  (${range})`)] : [])];
+  return [
+    element("span", { class: "quiet" }, `${stamp}  `),
+    `${channel.variable} ${text}`,
+    ...(range ? [element("span", { class: "quiet" }, `  (${range})`)] : []),
+  ];
 }
 
 function channelSelector(/** @type {Stream} */ stream, /** @type {() => void} */ changed) {
-  const options = stream.channels.map((channel) => [channel.name, channel.name === channel.variable ? channel.name : `${channel.variable} (${channel.name})`]);
+  const options = stream.channels.map((channel) => [
+    channel.name,
+    channel.name === channel.variable ? channel.name : `${channel.variable} (${channel.name})`,
+  ]);
   const preferred = stream.channels.find((channel) => channel.variable === "W") || stream.channels[0];
   const { label, select } = selector(`${stream.name}.channel`, gettext("Channel"), options, preferred.name);
   select.addEventListener("change", changed);
@@ -197,7 +267,12 @@ function channelSelector(/** @type {Stream} */ stream, /** @type {() => void} */
   return { label, chosen };
 }
 
-function selector(/** @type {string} */ key, /** @type {string} */ text, /** @type {string[][]} */ options, /** @type {string} */ preferred) {
+function selector(
+  /** @type {string} */ key,
+  /** @type {string} */ text,
+  /** @type {string[][]} */ options,
+  /** @type {string} */ preferred,
+) {
   const select = document.createElement("select");
   for (const [value, shown] of options) select.add(new Option(shown, value));
   const asked = stateOf(key);

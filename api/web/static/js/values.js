@@ -18,38 +18,64 @@ export function makeValues(/** @type {HTMLElement} */ parent) {
   for (const stream of station.streams) {
     const age = element("span", { class: "state" });
     ages.set(stream.name, age);
-    const rate = stream.kind === "block"
-      ? gettext("samples, {rate} Hz", { rate: Number((1 / stream.step_s).toPrecision(4)) })
-      : gettext("readings, every {n} s", { n: stream.step_s });
-    const list = element("dl", { class: "readouts" }, ...stream.channels.map((channel) => {
-      const value = element("span", { class: "value" }, "–");
-      if (channel.variable.startsWith("DIAG")) value.dataset.word = "yes"; // bits, not a measure
-      places.set(`${stream.name} ${channel.name}`, value);
-      return element("div", {},
-        element("dt", {}, element("span", {}, channel.variable), element("span", { class: "quiet", title: gettext("Name in the logger") }, channel.name)),
-        element("dd", {}, value, element("span", { class: "quiet" }, unitText(channel.unit))),
-        element("dd", { class: "what" }, words(channel)));
-    }));
-    parent.append(element("div", { class: "stream" },
-      element("header", {}, element("h2", {}, stream.name), element("span", { class: "quiet" }, rate), age), list));
+    const rate =
+      stream.kind === "block"
+        ? gettext("samples, {rate} Hz", { rate: Number((1 / stream.step_s).toPrecision(4)) })
+        : gettext("readings, every {n} s", { n: stream.step_s });
+    const list = element(
+      "dl",
+      { class: "readouts" },
+      ...stream.channels.map((channel) => {
+        const value = element("span", { class: "value" }, "–");
+        if (channel.variable.startsWith("DIAG")) value.dataset.word = "yes"; // bits, not a measure
+        places.set(`${stream.name} ${channel.name}`, value);
+        return element(
+          "div",
+          {},
+          element(
+            "dt",
+            {},
+            element("span", {}, channel.variable),
+            element("span", { class: "quiet", title: gettext("Name in the logger") }, channel.name),
+          ),
+          element("dd", {}, value, element("span", { class: "quiet" }, unitText(channel.unit))),
+          element("dd", { class: "what" }, words(channel)),
+        );
+      }),
+    );
+    parent.append(
+      element(
+        "div",
+        { class: "stream" },
+        element("header", {}, element("h2", {}, stream.name), element("span", { class: "quiet" }, rate), age),
+        list,
+      ),
+    );
   }
   for (const one of page.latest) {
     clock.learn(one.received, one.age_s);
     newest.set(one.stream, one);
-    put(one.stream, one.channel, one.value, false);
+    showValue(one.stream, one.channel, one.value, false);
   }
   tick();
   setInterval(tick, 1000);
 }
 
 /** Take a stream's newest vector from the live feed. */
-export function takeLatest(/** @type {{stream: string, time: string, received: string, values: Record<string, number|null>}} */ message) {
+export function showLatest(
+  /** @type {{stream: string, time: string, received: string, values: Record<string, number|null>}} */ message,
+) {
   newest.set(message.stream, message);
-  for (const [channel, value] of Object.entries(message.values)) put(message.stream, channel, value, true);
+  for (const [channel, value] of Object.entries(message.values)) showValue(message.stream, channel, value, true);
   tick();
 }
 
-function put(/** @type {string} */ stream, /** @type {string} */ channel, /** @type {number|null} */ value, /** @type {boolean} */ live) {
+function showValue(
+  /** @type {string} */ stream,
+  /** @type {string} */ channel,
+  /** @type {number|null} */ value,
+  /** @type {boolean} */ live,
+) {
   const place = places.get(`${stream} ${channel}`);
   const text = place?.dataset.word && value !== null ? String(value) : numberText(value);
   if (!place || place.textContent === text) return;

@@ -26,10 +26,14 @@ export function qualityOf(/** @type {number|null} */ flag) {
 /** A quality in words. */
 export function qualityText(/** @type {Quality} */ quality) {
   switch (quality) {
-    case "good": return gettext("good");
-    case "usable": return gettext("usable");
-    case "bad": return gettext("bad");
-    default: return gettext("filled");
+    case "good":
+      return gettext("good");
+    case "usable":
+      return gettext("usable");
+    case "bad":
+      return gettext("bad");
+    default:
+      return gettext("filled");
   }
 }
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Mapping
-from datetime import datetime
-from io import BytesIO
 
 import orjson
 import polars as pl
 from fastapi import Request, Response
 
-from core.clock import local_standard
+from api.exports.encode import json_bytes, parquet_bytes
 
 
 def json_answer(request: Request, content: object) -> Response:
     """Return JSON; NaN becomes null."""
-    return _answer(
-        request, orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z), "application/json", {}
-    )
+    return _answer(request, json_bytes(content), "application/json", {})
 
 
 def geojson_answer(request: Request, content: object) -> Response:
@@ -38,25 +33,7 @@ def parquet_answer(
 ) -> Response:
     """Return Parquet that a browser saves under ``name``; ``metadata`` stands in the file."""
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    content = BytesIO()
-    with warnings.catch_warnings():
-        # polars calls metadata of files unstable
-        warnings.simplefilter("ignore")
-        table.write_parquet(content, metadata=dict(metadata))
-    return _answer(request, content.getvalue(), "application/vnd.apache.parquet", disposition | headers)
-
-
-def json_text(content: object) -> str:
-    """Return JSON as text; NaN becomes null."""
-    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z).decode()
-
-
-def file_name(
-    station: str, what: str, start: datetime, end: datetime, utc_offset: float, extension: str = "csv"
-) -> str:
-    """Return e.g. ``us-orchard_fluxes_201206071300-201206071330.csv``, stamps in local standard time."""
-    first, last = (local_standard(time, utc_offset).strftime("%Y%m%d%H%M") for time in (start, end))
-    return f"{station}_{what}_{first}-{last}.{extension}"
+    return _answer(request, parquet_bytes(table, metadata), "application/vnd.apache.parquet", disposition | headers)
 
 
 def _answer(request: Request, content: bytes, media_type: str, headers: dict[str, str]) -> Response:

@@ -18,12 +18,12 @@ from core.errors import SetupError
 from core.settings import Settings
 from deploy.native.shell import find_tool
 
-STATE = Path("/var/lib")
-OTHER_VAR = "choose another folder with FLUXTOWER_VAR"
+STATE_FOLDER = Path("/var/lib")
+OTHER_FOLDER_REMEDY = "choose another folder with FLUXTOWER_VAR"
 
 
 @dataclass(frozen=True)
-class Place:
+class Installation:
     """Folders of one installation's servers.
 
     Parameters
@@ -50,12 +50,12 @@ class Place:
         """File that says that the prefix is complete; written last."""
         return self.home / "installed.json"
 
-    def own(self, path: Path) -> None:
+    def give_to_user(self, path: Path) -> None:
         """Give a file or folder to the servers' user."""
         if os.geteuid() == 0:
             os.chown(path, self.user.pw_uid, self.user.pw_gid)
 
-    def drop(self, death_signal: str) -> list[str]:
+    def run_as_user(self, death_signal: str) -> list[str]:
         """Return how a server's command begins: as its user, ended with ``death_signal`` if its parent dies."""
         command = [
             find_tool("setpriv", "apt-get install util-linux"),
@@ -72,7 +72,7 @@ class Place:
         return [*command, "--"]
 
 
-def find_place(settings: Settings) -> Place:
+def find_installation(settings: Settings) -> Installation:
     """Find the folders of the servers, making them at first use.
 
     PostgreSQL refuses to run as root, so root's servers run as ``nobody``. Where ``nobody`` cannot reach ``var``
@@ -95,12 +95,12 @@ def find_place(settings: Settings) -> Place:
             owner = _name_user(home.stat().st_uid)
             raise SetupError(
                 f"the servers in {native} belong to user {owner}",
-                f"run this as {owner}, or {OTHER_VAR}",
+                f"run this as {owner}, or {OTHER_FOLDER_REMEDY}",
             )
         if not _can_reach(home, user):
             raise SetupError(
                 f"user {user.pw_name}, who runs the servers for root, cannot reach {home}",
-                f"let others pass through its parent folders (chmod o+x), or {OTHER_VAR}",
+                f"let others pass through its parent folders (chmod o+x), or {OTHER_FOLDER_REMEDY}",
             )
         data = home
         if settings.native is not None:
@@ -109,9 +109,9 @@ def find_place(settings: Settings) -> Place:
     except OSError as error:
         raise SetupError(
             f"cannot write in {native}: {error.strerror}",
-            f"make it writable, or {OTHER_VAR}",
+            f"make it writable, or {OTHER_FOLDER_REMEDY}",
         ) from None
-    return Place(home, data, user)
+    return Installation(home, data, user)
 
 
 def _find_user() -> pwd.struct_passwd:
@@ -132,7 +132,7 @@ def _make_home(native: Path, user: pwd.struct_passwd) -> None:
         native.chmod(0o755)
         return
     # the random name makes a fresh clone at the same place start afresh, instead of with the old one's data
-    home = Path(tempfile.mkdtemp(prefix="fluxtower-", dir=STATE))
+    home = Path(tempfile.mkdtemp(prefix="fluxtower-", dir=STATE_FOLDER))
     home.chmod(0o755)
     (home / "README").write_text(f"Servers of the Fluxtower installation {native.parent.resolve()}.\n")
     if native.is_symlink():  # its target is gone
@@ -168,13 +168,13 @@ def require_space(folder: Path, megabytes: int) -> None:
     except OSError as error:
         raise SetupError(
             f"cannot write in {folder}: {error.strerror}",
-            f"make it writable, or {OTHER_VAR}",
+            f"make it writable, or {OTHER_FOLDER_REMEDY}",
         ) from None
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < megabytes:
         raise SetupError(
             f"{folder} has {free} MB free, {megabytes} MB are needed",
-            f"free some space there, or {OTHER_VAR}",
+            f"free some space there, or {OTHER_FOLDER_REMEDY}",
         )
 
 
