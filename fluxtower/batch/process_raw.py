@@ -11,10 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from core.errors import ConfigError
 from core.station import read_station
-from fluxcalc.halfhour.steps import check_methods
+from fluxcalc.halfhour.steps import check_methods, outside_methods
 from fluxtower.batch.find_files import find_files
 from fluxtower.batch.fits import read_fits_file
 from fluxtower.batch.process import Job, local_to_utc, process_files
+from ingest.formats import check_formats, outside_formats
 
 WORTH_A_PROCESS = 1 << 26
 """Raw bytes for which starting a process pays."""
@@ -41,6 +42,7 @@ def process_raw(
 ) -> bool:
     """Compute the half-hours of raw files with a progress bar and a summary; return whether no file had a problem."""
     station = read_station(station_file)
+    check_formats(station, station_file.name)
     check_methods(station, station_file.name)
     if station.flux is None:
         raise ConfigError(station_file.name, "flux", "a part [flux]", "nothing")
@@ -81,6 +83,8 @@ def process_raw(
         console.print(why)
     for line in outcome.notes:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for what, package in (*outside_formats(station), *outside_methods(station)):
+        console.print(f"{what}: {package}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{outcome.sentence()}: {output}", markup=False, highlight=False, soft_wrap=True)
     return not outcome.problems
 

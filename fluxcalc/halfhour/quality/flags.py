@@ -10,7 +10,8 @@ from typing import NamedTuple
 from core.constants import EARTH_ROTATION
 from core.station import Station
 from core.variables import flux_column
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 
 CLASS_LIMITS = (15, 30, 50, 75, 100, 250, 500, 1000)
 """Upper ends of classes 1 to 8, in percent; class 9 is above."""
@@ -223,8 +224,11 @@ def _explain(steady: float, developed: float) -> str:
     return "; ".join(parts)
 
 
-QUALITY: Mapping[str, Step] = {
-    "mauder_foken_2004": flag_mauder_foken,
-    "foken_2004": grade_foken,
-    "goeckede_2006": grade_goeckede,
-}
+QUALITY = choices(
+    "quality",
+    {
+        "mauder_foken_2004": flag_mauder_foken,
+        "foken_2004": grade_foken,
+        "goeckede_2006": grade_goeckede,
+    },
+)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from core.records import FloatArray
 from core.station import Station
+from fluxcalc.halfhour.choices import choices
 from fluxcalc.halfhour.fits import PlaneSector
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.wind.planar_fit import find_plane
 from fluxcalc.halfhour.wind.sonic_axes import sonic_direction
 from fluxcalc.kernels.rotation import mean_wind, rotate, transform
@@ -162,10 +162,13 @@ def _without_frame(half: HalfHour, why: str) -> HalfHour:
     return half.noting(wind_speed=math.hypot(*mean)).without(dict.fromkeys(WIND, why))
 
 
-ROTATIONS: Mapping[str, Step] = {
-    "none": keep_frame,
-    "double": rotate_twice,
-    "triple": rotate_thrice,
-    "planar_fit": rotate_into_plane,
-    "planar_fit_no_bias": rotate_into_unbiased_plane,
-}
+ROTATIONS = choices(
+    "rotation",
+    {
+        "none": keep_frame,
+        "double": rotate_twice,
+        "triple": rotate_thrice,
+        "planar_fit": rotate_into_plane,
+        "planar_fit_no_bias": rotate_into_unbiased_plane,
+    },
+)
