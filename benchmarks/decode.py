@@ -22,8 +22,11 @@ from core.clock import NS  # noqa: E402
 from core.records import SampleBlock  # noqa: E402
 from core.station import Channel, Stream  # noqa: E402
 from ingest.encoding import encode_block  # noqa: E402
-from ingest.payloads import block_json, decode  # noqa: E402
-from ingest.sources import Source  # noqa: E402
+from ingest.payloads import (  # noqa: E402
+    MessageSource,
+    block_json,
+    decode,
+)
 
 REPETITIONS, CALLS = 40, 500
 NAMES = tuple(f"c{i}" for i in range(10))
@@ -36,11 +39,11 @@ DECLARED = Stream(
 )
 
 
-def messages() -> dict[str, tuple[Source, bytes]]:
+def messages() -> dict[str, tuple[MessageSource, bytes]]:
     """Return what is decoded, by name."""
     steps = np.random.default_rng(1).integers(-3000, 3000, (len(NAMES), 20))
     block = SampleBlock("tower", "ec", NOW, NS // 20, NAMES, (steps * STEP).astype(np.float32), 7, 1)
-    source = Source("tower", "ec", "block", DECLARED)
+    source = MessageSource("tower", "ec", "block", DECLARED)
     return {
         "block": (source, encode_block(block)),
         "block, zstd": (source, encode_block(block, compress=True)),
@@ -50,7 +53,7 @@ def messages() -> dict[str, tuple[Source, bytes]]:
     }
 
 
-def time_decoding(source: Source, payload: bytes) -> float:
+def time_decoding(source: MessageSource, payload: bytes) -> float:
     """Return the least CPU time of a message. [us]"""
     least = float("inf")
     for _ in range(REPETITIONS):

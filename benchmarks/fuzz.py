@@ -31,10 +31,13 @@ from core.records import LoggerState, Reading, SampleBlock  # noqa: E402
 from core.station import Station  # noqa: E402
 from core.store import NO_SEQ  # noqa: E402
 from ingest.files import raw  # noqa: E402
-from ingest.payloads import Record, decode  # noqa: E402
+from ingest.payloads import (  # noqa: E402
+    MessageSource,
+    Record,
+    decode,
+)
 from ingest.payloads.block_template import Templates  # noqa: E402
 from ingest.payloads.checks import EARLIEST_NS, LATEST_NS, MAX_BLOCK_NS, MAX_SAMPLES  # noqa: E402
-from ingest.sources import Source  # noqa: E402
 
 Decoder = Callable[[bytes], str]
 
@@ -48,14 +51,14 @@ SHOWN = 5
 _FOLDER = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
 
 
-def _message(meant: Source) -> Decoder:
+def _message(meant: MessageSource) -> Decoder:
     def read(payload: bytes) -> str:
         return fault_of(meant, decode(meant, payload, NOW))
 
     return read
 
 
-def _many(meant: Source, good: Sequence[bytes]) -> Decoder:
+def _many(meant: MessageSource, good: Sequence[bytes]) -> Decoder:
     """Return what decodes a payload among others of its form, as a collector does, and compares with it alone."""
     templates = Templates()
 
@@ -110,7 +113,7 @@ DECODERS: dict[str, tuple[Decoder, list[bytes]]] = {
 """Decoder -> what reads a payload and returns a fault, and good payloads to begin with."""
 
 
-def fault_of(meant: Source, records: Sequence[Record]) -> str:
+def fault_of(meant: MessageSource, records: Sequence[Record]) -> str:
     """Return what is wrong with records that a decoder gave, empty if nothing is."""
     if not records:
         return "no records"

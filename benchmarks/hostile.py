@@ -18,7 +18,7 @@ from core.clock import NS
 from core.records import SampleBlock
 from core.station import Station
 from ingest.encoding import encode_block
-from ingest.sources import Source
+from ingest.payloads import MessageSource
 from tests.ingest import campbell_writer as writer
 from tests.ingest.files import test_binary_files as files
 from tests.ingest.foreign import source, state_source
@@ -86,7 +86,7 @@ def _json_block(**changes: object) -> bytes:
     return _dumped({**good, "c": {"u": [1, 2.5, None], "w": [0.1, -1e-3, 3]}, **changes})
 
 
-MESSAGES: dict[str, tuple[Source, list[bytes]]] = {
+MESSAGES: dict[str, tuple[MessageSource, list[bytes]]] = {
     "block": (
         source("ec"),
         [
@@ -97,7 +97,7 @@ MESSAGES: dict[str, tuple[Source, list[bytes]]] = {
         ],
     ),
     "reading": (
-        Source("cn-foreign", "met", "reading"),
+        MessageSource("cn-foreign", "met", "reading"),
         [
             b'{"t": "2026-07-01T00:00:00Z", "v": {"TA_1_1_1": 21.3, "RH": null}, "seq": 3, "run": 9}',
             b'[{"t": 1782864000000000000, "v": {"TA": 1e3}}, {"t": "2026-07-01T00:00:00.5+08:00", "v": {"TA": -1}}]',

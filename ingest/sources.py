@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from paho.mqtt.matcher import MQTTMatcher
 
 from core.errors import ConfigError, UnknownStation
 from core.station import Station, Stream, overlap
 from ingest.mqtt import topics
+from ingest.payloads import FORMATS, STATE, MessageSource
 
-STATE = "state"
-"""Format of messages that say whether a logger is online; the others are ``core.station.Format``."""
-MOST_KNOWN = 200_000
+MOST_KNOWN_TOPICS = 200_000
 """Topics that are remembered; wildcards match without end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the messages of a topic belong.
-
-    Attributes
-    ----------
-    station, stream : str
-        Station id and stream name; a logger's state has no stream.
-    format : str
-        Which decoder reads them.
-    declared : Stream or None
-        The stream as the station file declares it; None where it does not.
-    ahead_ns : int
-        Stamps without a zone, minus UTC. [ns]
-    """
-
-    station: str
-    stream: str
-    format: str
-    declared: Stream | None = None
-    ahead_ns: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.station}/{self.stream}/{self.format}" if self.stream else f"{self.station}/{self.format}"
 
 
 class Sources:
@@ -57,7 +29,7 @@ class Sources:
     def __init__(self, stations: Mapping[str, Station], root: str) -> None:
         self._stations = stations
         self._root = root
-        self._known: dict[str, Source] = {}
+        self._known: dict[str, MessageSource] = {}
         self._foreign = MQTTMatcher()  # type: ignore[no-untyped-call]
         self._filters: dict[str, None] = {}
         for station in stations.values():
@@ -71,7 +43,7 @@ class Sources:
         """Topic filters of foreign messages, to subscribe to."""
         return tuple(self._filters)
 
-    def resolve(self, topic: str) -> Source:
+    def resolve(self, topic: str) -> MessageSource:
         """Return what a topic means.
 
         Raises
@@ -84,21 +56,21 @@ class Sources:
         source = self._known.get(topic)
         if source is None:
             source = self._find(topic)
-            if len(self._known) >= MOST_KNOWN:
+            if len(self._known) >= MOST_KNOWN_TOPICS:
                 self._known.clear()
             self._known[topic] = source
         return source
 
-    def _find(self, topic: str) -> Source:
+    def _find(self, topic: str) -> MessageSource:
         if not topic.startswith(self._root + "/"):
             for source in self._foreign.iter_match(topic):  # type: ignore[no-untyped-call]
-                assert isinstance(source, Source)
+                assert isinstance(source, MessageSource)
                 return source
         ours = topics.parse(topic, self._root)
         station = self._stations.get(ours.station)
         if station is None:
             raise UnknownStation(ours.station)
-        return Source(ours.station, ours.stream, ours.kind, station.streams.get(ours.stream))
+        return MessageSource(ours.station, ours.stream, ours.kind, station.streams.get(ours.stream))
 
 
 def check_topics(station: Station, file: str, others: Iterable[Station], root: str) -> None:
@@ -130,11 +102,22 @@ def check_topics(station: Station, file: str, others: Iterable[Station], root: s
                 raise ConfigError(file, key, f"topics that are not used yet ({used!r} is, by {by})", repr(topic))
 
 
-def _mapped(station: Station) -> Iterator[tuple[str, Source]]:
+def _mapped(station: Station) -> Iterator[tuple[str, MessageSource]]:
     for stream in station.stream:
         if stream.topic is not None and stream.format is not None:
             offset = stream.logger_utc_offset
-            hours = station.station.utc_offset if offset is None else offset
-            yield stream.topic, Source(station.id, stream.name, stream.format, stream, round(hours * 3600) * 10**9)
+            ahead_ns = round((station.station.utc_offset if offset is None else offset) * 3600) * 10**9
+            end = stamps_end(stream, stream.format)
+            yield stream.topic, MessageSource(station.id, stream.name, stream.format, stream, ahead_ns, end)
     for topic in station.station.state_topics:
-        yield topic, Source(station.id, "", STATE)
+        yield topic, MessageSource(station.id, "", STATE)
+
+
+def stamps_end(stream: Stream, format: str) -> bool:
+    """Return whether stamps are interval ENDs; where the format is not to be had, no message of it is decoded."""
+    if stream.stamps is not None:
+        return stream.stamps == "end"
+    try:
+        return FORMATS[format].stamps == "end"
+    except (KeyError, ConfigError):
+        return False

@@ -12,7 +12,7 @@ from core.station.reading import (
     station_json,
     with_line,
 )
-from core.station.site import MAX_CHANNELS, Analyzer, Channel, Format, Identity, Site, Sonic, Spectroscopy, Stream
+from core.station.site import MAX_CHANNELS, Analyzer, Channel, Identity, Site, Sonic, Spectroscopy, Stream
 from core.station.whole import Station
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "FileLayout",
     "Files",
     "Flux",
-    "Format",
     "Identity",
     "LagLimits",
     "Methods",

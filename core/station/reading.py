@@ -85,8 +85,9 @@ def read_station_text(path: Path) -> str:
 
 
 def with_line(error: ConfigError, text: str) -> ConfigError:
-    """Return the error with the line on which its key stands in the text of a station file."""
-    return ConfigError(error.file, error.key, error.expected, error.got, line_of(text, error.key))
+    """Return the error, and others that it holds, with the line on which its key stands in a station file's text."""
+    more = [with_line(one, text) for one in error.more]
+    return ConfigError(error.file, error.key, error.expected, error.got, line_of(text, error.key), more)
 
 
 def config_sha256(text: str) -> str:

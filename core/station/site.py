@@ -15,14 +15,8 @@ from core.variables import GAS_NAME, GASES, gas_of, is_scalar, units_for
 
 MAX_CHANNELS = 32
 
-Format = Literal[
-    "block", "reading", "senml-json", "senml-cbor", "campbell-geojson", "campbell-csijson", "toa5-line"
-]  # fmt: skip
-"""Formats of messages; the first two are ours."""
-TABLE_FORMATS = ("campbell-geojson", "campbell-csijson", "toa5-line")
-"""Rows of a logger's table, stamped at the interval's END unless the station file says otherwise."""
-LOCAL_FORMATS = ("campbell-csijson", "toa5-line")
-"""Formats whose stamps have no zone."""
+OWN_FORMATS = ("block", "reading")
+"""Formats of messages that are ours: a stream's own kind."""
 
 
 class Identity(Part):
@@ -175,7 +169,9 @@ class Stream(Part):
     interval: float | None = Field(None, gt=0, le=86400, description="seconds between readings")
     channels: tuple[Channel, ...] = Field(min_length=1, max_length=MAX_CHANNELS)
     topic: str | None = Field(None, description="MQTT topic of another maker's messages, + and # allowed")
-    format: Format | None = Field(None, description="what those messages are")
+    format: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
+        None, description="what those messages are; ``ingest.formats`` knows which there are"
+    )
     stamps: Literal["start", "end"] | None = Field(None, description="which end of its interval a record's stamp is")
     logger_utc_offset: float | None = Field(None, ge=-12, le=14, description="stamps minus UTC, hours")
     columns: tuple[str, ...] = Field((), description="the fields of a line without a header")
@@ -196,33 +192,22 @@ class Stream(Part):
             raise mistake(missing, "a value: topic and format come together")
         if self.topic is not None and fault(self.topic):
             raise mistake("topic", f"an MQTT topic: {fault(self.topic)}", repr(self.topic))
-        if self.format in ("block", "reading") and self.format != self.kind:
+        if self.format in OWN_FORMATS and self.format != self.kind:
             raise mistake("format", f"a format of a stream of kind {self.kind}", repr(self.format))
-        if self.format in ("senml-json", "senml-cbor") and self.kind == "block":
-            raise mistake("kind", "'reading', for SenML has no blocks", repr(self.kind))
-        foreign = self.format not in (None, "block", "reading")
+        foreign = self.format not in (None, *OWN_FORMATS)
         self._allow("stamps", foreign, "nothing: our own formats stamp the START")
-        self._allow("logger_utc_offset", self.format in LOCAL_FORMATS, "nothing: the stamps have a zone")
-        self._allow("columns", self.format == "toa5-line", "nothing: the messages name their fields")
+        self._allow("logger_utc_offset", foreign, "nothing: the stamps have a zone")
+        self._allow("columns", foreign, "nothing: the messages name their fields")
         fields = [channel.sent_as for channel in self.channels]
         if not foreign and fields != [channel.name for channel in self.channels]:
             raise mistake("channels", "no `field`: our own formats use the channel's name", "a `field`")
         require_different("channels", fields)
-        if self.columns:
-            require_different("columns", list(self.columns))
-            for name in ("TIMESTAMP", *fields):
-                if name not in self.columns:
-                    raise mistake("columns", f"a column {name!r}", ", ".join(self.columns))
+        require_different("columns", list(self.columns))
         return self
 
     def _allow(self, key: str, allowed: bool, expected: str) -> None:
         if key in self.model_fields_set and not allowed:
             raise mistake(key, expected, repr(getattr(self, key)))
-
-    @property
-    def stamps_end(self) -> bool:
-        """Whether stamps are interval ENDs: a logger table's are, unless the station file says otherwise."""
-        return (self.stamps or ("end" if self.format in TABLE_FORMATS else "start")) == "end"
 
     @property
     def dt_ns(self) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from core.errors import ConfigError, ProcessingError
+from core.errors import ProcessingError
+from core.extensions import Choices
 from core.records import FluxRecord, Samples
 from core.station import Station
 from fluxcalc.halfhour.air import choose_sensors, describe_air
@@ -69,7 +70,7 @@ HALF_HOUR_STEPS: tuple[Step, ...] = (
     integrate_profile,
 )
 
-REGISTRIES: Mapping[str, Mapping[str, Step]] = {
+REGISTRIES: Mapping[str, Choices[Step]] = {
     "despike": DESPIKING,
     "screening": SCREENING,
     "cross_wind": CROSS_WIND,
@@ -155,19 +156,25 @@ def make_record(half: HalfHour, station: Station, previous: FluxRecord | None = 
 
 
 def check_methods(station: Station, file: str) -> None:
-    """Check that every method a station asks for exists.
+    """Check that every method a station asks for exists, and that its package works if it is another's.
 
     Raises
     ------
     ConfigError
         Names the key, the choices and what was found.
     """
+    if station.flux is not None:
+        for key, registry in REGISTRIES.items():
+            registry.check(getattr(station.flux.methods, key), file, f"flux.methods.{key}")
+
+
+def outside_methods(station: Station) -> tuple[tuple[str, str], ...]:
+    """Return the methods of a station that are other packages': (step and method, package with its version)."""
     if station.flux is None:
-        return
-    for key, registry in REGISTRIES.items():
-        chosen = getattr(station.flux.methods, key)
-        if chosen not in registry:
-            raise ConfigError(file, f"flux.methods.{key}", f"one of {', '.join(registry)}", repr(chosen))
+        return ()
+    chosen = ((key, getattr(station.flux.methods, key), registry) for key, registry in REGISTRIES.items())
+    found = ((f"{key} {name}", registry.package_of(name)) for key, name, registry in chosen)
+    return tuple((method, package) for method, package in found if package)
 
 
 def _failure(step: str, station: Station, start: datetime, error: Exception) -> ProcessingError:

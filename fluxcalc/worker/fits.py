@@ -12,7 +12,7 @@ from fluxcalc.halfhour.fitters import FITTERS, fit_kind
 from fluxcalc.halfhour.interval import flux_of
 from fluxcalc.halfhour.spectral.cutoff_fit import assess_spectra
 from fluxcalc.halfhour.steps import run_steps
-from fluxcalc.worker.halfhours import CODE_VERSION, read_meteorology
+from fluxcalc.worker.halfhours import describe_code, read_meteorology
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def fit_station(store: Store, station_id: str, kind: str, start: datetime, end: 
         fitted[kind],
         period=(start, end),
         config_sha256=row.config_sha256,
-        code_version=CODE_VERSION,
+        code_version=describe_code(row.station),
     )
 
 
@@ -75,9 +75,10 @@ def assess_station(store: Store, station_id: str, start: datetime, end: datetime
         if one is not None:
             assessed.append(one)
     fitted = write_fits(fit_kind("spectra", assessed, row.station, start, end))
+    made_by = describe_code(row.station)
     return {
         kind: store.put_fit(
-            station_id, kind, data, period=(start, end), config_sha256=row.config_sha256, code_version=CODE_VERSION
+            station_id, kind, data, period=(start, end), config_sha256=row.config_sha256, code_version=made_by
         )
         for kind, data in fitted.items()
     }

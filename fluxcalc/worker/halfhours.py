@@ -19,7 +19,7 @@ from fluxcalc.halfhour.flux.meteorology import mean_meteorology, weather
 from fluxcalc.halfhour.flux.profile import average_levels, join_levels
 from fluxcalc.halfhour.flux.storage import add_storage, storage_terms
 from fluxcalc.halfhour.interval import Levels, Meteorology, flux_of
-from fluxcalc.halfhour.steps import process
+from fluxcalc.halfhour.steps import outside_methods, process
 from qc.limits import flag_limits
 
 CODE_VERSION = f"fluxtower {version('fluxtower')}"
@@ -51,7 +51,9 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
         record = process(samples, row.station, start, meteorology=meteorology, fits=in_force, previous=previous)
         named = {f"fit_{kind}": float(fit.id) for kind, fit in fits.items()}
         record = replace(record, diagnostics={**record.diagnostics, **named})
-        store.put_flux(record, config_sha256=row.config_sha256, code_version=CODE_VERSION, revision=revision)
+        store.put_flux(
+            record, config_sha256=row.config_sha256, code_version=describe_code(row.station), revision=revision
+        )
         # another worker may have stored a neighbour meanwhile, and late data may have changed what the next one needs
         for later in (start, end):
             join_storage(store, row.station, later, end - start)
@@ -61,6 +63,11 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
         reason = describe_error(error)
         log.error("%s %s: %s", station_id, start, reason, exc_info=not isinstance(error, FluxTowerError))
         store.fail_interval(station_id, start, revision, reason)
+
+
+def describe_code(station: Station) -> str:
+    """Return what makes a station's half-hours: Fluxtower, and methods of other packages, each with its version."""
+    return ", ".join([CODE_VERSION, *(f"{package} ({method})" for method, package in outside_methods(station))])
 
 
 def describe_error(error: Exception) -> str:

@@ -10,11 +10,12 @@ from rich.console import Console
 
 from core.errors import ConfigError
 from core.station import read_station
-from fluxcalc.halfhour.steps import check_methods
+from fluxcalc.halfhour.steps import check_methods, outside_methods
 from fluxtower.batch.find_files import find_files
 from fluxtower.batch.fits import read_fits_file
 from fluxtower.batch.process import Job, local_to_utc, process_files
 from fluxtower.progress_bar import progress_bar
+from ingest.formats import check_formats, outside_formats
 
 MIN_BYTES_PER_WORKER = 1 << 26
 """Raw bytes for which starting a process pays. [bytes]"""
@@ -41,6 +42,7 @@ def process_raw(
 ) -> bool:
     """Compute the half-hours of raw files with a progress bar and a summary; return whether no file had a problem."""
     station = read_station(station_file)
+    check_formats(station, station_file.name)
     check_methods(station, station_file.name)
     if station.flux is None:
         raise ConfigError(station_file.name, "flux", "a part [flux]", "nothing")
@@ -79,6 +81,8 @@ def process_raw(
         console.print(why)
     for line in summary.notes:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for what, package in (*outside_formats(station), *outside_methods(station)):
+        console.print(f"{what}: {package}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{summary.sentence()}: {output}", markup=False, highlight=False, soft_wrap=True)
     return not summary.problems
 

@@ -54,6 +54,8 @@ def check(files: StationFiles) -> None:
                 typer.echo(f"error: {one}", err=True)
         else:
             typer.echo(f"{file}: valid")
+            for what, package in _outside(checked[-1]):
+                typer.echo(f"    {what}: {package}")
     if not valid:
         raise typer.Exit(1)
 
@@ -104,14 +106,24 @@ def _checked(file: Path, others: Callable[[], Iterable[Station]]) -> tuple[Stati
     from core.errors import ConfigError
     from core.station import parse_station, read_station_text, with_line
     from fluxcalc.halfhour.steps import check_methods
+    from ingest.formats import check_formats
     from ingest.sources import check_topics
 
     text = read_station_text(file)
     station = parse_station(text, str(file))
     try:
+        check_formats(station, str(file))
         check_methods(station, str(file))
         if station.topic_filters:
             check_topics(station, str(file), others(), read_settings().topic_root)
     except ConfigError as error:
         raise with_line(error, text) from None
     return station, text
+
+
+def _outside(station: Station) -> Iterable[tuple[str, str]]:
+    """Return what of a station comes from other packages: (key and name, package)."""
+    from fluxcalc.halfhour.steps import outside_methods
+    from ingest.formats import outside_formats
+
+    return (*outside_formats(station), *outside_methods(station))

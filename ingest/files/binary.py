@@ -4,75 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.clock import to_ns
 from core.errors import PayloadError
 from core.records import FloatArray
-from core.station import FileLayout, Station, Stream
+from core.station import FileLayout
 from ingest.files import tob1, tob3
 from ingest.files.campbell import Header, column, read_header
+from ingest.files.format import FileFormat, FileStream
 from ingest.files.layouts import channel_fields, check_units, missing_numbers
 from ingest.files.opening import opened, seekable
 from ingest.files.records import Records, Report, Span, check_clock
 
-KINDS = {"tob1": "TOB1", "tob3": "TOB3"}
-"""``[files] format`` -> first word of the file."""
 
-
-def find_span(path: Path, station: Station, stream: str) -> Span:
-    """Look at the stamps of a binary table; as ``raw.find_span``.
-
-    Raises
-    ------
-    PayloadError
-        It cannot be read or is not what the station file says; names file, line and remedy.
-    """
-    declared = station.streams[stream]
-    with _table(path, station.layout_of(declared)) as (source, size, header):
-        stretches = tob3.index(source, header) if header.kind == "TOB3" else None
+def find_span(path: Path, stream: FileStream, kind: str) -> Span:
+    """Look at the stamps of a binary table of a kind, ``TOB1`` or ``TOB3``; as ``raw.find_span``."""
+    with _table(path, kind) as (source, size, header):
+        stretches = tob3.index(source, header) if kind == "TOB3" else None
         ends = tob1.ends(source, header, size) if stretches is None else tob3.ends(stretches, header)
         if ends is None:
             raise PayloadError(f"{path.name}: no record after the header: remove the file")
-        channel_fields(header.names, declared, path.name, f"line {_NAMES_LINE[header.kind]}")
-        shift = _shift(station, declared)
-        first, last = min(ends) + shift, max(ends) + shift
-        return Span(path, first, last + declared.dt_ns)
+        channel_fields(header.names, stream.declared, path.name, f"line {_NAMES_LINE[kind]}")
+        first, last = min(ends) + stream.shift_ns, max(ends) + stream.shift_ns
+        return Span(path, first, last + stream.declared.dt_ns)
 
 
 def read_records(
-    span: Span, station: Station, stream: str, start_ns: int, report: Report
+    span: Span, stream: FileStream, start_ns: int, report: Report, kind: str
 ) -> Generator[Records, None, None]:
     """Yield a binary table's records piece by piece; as ``raw.read_records``.
 
     ``lines`` of the records are their numbers in the file, from 1.
-
-    Raises
-    ------
-    PayloadError
-        As ``find_span``; what was yielded before is good.
     """
-    declared = station.streams[stream]
-    files, shift = station.layout_of(declared), _shift(station, declared)
-    with _table(span.path, files) as (source, _, header):
-        file, line = span.path.name, _NAMES_LINE[header.kind]
+    declared, files = stream.declared, stream.layout
+    with _table(span.path, kind) as (source, _, header):
+        file, line = span.path.name, _NAMES_LINE[kind]
         check_units(header.names, header.units, declared, file, line + 1, check=files.check_units)
         fields, notes = channel_fields(header.names, declared, file, f"line {line}")
         for note in notes:
             report(note)
         pieces = (
-            tob1.pieces(source, header)
-            if header.kind == "TOB1"
-            else tob3.pieces(source, header, tob3.index(source, header))
+            tob1.pieces(source, header) if kind == "TOB1" else tob3.pieces(source, header, tob3.index(source, header))
         )
         newest: int | None = None
         for stamps, records, number in pieces:
-            starts = stamps + shift
+            starts = stamps + stream.shift_ns
             if starts.max() + declared.dt_ns <= start_ns:
                 continue
             piece = Records(starts, _values(records, header, fields, files), np.arange(number, number + len(starts)))
@@ -94,19 +74,20 @@ def _values(records: NDArray[np.void], header: Header, fields: tuple[int, ...], 
     return values
 
 
-def _shift(station: Station, declared: Stream) -> int:
-    """Return what brings a stamp to the START of its sample, UTC. [ns]"""
-    files = station.layout_of(declared)
-    offset = station.station.utc_offset if files.utc_offset is None else files.utc_offset
-    zone_ns = to_ns(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=offset))
-    return -zone_ns - (declared.dt_ns if files.stamps_end else 0)
-
-
 @contextmanager
-def _table(path: Path, files: FileLayout) -> Iterator[tuple[BinaryIO, int, Header]]:
-    kind = KINDS[files.format]
+def _table(path: Path, kind: str) -> Iterator[tuple[BinaryIO, int, Header]]:
     with opened(path) as one, seekable(one, path.name) as (source, size):
         header = read_header(source, path.name, kind)
         if kind == "TOB1":
             tob1.check(header, path.name)
         yield source, size, header
+
+
+def _binary_format(kind: str) -> FileFormat:
+    def read(span: Span, stream: FileStream, start_ns: int, report: Report) -> Generator[Records, None, None]:
+        return read_records(span, stream, start_ns, report, kind)
+
+    return FileFormat(lambda path, stream: find_span(path, stream, kind), read, stamps="end")
+
+
+TOB1, TOB3 = _binary_format("TOB1"), _binary_format("TOB3")

@@ -6,20 +6,18 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import BinaryIO
 
-from core.clock import NS, to_ns
+from core.clock import to_ns
 from core.errors import PayloadError
-from core.station import FileLayout, Station, Stream
+from core.station import FileLayout, Stream
 from core.variables import UNITS
-from ingest.files.header import HEADER_LINES, TIMESTAMP, parse_header
+from ingest.files.format import FileStream, part_of
 
 LONGEST_LINE = 1 << 16
 """A line longer than this is no line of a table. [bytes]"""
 
-GHG_HEADER_LINES = 100
-"""The line of names in a LI-COR ``.data`` is the eighth or so."""
 EPOCH = "epoch"
 """Time format of seconds and nanoseconds since 1970, a column each."""
 
@@ -77,73 +75,41 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def read_layout(stream: BinaryIO, file: str, station: Station, declared: Stream) -> Layout:
-    """Read a file's header; the stream then stands at its first record.
+def make_layout(
+    names: Sequence[str], time_columns: Sequence[str], first_line: int, stream: FileStream, file: str, where: str
+) -> Layout:
+    """Find a stream's channels and its time among a file's columns.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The columns' names.
+    time_columns : sequence of str
+        Those that make the stamp; empty where records have none.
+    first_line : int
+        Line number of the first record.
+    stream : FileStream
+        What the file holds.
+    file, where : str
+        What to call the file, and the place of its names, in errors.
 
     Raises
     ------
     PayloadError
-        It is not what the station file says; names file, line and remedy.
+        A column of the time is not there, or none of the channels.
     """
-    files, part = station.layout_of(declared), part_of(declared)
-    if files.format == "ghg":
-        return _ghg_layout(stream, file, declared, files)
-    rows = HEADER_LINES if files.format == "toa5" else files.header_rows
-    lines = _header_lines(stream, rows, file)
-    if files.format == "toa5":
-        _origin, names, units, _process = parse_header(lines, file)
-        time_columns: tuple[str, ...] = (TIMESTAMP,)
-        names_row = 2
-        check_units(names, units, declared, file, 3, check=files.check_units)
-    else:
-        if len(lines) < rows:
-            raise PayloadError(
-                f"{file}: line {len(lines)}: the header ends before its line {rows}: fetch the file anew, or correct "
-                f"{part} header_rows in the station file"
-            )
-        names_row = 0 if files.columns else files.names_row
-        names = list(files.columns) or _fields(lines[files.names_row - 1], files.separator, file, names_row)
-        time_columns = files.time_columns
-    where = f"line {names_row}" if names_row else f"{part} columns"
-    fields, notes = channel_fields(names, declared, file, where)
-    offset = station.station.utc_offset if files.utc_offset is None else files.utc_offset
-    zone_ns = to_ns(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=offset))
+    fields, notes = channel_fields(names, stream.declared, file, where)
     return Layout(
-        files,
+        stream.layout,
         len(names),
         _time_fields(names, time_columns, file, where),
         fields,
-        rows + 1,
-        0 if time_columns else start_of(file, files.start_pattern) - zone_ns,
-        declared.dt_ns,
-        -zone_ns - (declared.dt_ns if files.stamps_end else 0),
+        first_line,
+        0 if time_columns else start_of(file, stream.start_pattern) - stream.offset_ns,
+        stream.declared.dt_ns,
+        stream.shift_ns,
         notes,
     )
-
-
-def part_of(declared: Stream) -> str:
-    """Return the part of the station file that describes a stream's files."""
-    return "[files]" if declared.kind == "block" else "[files.meteorology]"
-
-
-def _ghg_layout(stream: BinaryIO, file: str, declared: Stream, files: FileLayout) -> Layout:
-    """Read the header of LI-COR's ``.data``: some lines about the instrument, then the names; its clock is UTC."""
-    line, number = b"", 0
-    while number < GHG_HEADER_LINES and not line.startswith(b"DATAH\t") and (number == 0 or line):
-        line, number = stream.readline(LONGEST_LINE), number + 1
-    if not line.startswith(b"DATAH\t"):
-        raise PayloadError(
-            f"{file}: line {number}: no line of names that begins with DATAH: this is no .data file of LI-COR"
-        )
-    names = _fields(line, "\t", file, number)
-    units = [match[1] if (match := re.search(r"\(([^()]+)\)$", name)) else "" for name in names]
-    where = f"line {number}"
-    check_units(names, units, declared, file, number, check=files.check_units)
-    fields, notes = channel_fields(names, declared, file, where)
-    shift_ns = -round((files.utc_offset or 0.0) * 3600 * NS) - (declared.dt_ns if files.stamps_end else 0)
-    tabbed = files.model_copy(update={"separator": "\t", "time_format": EPOCH})
-    times = _time_fields(names, ("Seconds", "Nanoseconds"), file, where)
-    return Layout(tabbed, len(names), times, fields, number + 1, 0, declared.dt_ns, shift_ns, notes)
 
 
 def _time_fields(names: Sequence[str], columns: Sequence[str], file: str, where: str) -> tuple[int, ...]:
@@ -217,10 +183,11 @@ def start_of(file: str, pattern: str) -> int:
         ) from None
 
 
-def _header_lines(stream: BinaryIO, rows: int, file: str) -> list[bytes]:
+def header_lines(source: BinaryIO, rows: int, file: str) -> list[bytes]:
+    """Read the lines of a header, as many of them as the file has; the first must be there."""
     lines = []
     for number in range(1, rows + 1):
-        line = stream.readline(LONGEST_LINE)
+        line = source.readline(LONGEST_LINE)
         if not line and number == 1:
             raise PayloadError(f"{file}: line 1: the file is empty: remove it or fetch it from the logger anew")
         if not line:
@@ -231,7 +198,8 @@ def _header_lines(stream: BinaryIO, rows: int, file: str) -> list[bytes]:
     return lines
 
 
-def _fields(line: bytes, separator: str, file: str, number: int) -> list[str]:
+def fields_of(line: bytes, separator: str, file: str, number: int) -> list[str]:
+    """Return the columns' names in a line of a header."""
     try:
         names = next(csv.reader([line.decode("utf-8-sig")], delimiter=separator, strict=True), [])
     except (UnicodeDecodeError, csv.Error) as error:

@@ -1,25 +1,35 @@
-"""Raw files in pieces: what stretch of time a file covers, and its records from one time to another.
+"""Raw files of any format: what stretch of time one covers, and its records from one time to another.
 
-A piece is a few megabytes of lines, so memory does not grow with a file's length.
+To add a format: a module with its row, named here. Another package adds one by an entry point in the group
+``fluxtower.file_formats``: docs/guide/extend.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from core.errors import PayloadError
+from core.errors import ConfigError, PayloadError
+from core.extensions import Choices
 from core.station import Station
-from ingest.files import binary
-from ingest.files.layouts import Layout, read_layout
-from ingest.files.opening import opened
-from ingest.files.records import Records, Report, Span, check_clock, count_bytes, parse_lines
+from ingest.files import binary, csv_table, ghg_table, toa5_table
+from ingest.files.format import FileFormat, accept_file_format
+from ingest.files.records import Records, Report, Span
 
-PIECE = 1 << 22
-"""Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
-TAIL = 1 << 16
-"""Bytes that are looked at for the first and the last stamp, if a sixteenth of them does not have one."""
+FILE_FORMATS = Choices(
+    {
+        "toa5": toa5_table.FORMAT,
+        "tob1": binary.TOB1,
+        "tob3": binary.TOB3,
+        "ghg": ghg_table.FORMAT,
+        "icos_csv": csv_table.ICOS_CSV,
+        "csv": csv_table.CSV,
+    },
+    "fluxtower.file_formats",
+    accept_file_format,
+)
+"""Formats that a station file may name."""
 
 
 def find_span(path: Path, station: Station, stream: str) -> Span:
@@ -37,40 +47,12 @@ def find_span(path: Path, station: Station, stream: str) -> Span:
     Raises
     ------
     PayloadError
-        It cannot be read or is not what the station file says; names file, line and remedy.
+        It cannot be read or is not what the station file says, or the package of its format is broken; names file,
+        line and remedy.
     """
-    if station.layout_of(station.streams[stream]).format in binary.KINDS:
-        return binary.find_span(path, station, stream)
-    with opened(path) as one:
-        source = one.stream
-        layout = read_layout(source, path.name, station, station.streams[stream])
-        head = source.read(TAIL)
-        if not head:
-            raise PayloadError(f"{path.name}: line {layout.first_line}: no record after the header: remove the file")
-        tail, lines = head, 0
-        if not layout.time_fields:
-            lines = count_bytes(head, "\n")
-            while piece := source.read(PIECE):
-                lines += count_bytes(piece, "\n")
-                tail = piece
-            lines += not tail.endswith(b"\n")
-            return Span(path, layout.first_ns, layout.first_ns + lines * layout.dt_ns)
-        if one.size is None:
-            while piece := source.read(PIECE):
-                tail = (tail + piece)[-TAIL:]
-        elif one.size > source.tell():
-            source.seek(max(source.tell() - TAIL, one.size - TAIL))
-            tail = source.read()
-    head = b"\n" + head
-    few = TAIL // 16
-    starts = _starts_of_both(head[:few], tail[-few:], layout)
-    starts = starts or _starts_within(head, layout) + _starts_within(tail, layout)
-    if not starts:
-        raise PayloadError(
-            f"{path.name}: line {layout.first_line}: expected {layout.fields} fields with a stamp and numbers, got "
-            f"{head[:60].decode('ascii', 'backslashreplace')!a}: is it a file of this station?"
-        )
-    return Span(path, min(starts), max(starts) + layout.dt_ns)
+    name, format = _format_of(station, stream, path.name)
+    with _blaming(name, path.name):
+        return format.find_span(path, format.stream_of(station, stream))
 
 
 def read_records(
@@ -78,74 +60,42 @@ def read_records(
 ) -> Generator[Records, None, None]:
     """Yield a file's records piece by piece, those before ``start_ns`` mostly left out.
 
-    A last TOA5 line without a line end is one that the logger had not finished, and is left out.
-
     Raises
     ------
     PayloadError
         As ``find_span``; what was yielded before is good.
     """
-    file = span.path.name
-    if station.layout_of(station.streams[stream]).format in binary.KINDS:
-        yield from binary.read_records(span, station, stream, start_ns, report)
-        return
-    with opened(span.path) as one:
-        source = one.stream
-        layout = read_layout(source, file, station, station.streams[stream])
-        for note in layout.notes:
-            report(note)
-        line = layout.first_line
-        newest: int | None = None
-        for text in _whole_lines(source, file, finished=layout.files.format != "toa5"):
-            lines = count_bytes(text, "\n")
-            if start_ns > span.start_ns and _ends_before(text, line + lines, layout, start_ns):
-                line += lines
-                continue
-            records = parse_lines(text, line, layout, file, report)
-            line += lines
-            if len(records.starts):
-                check_clock(records, newest, file, report)
-                newest = int(records.starts[-1])
-                yield records
+    name, format = _format_of(station, stream, span.path.name)
+    pieces = format.read_records(span, format.stream_of(station, stream), start_ns, report)
+    try:
+        while True:
+            with _blaming(name, span.path.name):
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
+    finally:
+        pieces.close()
 
 
-def _whole_lines(source: BinaryIO, file: str, *, finished: bool) -> Iterator[bytes]:
-    """Cut a stream behind line ends; ``finished`` takes a last line without an end, too."""
-    rest = b""
-    while piece := source.read(PIECE):
-        cut = piece.rfind(b"\n") + 1
-        if not cut:
-            raise PayloadError(f"{file}: no line end in {PIECE} bytes: this is no text table")
-        yield rest + piece[:cut]
-        rest = piece[cut:]
-    if rest and finished:
-        yield rest + b"\n"
+def _format_of(station: Station, stream: str, file: str) -> tuple[str, FileFormat]:
+    name = station.layout_of(station.streams[stream]).format
+    try:
+        return name, FILE_FORMATS[name]
+    except KeyError:
+        raise PayloadError(f"{file}: format {name!r}: no installed package has it: install its package") from None
+    except ConfigError as error:
+        raise PayloadError(f"{file}: format {name!r}: {error.got}") from None
 
 
-def _ends_before(text: bytes, line: int, layout: Layout, start_ns: int) -> bool:
-    """Tell whether a piece is over before a time, by its last line."""
-    if not layout.time_fields:
-        return layout.first_ns + (line - layout.first_line) * layout.dt_ns <= start_ns
-    starts = _starts_within(text[text.rfind(b"\n", 0, -1) :], layout)
-    return bool(starts) and max(starts) + layout.dt_ns <= start_ns
-
-
-def _starts_of_both(head: bytes, tail: bytes, layout: Layout) -> list[int]:
-    """Return the first and the last time of a head and a tail, read at one go; none unless both have a record."""
-    first, last = _between_ends(head), _between_ends(tail)
-    records = parse_lines(first + last, layout.first_line, layout, "", lambda _: None)
-    from_head = records.lines < layout.first_line + first.count(b"\n")
-    if not from_head.any() or from_head.all():
-        return []
-    return [int(records.starts.min()), int(records.starts.max())]
-
-
-def _starts_within(text: bytes, layout: Layout) -> list[int]:
-    """Return the first and the last time of a text."""
-    starts = parse_lines(_between_ends(text), layout.first_line, layout, "", lambda _: None).starts
-    return [int(starts.min()), int(starts.max())] if len(starts) else []
-
-
-def _between_ends(text: bytes) -> bytes:
-    """Return the lines between a text's first and last line end."""
-    return text[text.find(b"\n") + 1 : text.rfind(b"\n") + 1]
+@contextmanager
+def _blaming(format: str, file: str) -> Iterator[None]:
+    """Make of any error in another package's reader a PayloadError: it stops that file, and names the package."""
+    try:
+        yield
+    except Exception as error:
+        package = FILE_FORMATS.package_of(format)
+        if isinstance(error, PayloadError) or not package:
+            raise
+        said = f"{type(error).__name__}: {str(error)[:200]!a}"
+        raise PayloadError(f"{file}: format {format!r} of {package} fails: {said}") from error

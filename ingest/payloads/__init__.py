@@ -1,15 +1,17 @@
-"""Decoders, pure ``bytes -> records``, one module a format. To add a format: a module and a line in ``FORMATS``."""
+"""Decoders, pure ``bytes -> records``, one module a format. To add a format: a module with its row, named here.
+
+Another package adds one by an entry point in the group ``fluxtower.formats``: docs/guide/extend.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from core.errors import PayloadError
-from core.records import LoggerState, Reading, SampleBlock
+from core.errors import ConfigError, PayloadError
+from core.extensions import Choices
 from ingest.encoding import encode_block, encode_reading
 from ingest.payloads import (
-    block_cbor,
-    block_json,
+    block,
     campbell_csijson,
     campbell_geojson,
     reading_json,
@@ -17,39 +19,37 @@ from ingest.payloads import (
     state,
     toa5_line,
 )
-from ingest.sources import STATE, Source
+from ingest.payloads.checks import shown
+from ingest.payloads.format import MessageFormat, MessageSource, Record, accept_format
+from ingest.payloads.records import fault_of
 
-__all__ = ["FORMATS", "Record", "decode", "encode_block", "encode_reading"]
+__all__ = ["FORMATS", "STATE", "MessageFormat", "MessageSource", "Record", "decode", "encode_block", "encode_reading"]
 
-Record = SampleBlock | Reading | LoggerState
-Decoder = Callable[[Source, bytes, int], Sequence[Record]]
+STATE = "state"
+"""Format of messages that say whether a logger is online; no station file names it, they have a key of their own."""
 
-
-def _block(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock]:
-    if payload[:64].lstrip()[:1] == b"{":
-        return block_json.decode(source, payload, now_ns)
-    return block_cbor.decode(source, payload, now_ns)
-
-
-FORMATS: dict[str, Decoder] = {
-    "block": _block,
-    "reading": reading_json.decode,
-    "senml-json": senml.decode_json,
-    "senml-cbor": senml.decode_cbor,
-    "campbell-geojson": campbell_geojson.decode,
-    "campbell-csijson": campbell_csijson.decode,
-    "toa5-line": toa5_line.decode,
-    STATE: state.decode,
-}
-"""Decoders by the format of a source."""
+FORMATS = Choices(
+    {
+        "block": block.FORMAT,
+        "reading": reading_json.FORMAT,
+        "senml-json": senml.JSON_FORMAT,
+        "senml-cbor": senml.CBOR_FORMAT,
+        "campbell-geojson": campbell_geojson.FORMAT,
+        "campbell-csijson": campbell_csijson.FORMAT,
+        "toa5-line": toa5_line.FORMAT,
+    },
+    "fluxtower.formats",
+    accept_format,
+)
+"""Formats that a station file may name."""
 
 
-def decode(source: Source, payload: bytes, now_ns: int) -> Sequence[Record]:
+def decode(source: MessageSource, payload: bytes, now_ns: int) -> Sequence[Record]:
     """Turn a message into records.
 
     Parameters
     ----------
-    source : Source
+    source : MessageSource
         What the message's topic means: the format, and which station and stream the records get.
     payload : bytes
         Whatever the sender published.
@@ -64,9 +64,34 @@ def decode(source: Source, payload: bytes, now_ns: int) -> Sequence[Record]:
     Raises
     ------
     PayloadError
-        The bytes are no such record; names source and station. No other error leaves this function.
+        The bytes are no such record, or the package of the format is broken; names source and station. No other error
+        leaves this function.
     """
     try:
-        return FORMATS[source.format](source, payload, now_ns)
+        if source.format == STATE:
+            return state.decode(source, payload, now_ns)
+        if source.format in FORMATS.own:
+            return FORMATS.own[source.format].decode(source, payload, now_ns)
+        return _decode_outside(source, payload, now_ns)
     except PayloadError as error:
         raise PayloadError(error.reason, topic=str(source), station=source.station, offset=error.offset) from None
+
+
+def _decode_outside(source: MessageSource, payload: bytes, now_ns: int) -> Sequence[Record]:
+    """Decode a message of another package's format: whatever goes wrong there refuses that message and nothing else."""
+    try:
+        format = FORMATS[source.format]
+    except KeyError:
+        raise PayloadError(f"format {source.format!r}: no installed package has it: install its package") from None
+    except ConfigError as error:
+        raise PayloadError(f"format {source.format!r}: {error.got}") from None
+    try:
+        records = format.decode(source, payload, now_ns)
+        fault = fault_of(source, records)
+    except PayloadError:
+        raise
+    except Exception as error:
+        fault = f"{type(error).__name__}: {shown(str(error))}"
+    if fault:
+        raise PayloadError(f"format {source.format!r} of {FORMATS.package_of(source.format)} fails: {fault}")
+    return records

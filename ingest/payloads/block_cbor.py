@@ -16,19 +16,19 @@ from core.records import Float32Array, FloatArray, SampleBlock
 from core.station import Stream
 from ingest.encoding import FLOAT32_LE, INT16_LE, INT16_MISSING
 from ingest.payloads.checks import MAX_DECOMPRESSED, block, cbor_value, check_size, shown
-from ingest.sources import Source
+from ingest.payloads.format import MessageSource
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _local = threading.local()
 _SIZES = {FLOAT32_LE: 4, INT16_LE: 2}
 
 
-def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock]:
+def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[SampleBlock]:
     """Decode one block.
 
     Parameters
     ----------
-    source : Source
+    source : MessageSource
         Where the bytes came from; declares the steps that int16 samples count.
     payload : bytes
         CBOR, or a zstd frame of it.

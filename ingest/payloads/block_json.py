@@ -10,10 +10,10 @@ import orjson
 from core.errors import PayloadError
 from core.records import Float32Array, SampleBlock
 from ingest.payloads.checks import block, check_count, json_value, number, shown
-from ingest.sources import Source
+from ingest.payloads.format import MessageSource
 
 
-def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock]:
+def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[SampleBlock]:
     """Decode one block; ``t`` is RFC 3339 or nanoseconds since 1970 UTC.
 
     Raises

@@ -22,14 +22,14 @@ from core.store import NO_SEQ
 from ingest.encoding import FLOAT32_LE
 from ingest.payloads import block_cbor
 from ingest.payloads.checks import EARLIEST_NS, LATEST_NS, MAX_NUMBER
-from ingest.sources import Source
+from ingest.payloads.format import MessageSource
 
 MOST_TEMPLATES = 256
 """When there are more, all are forgotten: real senders need a few, and a sender that invents new ones gains nothing."""
 PATIENCE = 32
 """So often a new template of a length may fit only the message that it was made from; then none is made any more."""
 
-_NOWHERE = Source("nobody", "none", "block")
+_NOWHERE = MessageSource("nobody", "none", "block")
 Int64Array = NDArray[np.int64]
 
 

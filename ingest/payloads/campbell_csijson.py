@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from core.errors import PayloadError
 from core.records import Reading, SampleBlock
 from ingest.payloads.checks import MAX_NUMBER, integer, json_value, local_ns, member
+from ingest.payloads.format import MessageFormat, MessageSource
 from ingest.payloads.rows import Row, columns_of, to_records
-from ingest.sources import Source
 
 
-def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock | Reading]:
+def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[SampleBlock | Reading]:
     """Decode the records of a table; a reading's ``seq`` is the record number ``no``.
 
     Raises
@@ -28,7 +28,7 @@ def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock | Re
     return to_records(source, columns, _rows(source, member(content, "data", list), len(names)))
 
 
-def _rows(source: Source, data: list[object], fields: int) -> Iterator[Row]:
+def _rows(source: MessageSource, data: list[object], fields: int) -> Iterator[Row]:
     for record in data:
         values = member(record, "vals", list)
         if len(values) != fields:
@@ -39,3 +39,6 @@ def _rows(source: Source, data: list[object], fields: int) -> Iterator[Row]:
             integer(no, "no", 0, MAX_NUMBER)
         stamp = local_ns(member(record, "time", str), "time", source.ahead_ns)
         yield Row(stamp, values, no)
+
+
+FORMAT = MessageFormat(decode, kinds=("block", "reading"), stamps="end", local_times=True, states_units=True)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from core.errors import PayloadError
 from core.records import Reading, SampleBlock
 from ingest.payloads.checks import json_value, member, shown, time_ns
+from ingest.payloads.format import MessageFormat, MessageSource
 from ingest.payloads.rows import Row, columns_of, to_records
-from ingest.sources import Source
 
 
-def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock | Reading]:
+def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[SampleBlock | Reading]:
     """Decode the observations; where the logger says that it stands (numbers or texts) means nothing.
 
     Raises
@@ -35,3 +35,6 @@ def _rows(observations: dict[str, object], fields: int) -> Iterator[Row]:
         if len(values) != fields:
             raise PayloadError(f"observations: expected {fields} values as there are names, got {len(values)}")
         yield Row(time_ns(time, "observations"), values, None)
+
+
+FORMAT = MessageFormat(decode, kinds=("block", "reading"), stamps="end")

@@ -16,7 +16,7 @@ from core.clock import NS, to_ns
 from core.errors import PayloadError
 from core.records import Float32Array, SampleBlock
 from core.station import MAX_CHANNELS, Stream
-from ingest.sources import Source
+from ingest.payloads.format import MessageSource
 
 MAX_PAYLOAD = 1 << 20
 """Largest message that is decoded. [bytes]"""
@@ -214,12 +214,14 @@ def cbor_value(content: bytes, *, text_keys: bool) -> object:
         raise PayloadError(f"no valid CBOR: {shown(str(error))}") from None
 
 
-def block(source: Source, fields: object, matrix: Callable[[Mapping[str, object], int], Float32Array]) -> SampleBlock:
+def block(
+    source: MessageSource, fields: object, matrix: Callable[[Mapping[str, object], int], Float32Array]
+) -> SampleBlock:
     """Build a sample block from the keys ``v t dt n run seq c`` of a message; other keys are left alone.
 
     Parameters
     ----------
-    source : Source
+    source : MessageSource
         Where the message came from.
     fields : object
         The decoded message.

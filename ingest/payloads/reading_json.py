@@ -5,10 +5,10 @@ from __future__ import annotations
 from core.errors import PayloadError
 from core.records import Reading
 from ingest.payloads.checks import MAX_RECORDS, channel_names, json_value, number, numbers, require, shown, time_ns
-from ingest.sources import Source
+from ingest.payloads.format import MessageFormat, MessageSource
 
 
-def decode(source: Source, payload: bytes, now_ns: int) -> list[Reading]:
+def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[Reading]:
     """Decode one reading or a list of them; null is a missing value, NaN.
 
     Raises
@@ -23,10 +23,13 @@ def decode(source: Source, payload: bytes, now_ns: int) -> list[Reading]:
     return [_reading(source, item) for item in items]
 
 
-def _reading(source: Source, item: object) -> Reading:
+def _reading(source: MessageSource, item: object) -> Reading:
     if not isinstance(item, dict):
         raise PayloadError(f"expected a map with t and v, got {shown(item)}")
     time = time_ns(require(item, "t"), "t")
     channels = channel_names(require(item, "v"), "v", source.declared)
     values = {name: number(value, f"v.{name!a}") for name, value in channels.items()}
     return Reading(source.station, source.stream, time, values, *numbers(item))
+
+
+FORMAT = MessageFormat(decode, kinds=("reading",))

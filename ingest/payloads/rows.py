@@ -14,7 +14,7 @@ from core.records import Reading, SampleBlock
 from core.station import Stream
 from ingest.files.layouts import unit_of
 from ingest.payloads.checks import MAX_BLOCK_NS, MAX_RECORDS, MISSING_WORDS, number, shown, time_ns
-from ingest.sources import Source
+from ingest.payloads.format import MessageSource
 
 OFF_GRID = 0.25
 """How far a row may lie from its place in a block, in steps."""
@@ -29,19 +29,21 @@ class Row:
     number: int | None
 
 
-def declared(source: Source) -> Stream:
+def declared(source: MessageSource) -> Stream:
     """Return the stream as the station file declares it; only our own formats can do without."""
     if source.declared is None:
         raise PayloadError(f"no stream of a station file is declared for {source}")
     return source.declared
 
 
-def columns_of(source: Source, names: Sequence[object], units: Mapping[str, str] | None = None) -> tuple[int, ...]:
+def columns_of(
+    source: MessageSource, names: Sequence[object], units: Mapping[str, str] | None = None
+) -> tuple[int, ...]:
     """Return which column each channel has, -1 where there is none; columns of no channel mean nothing.
 
     Parameters
     ----------
-    source : Source
+    source : MessageSource
         Declares the channels.
     names : sequence of object
         The columns' names, as sent.
@@ -92,12 +94,12 @@ def value_of(value: object, key: str) -> float:
     return number(value, key)
 
 
-def to_records(source: Source, columns: Sequence[int], rows: Iterable[Row]) -> list[SampleBlock | Reading]:
+def to_records(source: MessageSource, columns: Sequence[int], rows: Iterable[Row]) -> list[SampleBlock | Reading]:
     """Turn rows into readings, or into blocks of rows that follow each other at the declared rate.
 
     Parameters
     ----------
-    source : Source
+    source : MessageSource
         Whose rows they are.
     columns : sequence of int
         A column for each channel, from ``columns_of``.
@@ -110,7 +112,7 @@ def to_records(source: Source, columns: Sequence[int], rows: Iterable[Row]) -> l
         There is no row, there are too many, or a stamp or value is none.
     """
     stream = declared(source)
-    shift_ns = stream.dt_ns if stream.stamps_end else 0
+    shift_ns = stream.dt_ns if source.stamps_end else 0
     names = tuple(stream.channel_index)
     starts: list[int] = []
     values: list[list[float]] = []

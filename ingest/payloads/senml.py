@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from core.errors import PayloadError
 from core.records import Reading
-from core.station import Channel, Stream
+from core.station import Channel
 from core.variables import UNITS
 from ingest.payloads.checks import MAX_RECORDS, cbor_value, check_size, integer, json_value, number, shown, time_ns
+from ingest.payloads.format import MessageFormat, MessageSource
 from ingest.payloads.rows import declared
-from ingest.sources import Source
 
 MAX_CBOR_PACK = 1 << 16
 """Largest pack in CBOR: its keys may be anything, so a hostile one costs time with the square of its size. [bytes]"""
@@ -50,7 +50,7 @@ class Base:
     sum: float = 0.0
 
 
-def decode_json(source: Source, payload: bytes, now_ns: int) -> list[Reading]:
+def decode_json(source: MessageSource, payload: bytes, now_ns: int) -> list[Reading]:
     """Decode a pack in JSON.
 
     Raises
@@ -61,7 +61,7 @@ def decode_json(source: Source, payload: bytes, now_ns: int) -> list[Reading]:
     return _readings(source, json_value(payload), now_ns)
 
 
-def decode_cbor(source: Source, payload: bytes, now_ns: int) -> list[Reading]:
+def decode_cbor(source: MessageSource, payload: bytes, now_ns: int) -> list[Reading]:
     """Decode a pack in CBOR.
 
     Raises
@@ -73,12 +73,13 @@ def decode_cbor(source: Source, payload: bytes, now_ns: int) -> list[Reading]:
     return _readings(source, cbor_value(payload, text_keys=False), now_ns)
 
 
-def _readings(source: Source, content: object, now_ns: int) -> list[Reading]:
+def _readings(source: MessageSource, content: object, now_ns: int) -> list[Reading]:
     stream = declared(source)
     if not isinstance(content, list) or not 1 <= len(content) <= MAX_RECORDS:
         got = f"{len(content)} records" if isinstance(content, list) else shown(content)
         raise PayloadError(f"expected a pack, a list of 1 to {MAX_RECORDS} records, got {got}")
     base = Base()
+    shift_ns = stream.dt_ns if source.stamps_end else 0
     found: dict[int, dict[str, float]] = {}
     for item in content:
         record = _named(item)
@@ -90,7 +91,7 @@ def _readings(source: Source, content: object, now_ns: int) -> list[Reading]:
         if channel is None:
             continue
         _check_unit(channel, _text(record, "u", base.unit))
-        values = found.setdefault(_start(record, base, stream, now_ns), {})
+        values = found.setdefault(_start(record, base, shift_ns, now_ns), {})
         if channel.name in values:
             raise PayloadError(f"{shown(name)} comes twice at one time")
         values[channel.name] = _value(record, base, name)
@@ -145,7 +146,7 @@ def _number(record: Mapping[str, object], key: str, default: float | None) -> fl
     return value
 
 
-def _start(record: Mapping[str, object], base: Base, stream: Stream, now_ns: int) -> int:
+def _start(record: Mapping[str, object], base: Base, shift_ns: int, now_ns: int) -> int:
     """Return when the record's interval begins, to the microsecond. [ns since 1970 UTC]"""
     seconds = base.time + _number(record, "t", 0.0)
     if abs(seconds) > LONGEST_TIME:
@@ -153,7 +154,7 @@ def _start(record: Mapping[str, object], base: Base, stream: Stream, now_ns: int
     since_ns = round(seconds * 1e6) * 1000
     if seconds < ABSOLUTE:
         since_ns += now_ns
-    return time_ns(since_ns - (stream.dt_ns if stream.stamps_end else 0), "t")
+    return time_ns(since_ns - shift_ns, "t")
 
 
 def _value(record: Mapping[str, object], base: Base, name: str) -> float:
@@ -176,3 +177,7 @@ def _check_unit(channel: Channel, unit: str) -> None:
         raise PayloadError(
             f"u: {shown(channel.sent_as)} is in {stated}, the station file declares {channel.unit}: correct one of them"
         )
+
+
+JSON_FORMAT = MessageFormat(decode_json, kinds=("reading",), states_units=True)
+CBOR_FORMAT = MessageFormat(decode_cbor, kinds=("reading",), states_units=True)

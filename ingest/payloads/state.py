@@ -5,12 +5,12 @@ from __future__ import annotations
 from core.errors import PayloadError
 from core.records import LoggerState
 from ingest.payloads.checks import check_size, json_value, member, shown
-from ingest.sources import Source
+from ingest.payloads.format import MessageSource
 
 WORDS = {"online": True, "offline": False}
 
 
-def decode(source: Source, payload: bytes, now_ns: int) -> list[LoggerState]:
+def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[LoggerState]:
     """Decode ``{"clientId": "CR1000X_70681", "state": "offline", "reason": "..."}``, or the bare word.
 
     Raises

@@ -9,13 +9,13 @@ from core.errors import PayloadError
 from core.records import Reading, SampleBlock
 from ingest.files.header import HEADER_LINES, TIMESTAMP, parse_header
 from ingest.payloads.checks import MAX_NUMBER, MISSING_WORDS, check_size, integer, local_ns, shown
+from ingest.payloads.format import MessageFormat, MessageSource
 from ingest.payloads.rows import Row, columns_of, declared, to_records
-from ingest.sources import Source
 
 RECORD = "RECORD"
 
 
-def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock | Reading]:
+def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[SampleBlock | Reading]:
     """Decode one line or several; the fields are named by a header in the message, or by the station file.
 
     A reading's ``seq`` is the record number, where there is a column ``RECORD``.
@@ -42,7 +42,7 @@ def decode(source: Source, payload: bytes, now_ns: int) -> list[SampleBlock | Re
 
 
 def _rows(
-    source: Source, lines: Sequence[bytes], names: list[str], columns: Sequence[int], first: int
+    source: MessageSource, lines: Sequence[bytes], names: list[str], columns: Sequence[int], first: int
 ) -> Iterator[Row]:
     stamp = names.index(TIMESTAMP)
     record = names.index(RECORD) if RECORD in names else None
@@ -78,3 +78,13 @@ def _record_number(text: str, line: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise PayloadError(f"line {line}: {RECORD}: expected a whole number, got {shown(text)}")
     return integer(int(text), f"line {line}: {RECORD}", 0, MAX_NUMBER)
+
+
+FORMAT = MessageFormat(
+    decode,
+    kinds=("block", "reading"),
+    stamps="end",
+    local_times=True,
+    needs_columns=True,
+    states_units=True,
+)

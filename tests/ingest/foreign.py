@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.station import Station, parse_station
-from ingest.sources import Source, Sources
+from ingest.payloads import MessageSource
+from ingest.sources import Sources
 
 FILE = """
 [station]
@@ -100,7 +101,7 @@ def station() -> Station:
     return parse_station(FILE, "foreign.toml")
 
 
-def source(stream: str) -> Source:
+def source(stream: str) -> MessageSource:
     """What the topic of a stream means."""
     declared = station()
     sources = Sources({declared.id: declared}, "flux/v1")
@@ -110,7 +111,7 @@ def source(stream: str) -> Source:
     return sources.resolve(topic.replace("+", "Hourly"))
 
 
-def state_source() -> Source:
+def state_source() -> MessageSource:
     """What the topic of a logger's state means; it ends in a slash, as loggers publish it."""
     declared = station()
     return Sources({declared.id: declared}, "flux/v1").resolve("cs/v2/state/QU8Q-9JTY-HVP8/")

@@ -4,9 +4,10 @@ import pytest
 
 from core.errors import ConfigError, PayloadError, UnknownStation
 from core.records import Reading
-from core.station import Station, parse_station
-from ingest.payloads import decode
-from ingest.sources import MOST_KNOWN, Source, Sources, check_topics
+from core.station import Station, parse_station, with_line
+from ingest.formats import check_formats
+from ingest.payloads import MessageSource, decode
+from ingest.sources import MOST_KNOWN_TOPICS, Sources, check_topics
 from tests.ingest.foreign import FILE, station
 
 ROOT = "flux/v1"
@@ -38,7 +39,7 @@ def test_a_topic_of_a_station_file_names_stream_and_format(sources: Sources) -> 
 
 @pytest.mark.parametrize("topic", ["cs/v2/state/QU8Q-9JTY-HVP8", "cs/v2/state/QU8Q-9JTY-HVP8/"])
 def test_a_logger_says_its_state_with_and_without_a_slash(sources: Sources, topic: str) -> None:
-    assert sources.resolve(topic) == Source("cn-foreign", "", "state")
+    assert sources.resolve(topic) == MessageSource("cn-foreign", "", "state")
 
 
 def test_our_own_topics(sources: Sources) -> None:
@@ -54,9 +55,9 @@ def test_our_own_topics(sources: Sources) -> None:
 
 
 def test_what_is_remembered_is_bounded(sources: Sources) -> None:
-    for number in range(MOST_KNOWN + 10):
+    for number in range(MOST_KNOWN_TOPICS + 10):
         sources.resolve(f"cs/v2/data/CR1000X/400/{number}")
-    assert len(sources._known) <= MOST_KNOWN
+    assert len(sources._known) <= MOST_KNOWN_TOPICS
 
 
 def test_the_filters_are_those_of_all_stations() -> None:
@@ -152,7 +153,8 @@ def test_our_own_formats_may_come_on_a_topic_of_the_loggers() -> None:
 )
 def test_a_mistaken_mapping_is_named(old: str, new: str, message: str) -> None:
     assert old in FILE
+    text = FILE.replace(old, new, 1)
     with pytest.raises(ConfigError) as caught:
-        parse_station(FILE.replace(old, new, 1), "a.toml")
+        check_formats(parse_station(text, "a.toml"), "a.toml")
     assert message in str(caught.value)
-    assert caught.value.line is not None
+    assert with_line(caught.value, text).line is not None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 from core.constants import M_H2O, MU, SONIC_HUMIDITY
 from core.station import Spectroscopy, Station
 from core.variables import flux_column
+from fluxcalc.halfhour.choices import choices
 from fluxcalc.halfhour.flux.line_broadening import line_multipliers
 from fluxcalc.halfhour.flux.surface_heating import instrument_heat
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.state import Air, Fluxes
 from fluxcalc.sun import is_daytime
 
@@ -143,8 +143,11 @@ def _line_table(gas: str, station: Station) -> Spectroscopy | None:
     return None if analyzer is None else analyzer.spectroscopy
 
 
-DENSITY: Mapping[str, Step] = {
-    "none": keep_densities,
-    "wpl": webb_pearman_leuning,
-    "burba_2008": webb_with_instrument_heat,
-}
+DENSITY = choices(
+    "density",
+    {
+        "none": keep_densities,
+        "wpl": webb_pearman_leuning,
+        "burba_2008": webb_with_instrument_heat,
+    },
+)

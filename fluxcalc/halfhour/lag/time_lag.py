@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -12,8 +11,9 @@ import numpy as np
 
 from core.station import Analyzer, LagLimits, Station
 from fluxcalc.halfhour.air import choose_sensors, describe_air
+from fluxcalc.halfhour.choices import choices
 from fluxcalc.halfhour.fits import LagWindow
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.lag.gas_lag import GasLag, LagSearch
 from fluxcalc.kernels.lag import lagged_covariances, shift
 
@@ -181,10 +181,13 @@ def _with_lag(half: HalfHour, gas: str, lag: GasLag) -> HalfHour:
     return replace(half, lags={**half.lags, gas: lag}).with_diagnostics(**lag.published(gas))
 
 
-LAGS: Mapping[str, Step] = {
-    "none": keep_lags,
-    "constant": shift_by_nominal,
-    "covariance_maximum": partial(maximise_covariance, default=True),
-    "covariance_maximum_only": partial(maximise_covariance, default=False),
-    "optimised": maximise_in_fitted_window,
-}
+LAGS = choices(
+    "lag",
+    {
+        "none": keep_lags,
+        "constant": shift_by_nominal,
+        "covariance_maximum": partial(maximise_covariance, default=True),
+        "covariance_maximum_only": partial(maximise_covariance, default=False),
+        "optimised": maximise_in_fitted_window,
+    },
+)

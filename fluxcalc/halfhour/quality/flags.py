@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from core.constants import EARTH_ROTATION
 from core.station import Station
 from core.variables import flux_column
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.state import NOT_TESTABLE, IntegralDeviations, WindComponent
 
 CLASS_LIMITS = (15, 30, 50, 75, 100, 250, 500, 1000)
@@ -222,8 +223,11 @@ def _explain(steady: float, developed: float) -> str:
     return "; ".join(parts)
 
 
-QUALITY: Mapping[str, Step] = {
-    "mauder_foken_2004": flag_mauder_foken,
-    "foken_2004": grade_foken,
-    "goeckede_2006": grade_goeckede,
-}
+QUALITY = choices(
+    "quality",
+    {
+        "mauder_foken_2004": flag_mauder_foken,
+        "foken_2004": grade_foken,
+        "goeckede_2006": grade_goeckede,
+    },
+)

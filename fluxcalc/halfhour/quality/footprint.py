@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from core.constants import KARMAN
 from core.station import Station
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.state import FLUX_SHARES, Footprint
 
 OFFSET_SHARE = 0.01
@@ -181,9 +182,12 @@ def _apply_model(half: HalfHour, station: Station, model: Callable[[Surroundings
     return replace(half, footprint=found).with_diagnostics(**found.published())
 
 
-FOOTPRINT: Mapping[str, Step] = {
-    "kljun_2004": kljun_or_else,
-    "kormann_meixner_2001": kormann_meixner,
-    "hsieh_2000": hsieh,
-    "none": no_footprint,
-}
+FOOTPRINT = choices(
+    "footprint",
+    {
+        "kljun_2004": kljun_or_else,
+        "kormann_meixner_2001": kormann_meixner,
+        "hsieh_2000": hsieh,
+        "none": no_footprint,
+    },
+)

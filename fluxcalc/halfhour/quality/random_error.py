@@ -12,7 +12,8 @@ import numpy as np
 from core.constants import M_H2O
 from core.records import FloatArray
 from core.station import Options, Station
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.state import RandomError, flux_name
 from fluxcalc.kernels.correlation import cross_covariances
 
@@ -169,8 +170,11 @@ def _all_pairs(series: Sequence[FloatArray], reach: int) -> list[tuple[FloatArra
     return [(found[0], found[row], found[row + len(rows)]) for row in rows]
 
 
-RANDOM_ERRORS: Mapping[str, Step] = {
-    "none": leave_unknown,
-    "finkelstein_sims_2001": finkelstein_sims,
-    "mann_lenschow_1994": mann_lenschow,
-}
+RANDOM_ERRORS = choices(
+    "random_error",
+    {
+        "none": leave_unknown,
+        "finkelstein_sims_2001": finkelstein_sims,
+        "mann_lenschow_1994": mann_lenschow,
+    },
+)

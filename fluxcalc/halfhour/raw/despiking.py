@@ -10,7 +10,8 @@ import numpy as np
 
 from core.records import FloatArray
 from core.station import Station
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.kernels.despike import bridge_outliers, despike_pass
 
 OUTLIER_LIMITS = {"u": 3.5, "v": 3.5, "w": 5.0, "ts": 3.5, "co2": 3.5, "h2o": 3.5}
@@ -115,8 +116,11 @@ def median_bounds(values: FloatArray) -> tuple[float, float]:
     return (centre - reach, centre + reach) if deviation > 0 else (math.nan, math.nan)
 
 
-DESPIKING: Mapping[str, Step] = {
-    "none": keep_spikes,
-    "vickers_mahrt_1997": despike_vickers_mahrt,
-    "mauder_2013": despike_mauder,
-}
+DESPIKING = choices(
+    "despike",
+    {
+        "none": keep_spikes,
+        "vickers_mahrt_1997": despike_vickers_mahrt,
+        "mauder_2013": despike_mauder,
+    },
+)

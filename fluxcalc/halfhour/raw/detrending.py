@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from core.records import FloatArray
 from core.station import Station
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.spectral.transfer import pass_block_average, pass_line_removed, pass_mean_removed
 from fluxcalc.kernels.detrend import fading_mean, line, running_mean
 from fluxcalc.kernels.statistics import moments
@@ -128,12 +129,15 @@ def _pass_mean(frequency: FloatArray, half: HalfHour, station: Station) -> Float
     return pass_mean_removed(frequency, _time_constant(station), half.dt)
 
 
-DETRENDING: Mapping[str, Step] = {
-    "block": block_average,
-    "linear": remove_line,
-    "running_mean": remove_running_mean,
-    "exponential": remove_fading_mean,
-}
+DETRENDING = choices(
+    "detrend",
+    {
+        "block": block_average,
+        "linear": remove_line,
+        "running_mean": remove_running_mean,
+        "exponential": remove_fading_mean,
+    },
+)
 
 HIGH_PASS: Mapping[str, HighPassResponse] = {
     "block": _pass_block,

@@ -6,7 +6,6 @@ A test is 0 passed, 1 flagged softly, 2 flagged hard; NaN: there is nothing to t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,7 +13,8 @@ from core.constants import ZERO_CELSIUS
 from core.records import FloatArray
 from core.station import Screening, Station
 from fluxcalc.halfhour.air import choose_sensors
-from fluxcalc.halfhour.interval import WIND_COMPONENTS, HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import WIND_COMPONENTS, HalfHour, flux_of
 from fluxcalc.halfhour.lag.time_lag import lag_window
 from fluxcalc.kernels.lag import shift
 from fluxcalc.kernels.screening import (
@@ -238,4 +238,4 @@ def _hard(failed: bool) -> float:
     return 2.0 if failed else 0.0
 
 
-SCREENING: Mapping[str, Step] = {"vickers_mahrt_1997": screen_vickers_mahrt, "none": screen_nothing}
+SCREENING = choices("screening", {"vickers_mahrt_1997": screen_vickers_mahrt, "none": screen_nothing})

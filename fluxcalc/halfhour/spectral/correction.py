@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 from core.station import Station
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.spectral.in_situ import correct_in_situ, factor_by_heat, factor_by_peak, factor_by_wind
 from fluxcalc.halfhour.spectral.massman import correct_by_peaks
 from fluxcalc.halfhour.spectral.moncrieff import correct_analytically
@@ -24,13 +24,16 @@ def keep_fluxes(half: HalfHour, _: Station) -> HalfHour:
     return replace(half, factors=dict.fromkeys(("tau", "h", *half.gases), 1.0))
 
 
-SPECTRAL: Mapping[str, Step] = {
-    "none": keep_fluxes,
-    "moncrieff_1997": partial(correct_analytically, sensors=True, averaging=True),
-    "moncrieff_1997_fast": partial(correct_analytically, sensors=True, averaging=False),
-    "moncrieff_1997_slow": partial(correct_analytically, sensors=False, averaging=True),
-    "massman_2000": correct_by_peaks,
-    "horst_1997": partial(correct_in_situ, low_pass=factor_by_peak),
-    "ibrom_2007": partial(correct_in_situ, low_pass=factor_by_wind),
-    "fratini_2012": partial(correct_in_situ, low_pass=factor_by_heat),
-}
+SPECTRAL = choices(
+    "spectral",
+    {
+        "none": keep_fluxes,
+        "moncrieff_1997": partial(correct_analytically, sensors=True, averaging=True),
+        "moncrieff_1997_fast": partial(correct_analytically, sensors=True, averaging=False),
+        "moncrieff_1997_slow": partial(correct_analytically, sensors=False, averaging=True),
+        "massman_2000": correct_by_peaks,
+        "horst_1997": partial(correct_in_situ, low_pass=factor_by_peak),
+        "ibrom_2007": partial(correct_in_situ, low_pass=factor_by_wind),
+        "fratini_2012": partial(correct_in_situ, low_pass=factor_by_heat),
+    },
+)

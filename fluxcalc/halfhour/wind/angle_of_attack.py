@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from core.station import Station
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.kernels.angle_of_attack import correct_angles
 
 UPWARD_FACTOR = 1.166
@@ -73,8 +73,11 @@ def _exclude_wind(half: HalfHour, station: Station) -> HalfHour:
     return half.without(dict.fromkeys(("u", "v", "w"), why))
 
 
-ANGLE_OF_ATTACK: Mapping[str, Step] = {
-    "none": keep_wind,
-    "gill_windmaster_2016": scale_windmaster,
-    "nakai_shimoyama_2012": calibrate_windmaster,
-}
+ANGLE_OF_ATTACK = choices(
+    "angle_of_attack",
+    {
+        "none": keep_wind,
+        "gill_windmaster_2016": scale_windmaster,
+        "nakai_shimoyama_2012": calibrate_windmaster,
+    },
+)

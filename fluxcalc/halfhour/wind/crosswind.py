@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from core.station import Station
-from fluxcalc.halfhour.interval import HalfHour, Step, flux_of
+from fluxcalc.halfhour.choices import choices
+from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.kernels.statistics import moments
 
 PATH_ELEVATIONS: Mapping[str, float] = {"csat3": 60.0, "usa-1": 45.0, "r3": 45.0, "hs-": 48.75}
@@ -74,4 +75,4 @@ def path_factor(elevation: float) -> float:
     return 1.0 - 0.5 * math.cos(math.radians(elevation)) ** 2
 
 
-CROSS_WIND: Mapping[str, Step] = {"none": keep_temperature, "liu_2001": correct_liu}
+CROSS_WIND = choices("cross_wind", {"none": keep_temperature, "liu_2001": correct_liu})

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from core.records import FloatArray
 from core.station import Station
+from fluxcalc.halfhour.choices import choices
 from fluxcalc.halfhour.fits import PlaneSector
-from fluxcalc.halfhour.interval import WIND_COMPONENTS, HalfHour, Step, flux_of
+from fluxcalc.halfhour.interval import WIND_COMPONENTS, HalfHour, flux_of
 from fluxcalc.halfhour.wind.planar_fit import find_plane
 from fluxcalc.halfhour.wind.sonic_axes import sonic_direction
 from fluxcalc.kernels.rotation import mean_wind, rotate, transform
@@ -163,10 +163,13 @@ def _without_wind(half: HalfHour, why: str) -> HalfHour:
     return _with_speed(half, half.sonic_wind.speed).without(dict.fromkeys(WIND_COMPONENTS, why))
 
 
-ROTATIONS: Mapping[str, Step] = {
-    "none": keep_sonic_axes,
-    "double": rotate_twice,
-    "triple": rotate_thrice,
-    "planar_fit": rotate_into_plane,
-    "planar_fit_no_bias": rotate_into_unbiased_plane,
-}
+ROTATIONS = choices(
+    "rotation",
+    {
+        "none": keep_sonic_axes,
+        "double": rotate_twice,
+        "triple": rotate_thrice,
+        "planar_fit": rotate_into_plane,
+        "planar_fit_no_bias": rotate_into_unbiased_plane,
+    },
+)

@@ -25,8 +25,7 @@ from ingest.agent.blocks import Piece, SentTimes
 from ingest.agent.file_position import FilePosition
 from ingest.agent.spool import Spool
 from ingest.collector.watermark import Watermark, summarise
-from ingest.payloads import decode
-from ingest.sources import Source
+from ingest.payloads import MessageSource, decode
 from tests.ingest.agent.making import START, source
 
 FOLDER = Path("/nowhere")
@@ -62,7 +61,7 @@ def test_what_is_kept_is_what_is_published(tmp_path: Path, compress: bool) -> No
     assert spool.put(EC, [piece(3), piece(4, n=7)]) == [0, 1]
     block = spool.read("ec", 1)
     assert block is not None
-    (record,) = decode(Source("cn-x", "ec", "block"), block.message, START)
+    (record,) = decode(MessageSource("cn-x", "ec", "block"), block.message, START)
     assert isinstance(record, SampleBlock)
     assert (record.seq, record.run, record.start_ns, record.dt_ns) == (1, spool.run, START + 4 * NS, NS // 10)
     assert record.channels == ("u", "w")
@@ -72,7 +71,7 @@ def test_what_is_kept_is_what_is_published(tmp_path: Path, compress: bool) -> No
     block = spool.read("met", 0)
     assert block is not None
     assert b"21.3," in block.message
-    (reading,) = decode(Source("cn-x", "met", "reading"), block.message, START)
+    (reading,) = decode(MessageSource("cn-x", "met", "reading"), block.message, START)
     assert isinstance(reading, Reading)
     assert (reading.seq, reading.run, reading.time_ns) == (0, spool.run, START)
     assert reading.values["u"] == 21.3

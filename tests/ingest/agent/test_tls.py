@@ -23,8 +23,7 @@ from core.settings import ROOT, Settings
 from deploy.native.installation import find_installation
 from ingest.collector import watermark
 from ingest.collector.watermark import Watermark
-from ingest.payloads import block_cbor
-from ingest.sources import Source
+from ingest.payloads import MessageSource, block_cbor
 from tests.conftest import free_port
 from tests.ingest.agent.making import header, rows
 
@@ -114,7 +113,7 @@ class FakePlatform:
         self.client.loop_start()
 
     def take(self, client: Client, _: Any, message: MQTTMessage) -> None:
-        (block,) = block_cbor.decode(Source("cn-x", "ec", "block"), bytes(message.payload), 0)
+        (block,) = block_cbor.decode(MessageSource("cn-x", "ec", "block"), bytes(message.payload), 0)
         assert block.seq is not None
         self.seqs.append(block.seq)
         said = watermark.encode(Watermark(block.run, block.seq))

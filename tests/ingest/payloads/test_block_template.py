@@ -15,12 +15,11 @@ from core.errors import PayloadError
 from core.records import SampleBlock
 from ingest import payloads
 from ingest.encoding import encode_block
-from ingest.payloads import block_template
+from ingest.payloads import MessageSource, block_template
 from ingest.payloads.block_template import Templates
 from ingest.payloads.checks import EARLIEST_NS, LATEST_NS
-from ingest.sources import Source
 
-SOURCE = Source("nobody", "none", "block")
+SOURCE = MessageSource("nobody", "none", "block")
 START = 1_782_864_000_000_000_000
 
 

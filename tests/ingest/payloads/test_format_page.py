@@ -10,19 +10,18 @@ import pytest
 from core.records import Reading
 from core.settings import ROOT
 from core.station import MAX_CHANNELS, parse_station
-from ingest.payloads import checks, decode, senml
-from ingest.sources import Source
+from ingest.payloads import MessageSource, checks, decode, senml
 from tests.ingest.foreign import FILE, source, state_source
 
 PAGE = (ROOT / "docs" / "formats" / "mqtt.md").read_text(encoding="utf-8")
 JSON_EXAMPLES = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 SOURCES = {  # by the first of these that is in an example
-    '"c"': Source("a", "b", "block"),
+    '"c"': MessageSource("a", "b", "block"),
     '"bn"': source("senml-json"),
     '"Feature"': source("geojson"),
     '"head"': source("csijson"),
     '"state"': state_source(),
-    '"v"': Source("a", "b", "reading"),
+    '"v"': MessageSource("a", "b", "reading"),
 }
 
 
@@ -49,7 +48,7 @@ def test_the_python_example_makes_a_block() -> None:
     names: dict[str, Any] = {}
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     exec(code, names)
-    (block,) = decode(Source("a", "b", "block"), names["payload"], 0)
+    (block,) = decode(MessageSource("a", "b", "block"), names["payload"], 0)
     assert block.channels == ("u", "w")  # type: ignore[union-attr]
 
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import math
+import pkgutil
 import time
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, get_args
+from importlib import import_module
+from typing import Any
 
 import cbor2
 import numpy as np
@@ -19,21 +21,20 @@ from hypothesis.extra import numpy as hnp
 from core.clock import NS
 from core.errors import PayloadError
 from core.records import Reading, SampleBlock
-from core.station import Channel, Format, Stream
+from core.station import Channel, Stream
 from ingest import payloads
-from ingest.payloads import FORMATS, block_json, encode_block, encode_reading
+from ingest.payloads import FORMATS, STATE, MessageFormat, MessageSource, block_json, encode_block, encode_reading
 from ingest.payloads.checks import EARLIEST_NS, LATEST_NS, MAX_PAYLOAD, MAX_SAMPLES
-from ingest.sources import STATE, Source
 from tests.ingest.foreign import source
 
-BLOCK = Source("cn-bsh", "ec", "block")
-READING = Source("cn-bsh", "met", "reading")
+BLOCK = MessageSource("cn-bsh", "ec", "block")
+READING = MessageSource("cn-bsh", "met", "reading")
 START = 1_782_864_000_000_000_000  # 2026-07-01T00:00:00Z
 NOW = START + 60 * NS
 NAMES = st.text(min_size=1, max_size=8)
 
 
-def decode(source: Source, payload: bytes) -> Sequence[SampleBlock | Reading]:
+def decode(source: MessageSource, payload: bytes) -> Sequence[SampleBlock | Reading]:
     return payloads.decode(source, payload, NOW)
 
 
@@ -162,7 +163,7 @@ def test_steps_never_change_a_sample(block: SampleBlock, resolution: float, offs
     )
     stream = Stream(name="ec", kind="block", rate=20, channels=channels)
     sent = encode_block(block, steps=dict.fromkeys(names, (resolution, offset)))
-    assert same(decode(Source("cn-bsh", "ec", "block", stream), sent)[0], block)
+    assert same(decode(MessageSource("cn-bsh", "ec", "block", stream), sent)[0], block)
 
 
 def test_fractions_of_a_second_are_exact() -> None:
@@ -350,7 +351,7 @@ def _refused_cheaply(payload: bytes) -> None:
     assert caught.value.reason.isprintable()
 
 
-def _record_or_refusal(source: Source, payload: bytes) -> None:
+def _record_or_refusal(source: MessageSource, payload: bytes) -> None:
     try:
         records = decode(source, payload)
     except PayloadError as error:
@@ -362,7 +363,7 @@ def _record_or_refusal(source: Source, payload: bytes) -> None:
     assert refusal.isprintable()
 
 
-def _check_limits(source: Source, records: Sequence[SampleBlock | Reading]) -> None:
+def _check_limits(source: MessageSource, records: Sequence[SampleBlock | Reading]) -> None:
     for record in records:
         assert (record.station, record.stream) == (source.station, source.stream)
         if isinstance(record, SampleBlock):
@@ -425,4 +426,9 @@ def test_well_formed_nonsense(value: object) -> None:
 
 
 def test_a_station_file_may_name_every_format() -> None:
-    assert set(FORMATS) == {*get_args(Format), STATE}
+    """Whatever has a row beside its decoder; the state of a logger has a key of its own."""
+    modules = [import_module(f"{payloads.__name__}.{one.name}") for one in pkgutil.iter_modules(payloads.__path__)]
+    rows = [value for module in modules for value in vars(module).values() if isinstance(value, MessageFormat)]
+    assert len(rows) == 7
+    assert all(any(row is known for known in FORMATS.own.values()) for row in rows)
+    assert STATE not in FORMATS

@@ -9,8 +9,7 @@ import pytest
 from core.clock import to_ns
 from core.errors import PayloadError
 from core.records import LoggerState, Reading, SampleBlock
-from ingest.payloads import decode
-from ingest.sources import Source
+from ingest.payloads import MessageSource, decode
 from tests.ingest.foreign import FILE, source
 
 # header and record of the example in Campbell Scientific's manuals, with a time that we take
@@ -79,7 +78,7 @@ def test_bad_lines_are_refused_with_a_reason(payload: bytes, part: str) -> None:
 def test_a_line_whose_fields_nobody_names_is_refused() -> None:
     good = source("toa5")
     assert good.declared is not None
-    nameless = Source("a", "b", "toa5-line", good.declared.model_copy(update={"columns": ()}))
+    nameless = MessageSource("a", "b", "toa5-line", good.declared.model_copy(update={"columns": ()}))
     with pytest.raises(PayloadError, match="name its fields by `columns`"):
         decode(nameless, LINE, 0)
     assert "columns" in FILE

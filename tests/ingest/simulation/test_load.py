@@ -16,8 +16,8 @@ from core.station import parse_station
 from core.store import Store
 from fluxtower.sending import register_load, send_load
 from ingest import payloads
+from ingest.payloads import MessageSource
 from ingest.simulation.load import JOURNAL, Connection, Faults, Load, Packets, send, station_files, tower_id
-from ingest.sources import Source
 from tests.ingest.conftest import collecting
 from tests.ingest.mqtt.test_wire import make_client
 from tests.waiting import wait_for
@@ -43,7 +43,7 @@ def test_packets_are_blocks_of_each_tower() -> None:
     blocks = []
     for i, message in enumerate(messages):
         assert message.topic == f"a/b/{tower_id(10 + i)}/ec/block"
-        (block,) = payloads.decode(Source(tower_id(10 + i), "ec", "block"), message.payload, 0)
+        (block,) = payloads.decode(MessageSource(tower_id(10 + i), "ec", "block"), message.payload, 0)
         assert isinstance(block, SampleBlock)
         assert (block.start_ns, block.seq, block.dt_ns, block.samples.shape) == (start[i], seq[i], 10**8, (10, 5))
         blocks.append(block)
