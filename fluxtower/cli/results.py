@@ -92,17 +92,11 @@ def fit(
     end: Annotated[datetime, typer.Option("--to", formats=TIMES, help="End of the period (UTC).")],
 ) -> None:
     """Fit planes, lags or cut-off frequencies to a stored period; from now on they are applied live."""
-    from fluxcalc.halfhour.fitters import FITTERS
-    from fluxcalc.worker import assess_station, fit_station
+    from fluxtower.batch.station_fits import check_kind, fit_stored_period
 
-    if kind not in FITTERS:
-        raise ConfigError("command line", "--kind", f"one of {', '.join(FITTERS)}", kind)
-    first, last = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
+    check_kind(kind)
     with open_store(read_settings()) as store:
-        if kind == "spectra":
-            numbers = assess_station(store, station, first, last)
-        else:
-            numbers = {kind: fit_station(store, station, kind, first, last)}
+        numbers = fit_stored_period(store, station, kind, begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
     for name, number in numbers.items():
         typer.echo(f"{station}: fit {number} of {name} is in force")
 
