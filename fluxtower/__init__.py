@@ -1,1 +1,1 @@
-"""The command line: wires the parts together and holds no logic of its own."""
+"""The command ``fluxtower``: ``cli`` reads its options and wires the parts together, the other modules do the work."""

@@ -10,12 +10,13 @@ from rich.console import Console
 
 from core.errors import ConfigError
 from core.station import read_station
-from fluxcalc.halfhour.steps import check_methods, outside_methods
+from fluxcalc.halfhour.steps import check_methods
 from fluxtower.batch.find_files import find_files
 from fluxtower.batch.fits import read_fits_file
 from fluxtower.batch.process import Job, local_to_utc, process_files
 from fluxtower.progress_bar import progress_bar
-from ingest.formats import check_formats, outside_formats
+from fluxtower.station_files import outside_parts
+from ingest.formats import check_formats
 
 MIN_BYTES_PER_WORKER = 1 << 26
 """Raw bytes for which starting a process pays. [bytes]"""
@@ -81,7 +82,7 @@ def process_raw(
         console.print(why)
     for line in summary.notes:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    for what, package in (*outside_formats(station), *outside_methods(station)):
+    for what, package in outside_parts(station):
         console.print(f"{what}: {package}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{summary.sentence()}: {output}", markup=False, highlight=False, soft_wrap=True)
     return not summary.problems

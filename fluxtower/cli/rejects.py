@@ -31,15 +31,11 @@ def list_rejects(
     limit: Annotated[int, typer.Option(help="How many of the newest.", min=1)] = 20,
 ) -> None:
     """List the newest messages that were refused, with the reason."""
-    from rich.table import Table
+    from fluxtower.tables import reject_table
 
-    table = Table("id", "last came (UTC)", "times", "topic", "bytes", "reason", "stored (UTC)")
     with open_store(read_settings()) as store:
-        for row in store.rejects(limit, station=station, since=_utc(since), reason=reason, done=done):
-            stored = f"{row.done:%Y-%m-%d %H:%M:%S}" if row.done else ""
-            came = f"{row.last:%Y-%m-%d %H:%M:%S}"
-            table.add_row(str(row.id), came, str(row.times), row.topic, str(row.size), row.reason, stored)
-    print_table(table)
+        rejects = store.rejects(limit, station=station, since=_utc(since), reason=reason, done=done)
+    print_table(reject_table(rejects))
 
 
 @reject_app.command()

@@ -92,10 +92,11 @@ def fit(
     end: Annotated[datetime, typer.Option("--to", formats=TIMES, help="End of the period (UTC).")],
 ) -> None:
     """Fit planes, lags or cut-off frequencies to a stored period; from now on they are applied live."""
-    from fluxtower.batch.fit_station import fit_period
+    from fluxtower.batch.station_fits import check_kind, fit_stored_period
 
+    check_kind(kind)
     with open_store(read_settings()) as store:
-        numbers = fit_period(store, station, kind, begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+        numbers = fit_stored_period(store, station, kind, begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
     for name, number in numbers.items():
         typer.echo(f"{station}: fit {number} of {name} is in force")
 

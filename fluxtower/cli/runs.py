@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from core.settings import read_settings
 from fluxtower.cli.common import open_store, print_table
-
-if TYPE_CHECKING:
-    from core.store import RunRow
 
 app = typer.Typer()
 run_app = typer.Typer(no_args_is_help=True, help="Season runs: gap-filled, partitioned half-hours, never edited.")
@@ -26,16 +22,12 @@ def list_runs(
     limit: Annotated[int, typer.Option(help="How many of the newest.", min=1)] = 20,
 ) -> None:
     """List the newest season runs, and on stderr the stations whose running season cannot be made."""
-    from rich.table import Table
+    from fluxtower.tables import run_table
 
-    table = Table("run", "station", "kind", "from (UTC)", "to (UTC)", "intervals", "made (UTC)", "by")
     with open_store(read_settings()) as store:
-        for run in store.runs(station, kind=kind, limit=limit):
-            first, end = _period(run)
-            made = f"{run.finished:%Y-%m-%d %H:%M}"
-            table.add_row(str(run.id), run.station, run.kind, first, end, str(run.intervals), made, run.code_version)
+        runs = store.runs(station, kind=kind, limit=limit)
         failures = store.season_failures(station)
-    print_table(table)
+    print_table(run_table(runs))
     for one in failures:
         tried = f"{one.attempts} attempts, the last {one.tried:%Y-%m-%d %H:%M} UTC"
         typer.echo(f"{one.station}: no provisional run ({tried}): {one.reason}", err=True)
@@ -51,9 +43,3 @@ def show(id: Annotated[int, typer.Argument(help="Number in `run list`.")]) -> No
     # the growth of the sum day by day is for figures: the API has it
     run = replace(run, provenance={name: said for name, said in run.provenance.items() if name != "course"})
     typer.echo(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
-
-
-def _period(run: RunRow) -> tuple[str, str]:
-    if run.first is None or run.last is None:
-        return "-", "-"
-    return f"{run.first:%Y-%m-%d %H:%M}", f"{run.last + timedelta(minutes=run.minutes or 30):%Y-%m-%d %H:%M}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -122,7 +120,6 @@ def agent(
     check: Annotated[bool, typer.Option("--check", help="Only check the configuration file.")] = False,
 ) -> None:
     """Follow a tower's loggers and send what they write, on the tower's own computer."""
-    # the agent takes this process over: it has no use for what the command line has imported, nor for threads of numpy
-    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ}
-    given = ["--config", str(config), *(["--check"] if check else [])]
-    os.execve(sys.executable, [sys.executable, "-m", "ingest.agent", *given], environment)
+    from fluxtower.agent_process import become_agent
+
+    become_agent(config, check=check)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.settings import Settings, read_settings
+from core.settings import read_settings
 from fluxtower.cli.common import open_store, prepare_service, print_table, start_log, stop_on_signals
 
 app = typer.Typer()
@@ -120,12 +120,6 @@ def demo(once: Annotated[bool, typer.Option(help="End after checking what is sho
 @app.command()
 def settings() -> None:
     """List the settings with their values and environment variables."""
-    from rich.table import Table
+    from fluxtower.tables import settings_table
 
-    values = read_settings()
-    table = Table("variable", "value", "description")
-    for name, field in Settings.model_fields.items():
-        value = getattr(values, name)
-        secret = name in ("dsn", "broker", "grafana_token") and value is not None
-        table.add_row(f"FLUXTOWER_{name.upper()}", "(set)" if secret else str(value), field.description)
-    print_table(table)
+    print_table(settings_table(read_settings()))

@@ -64,4 +64,4 @@ def test_a_followed_file_equals_its_replay(pieces: list[Piece], demo: Path, orch
     assert got == wanted
     whole = {block.start_ns for block in replayed}
     assert sum(piece.start_ns in whole for piece in pieces) > 0.95 * len(pieces)
-    assert files.CHUNK < 1 << 20
+    assert files.READ_BYTES < 1 << 20

@@ -62,8 +62,8 @@ def test_the_example_of_the_guide_is_valid(tmp_path: Path) -> None:
 
 
 def test_every_key_is_in_the_guide() -> None:
-    code = "".join((ROOT / "ingest" / "agent" / name).read_text(encoding="utf-8") for name in ("config.py",))
-    keys = set(re.findall(r'(?:keys|agent)\.(?:text|name|choice|whole|number|switch|texts|read)\(\s*"(\w+)"', code))
+    code = (ROOT / "ingest" / "agent" / "config_file.py").read_text(encoding="utf-8")
+    keys = set(re.findall(r'(?:table|agent)\.(?:text|name|choice|integer|number|boolean|texts|read)\(\s*"(\w+)"', code))
     keys |= {"ca_file", "certificate_file", "key_file"}
     assert len(keys) > 25
     for key in keys:

@@ -176,7 +176,7 @@ def test_older_files_come_after_the_newest_and_only_with_room(station: Station) 
 
 
 def test_a_full_spool_does_not_catch_up(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "CHUNK", 2000)
+    monkeypatch.setattr(files, "READ_BYTES", 2000)
     path = station.folder / "ts.dat"
     path.write_bytes(header() + rows(0, 200))
     station.poll(has_room=False)
@@ -207,7 +207,7 @@ def test_a_late_file_with_older_records_is_sent(station: Station) -> None:
 
 
 def test_more_files_than_are_followed_at_a_time(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_TAILS", 3)
+    monkeypatch.setattr(files, "MAX_FOLLOWED", 3)
     for part in range(20):
         (station.folder / f"ts_{part:02d}.dat").write_bytes(header() + rows(10 * part, 10))
         station.poll() if part == 15 else None
@@ -272,7 +272,7 @@ def test_a_file_that_cannot_be_read_is_no_busy_loop(station: Station, monkeypatc
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(files, "_is_unchanged", fail)
+        broken.setattr(files, "is_unchanged", fail)
         assert station.follower.poll() == ([], False)
     assert station.finish() == expected(0, 20)
 

@@ -124,7 +124,7 @@ def poll_until(port: LinePort, count: int) -> list[Piece]:
 
 
 def test_a_tcp_server_that_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "FIRST_RETRY", 0.05)
+    monkeypatch.setattr(lines, "MIN_RETRY_SECONDS", 0.05)
     number = free_port()
     port = LinePort(replace(SOURCE, port=number))
     assert port.poll() == []  # nobody is there

@@ -1,0 +1,136 @@
+"""What the store knows as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from rich.table import Table
+
+from core.settings import Settings
+from core.store import Gap, RejectRow, RunRow, Store
+from core.variables import AMOUNTS, VARIABLES, units_for
+
+SECRETS = ("dsn", "broker", "grafana_token")
+"""Settings that hold passwords."""
+MAX_COUNTED_REJECTS = 1000
+
+
+def variable_table() -> Table:
+    """Return the known variables with unit, limits and words."""
+    table = Table("name", "unit", "also declared in", "limits", "description", "说明")
+    for one in VARIABLES.values():
+        others = ", ".join(unit for unit in units_for(one.name) if unit != one.unit)
+        table.add_row(one.name, one.unit, others, f"{one.low:g} .. {one.high:g}", one.en, one.zh)
+    for ending, (unit, en, zh) in AMOUNTS.items():
+        others = ", ".join(other for other in units_for(f"O3_{ending}") if other != unit)
+        table.add_row(f"<GAS>_{ending}", unit, others, "", f"{en} of a further scalar, such as O3", f"其他气体{zh}")
+    return table
+
+
+def settings_table(settings: Settings) -> Table:
+    """Return the settings with their environment variables; passwords are not shown."""
+    table = Table("variable", "value", "description")
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        is_secret = name in SECRETS and value is not None
+        table.add_row(f"FLUXTOWER_{name.upper()}", "(set)" if is_secret else str(value), field.description)
+    return table
+
+
+def station_table(store: Store) -> Table:
+    """Return the registered stations."""
+    table = Table("id", "name", "latitude", "longitude", "streams", "configuration", "since (UTC)", "loggers (UTC)")
+    loggers: dict[str, list[str]] = {}
+    for one in store.logger_states():
+        word = "online" if one.state.online else "offline"
+        state = f"{one.state.logger} {word} since {one.since:%Y-%m-%d %H:%M}".strip()
+        loggers.setdefault(one.state.station, []).append(state)
+    for row in store.stations():
+        who = row.station.station
+        table.add_row(
+            who.id,
+            who.name,
+            f"{who.latitude:g}",
+            f"{who.longitude:g}",
+            ", ".join(row.station.streams),
+            row.config_sha256[:12],
+            f"{row.valid_from:%Y-%m-%d %H:%M}",
+            "\n".join(loggers.get(who.id, [])),
+        )
+    return table
+
+
+def gap_table(gaps: Iterable[Gap]) -> Table:
+    """Return known gaps: from when to when nothing came, how much is missing, since when that is known."""
+    table = Table("station", "stream", "from (UTC)", "to (UTC)", "messages", "still missing", "noticed", "filled")
+    for gap in gaps:
+        table.add_row(
+            gap.station,
+            gap.stream,
+            f"{gap.starts:%Y-%m-%d %H:%M:%S.%f}"[:-3],
+            f"{gap.ends:%Y-%m-%d %H:%M:%S.%f}"[:-3],
+            f"{'' if gap.counted else 'about '}{gap.blocks}",
+            f"{gap.missing_s:.1f} s",
+            f"{gap.noticed:%Y-%m-%d %H:%M:%S}",
+            f"{gap.filled:%Y-%m-%d %H:%M:%S}" if gap.filled else "",
+        )
+    return table
+
+
+def arrival_table(store: Store, station: str) -> Table:
+    """Return how the messages of a station's streams come in."""
+    table = Table("stream", "last message", "records", "repeated", "restarts", "lag", "clock", "open gaps")
+    now = datetime.now(UTC)
+    streams = store.station(station).station.streams
+    arrivals = {one.stream: one for one in store.arrivals(station)}
+    open_gaps = store.gaps(station)
+    for stream in [*streams, *sorted(arrivals.keys() - streams.keys())]:
+        one = arrivals.get(stream)
+        gaps = sum(gap.stream == stream for gap in open_gaps)
+        if one is None or one.seen is None or one.lag_s is None or one.delay_s is None:
+            table.add_row(stream, "never", *[""] * 5, str(gaps))
+            continue
+        table.add_row(
+            stream,
+            f"{(now - one.seen).total_seconds():.0f} s ago",
+            str(one.records),
+            str(one.duplicates),
+            str(one.restarts),
+            f"{one.lag_s:.1f} s",
+            f"{-one.delay_s:+.1f} s",
+            str(gaps),
+        )
+    return table
+
+
+def count_rejects(store: Store, station: str) -> str:
+    """Return in words how many messages of a station were refused and are not stored since."""
+    count = len(store.rejects(MAX_COUNTED_REJECTS, station=station))
+    return str(count) if count < MAX_COUNTED_REJECTS else f"{MAX_COUNTED_REJECTS} or more"
+
+
+def reject_table(rejects: Iterable[RejectRow]) -> Table:
+    """Return messages that were refused, with the reason."""
+    table = Table("id", "last came (UTC)", "times", "topic", "bytes", "reason", "stored (UTC)")
+    for row in rejects:
+        stored = f"{row.done:%Y-%m-%d %H:%M:%S}" if row.done else ""
+        came = f"{row.last:%Y-%m-%d %H:%M:%S}"
+        table.add_row(str(row.id), came, str(row.times), row.topic, str(row.size), row.reason, stored)
+    return table
+
+
+def run_table(runs: Iterable[RunRow]) -> Table:
+    """Return season runs."""
+    table = Table("run", "station", "kind", "from (UTC)", "to (UTC)", "intervals", "made (UTC)", "by")
+    for run in runs:
+        first, end = _period(run)
+        made = f"{run.finished:%Y-%m-%d %H:%M}"
+        table.add_row(str(run.id), run.station, run.kind, first, end, str(run.intervals), made, run.code_version)
+    return table
+
+
+def _period(run: RunRow) -> tuple[str, str]:
+    if run.first is None or run.last is None:
+        return "-", "-"
+    return f"{run.first:%Y-%m-%d %H:%M}", f"{run.last + timedelta(minutes=run.minutes or 30):%Y-%m-%d %H:%M}"
