@@ -4,21 +4,55 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as limits
 
 from core.settings import Settings, read_settings
 from core.store import Store
 from deploy.group import servers
 from deploy.group.supervisor import make_environment
+from tests.waiting import PATIENCE
 
 REFERENCE = Path(__file__).resolve().parent.parent.parent / "shared" / "reference"
 _numbers = itertools.count()
+_chance = random.SystemRandom()
+ALONE = "alone"
+
+# a busy machine is no failure
+limits.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+limits.load_profile("unhurried")
+# the threads of a fit must not take from parallel tests the time in which they wait for one another
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let parallel runs keep the tests of a file together, and no two of those marked ``alone`` run side by side.
+
+    Those marked ``alone`` come first: they wait more than they compute, and what is left of them at the end would
+    keep one worker busy while the other has nothing to do.
+    """
+    items.sort(key=lambda item: item.get_closest_marker(ALONE) is None)
+    for item in items:
+        group = ALONE if item.get_closest_marker(ALONE) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name a test as without parallel runs, which write its group behind the name."""
+    name, at, group = report.nodeid.rpartition("@")
+    if at and "]" not in group:
+        report.nodeid = name
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -30,10 +64,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nothing listens on, and that no connection is given as its own end.
+
+    Ports from 32768 on are what the system gives to outgoing connections, of parallel tests too.
+    """
+    while True:
+        port = _chance.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +159,7 @@ def _administer(dsn: str, *statements: str) -> None:
 
 
 def _clone(dsn: str, template: str, name: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             return _administer(dsn, f"CREATE DATABASE {name} TEMPLATE {template}")

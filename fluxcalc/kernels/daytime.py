@@ -175,7 +175,7 @@ def minimise(
         before = theta[places]
         direction = -(metric @ gradient)
         descent = (direction * gradient).sum()
-        length, there, moved = 1.0, cost, descent < 0
+        length, there, moved = 1.0, cost, bool(descent < 0)
         while moved:
             theta[places] = before + length * direction
             moved = bool((theta[places] + 10.0 != before + 10.0).any())

@@ -212,7 +212,7 @@ def sample_marginal(
                 )
             if count >= 2:
                 values = found[:count]
-                average = values.mean()
+                average: float = values.mean()
                 sd[w] = np.sqrt(((values - average) ** 2).sum() / (count - 1))
                 if averaging != POOLED and method != COURSE and (averaging != BY_SIDE or drivers[0, i] >= DARK_LIMIT):
                     average = by_side(drivers[0, i], values, under[:count], averaging == BY_SIDE_WITH_TIES)

@@ -16,12 +16,14 @@ from core.store import Store
 from deploy.native.browser import BROWSER_FLAGS, browser_command
 from tests.api import tower
 from tests.api.tower import ID, START
+from tests.waiting import PATIENCE, SOON
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 END = START + timedelta(days=3)
 RUN_FIGURES = 6  # the sum; NEE by day and hour, measured and filled; NEE_F, RECO, GPP
 FIGURES = 10  # FC, LE, H, USTAR; the sum, NEE_F, RECO, GPP; two traces
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,7 @@ class _opened:
 
     def __init__(self, browser: Browser, address: str, **options: Any) -> None:
         self._context = browser.new_context(base_url=address, locale="en-GB", accept_downloads=True, **options)
+        self._context.set_default_timeout(1000 * PATIENCE)
         self._problems: list[str] = []
 
     def __enter__(self) -> Page:
@@ -97,14 +100,14 @@ def test_values_change_while_one_looks(page: Page, registered: Store, pictures: 
     page.screenshot(path=pictures / "station.png", full_page=True)
 
     registered.commit([tower.block(END, first=7.0)], [tower.reading(END, 31.5)], [])
-    expect(_value(page, "TA")).to_have_text("31.50", timeout=5000)
-    expect(_value(page, "U")).to_have_text("106.0", timeout=5000)
-    expect(page.locator("#state")).to_contain_text("data of 2026-07-04 08:00:09", timeout=5000)
+    expect(_value(page, "TA")).to_have_text("31.50", timeout=1000 * SOON)
+    expect(_value(page, "U")).to_have_text("106.0", timeout=1000 * SOON)
+    expect(page.locator("#state")).to_contain_text("data of 2026-07-04 08:00:09", timeout=1000 * SOON)
 
     reason = "steady state 120 %"
     tower.put_flux(registered, tower.flux(END, {"FC_SSITC_TEST": reason}, FC=-33.25, FC_SSITC_TEST=2.0))
     newest = page.locator("#table tbody tr").first
-    expect(newest).to_contain_text("−33.25", timeout=8000)
+    expect(newest).to_contain_text("−33.25", timeout=1000 * SOON)
     expect(newest).to_contain_text(reason)
     expect(page.locator("#newest-flux")).to_contain_text("bad")
 
@@ -195,13 +198,13 @@ def test_an_empty_station_says_why_and_what_to_do(
 
 
 def _hovered(page: Page, figure: Any) -> str:
-    """All that a figure says while the pointer moves over it."""
+    """All that a figure says while the pointer moves over it, a half-hour's width or less at a time."""
     over = figure.locator(".u-over")
     over.scroll_into_view_if_needed()
     box = over.bounding_box()
     assert box
     seen = []
-    for x in range(0, int(box["width"]), 3):
+    for x in range(0, int(box["width"]), 6):
         page.mouse.move(box["x"] + x, box["y"] + 20)
         seen.append(figure.locator(".hover").inner_text())
     return "\n".join(dict.fromkeys(seen))
@@ -342,7 +345,7 @@ def test_the_list_shows_who_needs_care(browser: Browser, address: str, registere
         row = page.locator(f'tr[data-station="{ID}"]')
         expect(row.locator(".state")).to_have_text("never sent")
         registered.commit([], [tower.reading(START, 20.0)], [])
-        expect(row.locator(".state")).to_have_text("on time", timeout=5000)
+        expect(row.locator(".state")).to_have_text("on time", timeout=1000 * SOON)
         expect(row.locator(".age")).to_have_text(re.compile(r"\d s ago"))
         expect(row.locator(".time")).to_have_text("2026-07-01 08:00 UTC+08:00")
         page.screenshot(path=pictures / "stations.png")

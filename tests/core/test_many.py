@@ -16,6 +16,7 @@ from core.errors import ConfigError, StoreError, UnknownStation
 from core.records import Reading, SampleBlock
 from core.store import BlockArrays, Store, ingest
 from tests.core.test_store import CHANNELS, START, START_NS, STATION
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.integration
 
@@ -162,7 +163,7 @@ def test_several_may_merge_at_once(towers: Store) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     for other in others:
         other.close()
     assert count(towers, "minute_part") == 0

@@ -23,7 +23,7 @@ from deploy.native.installation import find_installation
 from deploy.native.postgres import clear_stale_lock, cluster
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 SERVERS = ("broker", "database")
 STOPPED = 2 * STOP_SECONDS + 10
@@ -37,7 +37,7 @@ up(read_settings(), ["broker", "database"], report=lambda line: print(line, flus
 
 
 def select_one(settings: Settings) -> int:
-    with psycopg.connect(settings.store_dsn, connect_timeout=5) as connection:
+    with psycopg.connect(settings.store_dsn, connect_timeout=60) as connection:
         row = connection.execute("select 1").fetchone()
     return 0 if row is None else int(row[0])
 
@@ -112,13 +112,13 @@ def test_foreground_group_ends_clean_on_a_signal(
 def test_nothing_stays_when_the_launcher_is_killed(launcher: subprocess.Popen[str]) -> None:
     pids = descendants(launcher.pid)
     launcher.kill()
-    wait_for(lambda: not alive(pids))
+    wait_for(lambda: not alive(pids), STOPPED)
 
 
 def test_nothing_stays_when_the_supervisor_is_killed(launcher: subprocess.Popen[str], shared_native: Settings) -> None:
     pids = descendants(launcher.pid)
     os.kill(int((shared_native.run_dir / "supervisor.pid").read_text()), signal.SIGKILL)
-    wait_for(lambda: not alive(pids))
+    wait_for(lambda: not alive(pids), STOPPED)
     assert launcher.wait(timeout=STOPPED) == 1
     with servers(shared_native):  # what the killed one left does not disturb
         assert select_one(shared_native) == 1
@@ -132,7 +132,7 @@ def test_killed_servers_are_started_again(shared_native: Settings) -> None:
             os.kill(before, signal.SIGKILL)
             wait_for(lambda name=name, before=before: pid_of(shared_native, name) not in (None, before))  # type: ignore[misc]
         wait_for(lambda: answers(shared_native))
-        socket.create_connection(("127.0.0.1", shared_native.broker_port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", shared_native.broker_port), timeout=60).close()
 
 
 def test_up_twice_is_harmless_and_down_stops(shared_native: Settings) -> None:

@@ -17,6 +17,7 @@ from fluxtower.sending import file_records
 from ingest.files import toa5
 from ingest.simulation.replay import blocks
 from tests.ingest.foreign import FILE
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO = ROOT / "deploy" / "demo"
@@ -24,7 +25,7 @@ DEMO = ROOT / "deploy" / "demo"
 
 def fluxtower(*arguments: str | Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fluxtower", *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 def test_help_lists_the_commands() -> None:

@@ -56,12 +56,13 @@ def pids(settings: Settings) -> dict[str, int]:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 @pytest.mark.figures
 def test_the_demo_recovers_from_kills_and_stores_exactly_what_was_sent(own: Settings) -> None:
     demo = start_demo(own)
     assert demo.stdout is not None
     kills: list[str] = []
-    watch = threading.Timer(300, demo.kill)
+    watch = threading.Timer(900, demo.kill)
     watch.start()
     chance = random.Random(11)
     output: list[str] = []

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from core.records import Reject, SampleBlock
 from core.settings import Settings
 from core.store import Store
 from fluxtower.retention import apply_retention, run_retention
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -117,17 +117,14 @@ def test_the_program_works_in_rounds_waits_for_the_database_and_ends(
     environment = {**environment, "FLUXTOWER_KEEP_SECONDS": "0.2"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         for expected in ((0, 4), (0, 5)):
-            end = time.monotonic() + 30
-            while counts(filled) != expected:
-                assert time.monotonic() < end
-                assert process.poll() is None
-                time.sleep(0.05)
+            wait_for(lambda expected=expected: counts(filled) == expected or process.poll() is not None)
+            assert process.poll() is None
             late = SampleBlock(
                 "cn-keep", "ec", to_ns(DAY + timedelta(hours=3)), 10**9, ("w",), np.ones((1, 9), np.float32)
             )
             filled.commit([late], [])
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        assert process.wait(PATIENCE) == 0
         assert "4 half-hours with 7200 samples compacted" in process.stderr.read()  # type: ignore[union-attr]
 
 
@@ -138,10 +135,7 @@ def test_a_run_that_fails_is_logged_and_repeated(settings: Settings, caplog: pyt
         target=run_retention, args=(settings.model_copy(update={"dsn": without_schema, "keep_seconds": 0.01}), stop)
     )
     thread.start()
-    end = time.monotonic() + 30
-    while sum("does not exist" in text for text in caplog.messages) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for(lambda: sum("does not exist" in text for text in caplog.messages) >= 2)
     stop.set()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()

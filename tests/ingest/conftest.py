@@ -12,6 +12,7 @@ import pytest
 from core.settings import ROOT, Settings
 from core.station import Station, read_station
 from ingest.collector import service
+from tests.waiting import PATIENCE
 
 DEMO = ROOT / "deploy" / "demo"
 
@@ -42,5 +43,5 @@ def collecting(settings: Settings) -> Iterator[threading.Event]:
         yield stop
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive(), "the collector does not stop"

@@ -10,6 +10,7 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 
 from ingest.mqtt.broker import make_client, parse_address
+from tests.waiting import PATIENCE
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def listening(url: str, topic_filter: str) -> Iterator[dict[str, bytes]]:
     client.connect(address.host, address.port)
     client.loop_start()
     try:
-        assert subscribed.wait(10)
+        assert subscribed.wait(PATIENCE)
         yield heard
     finally:
         client.disconnect()

@@ -26,6 +26,7 @@ from fluxcalc.kernels.screening import count_outside, largest_steps
 from fluxcalc.kernels.statistics import covariance, mean_block_covariance, moments
 from fluxcalc.kernels.trend import shape, trend_line
 from tests import naive, naive_season
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 WIND = VARIABLES["U"]
@@ -262,7 +263,7 @@ def test_kernels_give_the_same_without_compilation():
         env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=4 * PATIENCE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout

@@ -17,6 +17,7 @@ from tests.fluxcalc.season.test_steps import made_up
 from tests.fluxcalc.worker.test_seasons import HALF, ID, STATION, put_fluxes, put_readings
 from tests.fluxcalc.worker.test_worker import START, end, forest_records, start_worker
 from tests.fluxcalc.worker.test_worker import forest as forest
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -96,10 +97,7 @@ def test_the_worker_goes_on_beside_a_season_that_fails(store: Store, environment
     put_readings(store, frame)
     process = start_worker(environment)
     try:
-        deadline = time.monotonic() + 120
-        while not (store.runs() and store.season_failures()):
-            assert time.monotonic() < deadline, "neither a run nor a reason"
-            time.sleep(0.2)
+        wait_for(lambda: store.runs() and store.season_failures())
         time.sleep(3 * 1.0)  # it looks every second
     finally:
         log = end([process])

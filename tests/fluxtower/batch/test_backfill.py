@@ -22,6 +22,7 @@ from ingest.backfill import backfill
 from ingest.collector.acknowledgements import Acknowledgements
 from tests.fluxcalc.reference import STATIONS
 from tests.ingest.files.test_binary_files import FIRST, NAMES, UNITS
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -212,12 +213,12 @@ channels = [{ name = "T", variable = "TA", unit = "deg C" }, { name = "R", varia
 def test_the_command(store, station, folder, environment):
     command = [sys.executable, "-m", "fluxtower", "ingest", str(folder)]
     (folder / "notes.txt").write_text("hello")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert "3,000 samples" in done.stdout.replace("\n", " ")
     assert "notes.txt: it fits [files] pattern of no station" in done.stderr
     assert done.returncode == 1
     done = subprocess.run(
-        [*command, "--pattern", "*.dat"], env=environment, capture_output=True, text=True, timeout=120, check=True
+        [*command, "--pattern", "*.dat"], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert "3 files had been read before" in done.stdout.replace("\n", " ")
 
@@ -240,19 +241,17 @@ def test_a_watched_folder(store, station, folder, tmp_path):
         _wait_for(store, station, lambda n: n == 2100)
     finally:
         stop.set()
-        watcher.join(30)
+        watcher.join(PATIENCE)
     assert not watcher.is_alive()
     np.testing.assert_array_equal(stored(store, station)[:2100], values()[:2100])
 
 
 def _wait_for(store: Store, station: Station, condition) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    def reached() -> bool:
         span = store.sample_span(station.station.id, station.flux.stream)
-        if span and condition(span[2]):
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"stored: {span}")
+        return span is not None and condition(span[2])
+
+    wait_for(reached)
 
 
 def test_whose_file_it_is(store, station):

@@ -18,6 +18,7 @@ from fluxtower.batch.history import as_records, take_over
 from ingest.files.halfhours import parse_halfhours
 from tests.fluxcalc.reference import STATIONS
 from tests.ingest.files.test_halfhours import AMERIFLUX, EDDYPRO
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.integration
 
@@ -90,7 +91,7 @@ def test_the_command(store, station, tmp_path, environment):
     bad.write_text("a,b\n1,2\n")
     done = subprocess.run(
         [sys.executable, "-m", "fluxtower", "history", str(good), str(bad), "--station", station],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
+        env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "full.csv (EddyPro): 1 of 1 half-hours are new" in done.stdout

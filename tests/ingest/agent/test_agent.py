@@ -29,9 +29,9 @@ from deploy.group import status
 from ingest.collector import service
 from tests.conftest import free_port
 from tests.ingest.conftest import collecting
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 BEGIN = datetime(2026, 7, 1, 4, tzinfo=UTC)
 COLLECTOR = "import threading; from core.settings import read_settings; from ingest.collector import service; "
@@ -107,7 +107,7 @@ class Tower:
             yield process
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE) == 0
 
     def facts(self) -> dict[str, object]:
         try:
@@ -137,8 +137,7 @@ def stored(store: Store, forest: Station) -> int:
 
 def kill_broker(running: Settings) -> None:
     """Kill the broker; its supervisor starts it again."""
-
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while True:
         pid = next((one.pid for one in status(running) if one.name == "broker"), None)
         if pid is not None:
@@ -156,7 +155,7 @@ def test_what_a_logger_writes_is_stored_and_the_spool_is_empty_then(
         wait_for(lambda: stored(registered, forest) == 300)
         time.sleep(7)  # a watermark, and the spool's own pace of forgetting
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
     tower.assert_stored(registered)
     facts = tower.facts()
     streams = facts["streams"]
@@ -196,17 +195,17 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(
                 kill_broker(running)
                 continue
             processes[victim].kill()
-            processes[victim].wait(10)
+            processes[victim].wait(PATIENCE)
             processes[victim] = tower.start() if victim == "agent" else start_collector(environment)
-        writer.join(60)
+        writer.join(PATIENCE)
         assert finished.is_set()
-        wait_for(lambda: stored(registered, forest) >= len(tower.written), 120)
-        wait_for(lambda: waiting(tower) == 0, 120)
+        wait_for(lambda: stored(registered, forest) >= len(tower.written))
+        wait_for(lambda: waiting(tower) == 0)
     finally:
-        writer.join(60)
+        writer.join(PATIENCE)
         for process in processes.values():
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
     tower.assert_stored(registered)
 
 
@@ -259,7 +258,7 @@ def test_lines_of_an_instrument_arrive_in_order_and_on_time(
 ) -> None:
     """A server sends ten lines a second; what is stored has their values, in their order, at their times."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(PATIENCE)
         text = re.sub(r"(?s)\[\[source\]\].*", "", tower.config.read_text())
         tower.config.write_text(
             f'{text}[[source]]\ntype = "tcp"\nstream = "ec"\nrate = 10\nblock_seconds = 1\nhost = "127.0.0.1"\n'
@@ -269,21 +268,22 @@ def test_lines_of_an_instrument_arrive_in_order_and_on_time(
             connection, _ = server.accept()
             with connection:
                 connection.sendall(b"half a line\r\n")
-                began = time.time()
+                began, late = time.time(), 0.0
                 for i in range(60):
                     time.sleep(max(0.0, began + (i + 1) / 10 - time.time()))
                     connection.sendall(f"Q,{i},{i},{i},{i},{i},{i}\r\n".encode())
+                    late = max(late, time.time() - began - (i + 1) / 10)
                 wait_for(lambda: stored(registered, forest) == 60)
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE)
     start = from_ns(round(began * NS) // (NS // 10) * (NS // 10))
     samples = registered.samples(forest.id, "ec", start - timedelta(seconds=5), start + timedelta(seconds=20))
     for values in samples.channels.values():
         present = np.flatnonzero(~np.isnan(values))
         np.testing.assert_array_equal(values[present], np.arange(60.0))
-        # a busy machine is late by some lines at most, and the whole spans six seconds
-        assert abs(present[0] - 50) <= 5
-        assert abs(present[-1] - present[0] - 59) <= 3
+        # a busy machine is late by some lines more than the sender was, and the whole spans six seconds
+        assert abs(present[0] - 50) <= 5 + 10 * late
+        assert abs(present[-1] - present[0] - 59) <= 3 + 10 * late
 
 
 def test_the_command_checks_and_refuses(tower: Tower) -> None:

@@ -20,6 +20,7 @@ from ingest.agent.blocks import Piece
 from ingest.agent.config import LineSourceConfig
 from ingest.agent.lines import LineBlockMaker, LinePort, open_serial, read_line
 from tests.conftest import free_port
+from tests.waiting import PATIENCE, wait_for
 
 DT = NS // 10
 SOURCE = LineSourceConfig(
@@ -115,11 +116,12 @@ def test_slow_lines_are_readings_on_the_grid() -> None:
 
 def poll_until(port: LinePort, count: int) -> list[Piece]:
     pieces: list[Piece] = []
-    deadline = time.monotonic() + 10
-    while sum(piece.n for piece in pieces) < count:
-        assert time.monotonic() < deadline
-        pieces += port.poll()
-        time.sleep(0.005)
+
+    def enough() -> bool:
+        pieces.extend(port.poll())
+        return sum(piece.n for piece in pieces) >= count
+
+    wait_for(enough)
     return pieces
 
 
@@ -131,7 +133,7 @@ def test_a_tcp_server_that_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> No
     pieces: list[Piece] = []
     for part in range(2):
         with socket.create_server(("127.0.0.1", number)) as server:
-            server.settimeout(5)
+            server.settimeout(PATIENCE)
             while port.fileno() < 0:
                 port.poll()
                 time.sleep(0.01)
@@ -157,7 +159,7 @@ def test_a_serial_port() -> None:
     port = LinePort(replace(SOURCE, device=device, baud=115_200))
     assert port.poll() == []
     os.write(ours, b"half,1\nQ,1,2\rQ,3,4\r\nrubbish\nQ,")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not port.bad_lines:
         assert time.monotonic() < deadline
         assert port.poll() == []

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ingest.collector.watermark import Watermark
 from ingest.payloads import MessageSource, block_cbor
 from tests.conftest import free_port
 from tests.ingest.agent.making import header, rows
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -89,7 +91,7 @@ def broker(certificates: Path, running: Settings) -> Iterator[int]:
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     yield port
     server.terminate()
-    server.wait(10)
+    server.wait(PATIENCE)
 
 
 class FakePlatform:
@@ -102,15 +104,14 @@ class FakePlatform:
         self.client.tls_set(*(str(certificates / name) for name in ("ca.pem", "agent.pem", "agent.key")))
         self.client.on_connect = lambda client, *_: client.subscribe("flux/v1/+/+/block", qos=1)
         self.client.on_message = self.take
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                self.client.connect("127.0.0.1", port)
-                break
-            except (ConnectionRefusedError, ssl.SSLError):
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        wait_for(lambda: self.connect(port))
         self.client.loop_start()
+
+    def connect(self, port: int) -> bool:
+        with suppress(ConnectionRefusedError, ssl.SSLError):
+            self.client.connect("127.0.0.1", port)
+            return True
+        return False
 
     def take(self, client: Client, _: Any, message: MQTTMessage) -> None:
         (block,) = block_cbor.decode(MessageSource("cn-x", "ec", "block"), bytes(message.payload), 0)
@@ -135,14 +136,11 @@ def test_blocks_go_out_and_watermarks_come_in(certificates: Path, broker: int, t
     command = [sys.executable, "-m", "fluxtower", "agent", "--config", str(tmp_path / "agent.toml")]
     agent = subprocess.Popen(command, cwd=ROOT)
     try:
-        deadline = time.monotonic() + 20
-        while len(set(platform.seqs)) < 5:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(lambda: len(set(platform.seqs)) >= 5)
         time.sleep(0.5)
     finally:
         agent.terminate()
-        assert agent.wait(10) == 0
+        assert agent.wait(PATIENCE) == 0
         platform.client.disconnect()
         platform.client.loop_stop()
     status = json.loads((tmp_path / "status.json").read_text())

@@ -29,7 +29,7 @@ from ingest.simulation.tower import Tower
 from tests.conftest import free_port
 from tests.ingest.conftest import collecting
 from tests.ingest.listener import listening
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -88,7 +88,7 @@ def mosquitto(settings: Settings, folder: Path, configuration: str, port: int) -
     program = find_installation(settings).prefix / "usr/sbin/mosquitto"
     with subprocess.Popen([program, "-c", folder / "mosquitto.conf"], stderr=subprocess.DEVNULL) as process:
         try:
-            wait_for(lambda: process.poll() is not None or _answers(port), 10)
+            wait_for(lambda: process.poll() is not None or _answers(port))
             assert process.poll() is None, "the broker does not start"
             yield
         finally:
@@ -139,7 +139,7 @@ def assert_the_whole_way(settings: Settings, store: Store, blocks: list[SampleBl
     topic = committed_topic(blocks[0].station, "ec", settings.topic_root)
     with collecting(settings), listening(settings.broker_url, topic) as heard:
         with Publisher(settings.broker_url, settings.topic_root) as publisher:
-            publisher.wait_connected(10)
+            publisher.wait_connected(PATIENCE)
             assert publisher.play(blocks) == len(blocks)
         wait_for(lambda: topic in heard and decode(heard[topic]) == Watermark(3, len(blocks) - 1))
     span = store.sample_span(blocks[0].station, "ec")
@@ -157,7 +157,7 @@ def test_client_certificates(
 def test_user_and_password(settings: Settings, registered: Store, blocks: list[SampleBlock], secured: Secured) -> None:
     assert_the_whole_way(settings.model_copy(update={"broker": secured.with_password("right")}), registered, blocks)
     with Publisher(secured.with_password("wrong"), "x") as publisher, pytest.raises(Refused, match="user and password"):
-        publisher.wait_connected(10)
+        publisher.wait_connected(PATIENCE)
 
 
 def test_mqtt_3_1_1(settings: Settings, registered: Store, blocks: list[SampleBlock]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.faults import FAULTS, FaultCounts, Platform, can_mount, compare, platform_in, run_fault
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 TOWERS, SECONDS, CUT_SECONDS = 5, 3.0, 3.0
 

@@ -24,9 +24,9 @@ from ingest.simulation import tower
 from ingest.simulation.tower import Tower
 from tests.ingest.collector.test_service import COLLECTOR, assert_stored, sending, stored_samples, wait_for_count
 from tests.ingest.listener import listening
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 START = datetime(2026, 7, 1, 4, tzinfo=UTC)
 
@@ -55,7 +55,7 @@ def test_two_collectors_share_and_one_is_killed(
                 wait_for(lambda: stored_samples(store, forest.id) > 0)
                 wait_for_count(confirmed, 0.4 * len(sent))
                 running[0].send_signal(signal.SIGKILL)
-                assert running[0].wait(10) == -signal.SIGKILL
+                assert running[0].wait(PATIENCE) == -signal.SIGKILL
                 wait_for_count(confirmed, len(sent))
             time.sleep(1.0)
             assert stored_samples(store, forest.id) < 18_000  # each has its share
@@ -64,7 +64,7 @@ def test_two_collectors_share_and_one_is_killed(
             # what the killed one stored and could not acknowledge is sent again by a sender that keeps its blocks
             wait_for(lambda: topic in heard)
             with Publisher(settings.broker_url, settings.topic_root) as publisher:
-                deadline = time.monotonic() + 60
+                deadline = time.monotonic() + PATIENCE
                 while (watermark := decode(heard[topic])) != Watermark(5, len(sent) - 1):
                     assert time.monotonic() < deadline, watermark
                     publisher.play([block for seq, block in enumerate(sent) if not watermark.covers(seq)])
@@ -72,6 +72,6 @@ def test_two_collectors_share_and_one_is_killed(
     finally:
         for process in running:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE)
     assert_stored(store, sent)
     assert store.rejects() == []

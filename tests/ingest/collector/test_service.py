@@ -31,9 +31,9 @@ from ingest.payloads import block_json, encode_block, encode_reading
 from ingest.simulation import replay, tower
 from ingest.simulation.tower import Tower
 from tests.ingest.conftest import collecting
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 START = datetime(2026, 7, 1, 4, tzinfo=UTC)
 COLLECTOR = "import threading; from core.settings import read_settings; from ingest.collector import service; "
@@ -81,11 +81,11 @@ def assert_stored(store: Store, sent: Sequence[SampleBlock]) -> None:
 def sending(settings: Settings, records: Sequence[SampleBlock | Reading], speed: float) -> Iterator[Callable[[], int]]:
     """Publish in a thread; give the number of messages confirmed so far."""
     with Publisher(settings.broker_url, settings.topic_root) as publisher:
-        publisher.wait_connected(10)
+        publisher.wait_connected(PATIENCE)
         thread = threading.Thread(target=publisher.play, args=(records,), kwargs={"speed": speed})
         thread.start()
         yield lambda: publisher.confirmed
-        thread.join(120)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -179,7 +179,7 @@ def test_nothing_is_lost_or_doubled_when_the_collector_is_killed(
                 connection.execute("LOCK TABLE sample_block")  # so that it is killed amid a commit
                 time.sleep(np.random.default_rng().uniform(0.4, 0.8))
                 killed.send_signal(signal.SIGKILL)
-                assert killed.wait(10) == -signal.SIGKILL
+                assert killed.wait(PATIENCE) == -signal.SIGKILL
     assert stored_samples(registered, forest.id) < 36_000
     with collecting(settings):
         wait_for(lambda: stored_samples(registered, forest.id) == 36_000)
@@ -197,7 +197,7 @@ def test_nothing_is_lost_or_doubled_when_the_database_is_killed(
         wait_for(lambda: confirmed() > 0.3 * len(sent))
         os.kill(postmaster, signal.SIGKILL)
         with Store(settings.store_dsn) as again:
-            again.wait(60)
+            again.wait(PATIENCE)
         wait_for(lambda: stored_samples(registered, forest.id) == 36_000)
     assert_stored(registered, sent)
     assert registered.rejects() == []
@@ -218,7 +218,7 @@ def test_the_collector_waits_for_broker_and_store(
     thread.start()
     time.sleep(0.5)
     stop.set()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     with pytest.raises(SetupError, match="FLUXTOWER_BROKER"):
         service.open_session(lonely, timeout=0.2)
@@ -260,7 +260,7 @@ def test_a_publisher_whose_connection_breaks_sends_again(
                 publisher.send(block)
                 if number in (300, 900):  # another logger of the same name
                     with Publisher(settings.broker_url, settings.topic_root, client_id="logger") as other:
-                        other.wait_connected(10)
+                        other.wait_connected(PATIENCE)
             publisher.flush()
             assert publisher.confirmed == len(sent)
         wait_for(lambda: stored_samples(registered, forest.id) == 18_000)

@@ -21,6 +21,7 @@ from ingest.collector.writer import Stopped, Writer
 from ingest.mqtt.subscriber import Message
 from ingest.mqtt.topics import block_topic, reading_topic
 from ingest.payloads import encode_block, encode_reading
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.integration
 
@@ -128,7 +129,7 @@ def test_a_store_that_refuses_everything_is_waited_for(writer: Writer, store: St
     time.sleep(1.5)
     assert thread.is_alive()
     _set_read_only(store.dsn, "off")
-    thread.join(30)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert store.readings("cn-x", "met", START, START + timedelta(hours=1))["TA"].to_list() == [0, 1, 2, 3, 4]
     assert store.rejects() == []

@@ -27,6 +27,7 @@ from ingest.files.campbell import decode_fp2
 from ingest.files.records import Records
 from tests.fluxcalc.reference import STATIONS
 from tests.ingest import campbell_writer as writer
+from tests.waiting import PATIENCE
 
 NAMES = ("Ux", "Uy", "Uz", "Ts", "co2", "h2o", "Ta", "press")
 UNITS = ("m/s", "m/s", "m/s", "C", "mg/m^3", "g/m^3", "C", "kPa")
@@ -105,7 +106,7 @@ def test_another_reader_reads_the_same(tmp_path, format, make):
     source.parent.mkdir()
     source.write_bytes(make(values()))
     program = "import sys; from camp2ascii import camp2ascii; list(camp2ascii(sys.argv[1], sys.argv[2]))"
-    subprocess.run([sys.executable, "-c", program, source, out], check=True, capture_output=True, timeout=120)
+    subprocess.run([sys.executable, "-c", program, source, out], check=True, capture_output=True, timeout=PATIENCE)
     (converted,) = (path for path in out.rglob("*") if path.is_file())
     theirs, _ = read(converted, station("toa5"))
     ours, _ = read(source, station(format))

@@ -339,11 +339,11 @@ def test_damaged_zstd_frames_are_refused() -> None:
 
 def _refused_cheaply(payload: bytes) -> None:
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         with pytest.raises(PayloadError) as caught:
             decode(BLOCK, payload)
-        assert time.perf_counter() - began < 1.0
+        assert time.process_time() - began < 1.0
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
         tracemalloc.stop()

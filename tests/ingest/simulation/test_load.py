@@ -61,6 +61,7 @@ def test_packets_are_blocks_of_each_tower() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_what_the_journal_notes_is_stored(settings: Settings, store: Store, tmp_path: Path) -> None:
     register_load(store, LOAD)
     journal = tmp_path / "journal"
@@ -80,6 +81,7 @@ def test_what_the_journal_notes_is_stored(settings: Settings, store: Store, tmp_
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_faults_lose_and_double_nothing_that_was_sent(settings: Settings, store: Store, tmp_path: Path) -> None:
     faults = Faults(spikes=0.2, dropouts=0.1, late=0.2, duplicates=0.2, clock_jumps=0.05)
     load = Load(towers=30, rate=10.0, block_seconds=0.5, seed=4, faults=faults)
@@ -97,6 +99,7 @@ def test_faults_lose_and_double_nothing_that_was_sent(settings: Settings, store:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_weather_comes_beside(settings: Settings, store: Store) -> None:
     load = Load(towers=1, weather=600, seed=2)
     register_load(store, load)
@@ -108,6 +111,7 @@ def test_weather_comes_beside(settings: Settings, store: Store) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_a_broken_connection_is_reported(settings: Settings) -> None:
     with pytest.raises(SetupError, match="fluxtower up"), Connection("mqtt://127.0.0.1:9"):
         pass
