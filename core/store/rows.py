@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from psycopg.rows import tuple_row
 
 from core.errors import StoreError
-from core.store.blobs import FIELDS, Blocks
+from core.store.blobs import HEAD_FIELDS, Blocks
 from core.store.database import Connection, sql
 from core.store.stations import StreamRow
 
@@ -44,9 +44,9 @@ def read_rows(
     if not rows:
         return None
     values = list(zip(*rows, strict=True))
-    head = np.array(values[: len(FIELDS)], np.int64)
+    head = np.array(values[: len(HEAD_FIELDS)], np.int64)
     samples = np.empty((len(layout.channels), int(head[1].sum())), np.uint32)
-    for channel, arrays in zip(samples, values[len(FIELDS) :], strict=True):
+    for channel, arrays in zip(samples, values[len(HEAD_FIELDS) :], strict=True):
         _read_arrays(arrays, head[1], channel)
     return Blocks(head, samples.view(np.float32))
 
