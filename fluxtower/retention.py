@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 
 from core.errors import FluxTowerError
+from core.progress import Progress, no_progress
 from core.settings import Settings
 from core.store import Compacted, Dropped, Store
 
 RETRY_SECONDS = 60.0
 """How long to wait after a run that failed, at most. [s]"""
-
-Report = Callable[[str, int, int], None]
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +52,10 @@ def keep_once(store: Store, settings: Settings, *, dry_run: bool) -> None:
     """Do what is due now with a progress bar, and print what was done."""
     console, errors = Console(), Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+    with ProgressBar(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("half-hours", total=None)
 
-        def report(day: str, done: int, total: int) -> None:
+        def report(day: str, done: float, total: float) -> None:
             bar.update(task, description=day, completed=done, total=total)
 
         lines = list(keep(store, settings, dry_run=dry_run, progress=report))
@@ -63,9 +63,7 @@ def keep_once(store: Store, settings: Settings, *, dry_run: bool) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def keep(
-    store: Store, settings: Settings, *, dry_run: bool = False, progress: Report = lambda *_: None
-) -> Iterator[str]:
+def keep(store: Store, settings: Settings, *, dry_run: bool = False, progress: Progress = no_progress) -> Iterator[str]:
     """Drop what is too old, compact what is old, and say what was done, or would be; each line as it is done."""
     now = datetime.now(UTC)
     ages = {
@@ -78,15 +76,15 @@ def keep(
     # first, so that nothing is compacted that is dropped right after
     for kind, days in ages.items():
         if days:
-            dropped = store.drop_old(kind, now - timedelta(days=days), dry_run=dry_run)
-            yield from _tell_dropped(dropped, f"{'would be ' * dry_run}dropped after {days:g} days")
+            dropped = store.retention.drop(kind, now - timedelta(days=days), dry_run=dry_run)
+            yield from _describe_dropped(dropped, f"{'would be ' * dry_run}dropped after {days:g} days")
     if settings.compact_days:
         before = now - timedelta(days=settings.compact_days)
-        done = store.compactable(before) if dry_run else store.compact(before, progress)
-        yield from _tell_compacted(done, "would be compacted" if dry_run else "compacted")
+        done = store.compaction.count(before) if dry_run else store.compaction.compact(before, progress)
+        yield from _describe_compacted(done, "would be compacted" if dry_run else "compacted")
 
 
-def _tell_dropped(dropped: Dropped, what: str) -> Iterator[str]:
+def _describe_dropped(dropped: Dropped, what: str) -> Iterator[str]:
     if dropped.kind == "runs" and dropped.rows:
         yield f"{dropped.rows} superseded provisional runs with {dropped.half_hours} half-hours {what}"
     elif dropped.rows:
@@ -97,7 +95,7 @@ def _tell_dropped(dropped: Dropped, what: str) -> Iterator[str]:
         yield f"{dropped.kind} in {dropped.waiting} older chunks stay: half-hours in them are not yet computed"
 
 
-def _tell_compacted(done: Compacted, what: str) -> Iterator[str]:
+def _describe_compacted(done: Compacted, what: str) -> Iterator[str]:
     if done.half_hours or done.chunks:
         yield f"{done.half_hours} half-hours with {done.samples} samples {what}, in {done.chunks} chunks of rows"
     if done.bytes_blobs:

@@ -124,7 +124,7 @@ def backfill(
         The store is away or refuses; what was stored until then stays.
     """
     outcome = Outcome()
-    known = set() if again else {(row.name, row.size, row.modified) for row in store.ingested_files(station.id, stream)}
+    known = set() if again else {(row.name, row.size, row.modified) for row in store.files.read(station.id, stream)}
     fresh = [path for path in paths if _identity(path) not in known]
     outcome.known = len(paths) - len(fresh)
     spans = []
@@ -138,7 +138,7 @@ def backfill(
     elif spans:
         _fill_readings(store, station, stream, spans, progress, outcome)
     if outcome.samples or outcome.readings:
-        store.check_gaps(station.station.id)  # what a sender left out may now be here
+        store.gaps.check(station.station.id)  # what a sender left out may now be here
     return outcome
 
 
@@ -176,9 +176,9 @@ def _fill_blocks(
         outcome.contested += gathered.contested
         if gathered.samples is not None:
             end_ns = gathered.samples.start_ns + gathered.samples.n * gathered.samples.dt_ns
-            there = store.samples(station.id, stream, gathered.start, from_ns(end_ns))
+            there = store.samples.read(station.id, stream, gathered.start, from_ns(end_ns))
             blocks = list(lacking(gathered.samples, there, station.id, stream, round(seconds * NS), outcome))
-            done = store.commit(blocks, [])
+            done = store.messages.commit(blocks, [])
             outcome.blocks += done.blocks
             outcome.samples += done.samples
             outcome.refused += sum(block.samples.shape[1] for block in blocks) - done.samples
@@ -271,7 +271,7 @@ def _fill_readings(
                         Reading(station.id, stream, int(start), dict(zip(names, row, strict=True)))
                         for start, row in zip(records.starts[some], records.values[:, some].T.tolist(), strict=True)
                     ]
-                    done = store.commit([], readings)
+                    done = store.messages.commit([], readings)
                     outcome.readings += done.readings
                     outcome.present += done.duplicate_readings
         except PayloadError as error:
@@ -289,6 +289,4 @@ def _note(
     if span.path.name in troubled:
         return
     name, size, modified = before[span.path]
-    store.put_ingested_file(
-        FileRow(station.id, stream, name, size, modified, from_ns(span.start_ns), from_ns(span.end_ns))
-    )
+    store.files.put(FileRow(station.id, stream, name, size, modified, from_ns(span.start_ns), from_ns(span.end_ns)))

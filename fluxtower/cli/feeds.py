@@ -26,10 +26,10 @@ def gaps(
     table = Table("station", "stream", "from (UTC)", "to (UTC)", "messages", "still missing", "noticed", "filled")
     with open_store(read_settings()) as store:
         if station is not None:
-            store.station(station)
+            store.stations.read(station)
         if check:
-            store.check_gaps(station)
-        for gap in store.gaps(station, limit, filled=filled):
+            store.gaps.check(station)
+        for gap in store.gaps.find(station, limit, filled=filled):
             table.add_row(
                 gap.station,
                 gap.stream,
@@ -51,10 +51,10 @@ def show_station(id: str) -> None:
     table = Table(*names)
     now = datetime.now(UTC)
     with open_store(read_settings()) as store:
-        streams = store.station(id).station.streams
-        arrivals = {one.stream: one for one in store.arrivals(id)}
-        open_gaps = store.gaps(id)
-        rejects = len(store.rejects(1000, station=id))
+        streams = store.stations.read(id).station.streams
+        arrivals = {one.stream: one for one in store.watermarks.read_arrivals(id)}
+        open_gaps = store.gaps.find(id)
+        rejects = len(store.rejects.find(1000, station=id))
     for stream in [*streams, *sorted(arrivals.keys() - streams.keys())]:
         one = arrivals.get(stream)
         known = sum(gap.stream == stream for gap in open_gaps)

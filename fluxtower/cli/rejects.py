@@ -35,7 +35,7 @@ def list_rejects(
 
     table = Table("id", "last came (UTC)", "times", "topic", "bytes", "reason", "stored (UTC)")
     with open_store(read_settings()) as store:
-        for row in store.rejects(limit, station=station, since=_utc(since), reason=reason, done=done):
+        for row in store.rejects.find(limit, station=station, since=_utc(since), reason=reason, done=done):
             stored = f"{row.done:%Y-%m-%d %H:%M:%S}" if row.done else ""
             came = f"{row.last:%Y-%m-%d %H:%M:%S}"
             table.add_row(str(row.id), came, str(row.times), row.topic, str(row.size), row.reason, stored)
@@ -49,7 +49,7 @@ def show(
 ) -> None:
     """Show a refused message; save its bytes, so that they can be mended and replayed."""
     with open_store(read_settings()) as store:
-        row, payload = store.reject(id)
+        row, payload = store.rejects.read(id)
     typer.echo(f"topic:    {row.topic}")
     typer.echo(f"received: {row.received:%Y-%m-%dT%H:%M:%S.%fZ}, {row.times} times, last {row.last:%Y-%m-%dT%H:%M:%SZ}")
     typer.echo(f"reason:   {row.reason}")

@@ -30,11 +30,11 @@ def list_runs(
 
     table = Table("run", "station", "kind", "from (UTC)", "to (UTC)", "intervals", "made (UTC)", "by")
     with open_store(read_settings()) as store:
-        for run in store.runs(station, kind=kind, limit=limit):
+        for run in store.runs.find(station, kind=kind, limit=limit):
             first, end = _period(run)
             made = f"{run.finished:%Y-%m-%d %H:%M}"
             table.add_row(str(run.id), run.station, run.kind, first, end, str(run.intervals), made, run.code_version)
-        failures = store.season_failures(station)
+        failures = store.attempts.read_failures(station)
     print_table(table)
     for one in failures:
         tried = f"{one.attempts} attempts, the last {one.tried:%Y-%m-%d %H:%M} UTC"
@@ -47,7 +47,7 @@ def show(id: Annotated[int, typer.Argument(help="Number in `run list`.")]) -> No
     import orjson
 
     with open_store(read_settings()) as store:
-        run = store.run(id)
+        run = store.runs.read(id)
     # the growth of the sum day by day is for figures: the API has it
     run = replace(run, provenance={name: said for name, said in run.provenance.items() if name != "course"})
     typer.echo(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())

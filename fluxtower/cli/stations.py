@@ -63,8 +63,8 @@ def add(files: StationFiles) -> None:
     """Register station files, or append them as new configurations of their stations."""
     with open_store(read_settings()) as store:
         for file in files:
-            _, text = _checked(file, lambda: [row.station for row in store.stations()])
-            row = store.put_station(text, str(file))
+            _, text = _checked(file, lambda: [row.station for row in store.stations.read_all()])
+            row = store.stations.put(text, str(file))
             typer.echo(
                 f"{row.station.id}: configuration {row.config_sha256[:12]} since {row.valid_from:%Y-%m-%d %H:%M}Z"
             )
@@ -78,11 +78,11 @@ def list_stations() -> None:
     table = Table("id", "name", "latitude", "longitude", "streams", "configuration", "since (UTC)", "loggers (UTC)")
     with open_store(read_settings()) as store:
         loggers: dict[str, list[str]] = {}
-        for one in store.logger_states():
+        for one in store.loggers.read():
             word = "online" if one.state.online else "offline"
             said = f"{one.state.logger} {word} since {one.since:%Y-%m-%d %H:%M}".strip()
             loggers.setdefault(one.state.station, []).append(said)
-        for row in store.stations():
+        for row in store.stations.read_all():
             who = row.station.station
             streams = ", ".join(row.station.streams)
             since = f"{row.valid_from:%Y-%m-%d %H:%M}"

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.errors import StoreUnavailable
 from core.records import Reading, SampleBlock
-from core.store import Advance, BlockArrays, Committed, Mark, Store
+from core.store import Advance, BlockArrays, Committed, Store, WatermarkRow
 from ingest.collector import watermark
 from ingest.collector.sequence import Run
 from ingest.collector.sequence_arrays import Keys, Streaks
@@ -171,7 +171,7 @@ class Marks:
             self._try(self.tell)
             if time.monotonic() - self._searched > SEARCH_SECONDS:
                 self._searched = time.monotonic()
-                self._try(self._store.search_gaps)
+                self._try(self._store.gaps.search)
         self.tell_all()
 
     def tell_all(self) -> None:
@@ -207,7 +207,9 @@ class Marks:
                     self._streaks.set_queued(run, queued=False)
                 self._untaken = [run.take() for run in turn]
         if self._untaken:
-            marks = self._store.advance(self._untaken, [one for one in self._untaken if not self._is_known(one)])
+            marks = self._store.watermarks.advance(
+                self._untaken, [one for one in self._untaken if not self._is_known(one)]
+            )
             self._untaken = []
             for mark in marks:
                 self._learn(mark)
@@ -223,7 +225,7 @@ class Marks:
         run = self._runs.get((one.station, one.stream, one.run))
         return run is not None and run.known
 
-    def _learn(self, mark: Mark) -> None:
+    def _learn(self, mark: WatermarkRow) -> None:
         """Take over what other collectors, or this one before a restart, have seen."""
         with self._lock:
             run = self._runs.get((mark.station, mark.stream, mark.run))

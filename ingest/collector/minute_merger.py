@@ -48,11 +48,11 @@ class Folding:
         while not self._stop.wait(TICK_SECONDS):
             minute = f"{datetime.now(UTC) - SETTLE:%H:%M}"
             try:
-                self._store.write_latest(LATEST_SECONDS)
+                self._store.latest.write(LATEST_SECONDS)
                 if minute != begun:
-                    portion = max(LEAST_ROWS, -(-self._store.count_parts() // SPREAD_TICKS))
+                    portion = max(LEAST_ROWS, -(-self._store.minutes.count_parts() // SPREAD_TICKS))
                     begun = minute
-                if portion and self._store.fold_minutes(most=portion) < portion:
+                if portion and self._store.minutes.merge_parts(most=portion) < portion:
                     portion = 0
                 away = False
             except StoreError as error:
@@ -61,7 +61,7 @@ class Folding:
         if away:
             return
         try:
-            self._store.write_latest()
-            self._store.fold_minutes(datetime.max.replace(tzinfo=UTC))
+            self._store.latest.write()
+            self._store.minutes.merge_parts(datetime.max.replace(tzinfo=UTC))
         except StoreError as error:
             log.warning("minutes are left for the next collector to merge: %s", error)

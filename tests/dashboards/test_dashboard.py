@@ -86,12 +86,12 @@ def test_every_query_names_our_source_and_every_statement_is_used() -> None:
 @pytest.fixture
 def filled(store: Store) -> Store:
     """The small tower with a day of everything, and a second station that must not show."""
-    store.put_station(tower.STATION, "cn-tower.toml")
-    store.put_station(tower.STATION.replace(ID, "other"), "other.toml")
+    store.stations.put(tower.STATION, "cn-tower.toml")
+    store.stations.put(tower.STATION.replace(ID, "other"), "other.toml")
     tower.put_days(store, 2)
     readings = [tower.reading(START + timedelta(minutes=5 * i), float(i), math.nan) for i in range(4)]
     other = [type(one)("other", one.stream, one.time_ns, {"TA": 999.0, "RH": 999.0}) for one in readings]
-    store.commit([tower.block(START)], [*readings, *other], [])
+    store.messages.commit([tower.block(START)], [*readings, *other], [])
     return store
 
 

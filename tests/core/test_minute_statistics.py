@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.clock import NS
 from core.store.blocks import BlockArrays, first_of_each
-from core.store.minutes import MINUTE_NS, join, merge, minute_parts
+from core.store.minute_statistics import MINUTE_NS, join, merge, minute_parts
 
 START = 1_783_000_020 * NS  # at a whole minute
 
