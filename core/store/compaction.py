@@ -20,7 +20,7 @@ from core.store.blobs import MAX_VALUES, SensorSteps, join
 from core.store.catalogue import Catalogue
 from core.store.chunks import HOUSEKEEPING, drop_chunk, old_chunks
 from core.store.database import Database, Row, sql
-from core.store.rows import read_rows
+from core.store.sample_rows import read_rows
 from core.store.sample_blobs import own_samples, pack_blob, read_blob, time_of
 from core.store.stations import StreamRow
 

@@ -15,7 +15,7 @@ from core.store.blobs import Blocks, join
 from core.store.blocks import BlockArrays, only, row_key
 from core.store.copy import HEADER, TRAILER, block_columns, block_rows
 from core.store.database import Connection, Database, sql
-from core.store.rows import read_rows
+from core.store.sample_rows import read_rows
 from core.store.sample_blobs import find_stored, unpack_blob
 from core.store.stations import StoredStations, StreamRow
 

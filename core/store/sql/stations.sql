@@ -22,13 +22,6 @@ FROM jsonb_to_recordset(%(rows)s::jsonb)
      AS x (station int, name text, kind text, dt_ns bigint, channels jsonb, variables jsonb, units jsonb)
 ON CONFLICT DO NOTHING;
 
--- name: configs_since
--- oldest first: the last one of a station is in force
-SELECT s.key, s.id, c.sha256, c.valid_from, coalesce(c.parsed, c.toml) AS content, c.parsed IS NULL AS is_toml
-FROM station_config c JOIN station s ON s.key = c.station
-WHERE c.valid_from > %(since)s::timestamptz
-ORDER BY c.valid_from;
-
 -- name: stations
 SELECT key, station, valid_from, sha256, toml FROM v_station ORDER BY station;
 
