@@ -46,8 +46,8 @@ _SHUFFLE, _DOUBLE, _SINGLE = 0, 1, 2
 """As bytes; as whole steps whose product with the resolution was rounded once, or made of two float32."""
 _CHANNEL = struct.Struct("<BBBddqII")
 """Method, order of differences, planes, resolution, offset, first value in steps, exceptions and their bytes."""
-_LARGEST_STEP = float(1 << 40)
-_MANY_EXCEPTIONS = 50
+_MAX_STEP = float(1 << 40)
+_VALUES_PER_EXCEPTION = 50
 """With more than one exception in so many values the shuffled form is tried, too."""
 
 
@@ -97,7 +97,7 @@ class Blocks:
         return np.array_equal(self.head, other.head) and np.array_equal(bits, others)
 
 
-def join(parts: Sequence[Blocks]) -> Blocks:
+def join_blocks(parts: Sequence[Blocks]) -> Blocks:
     """Put blocks together in the order of time; of those with the same start the first one stays."""
     if len(parts) == 1:
         return parts[0]
@@ -177,7 +177,7 @@ def _encode_channel(values: Float32Array, grid: SensorSteps | None) -> bytes:
     forms = []
     for method in (_DOUBLE, _SINGLE):
         coded, exceptions = _encode_steps(values, bits, method, grid)
-        if exceptions * _MANY_EXCEPTIONS < len(bits):
+        if exceptions * _VALUES_PER_EXCEPTION < len(bits):
             return coded
         forms.append(coded)
     return min(*forms, _encode_shuffled(bits), key=len)
@@ -191,7 +191,7 @@ def _encode_steps(values: Float32Array, bits: NDArray[np.uint32], method: int, g
     """Return a channel as whole steps, and how many values are not one."""
     with np.errstate(all="ignore"):
         exact = (values.astype(np.float64) - grid.offset) / grid.resolution
-        fits = np.abs(exact) < _LARGEST_STEP
+        fits = np.abs(exact) < _MAX_STEP
     steps = np.rint(np.where(fits, exact, 0.0)).astype(np.int64)
     fits &= _from_steps(steps, method, grid).view(np.uint32) == bits
     odd = np.flatnonzero(~fits)
@@ -224,7 +224,7 @@ def _decode_channel(body: bytes, place: int, row: Float32Array) -> int:
         row.view(np.uint32)[:] = from_planes(plain, width, n)
         return place
     known = method in (_DOUBLE, _SINGLE) and order <= 1 and 1 <= width <= 8
-    if not known or exceptions > n or abs(first) > _LARGEST_STEP:
+    if not known or exceptions > n or abs(first) > _MAX_STEP:
         raise StoreError(f"a compacted half-hour has a channel of an unknown kind ({method}, {order}, {width})")
     mask, place = body[place : place + mask_size], place + mask_size
     plain, place = unframed(body, place, width, n)

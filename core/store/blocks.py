@@ -33,7 +33,7 @@ class BlockArrays:
     start_ns, dt_ns : ndarray, shape (m,), int64
         START of the first sample's interval and the step. [ns since 1970 UTC, ns]
     seq, run : ndarray, shape (m,), int64
-        Block number (``NO_SEQ`` = none) and the numbering it belongs to.
+        Block number (``NO_SEQ`` = none) and the message sequence it belongs to.
     samples : ndarray, shape (m, channels, n), float32
         Channels in the order of the stream; NaN is a missing sample.
     """

@@ -16,12 +16,12 @@ import psycopg
 
 from core.errors import ConfigError, StoreError, StoreUnavailable
 from core.progress import Progress, no_progress
-from core.store.blobs import MAX_VALUES, SensorSteps, join
+from core.store.blobs import MAX_VALUES, SensorSteps, join_blocks
 from core.store.catalogue import Catalogue
 from core.store.chunks import HOUSEKEEPING, drop_chunk, old_chunks
 from core.store.database import Database, Row, sql
-from core.store.sample_rows import read_rows
 from core.store.sample_blobs import own_samples, pack_blob, read_blob, time_of
+from core.store.sample_rows import read_rows
 from core.store.stations import StreamRow
 
 HALF_HOUR = timedelta(minutes=30)
@@ -134,7 +134,7 @@ class Compaction:
                 return
             before = read_blob(connection, key)
             # what is in the blob came first: a row of the same start is a duplicate
-            blocks = rows if before is None else join([before, rows])
+            blocks = rows if before is None else join_blocks([before, rows])
             blob = {**key, **pack_blob(blocks, self._sensor_steps(layout))}
             connection.execute(sql("put_blob"), blob)
             back = read_blob(connection, key)

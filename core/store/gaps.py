@@ -8,8 +8,8 @@ from datetime import datetime
 from core.store.database import Database, sql
 from core.store.watermarks import lock_watermarks
 
-MOST_RANGES = 500
-"""Most ranges that are kept of a numbering; with more, the oldest are forgotten."""
+MAX_RANGES = 500
+"""Most ranges that are kept of a message sequence; with more, the oldest are forgotten."""
 GRACE_SECONDS = 60.0
 """How long a hole may stand until it is a gap. [s]"""
 
@@ -51,7 +51,7 @@ class StoredGaps:
 
     def search(self) -> None:
         """Note the gaps that opened, close those that were filled; streams whose messages came in line cost nothing."""
-        settings = {"grace": GRACE_SECONDS, "most": MOST_RANGES}
+        settings = {"grace": GRACE_SECONDS, "most": MAX_RANGES}
         steps = ("forget_gaps", "fill_gaps", "heal_watermarks", "note_gaps", "shorten_watermarks", "mark_looked")
         with self._database.transaction() as connection:
             lock_watermarks(connection)

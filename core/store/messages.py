@@ -15,7 +15,7 @@ from core.store.catalogue import Catalogue
 from core.store.database import Database
 from core.store.intervals import touch_intervals
 from core.store.latest import LatestBuffer, StoredLatest
-from core.store.minute_statistics import MinuteParts, join, merge, minute_parts
+from core.store.minute_statistics import MinuteParts, join_parts, merge_parts, minute_parts
 from core.store.minutes import append_parts, put_minutes
 from core.store.readings import insert_readings
 from core.store.rejects import insert_rejects
@@ -187,4 +187,4 @@ def _minute_parts(groups: Sequence[BlockArrays]) -> list[MinuteParts]:
     parts: dict[int, list[MinuteParts]] = defaultdict(list)
     for one in groups:
         parts[one.samples.shape[1]].append(minute_parts(one))
-    return [merge(join(some)) for _, some in sorted(parts.items())]
+    return [merge_parts(join_parts(some)) for _, some in sorted(parts.items())]

@@ -58,17 +58,17 @@ class MinuteParts:
 
 def minute_parts(blocks: BlockArrays) -> MinuteParts:
     """Return the statistics of every minute that each block touches; not yet merged."""
-    return join([_statistics(*piece) for piece in _pieces(blocks)])
+    return join_parts([_statistics(*piece) for piece in _pieces(blocks)])
 
 
-def join(parts: Sequence[MinuteParts]) -> MinuteParts:
+def join_parts(parts: Sequence[MinuteParts]) -> MinuteParts:
     """Put parts one after another, as they are."""
     if len(parts) == 1:
         return parts[0]
     return MinuteParts(*(np.concatenate([getattr(one, field.name) for one in parts]) for field in fields(MinuteParts)))
 
 
-def merge(parts: MinuteParts) -> MinuteParts:
+def merge_parts(parts: MinuteParts) -> MinuteParts:
     """Merge the parts of the same stream and minute, exactly; they come out ordered by station, stream, minute.
 
     References

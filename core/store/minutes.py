@@ -22,7 +22,7 @@ from core.store.copy import HEADER, TRAILER, Float4Array, Float8Array, Int4Array
 from core.store.database import Connection, Database, sql
 from core.store.intervals import touch_intervals
 from core.store.minute_rows import PART_COLUMNS, decode_parts, encode_parts
-from core.store.minute_statistics import MINUTE_NS, MinuteParts, join, merge
+from core.store.minute_statistics import MINUTE_NS, MinuteParts, join_parts, merge_parts
 from core.store.stations import StoredStations
 
 ROWS_AT_ONCE = 512
@@ -110,7 +110,7 @@ class StoredMinutes:
                         content = b"".join(copy)
                 rows = list(decode_parts(content))
                 for parts in _by_channels(rows):
-                    whole = merge(parts)
+                    whole = merge_parts(parts)
                     put_minutes(connection, whole)
                     touch_intervals(connection, self._catalogue, [whole], [])
             merged += len(rows)
@@ -156,4 +156,4 @@ def _end_of_closed() -> datetime:
 
 def _by_channels(rows: Sequence[MinuteParts]) -> Iterator[MinuteParts]:
     for channels in sorted({one.channels for one in rows}):
-        yield join([one for one in rows if one.channels == channels])
+        yield join_parts([one for one in rows if one.channels == channels])

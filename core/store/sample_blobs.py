@@ -22,14 +22,12 @@ from core.store.blobs import (
     encode_head,
     encode_samples,
 )
+from core.store.blocks import Key, row_key
 from core.store.database import Connection, Row, sql
 
 HALF_HOUR_US = 1_800_000_000
-LEAST_AGE = timedelta(hours=1)
+MIN_AGE = timedelta(hours=1)
 """What is younger is never compacted nor dropped, so a commit of live blocks need not look for them."""
-
-Key = tuple[int, int, int]
-"""Station key, stream key, START of a half-hour. [us since 1970 UTC]"""
 
 
 def find_stored(
@@ -59,7 +57,7 @@ def find_stored(
         True: leave it out, it is a duplicate.
     """
     found = np.zeros(len(start_us), np.bool_)
-    old = np.flatnonzero(start_us < to_ns(now - LEAST_AGE) // 1000)
+    old = np.flatnonzero(start_us < to_ns(now - MIN_AGE) // 1000)
     if not len(old):
         return found
     connection.execute(sql("share_samples"))
@@ -69,11 +67,11 @@ def find_stored(
     stations, streams, times = zip(*half_hours, strict=True)
     keys = {"stations": list(stations), "streams": list(streams), "times": [time_of(us) for us in times]}
     for row in connection.execute(sql("dropped_half_hours"), keys):
-        found[half_hours[_key(row)]] = True
+        found[half_hours[row_key(row)]] = True
     span = {"earliest": time_of(min(times)), "latest": time_of(max(times))}
     with connection.cursor(binary=True) as cursor:
         for row in cursor.execute(sql("blob_heads"), {**keys, **span}):
-            asked = half_hours[_key(row)]
+            asked = half_hours[row_key(row)]
             found[asked] |= np.isin(start_us[asked], decode_head(row["head"], row["blocks"])[0])
     return found
 
@@ -139,7 +137,3 @@ def read_blob(connection: Connection, key: Row) -> Blocks | None:
 def time_of(us: int) -> datetime:
     """Return microseconds since 1970 as an aware time."""
     return from_ns(us * 1000)
-
-
-def _key(row: Row) -> Key:
-    return row["station"], row["stream"], to_ns(row["time"]) // 1000

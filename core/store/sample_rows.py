@@ -14,7 +14,7 @@ from core.store.blobs import HEAD_FIELDS, Blocks
 from core.store.database import Connection, sql
 from core.store.stations import StreamRow
 
-LONGEST_BLOCK = timedelta(hours=1)
+MAX_BLOCK_LENGTH = timedelta(hours=1)
 """No block covers more (``ingest.payloads``)."""
 FLOAT4_OID = 700
 _HEADER = 5
@@ -26,7 +26,7 @@ def read_rows(
     layout: StreamRow,
     start: datetime,
     end: datetime,
-    reach: timedelta = LONGEST_BLOCK,
+    reach: timedelta = MAX_BLOCK_LENGTH,
 ) -> Blocks | None:
     """Read the blocks of one layout that overlap [start, end), as they lie in rows; None without one.
 

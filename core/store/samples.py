@@ -11,12 +11,12 @@ import psycopg
 from core.clock import to_ns
 from core.errors import StoreError
 from core.records import FloatArray, Samples
-from core.store.blobs import Blocks, join
+from core.store.blobs import Blocks, join_blocks
 from core.store.blocks import BlockArrays, only, row_key
 from core.store.copy import HEADER, TRAILER, block_columns, block_rows
 from core.store.database import Connection, Database, sql
-from core.store.sample_rows import read_rows
 from core.store.sample_blobs import find_stored, unpack_blob
+from core.store.sample_rows import read_rows
 from core.store.stations import StoredStations, StreamRow
 
 
@@ -62,7 +62,7 @@ class StoredSamples:
             with connection.cursor(binary=True) as cursor:
                 blobs = [unpack_blob(row) for row in cursor.execute(sql("blobs_between"), keys)]
         parts = blobs if rows is None else [*blobs, rows]
-        return join(parts) if parts else None
+        return join_blocks(parts) if parts else None
 
     def read_span(self, station: str, stream: str) -> tuple[datetime, datetime, int] | None:
         """Return start of the first block, start of the last block and number of samples, None without a block."""

@@ -17,12 +17,12 @@ _RANGE = re.compile(r"\[(\d+),(\d+)\)")
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What came of one numbering of a stream since the last time.
+    """What came of one message sequence of a stream since the last time.
 
     Attributes
     ----------
     station, stream, run
-        The numbering.
+        The message sequence.
     first, top : (int, int) or None
         Number and start of the block counted first, and of the one with the highest number. [us since 1970 UTC]
     numbers : sequence of (int, int)
@@ -56,7 +56,7 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class WatermarkRow:
-    """What is committed of one numbering, whichever collector did it.
+    """What is committed of one message sequence, whichever collector did it.
 
     Attributes
     ----------
@@ -110,14 +110,14 @@ class StoredWatermarks:
         self._database = database
 
     def advance(self, advances: Sequence[Advance], new: Iterable[Advance] = ()) -> list[WatermarkRow]:
-        """Merge what came into what is known; return the watermarks of the numberings that were touched.
+        """Merge what came into what is known; return the watermarks of the message sequences that were touched.
 
         Parameters
         ----------
         advances : sequence of Advance
-            At most one for each numbering.
+            At most one for each message sequence.
         new : iterable of Advance
-            Those whose numbering may not be known yet.
+            Those whose message sequence may not be known yet.
         """
         keys = [(one.station, one.stream, one.run) for one in new]
         with self._database.transaction() as connection:

@@ -22,7 +22,7 @@ from core.store.blobs import (
     decode_samples,
     encode_head,
     encode_samples,
-    join,
+    join_blocks,
 )
 
 ANY_BITS = hnp.arrays(np.uint32, st.tuples(st.integers(1, 4), st.integers(1, 300)), elements=st.integers(0, 2**32 - 1))
@@ -130,7 +130,7 @@ def blocks(*starts: int, value: float = 0.0) -> Blocks:
 
 
 def test_joined_blocks_are_in_order_and_the_first_of_a_start_stays() -> None:
-    joined = join([blocks(5, 9), blocks(1, 5, 7, value=100.0), blocks(7, value=200.0)])
+    joined = join_blocks([blocks(5, 9), blocks(1, 5, 7, value=100.0), blocks(7, value=200.0)])
     assert joined.start_us.tolist() == [1, 5, 7, 9]
     assert joined.samples[0].tolist() == [101, 101, 5, 5, 5, 107, 107, 9]
     assert joined.samples.shape[1] == joined.n.sum()
