@@ -37,7 +37,7 @@ StoreDep = Annotated[Store, Depends(_store)]
 def _station(
     store: StoreDep, id: Annotated[str, Path(description="station id", examples=["us-orchard"])]
 ) -> StationRow:
-    return store.station(id)
+    return store.stations.read(id)
 
 
 StationDep = Annotated[StationRow, Depends(_station)]

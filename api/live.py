@@ -130,7 +130,7 @@ class LiveFeed:
     async def _poll(self) -> None:
         listened = {mailbox.station for mailbox in self._mailboxes}
         only = next(iter(listened)) if len(listened) == 1 else None
-        for latest in await asyncio.to_thread(self._store.latest, only):
+        for latest in await asyncio.to_thread(self._store.latest.read, only):
             key = (latest.station, latest.stream)
             if self._latest.get(key) != latest:
                 self._latest[key] = latest
@@ -154,10 +154,10 @@ class LiveFeed:
                 )
 
     def _newest_fluxes(self, station: str) -> dict[datetime, datetime]:
-        span = self._store.flux_span(station)
+        span = self._store.fluxes.read_span(station)
         if span is None:
             return {}
-        table = self._store.fluxes(station, span[1] - RECOMPUTED_SPAN, span[1])
+        table = self._store.fluxes.read(station, span[1] - RECOMPUTED_SPAN, span[1])
         return dict(zip(table["start"], table["computed"], strict=True))
 
 

@@ -125,5 +125,5 @@ def _find_channels(row: StationRow, stream: Stream, names: str | None) -> list[C
 
 def _after_newest(store: Store, station: str, stream: Stream) -> datetime | None:
     """Return the time just after a stream's newest data, None where it never sent."""
-    times = [latest.time for latest in store.latest(station) if latest.stream == stream.name]
+    times = [latest.time for latest in store.latest.read(station) if latest.stream == stream.name]
     return max(times) + timedelta(microseconds=stream.dt_ns // 1000) if times else None

@@ -169,7 +169,7 @@ def main() -> None:
             store.migrate()
             listed = ", ".join(f'{{ name = "{one}", variable = "TA", unit = "deg C" }}' for one in CHANNELS)
             streams = "".join(STREAM.format(name=one, channels=listed) for one in ("ten", "one", "backlog"))
-            store.put_station(STATION + streams, "benchmark")
+            store.stations.put(STATION + streams, "benchmark")
             service.open_session(settings)
             stop = threading.Event()
             collecting = threading.Thread(target=service.run_collector, args=(settings, stop))
@@ -226,7 +226,7 @@ def measure(
     result["lost"] = result["doubled"] = 0.0
     for stream, written in loggers.items():
         end = written.begin + timedelta(seconds=len(written.written) / RATE)
-        samples = store.samples("benchmark", stream, written.begin, end)
+        samples = store.samples.read("benchmark", stream, written.begin, end)
         same = np.array(list(samples.channels.values())) == np.array(written.written).T
         result["lost"] += float((~same).any(axis=0).sum())
         result["doubled"] += max(0, stored(store, stream) - len(written.written))
@@ -253,7 +253,7 @@ def follow(
 
 def stored(store: Store, stream: str) -> int:
     """Samples of a stream in the database, repeated ones too."""
-    span = store.sample_span("benchmark", stream)
+    span = store.samples.read_span("benchmark", stream)
     return span[2] if span else 0
 
 

@@ -66,7 +66,7 @@ def main() -> None:
             with Store(settings.store_dsn) as store:
                 store.wait(60)
                 store.migrate()
-                store.put_station(STATION, "benchmark.toml")
+                store.stations.put(STATION, "benchmark.toml")
             first = ingest(settings, folder / "files")
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             stored, on_disk, minutes = count(settings)

@@ -73,7 +73,7 @@ def run_fault(fault: str, platform: Platform, towers: int, seconds: float, cut_s
     names = [f"{prefix}-{i}" for i in range(1 if fault == "agent" else towers)]
     with Store(settings.store_dsn) as store, ExitStack() as stack:
         store.wait(60)
-        store.put_stations([(STATION.format(id=name), name) for name in names])
+        store.stations.put_all([(STATION.format(id=name), name) for name in names])
         port = settings.broker_port
         if fault == "link":
             (port,) = free_ports(1)

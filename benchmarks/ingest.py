@@ -291,13 +291,15 @@ def _read_back(settings: Settings, block_seconds: float, seed: int) -> tuple[flo
     text = station_text(name)
     with Store(settings.store_dsn) as store:
         before = block_bytes(settings)
-        station = store.put_station(text, f"{name}.toml").station
+        station = store.stations.put(text, f"{name}.toml").station
         half_hours = [day + i * HALF_HOUR for i in range(48)]
-        count = sum(store.commit(make_blocks(station, seed, one, block_seconds), []).samples for one in half_hours)
+        count = sum(
+            store.messages.commit(make_blocks(station, seed, one, block_seconds), []).samples for one in half_hours
+        )
         size = (block_bytes(settings) - before) / count
         noon = day + timedelta(hours=12)
-        samples = timed(lambda: store.samples(name, STREAM, noon, noon + HALF_HOUR))
-        means = timed(lambda: store.minute_means(name, STREAM, CHANNELS[2][0], day, day + timedelta(days=1)))
+        samples = timed(lambda: store.samples.read(name, STREAM, noon, noon + HALF_HOUR))
+        means = timed(lambda: store.minutes.read_means(name, STREAM, CHANNELS[2][0], day, day + timedelta(days=1)))
     return samples, means, size
 
 

@@ -75,7 +75,7 @@ MADE = ("NEE_F", "RECO_NT", "GPP_NT", "RECO_DT", "GPP_DT", "NEE_RANDUNC", "LE_F"
 
 def fill(store: Store, grid: TimeGrid, days: int, minutes: int) -> tuple[int, int]:
     """Store the station's half-hours and readings; return how many of either."""
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     nothing = dict.fromkeys(FLUX_COLUMNS, math.nan)
     good = {"FC_SSITC_TEST": 0.0, "LE_SSITC_TEST": 0.0, "H_SSITC_TEST": 0.0}
     records, readings = [], []
@@ -89,9 +89,9 @@ def fill(store: Store, grid: TimeGrid, days: int, minutes: int) -> tuple[int, in
             Reading(ID, "met", to_ns(start + j * timedelta(minutes=minutes)), values) for j in range(30 // minutes)
         ]
     for i in range(0, len(records), 2000):
-        store.put_history(records[i : i + 2000], config_sha256="c" * 64, code_version="made up")
+        store.fluxes.put_history(records[i : i + 2000], config_sha256="c" * 64, code_version="made up")
     for i in range(0, len(readings), AT_ONCE):
-        store.commit([], readings[i : i + AT_ONCE])
+        store.messages.commit([], readings[i : i + AT_ONCE])
     return len(records), len(readings)
 
 
@@ -120,26 +120,26 @@ def measure(days: int, minutes: int, runs: int) -> dict[str, float]:
     """Fill a store, make runs, drop what is superseded."""
     with new_store() as store:
         half_hours, readings = fill(store, make_year(), days, minutes)
-        row, span = store.station(ID), store.flux_span(ID)
+        row, span = store.stations.read(ID), store.fluxes.read_span(ID)
         if span is None:
             sys.exit("error: nothing was stored")
         worker.fill_season(store, ID)  # compiles
         making = timed(lambda: worker.fill_season(store, ID), runs)
         reading = timed(lambda: worker.read_inputs(store, ID, row.station, *span), 3)
-        newest = store.runs(limit=1)[0]
-        product = store.run_product(newest, *span)
+        newest = store.runs.find(limit=1)[0]
+        product = store.runs.read_product(newest, *span)
         lacking = [name for name in MADE if product[name].null_count() == product.height]
         if lacking or product.height != half_hours:
             sys.exit(f"error: {product.height} of {half_hours} half-hours, without {', '.join(lacking)}")
-        back = timed(lambda: store.run_product(newest, *span), 5)
-        made = len(store.runs(limit=1000))
+        back = timed(lambda: store.runs.read_product(newest, *span), 5)
+        made = len(store.runs.find(limit=1000))
         before = bytes_of(store, "product")
         make_old(store)
         begin = time.perf_counter()
-        dropped = store.drop_old("runs", datetime.now(UTC) - timedelta(days=7))
+        dropped = store.retention.drop("runs", datetime.now(UTC) - timedelta(days=7))
         dropping = (time.perf_counter() - begin) / dropped.rows
-        if len(store.runs(limit=1000)) != 2:
-            sys.exit(f"error: {len(store.runs(limit=1000))} runs are left, not the newest and the month's last")
+        if len(store.runs.find(limit=1000)) != 2:
+            sys.exit(f"error: {len(store.runs.find(limit=1000))} runs are left, not the newest and the month's last")
         for _ in range(dropped.rows):
             worker.fill_season(store, ID)
         after = bytes_of(store, "product")

@@ -124,7 +124,7 @@ def time_readback(
 
     def read() -> None:
         start = starts[random.integers(len(starts))]
-        store.samples(ids[random.integers(len(ids))], STREAM, start, start + HALF_HOUR)
+        store.samples.read(ids[random.integers(len(ids))], STREAM, start, start + HALF_HOUR)
 
     read()
     return time_of(read, times)
@@ -132,7 +132,7 @@ def time_readback(
 
 def time_minute_means(store: Store, id: str, channel: str, day: datetime, times: int = 100) -> Times:
     """Time how long it takes to read a day of 1-minute means of one channel."""
-    return time_of(lambda: store.minute_means(id, STREAM, channel, day, day + timedelta(days=1)), times)
+    return time_of(lambda: store.minutes.read_means(id, STREAM, channel, day, day + timedelta(days=1)), times)
 
 
 def fill(store: Store, ids: Sequence[str], starts: Sequence[datetime], block_seconds: float) -> int:
@@ -140,10 +140,10 @@ def fill(store: Store, ids: Sequence[str], starts: Sequence[datetime], block_sec
     samples = 0
     for seed, id in enumerate(ids, start=1):
         text = station_text(id)
-        store.put_station(text, id)
+        store.stations.put(text, id)
         station = parse_station(text, id)
         for start in starts:
-            samples += store.commit(make_blocks(station, seed, start, block_seconds), []).samples
+            samples += store.messages.commit(make_blocks(station, seed, start, block_seconds), []).samples
     return samples
 
 
@@ -152,7 +152,7 @@ def fingerprint(store: Store, ids: Sequence[str], starts: Sequence[datetime]) ->
     found = []
     for id in ids:
         for start in starts:
-            channels = store.samples(id, STREAM, start, start + HALF_HOUR).channels.values()
+            channels = store.samples.read(id, STREAM, start, start + HALF_HOUR).channels.values()
             found.append(hash(b"".join(channel.tobytes() for channel in channels)))
     return found
 
@@ -169,7 +169,7 @@ def measure(stations: int, half_hours: int, block_seconds: float) -> dict[str, f
         means = time_minute_means(store, ids[0], "Uz", START)
         before = fingerprint(store, ids, starts)
         begun, cpu = time.perf_counter(), time.process_time()
-        done = store.compact(starts[-1] + timedelta(days=2))
+        done = store.compaction.compact(starts[-1] + timedelta(days=2))
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         if done.samples != samples or done.left or fingerprint(store, ids, starts) != before:
             sys.exit("error: the samples are not the same after compaction")

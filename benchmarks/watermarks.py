@@ -63,7 +63,7 @@ def main() -> None:
 
 def measure(store: Store, streams: int, seconds: int) -> None:
     """Count, publish and search; print a table and the JSON line."""
-    store.put_stations([(STATION.format(number=i), f"{i}.toml") for i in range(streams)])
+    store.stations.put_all([(STATION.format(number=i), f"{i}.toml") for i in range(streams)])
     store.catalogue.refresh()
     layouts = [store.catalogue.layout(f"t{i}", "ec", "block", ("w",)) for i in range(streams)]
     published = 0
@@ -89,14 +89,14 @@ def measure(store: Store, streams: int, seconds: int) -> None:
         count_s, publish_s = count_s + counted - began, publish_s + time.process_time() - counted
     acknowledgements.publish_all()
     before = cpu_seconds(backend)
-    store.search_gaps()
+    store.gaps.search()
     first_search = cpu_seconds(backend) - before
     for second in range(seconds, seconds + 90):
         acknowledgements.add_commit([], [blocks(layouts[:BATCH], second)], Committed())
     acknowledgements.publish_all()
-    store.search_gaps()
+    store.gaps.search()
     before = cpu_seconds(backend)
-    store.search_gaps()
+    store.gaps.search()
     result = {
         "streams": streams,
         "count_share": count_s / seconds,

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-LARGEST = (1 << 25) - (1 << 16)
+MAX_KEPT_BYTES = (1 << 25) - (1 << 16)
 """glibc keeps what is smaller than the largest piece freed so far, up to 32 MB. [bytes]"""
 
 
@@ -18,4 +18,4 @@ def keep_freed_memory() -> None:
     from a file. It keeps what is smaller than a piece that was once freed (mallopt(3), M_MMAP_THRESHOLD): this frees
     one, never touched. Elsewhere it changes nothing.
     """
-    np.empty(LARGEST, np.uint8)
+    np.empty(MAX_KEPT_BYTES, np.uint8)

@@ -32,7 +32,7 @@ class SampleBlock:
     seq : int or None
         Block number, ascending by one within a run; None from a sender that does not count.
     run : int
-        The numbering that ``seq`` belongs to; 0 from a sender that does not name it.
+        The message sequence that ``seq`` belongs to; 0 from a sender that does not name it.
     """
 
     station: str

@@ -213,7 +213,7 @@ AMOUNTS: dict[str, tuple[str, str, str]] = {
 
 _AMOUNT = re.compile(f"({GAS_NAME})_({'|'.join(AMOUNTS)})")
 _PUBLISHED = re.compile(f"[FS]({GAS_NAME})(_SSITC_TEST)?")
-ANY = 1e9  # limit of a scalar about which nothing is known
+NO_LIMIT = 1e9  # limit of a scalar about which nothing is known
 _QUALIFIERS = re.compile(r"(_\d+_\d+_\d+|_\d+|_F|_PI|_QC|_SD|_N)+$")
 
 
@@ -246,11 +246,11 @@ def scalar_variable(name: str) -> Variable | None:
     if match is None or not is_scalar(match[1]):
         return None
     unit, en, zh = AMOUNTS[match[2]]
-    return Variable(name, unit, -ANY, ANY, f"{match[1]} {en}", f"{match[1]} {zh}")
+    return Variable(name, unit, -NO_LIMIT, NO_LIMIT, f"{match[1]} {en}", f"{match[1]} {zh}")
 
 
 def is_scalar(gas: str) -> bool:
-    """Tell whether a name can be that of a further scalar: no gas of ``GASES``, no column that others have."""
+    """Say whether a name can be that of a further scalar: no gas of ``GASES``, no column that others have."""
     if gas in GASES or not re.fullmatch(GAS_NAME, gas):
         return False
     return not any(name in VARIABLES for name in (gas, f"F{gas}", f"S{gas}"))
@@ -289,7 +289,7 @@ def flux_variable(name: str) -> Variable:
     if name in VARIABLES:
         return VARIABLES[name]
     match = _PUBLISHED.fullmatch(name)
-    published = _published(match[1], -ANY, ANY) if match and is_scalar(match[1]) else ()
+    published = _published(match[1], -NO_LIMIT, NO_LIMIT) if match and is_scalar(match[1]) else ()
     return next((one for one in published if one.name == name), None) or variable(name)
 
 

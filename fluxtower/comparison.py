@@ -49,7 +49,7 @@ def _compare_blocks(
 ) -> Comparison:
     longest = max(block.dt_ns * block.samples.shape[1] for block in blocks)
     end = hour + timedelta(minutes=WINDOW_MINUTES, microseconds=longest // 1000)
-    stored = store.samples(station, stream, hour, end)
+    stored = store.samples.read(station, stream, hour, end)
     sent = different = 0
     for block in blocks:
         first = round((block.start_ns - stored.start_ns) / block.dt_ns)
@@ -63,7 +63,7 @@ def _compare_blocks(
 def _compare_readings(store: Store, station: str, stream: str, readings: Sequence[Reading]) -> Comparison:
     times = [reading.time_ns for reading in readings]
     end = from_ns(max(times)) + timedelta(seconds=1)
-    frame = store.readings(station, stream, from_ns(min(times)), end)
+    frame = store.readings.read(station, stream, from_ns(min(times)), end)
     index = {to_ns(time): i for i, time in enumerate(frame["time"])}
     rows = [index.get(time, -1) for time in times]
     sent = different = 0

@@ -91,7 +91,7 @@ def run_demo(settings: Settings, *, once: bool) -> None:
 
 def _register(store: Store, id: str) -> Station:
     path = DEMO / "stations" / f"{id}.toml"
-    return store.put_station(path.read_text(encoding="utf-8"), path.name).station
+    return store.stations.put(path.read_text(encoding="utf-8"), path.name).station
 
 
 def forest(station: Station, now: datetime) -> tuple[Tower, datetime]:
@@ -126,9 +126,9 @@ def _send_all(publisher: Publisher, orchard: Station, tower: Tower, start: datet
 def _put_past(store: Store, tower: Tower, start: datetime, console: Console) -> None:
     """Take over the forest's half-hours before its samples, as those of another program: a season needs weeks."""
     past = history(tower, start - timedelta(days=PAST_DAYS), PAST_DAYS)
-    config = _retry_while_away(lambda: store.station(FOREST).config_sha256)
+    config = _retry_while_away(lambda: store.stations.read(FOREST).config_sha256)
     made_by = "fluxtower demo: simulated half-hours"
-    _retry_while_away(lambda: store.put_history(past, config_sha256=config, code_version=made_by))
+    _retry_while_away(lambda: store.fluxes.put_history(past, config_sha256=config, code_version=made_by))
     console.print(f"{FOREST}: {len(past):,} simulated half-hours before the samples, taken over as a history")
 
 
@@ -159,7 +159,11 @@ def _await_fluxes(store: Store, due: dict[str, list[datetime]]) -> None:
     with progress_bar("computing half-hours") as progress:
 
         def computed() -> bool:
-            done = sum(store.pending_revision(id, start) is None for id, starts in due.items() for start in starts)
+            done = sum(
+                store.intervals.read_pending_revision(id, start) is None
+                for id, starts in due.items()
+                for start in starts
+            )
             progress("computing half-hours", done, total)
             return done == total
 
@@ -179,7 +183,7 @@ def _show(store: Store, stations: dict[str, Station], due: dict[str, list[dateti
             flags = " ".join(_flag(row[f"{name}_SSITC_TEST"]) for name in ("H", "LE", "FC"))
             table.add_row(f"{row['start']:%Y-%m-%d %H:%M}", *(_number(row[name]) for name in names), flags)
         console.print(table)
-    product = store.product(FOREST, due[FOREST][0], due[FOREST][-1] + timedelta(minutes=30))
+    product = store.runs.read_newest_product(FOREST, due[FOREST][0], due[FOREST][-1] + timedelta(minutes=30))
     filled = product.filter(pl.col("NEE_F_QC") > 0)
     console.print(f"{FOREST}: NEE of {len(product)} half-hours, {len(filled)} of them gap-filled (provisional)")
 
@@ -197,7 +201,7 @@ def _check(store: Store, tower: Tower, due: dict[str, list[datetime]], settings:
         console.print(f"{FOREST}: {name} differs from what the simulator built in by {100 * error:.1f} % (median)")
         _require(error <= TOLERANCE, f"{name} of the simulated forest is {100 * error:.0f} % off")
     whole = (due[FOREST][0], due[FOREST][-1] + timedelta(minutes=30))
-    product = store.product(FOREST, *whole)
+    product = store.runs.read_newest_product(FOREST, *whole)
     expected = len(intervals(*whole, 30))
     _require(
         len(product) == expected and product["NEE_F"].null_count() == 0, "the published NEE of the forest has a hole"
@@ -212,7 +216,7 @@ def _check(store: Store, tower: Tower, due: dict[str, list[datetime]], settings:
 
 
 def _check_season(store: Store, settings: Settings, console: Console) -> None:
-    run = store.newest_run(FOREST)
+    run = store.runs.read_newest(FOREST)
     if run is None:
         raise FluxTowerError("the forest has no season")
     sums = {name: total["value"] for name, total in run.provenance["sums"].items()}
@@ -246,7 +250,7 @@ def _in_real_time(made: Iterable[SampleBlock | Reading]) -> Iterator[SampleBlock
 
 
 def _fluxes(store: Store, id: str, due: list[datetime]) -> pl.DataFrame:
-    found = store.fluxes(id, due[0], due[-1] + timedelta(seconds=1))
+    found = store.fluxes.read(id, due[0], due[-1] + timedelta(seconds=1))
     return found.filter(pl.col("start").is_in(due))
 
 

@@ -71,11 +71,11 @@ def apply_retention(
     # first, so that nothing is compacted that is dropped right after
     for kind, days in ages.items():
         if days:
-            dropped = store.drop_old(kind, now - timedelta(days=days), dry_run=dry_run)
+            dropped = store.retention.drop(kind, now - timedelta(days=days), dry_run=dry_run)
             yield from _describe_dropped(dropped, f"{'would be ' * dry_run}dropped after {days:g} days")
     if settings.compact_days:
         before = now - timedelta(days=settings.compact_days)
-        done = store.compactable(before) if dry_run else store.compact(before, progress)
+        done = store.compaction.count(before) if dry_run else store.compaction.compact(before, progress)
         yield from _describe_compacted(done, "would be compacted" if dry_run else "compacted")
 
 

@@ -81,7 +81,7 @@ def send_load(settings: Settings, load: Load, seconds: float, journal: Path | No
 def register_load(store: Store, load: Load) -> None:
     """Register the stations of a load, a thousand at a time."""
     for files in batched(station_files(load), 1000):
-        store.put_stations(files)
+        store.stations.put_all(files)
 
 
 def batched(items: Iterable[tuple[str, str]], most: int) -> Iterator[list[tuple[str, str]]]:

@@ -42,11 +42,11 @@ def station_table(store: Store) -> Table:
     """Return the registered stations."""
     table = Table("id", "name", "latitude", "longitude", "streams", "configuration", "since (UTC)", "loggers (UTC)")
     loggers: dict[str, list[str]] = {}
-    for one in store.logger_states():
+    for one in store.loggers.read():
         word = "online" if one.state.online else "offline"
         state = f"{one.state.logger} {word} since {one.since:%Y-%m-%d %H:%M}".strip()
         loggers.setdefault(one.state.station, []).append(state)
-    for row in store.stations():
+    for row in store.stations.read_all():
         who = row.station.station
         table.add_row(
             who.id,
@@ -82,9 +82,9 @@ def arrival_table(store: Store, station: str) -> Table:
     """Return how the messages of a station's streams come in."""
     table = Table("stream", "last message", "records", "repeated", "restarts", "lag", "clock", "open gaps")
     now = datetime.now(UTC)
-    streams = store.station(station).station.streams
-    arrivals = {one.stream: one for one in store.arrivals(station)}
-    open_gaps = store.gaps(station)
+    streams = store.stations.read(station).station.streams
+    arrivals = {one.stream: one for one in store.watermarks.read_arrivals(station)}
+    open_gaps = store.gaps.find(station)
     for stream in [*streams, *sorted(arrivals.keys() - streams.keys())]:
         one = arrivals.get(stream)
         gaps = sum(gap.stream == stream for gap in open_gaps)
@@ -106,7 +106,7 @@ def arrival_table(store: Store, station: str) -> Table:
 
 def count_rejects(store: Store, station: str) -> str:
     """Return in words how many messages of a station were refused and are not stored since."""
-    count = len(store.rejects(MAX_COUNTED_REJECTS, station=station))
+    count = len(store.rejects.find(MAX_COUNTED_REJECTS, station=station))
     return str(count) if count < MAX_COUNTED_REJECTS else f"{MAX_COUNTED_REJECTS} or more"
 
 

@@ -122,7 +122,7 @@ def backfill(
         The store is away or refuses; what was stored until then stays.
     """
     summary = BackfillSummary()
-    known = set() if again else {(row.name, row.size, row.modified) for row in store.ingested_files(station.id, stream)}
+    known = set() if again else {(row.name, row.size, row.modified) for row in store.files.read(station.id, stream)}
     fresh = [path for path in paths if _file_identity(path) not in known]
     summary.known = len(paths) - len(fresh)
     spans = []
@@ -136,7 +136,7 @@ def backfill(
     elif spans:
         _fill_readings(store, station, stream, spans, progress, summary)
     if summary.samples or summary.readings:
-        store.check_gaps(station.station.id)  # what a sender left out may now be here
+        store.gaps.check(station.station.id)  # what a sender left out may now be here
     return summary
 
 
@@ -174,9 +174,9 @@ def _fill_blocks(
         summary.contested += gathered.contested
         if gathered.samples is not None:
             end_ns = gathered.samples.start_ns + gathered.samples.n * gathered.samples.dt_ns
-            stored = store.samples(station.id, stream, gathered.start, from_ns(end_ns))
+            stored = store.samples.read(station.id, stream, gathered.start, from_ns(end_ns))
             blocks = list(missing_blocks(gathered.samples, stored, station.id, stream, round(seconds * NS), summary))
-            done = store.commit(blocks, [])
+            done = store.messages.commit(blocks, [])
             summary.blocks += done.blocks
             summary.samples += done.samples
             summary.refused += sum(block.samples.shape[1] for block in blocks) - done.samples
@@ -269,7 +269,7 @@ def _fill_readings(
                         Reading(station.id, stream, int(start), dict(zip(names, row, strict=True)))
                         for start, row in zip(records.starts[some], records.values[:, some].T.tolist(), strict=True)
                     ]
-                    done = store.commit([], readings)
+                    done = store.messages.commit([], readings)
                     summary.readings += done.readings
                     summary.present += done.duplicate_readings
         except PayloadError as error:
@@ -287,6 +287,4 @@ def _remember_file(
     if span.path.name in with_problems:
         return
     name, size, modified = before[span.path]
-    store.put_ingested_file(
-        FileRow(station.id, stream, name, size, modified, from_ns(span.start_ns), from_ns(span.end_ns))
-    )
+    store.files.put(FileRow(station.id, stream, name, size, modified, from_ns(span.start_ns), from_ns(span.end_ns)))

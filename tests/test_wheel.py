@@ -22,5 +22,5 @@ def test_what_lies_beside_the_modules_is_in_the_wheel(tmp_path: Path) -> None:
         # kernels leave what they compiled among the byte code
         if path.is_file() and path.suffix != ".py" and path.parent.name != "__pycache__"
     }
-    assert {"core/store/sql/queries.sql", "ingest/agent/spool.sql"} <= beside
+    assert {"core/store/sql/fluxes.sql", "ingest/agent/spool.sql"} <= beside
     assert beside <= packed

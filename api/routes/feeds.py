@@ -24,8 +24,8 @@ def feeds(
     id = row.station.id
     return FeedsOut(
         station=id,
-        feeds=[_feed(one) for one in store.arrivals(id)],
-        gaps=[_gap(one) for one in store.gaps(id, limit, filled=filled)],
+        feeds=[_feed(one) for one in store.watermarks.read_arrivals(id)],
+        gaps=[_gap(one) for one in store.gaps.find(id, limit, filled=filled)],
     )
 
 

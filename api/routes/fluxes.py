@@ -60,7 +60,7 @@ def fluxes(
     """
     id = row.station.id
     period = flux_period(store, row, start, end)
-    table = store.fluxes(id, period.start, period.end)
+    table = store.fluxes.read(id, period.start, period.end)
     known = flux_names(row, table)
     names = choose_variables(variables, known)
     table = table.with_columns(pl.lit(None, pl.Float64).alias(name) for name in known if name not in table.columns)
@@ -113,7 +113,7 @@ def choose_variables(names: str | None, known: list[str]) -> list[str]:
 
 def flux_period(store: Store, row: StationRow, start: From, end: To) -> Period:
     """Return the asked period, by default the last 7 days that have fluxes."""
-    span = store.flux_span(row.station.id) if end is None else None
+    span = store.fluxes.read_span(row.station.id) if end is None else None
     return choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, MAX_FLUXES_PERIOD)
 
 

@@ -54,9 +54,9 @@ def footprint(
     station = row.station
     if station.sonic is None or station.site is None:
         raise BadQuery(f"{station.id} has no [sonic] or no [site]", "ask for a station that makes fluxes")
-    span = store.flux_span(station.id) if end is None else None
+    span = store.fluxes.read_span(station.id) if end is None else None
     period = choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, MAX_FOOTPRINT_PERIOD)
-    rows = store.fluxes(station.id, period.start, period.end).iter_rows(named=True)
+    rows = store.fluxes.read(station.id, period.start, period.end).iter_rows(named=True)
     good = (one for one in rows if flux is None or _is_good(one[flux], one[f"{flux}_SSITC_TEST"]))
     return geojson_answer(request, to_geojson(map_footprint(map(turbulence_of, good), station), station))
 

@@ -61,7 +61,7 @@ def product(
     ``GPP``: by night-time (``_NT``) and day-time (``_DT``) partitioning. ``not_done`` says what is not there, and why.
     """
     period = flux_period(store, row, start, end)
-    run = store.newest_run(row.station.id, kind)
+    run = store.runs.read_newest(row.station.id, kind)
     return answer_product(request, store, row, run, kind, period, variables, form)
 
 
@@ -85,7 +85,7 @@ def answer_product(
             "ask for shorter periods one after the other, or for fewer `variables`",
         )
     schema = {"start": PRODUCT_COLUMNS["start"], **dict.fromkeys(names, pl.Float64)}
-    table = store.run_product(run, period.start, period.end, names) if run else pl.DataFrame(schema=schema)
+    table = store.runs.read_product(run, period.start, period.end, names) if run else pl.DataFrame(schema=schema)
     offset = row.station.station.utc_offset
     headers = {"X-Fluxtower-Status": kind} | ({"X-Fluxtower-Run": str(run.id)} if run else {})
     if form != "json":

@@ -26,7 +26,7 @@ def readings(request: Request, store: StoreDep, asked: ReadingsQuery) -> Respons
     """Return readings of [from, to) in the sender's units; default: the last 7 days that the station has."""
     longest = longest_table(asked.stream.dt_ns / 1e9, len(asked.channels))
     period = asked.period(store, DEFAULT_PERIOD, longest)
-    table = store.readings(asked.id, asked.stream.name, period.start, period.end).select("time", *asked.units)
+    table = store.readings.read(asked.id, asked.stream.name, period.start, period.end).select("time", *asked.units)
     if asked.form == "csv":
         return csv_answer(request, write_csv(table, asked.units), asked.file_name(period))
     return json_answer(request, {**asked.describe(period), "data": json_columns(table, ISO_MILLIS)})
@@ -42,7 +42,7 @@ def minutes(request: Request, store: StoreDep, asked: SamplesQuery) -> Response:
     """Return the minutes of [from, to), long form, in the sender's units; default: the last day there is."""
     longest = longest_table(60.0 / len(asked.channels))
     period = asked.period(store, DEFAULT_PERIOD / 7, longest)
-    table = store.minutes(asked.id, asked.stream.name, period.start, period.end)
+    table = store.minutes.read(asked.id, asked.stream.name, period.start, period.end)
     table = table.filter(pl.col("channel").is_in(list(asked.units)))
     if asked.form == "csv":
         with_unit = table.with_columns(pl.col("channel").replace_strict(asked.units, default="").alias("unit"))

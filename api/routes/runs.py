@@ -17,7 +17,7 @@ MAX_RUNS = 1000
 
 
 def _run(store: StoreDep, run: Annotated[int, Path(description="number of the run", examples=[12], ge=1)]) -> RunRow:
-    return store.run(run)
+    return store.runs.read(run)
 
 
 RunDep = Annotated[RunRow, Depends(_run)]
@@ -35,10 +35,10 @@ def runs(
 
     ``provisional`` runs are made daily of the running season, ``season`` runs on demand; a run is never edited.
     """
-    found = store.runs(row.station.id, kind=kind, limit=limit, below=before)
+    found = store.runs.find(row.station.id, kind=kind, limit=limit, below=before)
     failures = [
         SeasonFailureOut(attempts=one.attempts, tried=one.tried, reason=one.reason)
-        for one in store.season_failures(row.station.id)
+        for one in store.attempts.read_failures(row.station.id)
     ]
     listed = [RunOut.model_validate(summarise_run(run)) for run in found]
     return RunsOut(station=row.station.id, failure=next(iter(failures), None), runs=listed)
@@ -70,7 +70,7 @@ def run_product(
 
     A run made on demand has further series (``units`` lists them): every percentile and intermediate of its season.
     """
-    row = store.station(found.station)
+    row = store.stations.read(found.station)
     return answer_product(request, store, row, found, found.kind, run_period(found, start, end), variables, form)
 
 

@@ -43,7 +43,7 @@ def samples(
     With few samples each point is one sample. Default: the newest 5 minutes; at most 6 hours (longer: minutes).
     """
     period = asked.period(store, DEFAULT_TRACE, MAX_TRACE_PERIOD)
-    trace = store.samples(asked.id, asked.stream.name, period.start, period.end)
+    trace = store.samples.read(asked.id, asked.stream.name, period.start, period.end)
     size = group_size(trace.n, max_points)
     points = {name: decimate(trace.channels[name], size) for name in asked.units}
     if asked.form == "csv":

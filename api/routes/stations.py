@@ -20,21 +20,24 @@ router = APIRouter(tags=["stations"])
 @router.get("/stations", summary="All stations and how they are")
 def stations(store: StoreDep) -> list[StationSummary]:
     """Return every registered station with the state of its feed."""
-    latest, now = store.latest(), datetime.now(UTC)
-    return [summarise(row, [one for one in latest if one.station == row.station.id], now) for row in store.stations()]
+    latest, now = store.latest.read(), datetime.now(UTC)
+    return [
+        summarise(row, [one for one in latest if one.station == row.station.id], now)
+        for row in store.stations.read_all()
+    ]
 
 
 @router.get("/stations/{id}", summary="One station: place, streams, channels")
 def station(row: StationDep, store: StoreDep) -> StationOut:
     """Return a station with its streams and channels, their variables, units and words."""
     id = row.station.id
-    return describe(row, store.latest(id), store.flux_span(id), datetime.now(UTC))
+    return describe(row, store.latest.read(id), store.fluxes.read_span(id), datetime.now(UTC))
 
 
 @router.get("/stations/{id}/latest", summary="Newest value of every channel, with its age")
 def latest(row: StationDep, store: StoreDep) -> LatestOut:
     """Return the newest values in the sender's units. ``age_s`` counts from the arrival of the message."""
-    found = store.latest(row.station.id)
+    found = store.latest.read(row.station.id)
     return LatestOut(station=row.station.id, values=latest_values(row, found, datetime.now(UTC)))
 
 

@@ -42,28 +42,28 @@ def stations_page(request: Request, store: StoreDep) -> Response:
 def station_page(request: Request, row: StationDep, store: StoreDep) -> Response:
     """Show one station live."""
     now = datetime.now(UTC)
-    latest = store.latest(row.station.id)
+    latest = store.latest.read(row.station.id)
     flux = row.station.flux
     run = _newest_run(store, row.station.id) if flux else None
     data = {
-        "station": describe(row, latest, store.flux_span(row.station.id), now),
+        "station": describe(row, latest, store.fluxes.read_span(row.station.id), now),
         "latest": latest_values(row, latest, now),
         "variables": {name: _words_of(name) for name in (*row.station.flux_columns, *EXCHANGE_VARIABLES)}
         if flux
         else {},
         "run": run and _run_for_scripts(run),
     }
-    shown = {**_run_for_templates(run), "failures": store.season_failures(row.station.id)}
+    shown = {**_run_for_templates(run), "failures": store.attempts.read_failures(row.station.id)}
     return _render(request, "station.html", data, shown=shown, offset=row.station.station.utc_offset)
 
 
 @router.get("/station/{id}/runs")
 def runs_page(request: Request, row: StationDep, store: StoreDep, before: int | None = None) -> Response:
     """List a station's season runs."""
-    found = store.runs(row.station.id, limit=RUNS_PER_PAGE, below=before)
+    found = store.runs.find(row.station.id, limit=RUNS_PER_PAGE, below=before)
     shown = {
         "runs": [(run, seasons.period_of(run), seasons.exchange_of(run)) for run in found],
-        "failures": store.season_failures(row.station.id),
+        "failures": store.attempts.read_failures(row.station.id),
         "older": found[-1].id if len(found) == RUNS_PER_PAGE else None,
     }
     data = {"station": summarise(row, [], datetime.now(UTC))}
@@ -73,7 +73,7 @@ def runs_page(request: Request, row: StationDep, store: StoreDep, before: int | 
 @router.get("/runs/{run}")
 def run_page(request: Request, found: RunDep, store: StoreDep) -> Response:
     """Show what a season run was made of and what was done, its figures and downloads."""
-    row = store.station(found.station)
+    row = store.stations.read(found.station)
     data = {
         "station": summarise(row, [], datetime.now(UTC)),
         "variables": {name: _words_of(name) for name in EXCHANGE_VARIABLES},
@@ -84,7 +84,7 @@ def run_page(request: Request, found: RunDep, store: StoreDep) -> Response:
 
 def _newest_run(store: Store, station: str) -> RunRow | None:
     """Return the running season, without one the newest on demand."""
-    return store.newest_run(station, PROVISIONAL) or store.newest_run(station, ON_DEMAND)
+    return store.runs.read_newest(station, PROVISIONAL) or store.runs.read_newest(station, ON_DEMAND)
 
 
 def _run_for_scripts(run: RunRow) -> dict[str, object]:

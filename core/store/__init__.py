@@ -7,15 +7,17 @@ from core.store.compaction import Compacted
 from core.store.database import Health
 from core.store.files import FileRow
 from core.store.fits import FitRow
-from core.store.fluxes import DueInterval, FluxOrigin
-from core.store.ingest import Committed
-from core.store.readback import Latest
+from core.store.fluxes import FluxOrigin
+from core.store.gaps import Gap
+from core.store.intervals import DueInterval
+from core.store.latest import Latest
+from core.store.messages import Committed
 from core.store.rejects import RejectRow
 from core.store.retention import Dropped
 from core.store.runs import ON_DEMAND, PROVISIONAL, RunRow
 from core.store.stations import StationRow, StreamRow
 from core.store.store import Store
-from core.store.watermarks import Advance, Arrival, Gap, Mark
+from core.store.watermarks import Advance, Arrival, WatermarkRow
 
 __all__ = [
     "NO_SEQ",
@@ -35,11 +37,11 @@ __all__ = [
     "Gap",
     "Health",
     "Latest",
-    "Mark",
     "RejectRow",
     "RunRow",
     "SeasonFailure",
     "StationRow",
     "Store",
     "StreamRow",
+    "WatermarkRow",
 ]

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.store.database import Database, sql
+from core.store.runs import PROVISIONAL
 
-FIRST_WAIT = 60.0
+FIRST_WAIT_SECONDS = 60.0
 """From the first failure to the next attempt; then twice as long each time, up to the time between two runs. [s]"""
-ENDED = "the worker ended in the midst of it"
+WORKER_ENDED = "the worker ended in the midst of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +33,32 @@ class SeasonFailure:
     reason: str
 
 
-def stale_seasons(database: Database, seconds: float, kind: str) -> list[str]:
-    """Return stations with fluxes newer than their newest run, where that run is older than ``seconds``.
+class SeasonAttempts:
+    """The part of the store that holds attempts at provisional runs; a stored run ends them."""
 
-    One whose last attempt failed is not among them until its time to wait is over.
-    """
-    return [row["station"] for row in database.rows("stale_seasons", seconds=seconds, kind=kind, wait=FIRST_WAIT)]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
+    def find_due(self, seconds: float, kind: str = PROVISIONAL) -> list[str]:
+        """Return stations with fluxes newer than their newest run, where that run is older than ``seconds``.
 
-def begin_season(database: Database, station: str, seconds: float, kind: str) -> bool:
-    """Count an attempt at a station's run, if it is among the ``stale_seasons``; return whether it is."""
-    parameters = {"station": station, "seconds": seconds, "kind": kind, "wait": FIRST_WAIT, "ended": ENDED}
-    with database.transaction() as connection:
+        One whose last attempt failed is not among them until its time to wait is over.
+        """
+        rows = self._database.rows("stale_seasons", seconds=seconds, kind=kind, wait=FIRST_WAIT_SECONDS)
+        return [row["station"] for row in rows]
+
+    def begin(self, station: str, seconds: float, kind: str = PROVISIONAL) -> bool:
+        """Count an attempt at a station's run, if ``find_due`` finds it; return whether it does."""
+        keys = {"station": station, "seconds": seconds, "kind": kind}
         statement = sql("begin_season", stale=sql("stale_seasons"))
-        return connection.execute(statement, parameters).fetchone() is not None
+        with self._database.transaction() as connection:
+            row = connection.execute(statement, {**keys, "wait": FIRST_WAIT_SECONDS, "ended": WORKER_ENDED}).fetchone()
+        return row is not None
 
+    def fail(self, station: str, reason: str) -> None:
+        """Store why the attempt failed; the next one waits, twice as long each time."""
+        self._database.execute("fail_season", station=station, reason=reason)
 
-def fail_season(database: Database, station: str, reason: str) -> None:
-    """Store why the attempt failed."""
-    with database.transaction() as connection:
-        connection.execute(sql("fail_season"), {"station": station, "reason": reason})
-
-
-def season_failures(database: Database, station: str | None) -> list[SeasonFailure]:
-    """Return the stations whose last attempt failed, or the one."""
-    return [SeasonFailure(**row) for row in database.rows("season_failures", station=station)]
+    def read_failures(self, station: str | None = None) -> list[SeasonFailure]:
+        """Return the stations whose last attempt at a run failed, with the reasons, or the one."""
+        return [SeasonFailure(**row) for row in self._database.rows("season_failures", station=station)]

@@ -12,38 +12,46 @@ is bounded before it is unpacked.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
 from core.errors import StoreError
 from core.records import Float32Array
+from core.store.byte_planes import (
+    framed,
+    from_planes,
+    pack,
+    planes,
+    sealed,
+    unframed,
+    unpack,
+    unsealed,
+    unzigzag,
+    zigzag,
+)
 
-CODEC = 1
+CODEC_VERSION = 1
 """Version of the format; stored with every blob."""
 MAX_VALUES = 1 << 26
 """Most values of a blob: half an hour at 1000 Hz in 32 channels. What is more stays in rows."""
 MAX_BLOCKS = 1 << 20
-LEVEL = 3
-"""Of zstd: on turbulence 1 to 9 give the same size, and 19 gains 4 % for twenty times the work."""
-FIELDS = ("start_us", "n", "dt_ns", "seq", "received_us")
+HEAD_FIELDS = ("start_us", "n", "dt_ns", "seq", "received_us")
 """Of a block: START [us since 1970 UTC], samples, step [ns], sender's number (-1 = none), when it was stored [us]."""
 
 _SHUFFLE, _DOUBLE, _SINGLE = 0, 1, 2
 """As bytes; as whole steps whose product with the resolution was rounded once, or made of two float32."""
 _CHANNEL = struct.Struct("<BBBddqII")
 """Method, order of differences, planes, resolution, offset, first value in steps, exceptions and their bytes."""
-_LARGEST_STEP = float(1 << 40)
-_MANY_EXCEPTIONS = 50
+_MAX_STEP = float(1 << 40)
+_VALUES_PER_EXCEPTION = 50
 """With more than one exception in so many values the shuffled form is tried, too."""
 
 
-class Grid(NamedTuple):
+class SensorSteps(NamedTuple):
     """The values that a sensor can give: whole steps from an offset, both in the channel's unit."""
 
     resolution: float
@@ -56,7 +64,7 @@ class Blocks:
 
     Attributes
     ----------
-    head : ndarray, shape (len(FIELDS), blocks), int64
+    head : ndarray, shape (len(HEAD_FIELDS), blocks), int64
         What is known of each block besides its samples.
     samples : ndarray, shape (channels, sum of n), float32
         The blocks one after the other.
@@ -89,7 +97,7 @@ class Blocks:
         return np.array_equal(self.head, other.head) and np.array_equal(bits, others)
 
 
-def join(parts: Sequence[Blocks]) -> Blocks:
+def join_blocks(parts: Sequence[Blocks]) -> Blocks:
     """Put blocks together in the order of time; of those with the same start the first one stays."""
     if len(parts) == 1:
         return parts[0]
@@ -106,11 +114,11 @@ def join(parts: Sequence[Blocks]) -> Blocks:
 def encode_head(blocks: Blocks) -> bytes:
     """Return what is known of each block besides its samples: differences, bytes of equal weight together, zstd."""
     steps = np.diff(blocks.head, axis=1, prepend=0)
-    return _sealed(_pack(_planes(_zigzag(steps), 8).tobytes()))
+    return sealed(pack(planes(zigzag(steps), 8).tobytes()))
 
 
 def decode_head(data: bytes, blocks: int) -> NDArray[np.int64]:
-    """Return the table of blocks, shape (``FIELDS``, ``blocks``).
+    """Return the table of blocks, shape (``HEAD_FIELDS``, ``blocks``).
 
     Raises
     ------
@@ -119,8 +127,8 @@ def decode_head(data: bytes, blocks: int) -> NDArray[np.int64]:
     """
     if not 0 < blocks <= MAX_BLOCKS:
         raise StoreError(f"a compacted half-hour declares {blocks} blocks: expected 1 to {MAX_BLOCKS}")
-    plain = _unpack(_unsealed(data), 8 * len(FIELDS) * blocks)
-    steps = _unzigzag(_from_planes(plain, 8, len(FIELDS) * blocks)).reshape(len(FIELDS), blocks)
+    plain = unpack(unsealed(data), 8 * len(HEAD_FIELDS) * blocks)
+    steps = unzigzag(from_planes(plain, 8, len(HEAD_FIELDS) * blocks)).reshape(len(HEAD_FIELDS), blocks)
     head = np.cumsum(steps, axis=1)
     # what wraps around is not ours: starts ascend and every block has a sample
     if np.any(np.diff(head[0]) <= 0) or np.any(head[1] <= 0):
@@ -128,18 +136,18 @@ def decode_head(data: bytes, blocks: int) -> NDArray[np.int64]:
     return head
 
 
-def encode_samples(samples: Float32Array, grids: Sequence[Grid | None]) -> bytes:
+def encode_samples(samples: Float32Array, grids: Sequence[SensorSteps | None]) -> bytes:
     """Return samples as bytes.
 
     Parameters
     ----------
     samples : ndarray, shape (channels, n), float32
         Any values.
-    grids : sequence of Grid or None
+    grids : sequence of SensorSteps or None
         The values that each channel's sensor can give, where they are known.
     """
     channels = [_encode_channel(row, grid) for row, grid in zip(samples, grids, strict=True)]
-    return _sealed(b"".join(channels))
+    return sealed(b"".join(channels))
 
 
 def decode_samples(data: bytes, channels: int, n: int) -> Float32Array:
@@ -152,7 +160,7 @@ def decode_samples(data: bytes, channels: int, n: int) -> Float32Array:
     """
     if channels < 1 or n < 1 or channels * n > MAX_VALUES:
         raise StoreError(f"a compacted half-hour declares {channels} x {n} samples: expected at most {MAX_VALUES}")
-    body = _unsealed(data)
+    body = unsealed(data)
     samples = np.empty((channels, n), np.float32)
     place = 0
     for row in samples:
@@ -162,28 +170,28 @@ def decode_samples(data: bytes, channels: int, n: int) -> Float32Array:
     return samples
 
 
-def _encode_channel(values: Float32Array, grid: Grid | None) -> bytes:
+def _encode_channel(values: Float32Array, grid: SensorSteps | None) -> bytes:
     bits = np.ascontiguousarray(values).view(np.uint32)
     if grid is None:
         return _encode_shuffled(bits)
     forms = []
     for method in (_DOUBLE, _SINGLE):
         coded, exceptions = _encode_steps(values, bits, method, grid)
-        if exceptions * _MANY_EXCEPTIONS < len(bits):
+        if exceptions * _VALUES_PER_EXCEPTION < len(bits):
             return coded
         forms.append(coded)
     return min(*forms, _encode_shuffled(bits), key=len)
 
 
 def _encode_shuffled(bits: NDArray[np.uint32]) -> bytes:
-    return _CHANNEL.pack(_SHUFFLE, 0, 4, 0.0, 0.0, 0, 0, 0) + _framed(_planes(bits, 4))
+    return _CHANNEL.pack(_SHUFFLE, 0, 4, 0.0, 0.0, 0, 0, 0) + framed(planes(bits, 4))
 
 
-def _encode_steps(values: Float32Array, bits: NDArray[np.uint32], method: int, grid: Grid) -> tuple[bytes, int]:
+def _encode_steps(values: Float32Array, bits: NDArray[np.uint32], method: int, grid: SensorSteps) -> tuple[bytes, int]:
     """Return a channel as whole steps, and how many values are not one."""
     with np.errstate(all="ignore"):
         exact = (values.astype(np.float64) - grid.offset) / grid.resolution
-        fits = np.abs(exact) < _LARGEST_STEP
+        fits = np.abs(exact) < _MAX_STEP
     steps = np.rint(np.where(fits, exact, 0.0)).astype(np.int64)
     fits &= _from_steps(steps, method, grid).view(np.uint32) == bits
     odd = np.flatnonzero(~fits)
@@ -194,13 +202,13 @@ def _encode_steps(values: Float32Array, bits: NDArray[np.uint32], method: int, g
         if not fits[0]:
             steps[: np.argmax(fits)] = steps[np.argmax(fits)] if fits.any() else 0
     first = int(steps[0])
-    absolute, relative = _zigzag(steps - first), _zigzag(np.diff(steps, prepend=first))
+    absolute, relative = zigzag(steps - first), zigzag(np.diff(steps, prepend=first))
     order = int(relative.sum(dtype=np.float64) < absolute.sum(dtype=np.float64))
     small = relative if order else absolute
     width = max(1, (int(small.max()).bit_length() + 7) // 8)
-    mask = _pack(np.packbits(~fits).tobytes() + _planes(bits[odd], 4).tobytes()) if len(odd) else b""
+    mask = pack(np.packbits(~fits).tobytes() + planes(bits[odd], 4).tobytes()) if len(odd) else b""
     head = _CHANNEL.pack(method, order, width, *grid, first, len(odd), len(mask))
-    return head + mask + _framed(_planes(small, width)), len(odd)
+    return head + mask + framed(planes(small, width)), len(odd)
 
 
 def _decode_channel(body: bytes, place: int, row: Float32Array) -> int:
@@ -212,98 +220,31 @@ def _decode_channel(body: bytes, place: int, row: Float32Array) -> int:
         raise StoreError("a compacted half-hour is cut off") from None
     place += _CHANNEL.size
     if method == _SHUFFLE and width == 4:
-        plain, place = _unframed(body, place, width, n)
-        row.view(np.uint32)[:] = _from_planes(plain, width, n)
+        plain, place = unframed(body, place, width, n)
+        row.view(np.uint32)[:] = from_planes(plain, width, n)
         return place
     known = method in (_DOUBLE, _SINGLE) and order <= 1 and 1 <= width <= 8
-    if not known or exceptions > n or abs(first) > _LARGEST_STEP:
+    if not known or exceptions > n or abs(first) > _MAX_STEP:
         raise StoreError(f"a compacted half-hour has a channel of an unknown kind ({method}, {order}, {width})")
     mask, place = body[place : place + mask_size], place + mask_size
-    plain, place = _unframed(body, place, width, n)
-    steps = _unzigzag(_from_planes(plain, width, n))
+    plain, place = unframed(body, place, width, n)
+    steps = unzigzag(from_planes(plain, width, n))
     if order:
         np.cumsum(steps, out=steps)
     steps += first
-    row[:] = _from_steps(steps, method, Grid(*grid))
+    row[:] = _from_steps(steps, method, SensorSteps(*grid))
     if exceptions:
         places = -(-n // 8)
-        odd = np.frombuffer(_unpack(mask, places + 4 * exceptions), np.uint8)
+        odd = np.frombuffer(unpack(mask, places + 4 * exceptions), np.uint8)
         chosen = np.unpackbits(odd[:places], count=n).view(np.bool_)
         if np.count_nonzero(chosen) != exceptions:
             raise StoreError("a compacted half-hour is damaged: its exceptions do not add up")
-        row.view(np.uint32)[chosen] = _from_planes(odd[places:].tobytes(), 4, exceptions)
+        row.view(np.uint32)[chosen] = from_planes(odd[places:].tobytes(), 4, exceptions)
     return place
 
 
-def _from_steps(steps: NDArray[np.int64], method: int, grid: Grid) -> Float32Array:
+def _from_steps(steps: NDArray[np.int64], method: int, grid: SensorSteps) -> Float32Array:
     with np.errstate(all="ignore"):
         if method == _SINGLE:
             return steps.astype(np.float32) * np.float32(grid.resolution) + np.float32(grid.offset)
         return (steps * grid.resolution + grid.offset).astype(np.float32)
-
-
-def _zigzag(values: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return 0, -1, 1, -2... as 0, 1, 2, 3..., so that small numbers have only zeros in their high bytes."""
-    return ((values << 1) ^ (values >> 63)).view(np.uint64)
-
-
-def _unzigzag(values: NDArray[np.uint64]) -> NDArray[np.int64]:
-    return (values >> np.uint64(1)).view(np.int64) ^ -(values & np.uint64(1)).view(np.int64)
-
-
-def _planes(values: NDArray[np.unsignedinteger], width: int) -> NDArray[np.uint8]:
-    """Return the ``width`` low bytes of numbers, shape (width, n): all lowest ones, then the next..."""
-    size = values.dtype.itemsize
-    flat = np.ascontiguousarray(values).reshape(-1).astype(values.dtype.newbyteorder("<"), copy=False)
-    return np.ascontiguousarray(flat.view(np.uint8).reshape(-1, size)[:, :width].T)
-
-
-def _from_planes(data: bytes, width: int, n: int) -> NDArray[np.uint64]:
-    whole = np.zeros((n, 8), np.uint8)
-    whole[:, :width] = np.frombuffer(data, np.uint8).reshape(width, n).T
-    return whole.reshape(-1).view("<u8").astype(np.uint64, copy=False)
-
-
-def _framed(planes: NDArray[np.uint8]) -> bytes:
-    # a frame for each plane: zstd codes what has equal statistics with one table
-    frames = [_pack(plane.tobytes()) for plane in planes]
-    return struct.pack(f"<{len(frames)}I", *map(len, frames)) + b"".join(frames)
-
-
-def _unframed(body: bytes, place: int, width: int, n: int) -> tuple[bytes, int]:
-    try:
-        sizes = struct.unpack_from(f"<{width}I", body, place)
-    except struct.error:
-        raise StoreError("a compacted half-hour is cut off") from None
-    place += 4 * width
-    planes = []
-    for size in sizes:
-        planes.append(_unpack(body[place : place + size], n))
-        place += size
-    return b"".join(planes), place
-
-
-def _pack(plain: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=LEVEL).compress(plain)
-
-
-def _unpack(frame: bytes, size: int) -> bytes:
-    """Unpack a frame of exactly ``size`` bytes; zstd allocates what a frame declares, so that is looked at first."""
-    try:
-        declared = zstandard.frame_content_size(frame)
-        plain = zstandard.ZstdDecompressor().decompress(frame) if declared == size else b""
-    except zstandard.ZstdError as error:
-        raise StoreError(f"a compacted half-hour is damaged: {error}") from None
-    if len(plain) != size:
-        raise StoreError(f"a compacted half-hour is damaged: {declared} bytes where {size} are expected")
-    return plain
-
-
-def _sealed(body: bytes) -> bytes:
-    return struct.pack("<I", zlib.crc32(body)) + body
-
-
-def _unsealed(data: bytes) -> bytes:
-    if len(data) < 4 or struct.unpack_from("<I", data)[0] != zlib.crc32(data[4:]):
-        raise StoreError("a compacted half-hour is damaged: its checksum does not fit")
-    return data[4:]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.clock import to_ns
 from core.records import Float32Array
 
 NO_SEQ = -1
@@ -30,7 +33,7 @@ class BlockArrays:
     start_ns, dt_ns : ndarray, shape (m,), int64
         START of the first sample's interval and the step. [ns since 1970 UTC, ns]
     seq, run : ndarray, shape (m,), int64
-        Block number (``NO_SEQ`` = none) and the numbering it belongs to.
+        Block number (``NO_SEQ`` = none) and the message sequence it belongs to.
     samples : ndarray, shape (m, channels, n), float32
         Channels in the order of the stream; NaN is a missing sample.
     """
@@ -92,3 +95,9 @@ def only(groups: Sequence[BlockArrays], keys: set[Key]) -> list[BlockArrays]:
 def keys_of(blocks: BlockArrays) -> list[Key]:
     """Return the key of each block."""
     return list(zip(blocks.station.tolist(), blocks.stream.tolist(), blocks.time_us.tolist(), strict=True))
+
+
+def row_key(row: Mapping[str, object]) -> Key:
+    """Return the key of a row that the database returned."""
+    time = cast(datetime, row["time"])
+    return cast(int, row["station"]), cast(int, row["stream"]), to_ns(time) // 1000

@@ -15,9 +15,9 @@ from core.errors import ConfigError, StoreError, UnknownStation
 from core.records import Reading, SampleBlock
 from core.station import Identity, Station, parse_station, parse_station_json
 from core.store.database import Database
-from core.store.stations import StreamRow, get_streams, layout
+from core.store.stations import StoredStations, StreamRow, layout
 
-OVERLAP = timedelta(minutes=2)
+LOOK_BACK = timedelta(minutes=2)
 """Configurations are looked at again for so long: one may become visible after a younger one."""
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ class Catalogue:
     ----------
     database : Database
         The store's.
+    stations : StoredStations
+        The part of the store that they are in.
 
     Attributes
     ----------
@@ -56,8 +58,9 @@ class Catalogue:
         Another one after every change.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, stations: StoredStations) -> None:
         self._database = database
+        self._stations = stations
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._streams: dict[str, list[StreamRow]] = defaultdict(list)
@@ -74,14 +77,14 @@ class Catalogue:
             The stations cannot be read.
         """
         with self._lock:
-            since = datetime.min.replace(tzinfo=UTC) if self._newest is None else self._newest - OVERLAP
+            since = datetime.min.replace(tzinfo=UTC) if self._newest is None else self._newest - LOOK_BACK
             rows = {row["id"]: row for row in self._database.rows("configs_since", since=since)}
             changed = {
                 id for id, row in rows.items() if id not in self._known or self._known[id].sha256 != row["sha256"]
             }
             # many at once are read in one statement, few one by one
             some = [None] if len(changed) > 100 else sorted(changed)
-            streams = [stream for one in some for stream in get_streams(self._database, one)]
+            streams = [stream for one in some for stream in self._stations.read_streams(one)]
             # only now, when all is read: if the database had died in between, the next look finds the same changes
             for stream in streams:
                 if stream.key not in self._by_key:

@@ -16,13 +16,13 @@ from core.store.blocks import BlockArrays
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 EPOCH_2000_US = 946_684_800_000_000  # PostgreSQL counts microseconds since 2000
-TYPES = {"int4": (23, ">i4"), "float4": (700, ">f4"), "float8": (701, ">f8"), "timestamptz": (1184, ">i8")}
+ELEMENT_TYPES = {"int4": (23, ">i4"), "float4": (700, ">f4"), "float8": (701, ">f8"), "timestamptz": (1184, ">i8")}
 """Type of an element -> (its number in PostgreSQL, its bytes)."""
 
 
 def array_dtype(element: str, n: int) -> np.dtype[Any]:
     """Return how an array of ``n`` elements without NULL stands on the wire."""
-    items = np.dtype([("length", ">i4"), ("value", TYPES[element][1])])
+    items = np.dtype([("length", ">i4"), ("value", ELEMENT_TYPES[element][1])])
     head = [(name, ">i4") for name in ("ndim", "nulls", "oid", "size", "lower")]
     return np.dtype([*head, ("items", items, (n,))])
 
@@ -31,7 +31,7 @@ def fill_array(target: NDArray[Any], element: str, values: NDArray[Any] | None) 
     """Fill fields of ``array_dtype``; ``values`` None leaves them out."""
     target["ndim"] = 1
     target["nulls"] = 0
-    target["oid"] = TYPES[element][0]
+    target["oid"] = ELEMENT_TYPES[element][0]
     target["size"] = target["items"].shape[-1]
     target["lower"] = 1
     target["items"]["length"] = target["items"]["value"].dtype.itemsize

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +13,11 @@ from typing import Any
 
 import psycopg
 from procrastinate.schema import SchemaManager
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from core.errors import StoreError, StoreUnavailable
-from core.store.queries import migrations, named, query
+from core.store.queries import COMMUNITY, migrations, named, query
 
 Connection = psycopg.Connection[DictRow]
 Row = dict[str, Any]
@@ -29,6 +30,10 @@ _PASSING = (
     psycopg.errors.SerializationFailure,
     PoolTimeout,
 )
+
+# Without a log the pool's warnings would go to stderr beside our own message, which says the remedy. They stay in a
+# service's log: there they say why it waits.
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,17 @@ class Database:
         with self.transaction() as connection:
             return connection.execute(sql(name), parameters).fetchone()
 
+    def execute(self, name: str, **parameters: object) -> None:
+        """Run a named statement whose rows, if it has any, nobody asks for."""
+        with self.transaction() as connection:
+            connection.execute(sql(name), parameters)
+
+    @contextmanager
+    def tuples(self) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
+        """Give a cursor inside a transaction whose rows are tuples, sent as binary: many rows of a few numbers."""
+        with self.transaction() as connection, connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+            yield cursor
+
     @contextmanager
     def alone(self, work: str) -> Iterator[bool]:
         """Say whether nobody else does a work, in this process or another, and keep it so for the time of a block."""
@@ -167,7 +183,7 @@ class Database:
             edition = connection.execute(sql("edition")).fetchone()
             if applied:
                 is_community = edition is not None and edition["licence"] == "timescale"
-                for statement in named("community.sql").values() if is_community else [query("quiet_builtin_job")]:
+                for statement in named(COMMUNITY).values() if is_community else [query("quiet_builtin_job")]:
                     connection.execute(statement)
             queue = connection.execute(sql("has_job_queue")).fetchone()
             if queue is None or not queue["present"]:
@@ -176,7 +192,7 @@ class Database:
         return applied
 
     def health(self) -> Health:
-        """Return versions and the numbers that tell whether work is piling up."""
+        """Return versions and the numbers that show whether work is piling up."""
         edition = self.row("edition")
         numbers = self.row("health")
         if edition is None or numbers is None:
@@ -193,7 +209,7 @@ def sql(name: str, **fragments: str) -> str:
     return statement
 
 
-def execute_each(connection: Connection, name: str, rows: list[Mapping[str, object]]) -> None:
+def execute_each(connection: Connection, name: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Run a named statement once per row, pipelined."""
     if rows:
         with connection.cursor() as cursor:

@@ -21,12 +21,17 @@ class FileRow:
     ends: datetime
 
 
-def put_ingested_file(database: Database, row: FileRow) -> None:
-    """Remember a file."""
-    parameters = asdict(row)
-    database.row("put_ingested_file", file=parameters.pop("name"), **parameters)
+class StoredFiles:
+    """The part of the store that remembers raw files."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def ingested_files(database: Database, station: str, stream: str) -> list[FileRow]:
-    """Return the files of a stream, in order of time."""
-    return [FileRow(**row) for row in database.rows("ingested_files", station=station, stream=stream)]
+    def put(self, row: FileRow) -> None:
+        """Remember a raw file that was read wholly."""
+        parameters = asdict(row)
+        self._database.execute("put_ingested_file", file=parameters.pop("name"), **parameters)
+
+    def read(self, station: str, stream: str) -> list[FileRow]:
+        """Return the raw files of a stream that were read wholly, in order of time."""
+        return [FileRow(**row) for row in self._database.rows("ingested_files", station=station, stream=stream)]

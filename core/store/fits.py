@@ -11,7 +11,7 @@ from psycopg.types.json import Json
 
 from core.errors import StoreError
 from core.store.database import Database
-from core.store.stations import get_station
+from core.store.stations import StoredStations
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +26,39 @@ class FitRow:
     created: datetime
 
 
-def put_fit(
-    database: Database,
-    station: str,
-    kind: str,
-    data: object,
-    *,
-    period: tuple[datetime, datetime],
-    config_sha256: str,
-    code_version: str,
-) -> int:
-    """Append a fit; return its id."""
-    row = database.row(
-        "put_fit",
-        station=get_station(database, station).key,
-        kind=kind,
-        data=Json(data),
-        start=period[0],
-        end=period[1],
-        config_sha256=config_sha256,
-        code_version=code_version,
-    )
-    if row is None:
-        raise StoreError(f"a fit of {station} could not be stored")
-    return int(row["id"])
+class StoredFits:
+    """The part of the store that holds fits."""
 
+    def __init__(self, database: Database, stations: StoredStations) -> None:
+        self._database = database
+        self._stations = stations
 
-def newest_fits(database: Database, station: str) -> Mapping[str, FitRow]:
-    """Return the newest fit of each kind."""
-    rows = database.rows("newest_fits", station=get_station(database, station).key)
-    return {row["kind"]: FitRow(**row) for row in rows}
+    def put(
+        self,
+        station: str,
+        kind: str,
+        data: object,
+        *,
+        period: tuple[datetime, datetime],
+        config_sha256: str,
+        code_version: str,
+    ) -> int:
+        """Append what was fitted over a period; return its id."""
+        row = self._database.row(
+            "put_fit",
+            station=self._stations.read(station).key,
+            kind=kind,
+            data=Json(data),
+            start=period[0],
+            end=period[1],
+            config_sha256=config_sha256,
+            code_version=code_version,
+        )
+        if row is None:
+            raise StoreError(f"a fit of {station} could not be stored")
+        return int(row["id"])
+
+    def read_newest(self, station: str) -> Mapping[str, FitRow]:
+        """Return the newest fit of each kind."""
+        rows = self._database.rows("newest_fits", station=self._stations.read(station).key)
+        return {row["kind"]: FitRow(**row) for row in rows}

@@ -18,22 +18,25 @@ class LoggerRow:
     since: datetime
 
 
-def put_states(database: Database, states: Sequence[LoggerState]) -> None:
-    """Store what loggers said, in that order; a change becomes an event, the same again changes nothing."""
-    with database.transaction() as connection:
-        execute_each(
-            connection,
-            "put_logger_state",
-            [
-                {"station": one.station, "logger": one.logger, "online": one.online, "reason": one.reason}
-                for one in states
-            ],
-        )
+class StoredLoggers:
+    """The part of the store that holds what loggers said of themselves."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def get_states(database: Database) -> list[LoggerRow]:
-    """Return the state of every logger that ever said it, by station."""
-    return [
-        LoggerRow(LoggerState(row["station"], row["logger"], row["online"], row["reason"]), row["since"])
-        for row in database.rows("logger_states")
-    ]
+    def put(self, states: Sequence[LoggerState]) -> None:
+        """Store what loggers said, in that order; a change becomes an event, the same again changes nothing."""
+        if not states:
+            return
+        rows = [
+            {"station": one.station, "logger": one.logger, "online": one.online, "reason": one.reason} for one in states
+        ]
+        with self._database.transaction() as connection:
+            execute_each(connection, "put_logger_state", rows)
+
+    def read(self) -> list[LoggerRow]:
+        """Return the state of every logger that ever said it, by station."""
+        return [
+            LoggerRow(LoggerState(row["station"], row["logger"], row["online"], row["reason"]), row["since"])
+            for row in self._database.rows("logger_states")
+        ]

@@ -10,9 +10,10 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.store.compaction import HOUSEKEEPING, drop_chunk, old_chunks
+from core.store.chunks import HOUSEKEEPING, drop_chunk, old_chunks
 from core.store.database import Connection, Database, Row, sql
-from core.store.derived import TOO_LATE
+from core.store.intervals import TOO_LATE_FAILURE
+from core.store.sample_blobs import own_samples
 
 TABLES = {"samples": ("sample_block", "sample_blob"), "minutes": ("minute",), "readings": ("reading",)}
 """What can be dropped by its age, and where it lies."""
@@ -21,7 +22,7 @@ RUNS = "runs"
 KINDS = (*TABLES, REJECTS, RUNS)
 RUNS_AT_ONCE = 10
 """Superseded provisional runs dropped in one transaction, 176 000 half-hours of whole years."""
-_NEEDED = ("samples", "readings")
+_INPUT_KINDS = ("samples", "readings")
 """What half-hours are computed from."""
 
 log = logging.getLogger(__name__)
@@ -53,70 +54,72 @@ class Dropped:
     waiting: int = 0
 
 
-def drop_old(database: Database, kind: str, before: datetime, *, dry_run: bool) -> Dropped:
-    """Drop everything of a kind that is older than a time: whole chunks; messages; superseded provisional runs.
+class Retention:
+    """The part of the store that drops what is old."""
 
-    Parameters
-    ----------
-    database : Database
-        The store.
-    kind : str
-        One of ``KINDS``.
-    before : datetime
-        Chunks that end later stay.
-    dry_run : bool
-        Only say what would be dropped.
-    """
-    dropped = Dropped(kind)
-    with database.alone(HOUSEKEEPING) as alone:
-        if not alone:
-            log.info("another run is at work")
-        elif kind == REJECTS:
-            statement = "count_old_rejects" if dry_run else "delete_old_rejects"
-            row = database.row(statement, before=before)
-            dropped.rows = 0 if row is None else row["rows"]
-        elif kind == RUNS:
-            _drop_runs(database, before, dropped, dry_run=dry_run)
-        else:
-            for table in TABLES[kind]:
-                for chunk in old_chunks(database, table, before):
-                    _drop_chunk(database, table, chunk, dropped, dry_run=dry_run)
-    return dropped
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
+    def drop(self, kind: str, before: datetime, *, dry_run: bool = False) -> Dropped:
+        """Drop everything of a kind that is older than a time: whole chunks; messages; superseded provisional runs.
 
-def _drop_runs(database: Database, before: datetime, dropped: Dropped, *, dry_run: bool) -> None:
-    def count(row: Row | None) -> int:
-        runs = 0 if row is None else int(row["runs"])
-        dropped.rows += runs
-        dropped.half_hours += int(row["half_hours"]) if row else 0
-        return runs
+        Parameters
+        ----------
+        kind : str
+            One of ``KINDS``.
+        before : datetime
+            Chunks that end later stay.
+        dry_run : bool
+            Only say what would be dropped.
+        """
+        dropped = Dropped(kind)
+        with self._database.alone(HOUSEKEEPING) as alone:
+            if not alone:
+                log.info("another run is at work")
+            elif kind == REJECTS:
+                statement = "count_old_rejects" if dry_run else "delete_old_rejects"
+                row = self._database.row(statement, before=before)
+                dropped.rows = 0 if row is None else row["rows"]
+            elif kind == RUNS:
+                self._drop_runs(before, dropped, dry_run=dry_run)
+            else:
+                for table in TABLES[kind]:
+                    for chunk in old_chunks(self._database, table, before):
+                        self._drop_chunk(table, chunk, dropped, dry_run=dry_run)
+        return dropped
 
-    if dry_run:
-        count(database.row("count_superseded_runs", before=before))
-        return
-    while count(database.row("drop_superseded_runs", before=before, most=RUNS_AT_ONCE)) == RUNS_AT_ONCE:
-        pass
-    if dropped.rows:
-        database.vacuum("product")
+    def _drop_runs(self, before: datetime, dropped: Dropped, *, dry_run: bool) -> None:
+        def count(row: Row | None) -> int:
+            runs = 0 if row is None else int(row["runs"])
+            dropped.rows += runs
+            dropped.half_hours += int(row["half_hours"]) if row else 0
+            return runs
 
-
-def _drop_chunk(database: Database, table: str, chunk: Row, dropped: Dropped, *, dry_run: bool) -> None:
-    with database.transaction() as connection:
-        connection.execute(sql("own_samples"))
-        waiting = _count_waiting(connection, chunk) if dropped.kind in _NEEDED else 0
-        if waiting:
-            day = f"{chunk['range_start']:%Y-%m-%d}"
-            log.warning("%s since %s stay: %d half-hours are not yet computed", dropped.kind, day, waiting)
-            dropped.waiting += 1
+        if dry_run:
+            count(self._database.row("count_superseded_runs", before=before))
             return
-        if not dry_run:
-            if dropped.kind == "samples":
-                connection.execute(sql("remember_dropped", chunk=chunk["name"]))
-                keys = {"start": chunk["range_start"], "end": chunk["range_end"]}
-                connection.execute(sql("close_intervals"), {**keys, "too_late": TOO_LATE})
-            drop_chunk(connection, table, chunk)
-    dropped.chunks += 1
-    dropped.size += chunk["bytes"]
+        while count(self._database.row("drop_superseded_runs", before=before, most=RUNS_AT_ONCE)) == RUNS_AT_ONCE:
+            pass
+        if dropped.rows:
+            self._database.vacuum("product")
+
+    def _drop_chunk(self, table: str, chunk: Row, dropped: Dropped, *, dry_run: bool) -> None:
+        with self._database.transaction() as connection:
+            own_samples(connection)
+            waiting = _count_waiting(connection, chunk) if dropped.kind in _INPUT_KINDS else 0
+            if waiting:
+                day = f"{chunk['range_start']:%Y-%m-%d}"
+                log.warning("%s since %s stay: %d half-hours are not yet computed", dropped.kind, day, waiting)
+                dropped.waiting += 1
+                return
+            if not dry_run:
+                if dropped.kind == "samples":
+                    connection.execute(sql("remember_dropped", chunk=chunk["name"]))
+                    keys = {"start": chunk["range_start"], "end": chunk["range_end"]}
+                    connection.execute(sql("close_intervals"), {**keys, "too_late": TOO_LATE_FAILURE})
+                drop_chunk(connection, table, chunk)
+        dropped.chunks += 1
+        dropped.size += chunk["bytes"]
 
 
 def _count_waiting(connection: Connection, chunk: Row) -> int:

@@ -9,20 +9,19 @@ from typing import Any
 
 import orjson
 import polars as pl
-from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from core.errors import StoreError, UnknownRun
 from core.frames import PRODUCT_COLUMNS
 from core.store.database import Database, Row, sql
-from core.store.stations import get_station
+from core.store.stations import StoredStations
 
 PROVISIONAL = "provisional"
 """Kind of the daily run of a running season."""
 ON_DEMAND = "season"
 """Kind of a run that somebody asked for."""
 ROWS_AT_ONCE = 20_000
-_, *NAMED = PRODUCT_COLUMNS
+_, *NAMED_SERIES = PRODUCT_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,103 +66,117 @@ class RunRow:
     provenance: Mapping[str, Any]
 
 
-def put_run(
-    database: Database,
-    station: str,
-    *,
-    kind: str,
-    config_sha256: str,
-    code_version: str,
-    methods: Mapping[str, object],
-    started: datetime,
-    product: pl.DataFrame,
-    minutes: int,
-    provenance: Mapping[str, object],
-) -> int:
-    """Store a run with its half-hours in one transaction; return its id.
+class StoredRuns:
+    """The part of the store that holds season runs."""
 
-    Parameters
-    ----------
-    started : datetime
-        The time before the inputs were read: fluxes computed since make the run stale.
-    product : pl.DataFrame
-        ``start`` (UTC, ascending), any of ``PRODUCT_COLUMNS``; every other column is a further series. NaN or null
-        is missing.
-    minutes : int
-        Length of an interval.
-    methods, provenance : mapping
-        Anything that JSON can say; NaN becomes null.
-    """
-    further = [name for name in product.columns if name not in PRODUCT_COLUMNS]
-    starts = product["start"]
-    run = {
-        "station": get_station(database, station).key,
-        "kind": kind,
-        "first": starts.min(),
-        "last": starts.max(),
-        "intervals": product.height,
-        "minutes": minutes,
-        "config_sha256": config_sha256,
-        "code_version": code_version,
-        "methods": Jsonb(methods, dumps=_dumps),
-        "started": started,
-        "further": further,
-        "provenance": Jsonb(provenance, dumps=_dumps),
-    }
-    with database.transaction() as connection:
-        row = connection.execute(sql("put_run"), run).fetchone()
+    def __init__(self, database: Database, stations: StoredStations) -> None:
+        self._database = database
+        self._stations = stations
+
+    def put(
+        self,
+        station: str,
+        *,
+        config_sha256: str,
+        code_version: str,
+        methods: Mapping[str, object],
+        started: datetime,
+        product: pl.DataFrame,
+        kind: str = PROVISIONAL,
+        minutes: int = 30,
+        provenance: Mapping[str, object] | None = None,
+    ) -> int:
+        """Store a run with its half-hours in one transaction; return its id.
+
+        Parameters
+        ----------
+        started : datetime
+            The time before the inputs were read: fluxes computed since make the run stale.
+        product : pl.DataFrame
+            ``start`` (UTC, ascending), any of ``PRODUCT_COLUMNS``; every other column is a further series. NaN or null
+            is missing.
+        minutes : int
+            Length of an interval.
+        methods, provenance : mapping
+            Anything that JSON can say; NaN becomes null.
+        """
+        further = [name for name in product.columns if name not in PRODUCT_COLUMNS]
+        starts = product["start"]
+        run = {
+            "station": self._stations.read(station).key,
+            "kind": kind,
+            "first": starts.min(),
+            "last": starts.max(),
+            "intervals": product.height,
+            "minutes": minutes,
+            "config_sha256": config_sha256,
+            "code_version": code_version,
+            "methods": Jsonb(methods, dumps=_dumps),
+            "started": started,
+            "further": further,
+            "provenance": Jsonb(provenance or {}, dumps=_dumps),
+        }
+        with self._database.transaction() as connection:
+            row = connection.execute(sql("put_run"), run).fetchone()
+            if row is None:
+                raise StoreError(f"a run of {station} could not be stored")
+            number = int(row["id"])
+            copy_product = sql("copy_product", columns=_columns(NAMED_SERIES))
+            with connection.cursor() as cursor, cursor.copy(copy_product) as copy:
+                for rows in product.iter_slices(ROWS_AT_ONCE):
+                    copy.write(_csv(rows, number, further))
+            if kind == PROVISIONAL:
+                connection.execute(sql("forget_attempts"), run)
+        return number
+
+    def read(self, id: int) -> RunRow:
+        """Read a run; ``UnknownRun`` if there is none of that id, or no more."""
+        row = self._database.row("run", id=id)
         if row is None:
-            raise StoreError(f"a run of {station} could not be stored")
-        number = int(row["id"])
-        copy_product = sql("copy_product", columns=_columns(NAMED))
-        with connection.cursor() as cursor, cursor.copy(copy_product) as copy:
-            for rows in product.iter_slices(ROWS_AT_ONCE):
-                copy.write(_csv(rows, number, further))
-        if kind == PROVISIONAL:
-            connection.execute(sql("forget_attempts"), run)
-    return number
+            gone = self._database.row("dropped_run", id=id)
+            was = (
+                f"a superseded provisional run of {gone['station']}, dropped {gone['dropped']:%Y-%m-%d}" if gone else ""
+            )
+            raise UnknownRun(id, was)
+        return _run(row)
 
+    def find(
+        self, station: str | None = None, *, kind: str | None = None, limit: int = 100, below: int | None = None
+    ) -> list[RunRow]:
+        """Read the newest season runs, of one station or of all, of one kind or of all; ``below``: with smaller ids."""
+        key = None if station is None else self._stations.read(station).key
+        return [_run(row) for row in self._database.rows("runs", station=key, kind=kind, limit=limit, below=below)]
 
-def read_run(database: Database, id: int) -> RunRow:
-    """Read a run; ``UnknownRun`` if there is none of that id, or no more."""
-    row = database.row("run", id=id)
-    if row is None:
-        gone = database.row("dropped_run", id=id)
-        was = f"a superseded provisional run of {gone['station']}, dropped {gone['dropped']:%Y-%m-%d}" if gone else ""
-        raise UnknownRun(id, was)
-    return _run(row)
+    def read_newest(self, station: str, kind: str = PROVISIONAL) -> RunRow | None:
+        """Read a station's newest run of a kind, None without one."""
+        row = self._database.row("newest_run", station=self._stations.read(station).key, kind=kind)
+        return None if row is None else self.read(int(row["id"]))
 
+    def read_product(
+        self, run: RunRow, start: datetime, end: datetime, names: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Read a run's half-hours of [start, end): ``start`` and the named series, by default all that it has.
 
-def read_runs(database: Database, station: str | None, kind: str | None, limit: int, below: int | None) -> list[RunRow]:
-    """Read the newest runs, of one station or of all, of one kind or of all, with ids below one."""
-    key = None if station is None else get_station(database, station).key
-    return [_run(row) for row in database.rows("runs", station=key, kind=kind, limit=limit, below=below)]
+        Raises
+        ------
+        KeyError
+            A name that it has not.
+        """
+        places = {name: i for i, name in enumerate(run.further, 1)}
+        wanted = list(names) if names is not None else [*NAMED_SERIES, *places]
+        terms = [f"further[{places[name]}]" if name in places else _columns([_known(name)]) for name in wanted]
+        statement = sql("product", columns=", ".join(["time", *terms]))
+        with self._database.tuples() as cursor:
+            rows = cursor.execute(statement, {"run": run.id, "start": start, "end": end}).fetchall()
+        kinds = {name: PRODUCT_COLUMNS.get(name, pl.Float64()) for name in ("start", *wanted)}
+        return pl.DataFrame(rows, schema=kinds, orient="row")
 
-
-def newest_run(database: Database, station: str, kind: str) -> RunRow | None:
-    """Read a station's newest run of a kind, None without one."""
-    row = database.row("newest_run", station=get_station(database, station).key, kind=kind)
-    return None if row is None else read_run(database, int(row["id"]))
-
-
-def read_product(
-    database: Database, run: RunRow, start: datetime, end: datetime, names: Sequence[str] | None
-) -> pl.DataFrame:
-    """Read a run's half-hours of [start, end): ``start`` and the named series, by default all that it has.
-
-    Raises
-    ------
-    KeyError
-        A name that it has not.
-    """
-    places = {name: i for i, name in enumerate(run.further, 1)}
-    wanted = list(names) if names is not None else [*NAMED, *places]
-    terms = [f"further[{places[name]}]" if name in places else _columns([_known(name)]) for name in wanted]
-    statement = sql("product", columns=", ".join(["time", *terms]))
-    with database.transaction() as connection, connection.cursor(binary=True, row_factory=tuple_row) as cursor:
-        rows = cursor.execute(statement, {"run": run.id, "start": start, "end": end}).fetchall()
-    kinds = {name: PRODUCT_COLUMNS.get(name, pl.Float64()) for name in ("start", *wanted)}
-    return pl.DataFrame(rows, schema=kinds, orient="row")
+    def read_newest_product(
+        self, station: str, start: datetime, end: datetime, kind: str = PROVISIONAL
+    ) -> pl.DataFrame:
+        """Read the newest run's half-hours of [start, end); no row without a run."""
+        run = self.read_newest(station, kind)
+        return pl.DataFrame(schema=PRODUCT_COLUMNS) if run is None else self.read_product(run, start, end)
 
 
 def _run(row: Row) -> RunRow:
@@ -180,16 +193,16 @@ def _columns(names: Sequence[str]) -> str:
 
 
 def _known(name: str) -> str:
-    if name not in NAMED:
+    if name not in NAMED_SERIES:
         raise KeyError(name)
     return name
 
 
 def _csv(rows: pl.DataFrame, run: int, further: Sequence[str]) -> bytes:
     """Return half-hours as CSV for COPY: doubles in the fewest digits that give them back, NULL for what is missing."""
-    absent = [name for name in NAMED if name not in rows.columns]
+    absent = [name for name in NAMED_SERIES if name not in rows.columns]
     rows = rows.with_columns(pl.lit(None).alias(name) for name in absent).fill_nan(None)
-    counted = [name for name in NAMED if PRODUCT_COLUMNS[name] == pl.Int64]
+    counted = [name for name in NAMED_SERIES if PRODUCT_COLUMNS[name] == pl.Int64]
     array = pl.lit(None, pl.String)
     if further:
         texts = [pl.col(name).cast(pl.Float64).cast(pl.String).fill_null("NULL") for name in further]
@@ -198,6 +211,6 @@ def _csv(rows: pl.DataFrame, run: int, further: Sequence[str]) -> bytes:
         pl.col("start").dt.strftime("%Y-%m-%d %H:%M:%S%.6f+00"),
         pl.lit(run).alias("run"),
         array.alias("further"),
-        *(pl.col(name).cast(pl.Int64 if name in counted else pl.Float64) for name in NAMED),
+        *(pl.col(name).cast(pl.Int64 if name in counted else pl.Float64) for name in NAMED_SERIES),
     )
     return table.write_csv(include_header=False).encode()

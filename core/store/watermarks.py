@@ -1,4 +1,4 @@
-"""What has come and what has not: watermarks, counters of streams, known gaps. Written apart from the data."""
+"""What has come: watermarks, and counters of streams. Written apart from the data."""
 
 from __future__ import annotations
 
@@ -7,27 +7,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.store.database import Database, sql
-
-MOST_RANGES = 500
-"""Most ranges that are kept of a run; with more, the oldest are forgotten."""
-GRACE_SECONDS = 60.0
-"""How long a hole may stand until it is a gap. [s]"""
+from core.store.database import Connection, Database, sql
 
 Ranges = Sequence[Sequence[int]]
 
-_PLAIN = ("station", "stream", "run", "unit", "in_line", "records", "duplicates")
+_PLAIN_COLUMNS = ("station", "stream", "run", "unit", "in_line", "records", "duplicates")
 _RANGE = re.compile(r"\[(\d+),(\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What came of one run of a stream since the last time.
+    """What came of one message sequence of a stream since the last time.
 
     Attributes
     ----------
     station, stream, run
-        The numbering.
+        The message sequence.
     first, top : (int, int) or None
         Number and start of the block counted first, and of the one with the highest number. [us since 1970 UTC]
     numbers : sequence of (int, int)
@@ -60,8 +55,8 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """What is committed of one run, whichever collector did it.
+class WatermarkRow:
+    """What is committed of one message sequence, whichever collector did it.
 
     Attributes
     ----------
@@ -76,35 +71,6 @@ class Mark:
     run: int
     top: tuple[int, int] | None
     committed: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A stretch of time for which nothing came although later data did.
-
-    Attributes
-    ----------
-    starts, ends : datetime
-        End of the data before, start of the data after.
-    blocks : int
-        Messages that were missing when the gap was noticed; 0 where the sender's numbers go on: it recorded nothing.
-    counted : bool
-        Whether ``blocks`` comes from the sender's numbers; otherwise from the length of its messages.
-    missing_s : float
-        What is still missing. [s]
-    noticed, filled : datetime
-        Since when it is known; when the last of it came late, None while it is open.
-    """
-
-    station: str
-    stream: str
-    starts: datetime
-    ends: datetime
-    blocks: int
-    counted: bool
-    missing_s: float
-    noticed: datetime
-    filled: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +103,54 @@ class Arrival:
     delay_s: float | None
 
 
-def advance(database: Database, advances: Sequence[Advance], new: Iterable[Advance] = ()) -> list[Mark]:
-    """Merge what came into what is known; return the marks of the runs that were touched.
+class StoredWatermarks:
+    """The part of the store that holds what is committed of each sender's numbers."""
 
-    Parameters
-    ----------
-    advances : sequence of Advance
-        At most one for each run.
-    new : iterable of Advance
-        Those whose run may not be known yet.
-    """
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def advance(self, advances: Sequence[Advance], new: Iterable[Advance] = ()) -> list[WatermarkRow]:
+        """Merge what came into what is known; return the watermarks of the message sequences that were touched.
+
+        Parameters
+        ----------
+        advances : sequence of Advance
+            At most one for each message sequence.
+        new : iterable of Advance
+            Those whose message sequence may not be known yet.
+        """
+        keys = [(one.station, one.stream, one.run) for one in new]
+        with self._database.transaction() as connection:
+            lock_watermarks(connection)
+            if keys:
+                names = dict(zip(("station", "stream", "run"), map(list, zip(*keys, strict=True)), strict=True))
+                connection.execute(sql("add_watermarks"), names)
+            rows = connection.execute(sql("advance_watermarks"), _columns(advances)).fetchall()
+        return [
+            WatermarkRow(
+                row["station"],
+                row["stream"],
+                row["run"],
+                None if row["top"] is None else (row["top"], row["top_starts"]),
+                _ranges(row["committed"]),
+            )
+            for row in rows
+        ]
+
+    def read_arrivals(self, station: str | None = None) -> list[Arrival]:
+        """Read how the messages of each stream come in: counters, lag, clock."""
+        return [Arrival(**row) for row in self._database.rows("arrivals", station=station)]
+
+
+def lock_watermarks(connection: Connection) -> None:
+    """Keep other collectors from the watermarks and gaps until the transaction ends."""
+    connection.execute(sql("lock_watermarks"))
+
+
+def _columns(advances: Sequence[Advance]) -> dict[str, str]:
+    """Return the parameters of ``advance_watermarks``: a column of words each."""
     none = (None, None, None, None)
-    columns = {name: _words([getattr(one, name) for one in advances]) for name in _PLAIN}
+    columns = {name: _words([getattr(one, name) for one in advances]) for name in _PLAIN_COLUMNS}
     for name in ("first", "top"):
         pairs = [getattr(one, name) or none for one in advances]
         columns[name] = _words([pair[0] for pair in pairs])
@@ -157,51 +159,7 @@ def advance(database: Database, advances: Sequence[Advance], new: Iterable[Advan
         columns[name] = _words([(one.clock or none)[i] for one in advances])
     columns["numbers"] = " ".join([_multirange(one.numbers, "[%d,%d]") for one in advances])
     columns["times"] = " ".join([_multirange(one.times, "[%d,%d)") for one in advances])
-    keys = [(one.station, one.stream, one.run) for one in new]
-    with database.transaction() as connection:
-        connection.execute(sql("lock_watermarks"))
-        if keys:
-            names = dict(zip(("station", "stream", "run"), map(list, zip(*keys, strict=True)), strict=True))
-            connection.execute(sql("add_watermarks"), names)
-        rows = connection.execute(sql("advance_watermarks"), columns).fetchall()
-    return [
-        Mark(
-            row["station"],
-            row["stream"],
-            row["run"],
-            None if row["top"] is None else (row["top"], row["top_starts"]),
-            _ranges(row["committed"]),
-        )
-        for row in rows
-    ]
-
-
-def search_gaps(database: Database) -> None:
-    """Note the gaps that opened, close those that were filled; streams whose messages came in line cost nothing."""
-    settings = {"grace": GRACE_SECONDS, "most": MOST_RANGES}
-    with database.transaction() as connection:
-        connection.execute(sql("lock_watermarks"))
-        for name in ("forget_gaps", "fill_gaps", "heal_watermarks", "note_gaps", "shorten_watermarks", "mark_looked"):
-            connection.execute(sql(name, holes=sql("holes")), settings)
-
-
-def check_gaps(database: Database, station: str | None) -> None:
-    """Look in the stored data whether open gaps were filled by another way than the sender's own, as by files."""
-    settings = {"grace": GRACE_SECONDS, "station": station}
-    with database.transaction() as connection:
-        connection.execute(sql("lock_watermarks"))
-        for name in ("heal_watermarks", "fill_gaps"):
-            connection.execute(sql(name, holes=sql("open_holes")), settings)
-
-
-def read_gaps(database: Database, station: str | None, limit: int, *, filled: bool) -> list[Gap]:
-    """Read the newest gaps of a station or of all, with or without those that were filled."""
-    return [Gap(**row) for row in database.rows("gaps", station=station, limit=limit, all=filled)]
-
-
-def read_arrivals(database: Database, station: str | None) -> list[Arrival]:
-    """Read how the messages of each stream come in."""
-    return [Arrival(**row) for row in database.rows("arrivals", station=station)]
+    return columns
 
 
 def _words(column: Iterable[object]) -> str:

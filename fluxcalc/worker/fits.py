@@ -27,10 +27,10 @@ def fit_station(store: Store, station_id: str, kind: str, start: datetime, end: 
     ProcessingError
         There are too few half-hours.
     """
-    row = store.station(station_id)
-    kept = [FITTERS[kind].keep(None, record) for record in store.flux_records(station_id, start, end)]
+    row = store.stations.read(station_id)
+    kept = [FITTERS[kind].keep(None, record) for record in store.fluxes.read_records(station_id, start, end)]
     fitted = write_fits(fit_kind(kind, kept, row.station, start, end))
-    return store.put_fit(
+    return store.fits.put(
         station_id,
         kind,
         fitted[kind],
@@ -57,14 +57,14 @@ def assess_station(store: Store, station_id: str, start: datetime, end: datetime
     ProcessingError
         There are too few half-hours with large fluxes, or no gas falls behind temperature.
     """
-    row = store.station(station_id)
+    row = store.stations.read(station_id)
     flux = flux_of(row.station)
     length = timedelta(minutes=flux.averaging_minutes)
-    in_force = read_fits({kind: fit.data for kind, fit in store.fits(station_id).items()})
+    in_force = read_fits({kind: fit.data for kind, fit in store.fits.read_newest(station_id).items()})
     assessed = []
     for i in range((end - start) // length):
         begin = start + i * length
-        samples = store.samples(station_id, flux.stream, begin, begin + length)
+        samples = store.samples.read(station_id, flux.stream, begin, begin + length)
         meteorology = read_meteorology(store, row.station, begin, begin + length)
         try:
             half = run_steps(samples, row.station, begin, meteorology=meteorology, fits=in_force)
@@ -77,7 +77,7 @@ def assess_station(store: Store, station_id: str, start: datetime, end: datetime
     fitted = write_fits(fit_kind("spectra", assessed, row.station, start, end))
     made_by = describe_code(row.station)
     return {
-        kind: store.put_fit(
+        kind: store.fits.put(
             station_id, kind, data, period=(start, end), config_sha256=row.config_sha256, code_version=made_by
         )
         for kind, data in fitted.items()

@@ -33,25 +33,25 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
 
     What cannot be computed, for whatever reason, is marked with it, and the work goes on.
     """
-    revision = store.pending_revision(station_id, start)
+    revision = store.intervals.read_pending_revision(station_id, start)
     if revision is None:
         return
     try:
-        row = store.station(station_id)
+        row = store.stations.read(station_id)
         flux = row.station.flux
         if flux is None:
             raise FluxTowerError(f"{station_id}: its present configuration has no [flux]")
         end = start + timedelta(minutes=flux.averaging_minutes)
-        samples = store.samples(station_id, flux.stream, start, end)
+        samples = store.samples.read(station_id, flux.stream, start, end)
         meteorology = read_meteorology(store, row.station, start, end)
-        fits = store.fits(station_id)
+        fits = store.fits.read_newest(station_id)
         in_force = read_fits({kind: fit.data for kind, fit in fits.items()})
-        before = store.flux_records(station_id, start - (end - start), start)
+        before = store.fluxes.read_records(station_id, start - (end - start), start)
         previous = before[-1] if before else None
         record = process(samples, row.station, start, meteorology=meteorology, fits=in_force, previous=previous)
         named = {f"fit_{kind}": float(fit.id) for kind, fit in fits.items()}
         record = replace(record, diagnostics={**record.diagnostics, **named})
-        store.put_flux(
+        store.fluxes.put(
             record, config_sha256=row.config_sha256, code_version=describe_code(row.station), revision=revision
         )
         # another worker may have stored a neighbour meanwhile, and late data may have changed what the next one needs
@@ -62,7 +62,7 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
     except Exception as error:  # an interval that stays due is computed again and again
         reason = describe_error(error)
         log.error("%s %s: %s", station_id, start, reason, exc_info=not isinstance(error, FluxTowerError))
-        store.fail_interval(station_id, start, revision, reason)
+        store.intervals.fail(station_id, start, revision, reason)
 
 
 def describe_code(station: Station) -> str:
@@ -80,7 +80,7 @@ def read_meteorology(store: Store, station: Station, start: datetime, end: datet
     stream = flux_of(station).meteorology
     means = Meteorology()
     if stream is not None:
-        means = mean_meteorology(weather(store.readings(station.id, stream, start, end), station.streams[stream]))
+        means = mean_meteorology(weather(store.readings.read(station.id, stream, start, end), station.streams[stream]))
     return replace(means, levels=_read_levels(store, station, start, end))
 
 
@@ -90,7 +90,7 @@ def _read_levels(store: Store, station: Station, start: datetime, end: datetime)
         return {}
     stream, window = station.streams[profile.stream], timedelta(seconds=profile.seconds)
     before, after = (
-        average_levels(store.readings(station.id, stream.name, time - window, time), stream, profile)
+        average_levels(store.readings.read(station.id, stream.name, time - window, time), stream, profile)
         for time in (start, end)
     )
     return join_levels(before, after, stream, profile)
@@ -98,14 +98,14 @@ def _read_levels(store: Store, station: Station, start: datetime, end: datetime)
 
 def join_storage(store: Store, station: Station, start: datetime, length: timedelta) -> None:
     """Bring the storage terms of an interval up to date with the one before, if both are stored."""
-    records = store.flux_records(station.id, start - length, start + length)
+    records = store.fluxes.read_records(station.id, start - length, start + length)
     for before, after in pairwise(records):
         joined = add_storage(after, before, station)
         changed = any(
             not _is_same(joined.values[name], after.values.get(name, math.nan)) for name in storage_terms(station)
         )
         if changed and before.end == after.start and AirPerVolume.read(after) is not None:
-            store.put_storage(joined)
+            store.fluxes.put_storage(joined)
 
 
 def _is_same(a: float, b: float) -> bool:
@@ -114,7 +114,7 @@ def _is_same(a: float, b: float) -> bool:
 
 def flag_readings(store: Store) -> int:
     """Flag readings that no check has seen; return how many."""
-    groups = store.unflagged_readings(READINGS_PER_BATCH)
+    groups = store.readings.find_unflagged(READINGS_PER_BATCH)
     for group in groups:
-        store.put_flags(group, flag_limits(group.values, group.stream.variables, group.stream.units))
+        store.readings.put_flags(group, flag_limits(group.values, group.stream.variables, group.stream.units))
     return sum(len(group.times) for group in groups)

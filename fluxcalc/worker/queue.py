@@ -55,12 +55,12 @@ async def enqueue_due(app: procrastinate.App, store: Store, season_seconds: floa
     """Queue everything that is due; what is queued already is left alone."""
     await _release_stalled(app)
     tasks = app.tasks
-    if await asyncio.to_thread(store.unflagged_readings, 1):
+    if await asyncio.to_thread(store.readings.find_unflagged, 1):
         await _defer(tasks["readings"], "readings")
-    for due in await asyncio.to_thread(store.due_intervals, datetime.now(UTC), JOBS_AT_ONCE):
+    for due in await asyncio.to_thread(store.intervals.find_due, datetime.now(UTC), JOBS_AT_ONCE):
         start = due.start.isoformat()
         await _defer(tasks["half_hour"], f"half_hour/{due.station}/{start}", station=due.station, start=start)
-    for station in await asyncio.to_thread(store.stale_seasons, season_seconds):
+    for station in await asyncio.to_thread(store.attempts.find_due, season_seconds):
         await _defer(tasks["season"], f"season/{station}", station=station)
 
 

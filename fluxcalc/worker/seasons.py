@@ -78,12 +78,12 @@ def read_inputs(store: Store, station_id: str, station: Station, start: datetime
     flux = station.flux
     minutes = flux.averaging_minutes if flux else 30
     stream = flux.meteorology if flux else None
-    fluxes = store.flux_origin(station_id, start, end)
+    fluxes = store.fluxes.read_origin(station_id, start, end)
     parts, readings = [], 0
     for begin, stop in _slices(start, end):
-        part = store.flux_series(station_id, begin, stop, INPUT_COLUMNS)
+        part = store.fluxes.read_series(station_id, begin, stop, INPUT_COLUMNS)
         if stream is not None:
-            slow = store.readings(station_id, stream, begin, stop)
+            slow = store.readings.read(station_id, stream, begin, stop)
             readings += slow.height
             part = _join(part, weather(slow, station.streams[stream]), minutes)
         parts.append(part)
@@ -122,7 +122,7 @@ def store_season(
     product = season_product(season)
     if kind == PROVISIONAL:
         product = product.select(name for name in PRODUCT_COLUMNS if name in product.columns)
-    return store.put_run(
+    return store.runs.put(
         station_id,
         kind=kind,
         config_sha256=config_sha256,
@@ -156,8 +156,8 @@ def fill_season(store: Store, station_id: str) -> int | None:
     out, and the run says why.
     """
     started = datetime.now(UTC)
-    row = store.station(station_id)
-    span = store.flux_span(station_id)
+    row = store.stations.read(station_id)
+    span = store.fluxes.read_span(station_id)
     if span is None:
         return None
     inputs = read_inputs(store, station_id, row.station, max(span[0], span[1] - RUNNING_SEASON), span[1])
@@ -187,14 +187,14 @@ def try_season(store: Store, station_id: str, seconds: float) -> int | None:
     StoreUnavailable
         Not even the reason can be stored.
     """
-    if not store.begin_season(station_id, seconds):
+    if not store.attempts.begin(station_id, seconds):
         return None
     try:
         return fill_season(store, station_id)
     except Exception as error:  # whatever it is, the other stations' seasons must go on
         reason = describe_error(error)
         log.error("the season of %s: %s", station_id, reason, exc_info=not isinstance(error, FluxTowerError))
-        store.fail_season(station_id, reason)
+        store.attempts.fail(station_id, reason)
         return None
 
 

@@ -137,10 +137,10 @@ def _ingest(
 def _stations(store: Store, request: Request) -> dict[str, Station]:
     """Return the stations that files may belong to."""
     if request.station:
-        station = store.station(request.station).station
+        station = store.stations.read(request.station).station
         _stream(station, request)
         return {request.station: station}
-    rows = {row.station.id: row.station for row in store.stations() if _patterns(row.station)}
+    rows = {row.station.id: row.station for row in store.stations.read_all() if _patterns(row.station)}
     if not rows:
         raise ConfigError(
             "(stations)", "files.pattern", "a registered station that says what its files are called, or --station ID",

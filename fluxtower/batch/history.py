@@ -62,7 +62,7 @@ def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[lis
     UnknownStation, StoreError
         The store does not know the station, or is away.
     """
-    row = store.station(station_id)
+    row = store.stations.read(station_id)
     if row.station.flux is None:
         raise ConfigError(station_id, "flux", "a station with [flux], whose intervals these are", "none")
     summaries, failed = [], []
@@ -75,7 +75,7 @@ def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[lis
             continue
         made = f"{table.maker}: {file.name}"
         stored = sum(
-            store.put_history(records[i : i + BATCH_ROWS], config_sha256=row.config_sha256, code_version=made)
+            store.fluxes.put_history(records[i : i + BATCH_ROWS], config_sha256=row.config_sha256, code_version=made)
             for i in range(0, len(records), BATCH_ROWS)
         )
         kept = tuple(name for name in table.sources if name in TAKEN_OVER)

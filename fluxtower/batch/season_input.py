@@ -83,9 +83,9 @@ def _read_table(path: Path, station_file: Path | None, begin: datetime | None, e
 def _read_store(name: str, station_file: Path | None, begin: datetime | None, end: datetime | None) -> SeasonInput:
     with Store(read_settings().store_dsn) as store:
         store.wait(10)
-        row = store.station(name)
+        row = store.stations.read(name)
         station = read_station(station_file) if station_file else row.station
-        span = store.flux_span(name)
+        span = store.fluxes.read_span(name)
         if span is None:
             raise ConfigError(name, "(fluxes)", "half-hours in the store, or a file that is there", "none")
         inputs = read_inputs(store, name, station, *span)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.errors import StoreUnavailable
 from core.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def open_store(settings: Settings) -> Store:
     from core.store import Store
 
     store = Store(settings.store_dsn)
-    store.wait(10)
+    try:
+        store.wait(10)
+    except StoreUnavailable:
+        store.close()  # or its threads are still trying when the program ends, and say so
+        raise
     return store
 
 

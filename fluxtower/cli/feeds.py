@@ -24,10 +24,10 @@ def gaps(
 
     with open_store(read_settings()) as store:
         if station is not None:
-            store.station(station)
+            store.stations.read(station)
         if check:
-            store.check_gaps(station)
-        print_table(gap_table(store.gaps(station, limit, filled=filled)))
+            store.gaps.check(station)
+        print_table(gap_table(store.gaps.find(station, limit, filled=filled)))
 
 
 def show_station(id: str) -> None:

@@ -34,7 +34,7 @@ def list_rejects(
     from fluxtower.tables import reject_table
 
     with open_store(read_settings()) as store:
-        rejects = store.rejects(limit, station=station, since=_utc(since), reason=reason, done=done)
+        rejects = store.rejects.find(limit, station=station, since=_utc(since), reason=reason, done=done)
     print_table(reject_table(rejects))
 
 
@@ -45,7 +45,7 @@ def show(
 ) -> None:
     """Show a refused message; save its bytes, so that they can be corrected and replayed."""
     with open_store(read_settings()) as store:
-        row, payload = store.reject(id)
+        row, payload = store.rejects.read(id)
     typer.echo(f"topic:    {row.topic}")
     typer.echo(f"received: {row.received:%Y-%m-%dT%H:%M:%S.%fZ}, {row.times} times, last {row.last:%Y-%m-%dT%H:%M:%SZ}")
     typer.echo(f"reason:   {row.reason}")

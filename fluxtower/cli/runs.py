@@ -25,8 +25,8 @@ def list_runs(
     from fluxtower.tables import run_table
 
     with open_store(read_settings()) as store:
-        runs = store.runs(station, kind=kind, limit=limit)
-        failures = store.season_failures(station)
+        runs = store.runs.find(station, kind=kind, limit=limit)
+        failures = store.attempts.read_failures(station)
     print_table(run_table(runs))
     for one in failures:
         tried = f"{one.attempts} attempts, the last {one.tried:%Y-%m-%d %H:%M} UTC"
@@ -39,7 +39,7 @@ def show(id: Annotated[int, typer.Argument(help="Number in `run list`.")]) -> No
     import orjson
 
     with open_store(read_settings()) as store:
-        run = store.run(id)
+        run = store.runs.read(id)
     # the growth of the sum day by day is for figures: the API has it
     run = replace(run, provenance={name: said for name, said in run.provenance.items() if name != "course"})
     typer.echo(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())

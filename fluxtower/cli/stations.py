@@ -60,8 +60,10 @@ def add(files: StationFiles) -> None:
     settings = read_settings()
     with open_store(settings) as store:
         for file in files:
-            _, text = read_checked_station(file, settings.topic_root, lambda: [row.station for row in store.stations()])
-            row = store.put_station(text, str(file))
+            _, text = read_checked_station(
+                file, settings.topic_root, lambda: [row.station for row in store.stations.read_all()]
+            )
+            row = store.stations.put(text, str(file))
             typer.echo(
                 f"{row.station.id}: configuration {row.config_sha256[:12]} since {row.valid_from:%Y-%m-%d %H:%M}Z"
             )

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.errors import StoreUnavailable
 from core.records import Reading, SampleBlock
-from core.store import Advance, BlockArrays, Committed, Mark, Store
+from core.store import Advance, BlockArrays, Committed, Store, WatermarkRow
 from ingest.collector import watermark
 from ingest.collector.sequence import MessageSequence
 from ingest.collector.sequence_arrays import BlockKeys, SequenceArrays
@@ -173,7 +173,7 @@ class Acknowledgements:
             self._try(self.publish_due)
             if time.monotonic() - self._searched_gaps > GAP_SEARCH_SECONDS:
                 self._searched_gaps = time.monotonic()
-                self._try(self._store.search_gaps)
+                self._try(self._store.gaps.search)
         self.publish_all()
 
     def publish_all(self) -> None:
@@ -209,7 +209,9 @@ class Acknowledgements:
                     self._arrays.set_queued(sequence, queued=False)
                 self._not_stored = [sequence.take_advance() for sequence in turn]
         if self._not_stored:
-            stored = self._store.advance(self._not_stored, [one for one in self._not_stored if not self._is_known(one)])
+            stored = self._store.watermarks.advance(
+                self._not_stored, [one for one in self._not_stored if not self._is_known(one)]
+            )
             self._not_stored = []
             for one in stored:
                 self._update_sequence(one)
@@ -225,7 +227,7 @@ class Acknowledgements:
         sequence = self._sequences.get((one.station, one.stream, one.run))
         return sequence is not None and sequence.is_known
 
-    def _update_sequence(self, stored: Mark) -> None:
+    def _update_sequence(self, stored: WatermarkRow) -> None:
         """Take over what other collectors, or this one before a restart, have seen."""
         with self._lock:
             sequence = self._sequences.get((stored.station, stored.stream, stored.run))

@@ -48,11 +48,11 @@ class MinuteMerger:
         while not self._stop.wait(TICK_SECONDS):
             minute = f"{datetime.now(UTC) - SETTLE_TIME:%H:%M}"
             try:
-                self._store.write_latest(LATEST_SECONDS)
+                self._store.latest.write(LATEST_SECONDS)
                 if minute != begun:
-                    portion = max(MIN_PORTION_ROWS, -(-self._store.count_parts() // PORTIONS))
+                    portion = max(MIN_PORTION_ROWS, -(-self._store.minutes.count_parts() // PORTIONS))
                     begun = minute
-                if portion and self._store.fold_minutes(most=portion) < portion:
+                if portion and self._store.minutes.merge_parts(most=portion) < portion:
                     portion = 0
                 away = False
             except StoreError as error:
@@ -61,7 +61,7 @@ class MinuteMerger:
         if away:
             return
         try:
-            self._store.write_latest()
-            self._store.fold_minutes(datetime.max.replace(tzinfo=UTC))
+            self._store.latest.write()
+            self._store.minutes.merge_parts(datetime.max.replace(tzinfo=UTC))
         except StoreError as error:
             log.warning("minutes are left for the next collector to merge: %s", error)

@@ -63,11 +63,11 @@ class RejectRetry:
             There is no message of an id, or the store is away.
         """
         for id in ids:
-            row, kept = self._store.reject(id)
+            row, kept = self._store.rejects.read(id)
             message = Message(row.topic, kept if payload is None else payload, 1, 0, 0)
             reason = self._writer.store_refused(message, to_ns(row.received))
             if reason is None:
-                self._store.finish_rejects([id])
+                self._store.rejects.mark_done([id])
             yield row, reason
 
 
@@ -76,6 +76,6 @@ def pending_rejects(
 ) -> Iterator[int]:
     """Give the ids of messages that are not stored yet, newest first, by station, time and words of the reason."""
     below: int | None = None
-    while rows := store.rejects(PAGE_ROWS, station=station, since=since, reason=reason, below=below):
+    while rows := store.rejects.find(PAGE_ROWS, station=station, since=since, reason=reason, below=below):
         yield from (row.id for row in rows)
         below = rows[-1].id

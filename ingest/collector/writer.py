@@ -232,13 +232,13 @@ class Writer:
     def _commit(self, batch: Sequence[PreparedMessage], arrays: Sequence[BlockArrays] = ()) -> None:
         began = time.monotonic()
         records = [record for prepared in batch for record in prepared.records]
-        done = self._store.commit(
+        done = self._store.messages.commit(
             [record for record in records if isinstance(record, SampleBlock)],
             [record for record in records if isinstance(record, Reading)],
             [prepared.reject for prepared in batch if prepared.reject is not None],
             arrays,
         )
-        self._store.put_states([state for prepared in batch for state in prepared.states])
+        self._store.loggers.put([state for prepared in batch for state in prepared.states])
         self.counts.add(done, time.monotonic() - began)
         if self._after_commit is not None:
             self._after_commit(records, arrays, done)

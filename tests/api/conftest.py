@@ -52,5 +52,5 @@ def client(address: str) -> Iterator[httpx.Client]:
 @pytest.fixture
 def registered(store: Store) -> Store:
     """A store that knows the small tower."""
-    store.put_station(tower.STATION, "cn-tower.toml")
+    store.stations.put(tower.STATION, "cn-tower.toml")
     return store

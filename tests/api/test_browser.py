@@ -51,7 +51,7 @@ def page(browser: Browser, address: str, registered: Store) -> Iterator[Page]:
     tower.put_days(registered, 3)
     blocks = [tower.block(END - timedelta(seconds=600 - 10 * i)) for i in range(60)]
     readings = [tower.reading(START + timedelta(minutes=10 * i), 20.0 + i % 7) for i in range(432)]
-    registered.commit(blocks, readings, [])
+    registered.messages.commit(blocks, readings, [])
     with _opened(browser, address, viewport={"width": 1280, "height": 900}) as page:
         yield page
 
@@ -99,7 +99,7 @@ def test_values_change_while_one_looks(page: Page, registered: Store, pictures: 
     expect(page.locator("#table tbody tr")).to_have_count(48)
     page.screenshot(path=pictures / "station.png", full_page=True)
 
-    registered.commit([tower.block(END, first=7.0)], [tower.reading(END, 31.5)], [])
+    registered.messages.commit([tower.block(END, first=7.0)], [tower.reading(END, 31.5)], [])
     expect(_value(page, "TA")).to_have_text("31.50", timeout=1000 * SOON)
     expect(_value(page, "U")).to_have_text("106.0", timeout=1000 * SOON)
     expect(page.locator("#state")).to_contain_text("data of 2026-07-04 08:00:09", timeout=1000 * SOON)
@@ -339,12 +339,12 @@ def test_a_run_in_chinese_on_a_phone_in_the_dark(page: Page, browser: Browser, a
 
 
 def test_the_list_shows_who_needs_care(browser: Browser, address: str, registered: Store, pictures: Path) -> None:
-    registered.put_station(tower.STATION.replace(ID, "cn-quiet"), "quiet.toml")
+    registered.stations.put(tower.STATION.replace(ID, "cn-quiet"), "quiet.toml")
     with _opened(browser, address) as page:
         page.goto("/")
         row = page.locator(f'tr[data-station="{ID}"]')
         expect(row.locator(".state")).to_have_text("never sent")
-        registered.commit([], [tower.reading(START, 20.0)], [])
+        registered.messages.commit([], [tower.reading(START, 20.0)], [])
         expect(row.locator(".state")).to_have_text("on time", timeout=1000 * SOON)
         expect(row.locator(".age")).to_have_text(re.compile(r"\d s ago"))
         expect(row.locator(".time")).to_have_text("2026-07-01 08:00 UTC+08:00")

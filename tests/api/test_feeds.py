@@ -16,11 +16,11 @@ pytestmark = pytest.mark.integration
 
 
 def test_counters_and_gaps(client: httpx.Client, store: Store) -> None:
-    store.put_station(FILE, "x.toml")
+    store.stations.put(FILE, "x.toml")
     collector = Collector(store)
     collector.commit(*(block(i, i) for i in range(200) if not 50 <= i < 53), block(0, 0))
     collector.marks.tell()
-    store.search_gaps()
+    store.gaps.search()
     said = FeedsOut.model_validate(client.get("/api/v1/stations/cn-x/feeds").json())
     (feed,) = said.feeds
     assert (feed.stream, feed.records, feed.repeated, feed.restarts) == ("ec", 198, 1, 0)

@@ -36,7 +36,7 @@ def _events(response: httpx.Response) -> Iterator[Event]:
 
 @pytest.mark.integration
 def test_new_values_and_fluxes_are_told(client: httpx.Client, registered: Store) -> None:
-    registered.commit([], [tower.reading(START, 20.0)], [])
+    registered.messages.commit([], [tower.reading(START, 20.0)], [])
     tower.put_flux(registered, tower.flux(START, FC=1.0))
     with client.stream("GET", f"/api/v1/stations/{ID}/live") as response:
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -46,7 +46,7 @@ def test_new_values_and_fluxes_are_told(client: httpx.Client, registered: Store)
         name, message = next(events)
         assert (name, message["stream"], message["values"]) == ("latest", "met", {"TA": 20.0, "RH": 50.0})
 
-        registered.commit([], [tower.reading(START + timedelta(minutes=1), 21.0)], [])
+        registered.messages.commit([], [tower.reading(START + timedelta(minutes=1), 21.0)], [])
         sent = time.monotonic()
         name, message = next(events)
         assert (name, message["time"], message["values"]) == (
@@ -66,12 +66,12 @@ def test_new_values_and_fluxes_are_told(client: httpx.Client, registered: Store)
 
 @pytest.mark.integration
 def test_a_reader_of_one_station_hears_nothing_of_another(client: httpx.Client, registered: Store) -> None:
-    registered.put_station(tower.STATION.replace(ID, "other"), "other.toml")
+    registered.stations.put(tower.STATION.replace(ID, "other"), "other.toml")
     with client.stream("GET", f"/api/v1/stations/{ID}/live") as one, client.stream("GET", "/api/v1/live") as all:
         other = tower.reading(START, 1.0)
-        registered.commit([], [type(other)("other", other.stream, other.time_ns, other.values)], [])
+        registered.messages.commit([], [type(other)("other", other.stream, other.time_ns, other.values)], [])
         assert next(_events(all))[1]["station"] == "other"
-        registered.commit([], [tower.reading(START, 2.0)], [])
+        registered.messages.commit([], [tower.reading(START, 2.0)], [])
         assert next(_events(one))[1]["station"] == ID
 
 

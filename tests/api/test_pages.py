@@ -113,7 +113,7 @@ def test_errors_are_pages_too(client: httpx.Client, registered: Store) -> None:
 @pytest.mark.integration
 def test_no_text_of_a_station_becomes_markup(client: httpx.Client, store: Store) -> None:
     evil = "</script><script>alert(1)</script>"
-    store.put_station(tower.STATION.replace("A tower of the tests.", evil).replace("Test forest", evil), "evil.toml")
+    store.stations.put(tower.STATION.replace("A tower of the tests.", evil).replace("Test forest", evil), "evil.toml")
     said = {"not_done": {"RECO_NT": evil}, "notes": [evil], "inputs": {"file": evil}}
     number = tower.put_run(store, tower.filled_days(1), provenance=said)
     for path in ("/", f"/station/{ID}", f"/runs/{number}", f"/station/{ID}/runs"):

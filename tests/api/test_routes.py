@@ -59,7 +59,7 @@ def test_list_and_description(client: httpx.Client, registered: Store) -> None:
 
 
 def test_latest_values_have_unit_and_age(client: httpx.Client, registered: Store) -> None:
-    registered.commit([], [tower.reading(START, 21.5, math.nan)], [])
+    registered.messages.commit([], [tower.reading(START, 21.5, math.nan)], [])
     latest = LatestOut.model_validate(client.get(f"{BASE}/latest").json())
     ta, rh = latest.values
     assert (ta.channel, ta.value, ta.unit, ta.status) == ("TA", 21.5, "deg C", "ok")
@@ -72,7 +72,7 @@ def test_latest_values_have_unit_and_age(client: httpx.Client, registered: Store
 
 def test_readings_default_to_the_newest_days_however_old(client: httpx.Client, registered: Store) -> None:
     times = [START - timedelta(days=8), START - timedelta(days=1), START]
-    registered.commit([], [tower.reading(time, float(i)) for i, time in enumerate(times)], [])
+    registered.messages.commit([], [tower.reading(time, float(i)) for i, time in enumerate(times)], [])
     answer = client.get(f"{BASE}/readings").json()
     table = ReadingsOut.model_validate(answer)
     assert table.data == {
@@ -85,7 +85,9 @@ def test_readings_default_to_the_newest_days_however_old(client: httpx.Client, r
 
 
 def test_readings_csv_has_a_line_of_units(client: httpx.Client, registered: Store) -> None:
-    registered.commit([], [tower.reading(START, 21.5, math.nan), tower.reading(START + timedelta(minutes=1), -0.1)], [])
+    registered.messages.commit(
+        [], [tower.reading(START, 21.5, math.nan), tower.reading(START + timedelta(minutes=1), -0.1)], []
+    )
     answer = client.get(f"{BASE}/readings", params={"format": "csv", "channels": "RH,TA"})
     assert answer.text == (
         "time,RH,TA\nUTC,%,deg C\n2026-07-01T00:00:00.000Z,,21.5\n2026-07-01T00:01:00.000Z,50,-0.1\n"
@@ -95,7 +97,7 @@ def test_readings_csv_has_a_line_of_units(client: httpx.Client, registered: Stor
 
 
 def test_samples_as_sent_when_few(client: httpx.Client, registered: Store) -> None:
-    registered.commit([tower.block(START, 10)], [], [])
+    registered.messages.commit([tower.block(START, 10)], [], [])
     answer = client.get(f"{BASE}/samples", params={"from": START.isoformat(), "channels": "Ux", "max_points": 5000})
     trace = SamplesOut.model_validate(answer.json())
     assert (trace.samples_per_point, trace.points, trace.step_s) == (1, 100, 0.1)
@@ -105,7 +107,9 @@ def test_samples_as_sent_when_few(client: httpx.Client, registered: Store) -> No
 
 def test_samples_are_summarised_and_gaps_stay_gaps(client: httpx.Client, registered: Store) -> None:
     # 10 s of samples, 10 s of nothing, 10 s of samples, in points of 5 s
-    registered.commit([tower.block(START, 10), tower.block(START + timedelta(seconds=20), 10, first=1000)], [], [])
+    registered.messages.commit(
+        [tower.block(START, 10), tower.block(START + timedelta(seconds=20), 10, first=1000)], [], []
+    )
     end = START + timedelta(seconds=30)
     query = {"from": START.isoformat(), "to": end.isoformat(), "channels": "Ux", "max_points": "10"}
     trace = SamplesOut.model_validate(client.get(f"{BASE}/samples", params=query).json())
@@ -120,7 +124,7 @@ def test_samples_are_summarised_and_gaps_stay_gaps(client: httpx.Client, registe
 
 
 def test_samples_default_to_the_newest_five_minutes(client: httpx.Client, registered: Store) -> None:
-    registered.commit([tower.block(START, 10)], [], [])
+    registered.messages.commit([tower.block(START, 10)], [], [])
     trace = SamplesOut.model_validate(client.get(f"{BASE}/samples").json())
     assert trace.end == START + timedelta(seconds=10)
     assert trace.start == trace.end - timedelta(minutes=5)
@@ -129,7 +133,7 @@ def test_samples_default_to_the_newest_five_minutes(client: httpx.Client, regist
 
 
 def test_samples_csv(client: httpx.Client, registered: Store) -> None:
-    registered.commit([tower.block(START, 1)], [], [])
+    registered.messages.commit([tower.block(START, 1)], [], [])
     query = {"from": START.isoformat(), "to": (START + timedelta(seconds=0.2)).isoformat(), "channels": "Ux"}
     text = client.get(f"{BASE}/samples", params={**query, "format": "csv"}).text
     assert text.splitlines() == [
@@ -141,7 +145,7 @@ def test_samples_csv(client: httpx.Client, registered: Store) -> None:
 
 
 def test_minutes_of_one_channel(client: httpx.Client, registered: Store) -> None:
-    registered.commit([tower.block(START, 10)], [], [])
+    registered.messages.commit([tower.block(START, 10)], [], [])
     table = MinutesOut.model_validate(client.get(f"{BASE}/minutes", params={"channels": "Ux"}).json())
     assert table.data["n"] == [100]
     assert table.data["mean"] == [49.5]
@@ -177,7 +181,7 @@ def test_fluxes_have_what_a_station_measures_beside(client: httpx.Client, regist
     assert client.get(f"{BASE}/fluxes", params={"variables": "FN2O"}).status_code == 422
     # declared, though nothing is computed of it yet
     declared = tower.STATION.replace('["CO2", "H2O"]', '["CO2", "H2O", "N2O"]')
-    registered.put_station(declared, "tower.toml")
+    registered.stations.put(declared, "tower.toml")
     later = FluxesOut.model_validate(client.get(f"{BASE}/fluxes", params={"variables": "FN2O,FCH4"}).json())
     assert (later.data["FN2O"], later.data["FCH4"]) == ([None], [3.5])
 
@@ -250,7 +254,7 @@ def test_errors_say_what_and_what_to_do(
 
 def test_a_station_without_samples_says_so(client: httpx.Client, store: Store) -> None:
     text = tower.STATION.split("[site]")[0] + '[[stream]]\nname = "met"\nkind = "reading"\ninterval = 60\n'
-    store.put_station(text + 'channels = [{ name = "TA", variable = "TA", unit = "deg C" }]\n', "slow.toml")
+    store.stations.put(text + 'channels = [{ name = "TA", variable = "TA", unit = "deg C" }]\n', "slow.toml")
     answer = client.get(f"{BASE}/samples")
     assert answer.status_code == 404
     assert "no stream of kind block" in answer.json()["detail"]

@@ -86,7 +86,7 @@ def flux(start: datetime, reasons: dict[str, str] | None = None, **values: float
 
 
 def put_flux(store: Store, record: FluxRecord, revision: int = 1) -> None:
-    store.put_flux(record, config_sha256="c" * 64, code_version="1.2.3", revision=revision)
+    store.fluxes.put(record, config_sha256="c" * 64, code_version="1.2.3", revision=revision)
 
 
 def put_days(store: Store, days: int) -> None:
@@ -171,7 +171,7 @@ def _days(days: int) -> Iterator[tuple[datetime, float, float, float, float, boo
 
 
 def put_run(store: Store, product: pl.DataFrame, **more: Any) -> int:
-    return store.put_run(
+    return store.runs.put(
         ID,
         config_sha256="c" * 64,
         code_version="1.2.3",

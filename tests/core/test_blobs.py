@@ -15,18 +15,18 @@ from hypothesis.extra import numpy as hnp
 
 from core.errors import StoreError
 from core.store.blobs import (
-    FIELDS,
+    HEAD_FIELDS,
     Blocks,
-    Grid,
+    SensorSteps,
     decode_head,
     decode_samples,
     encode_head,
     encode_samples,
-    join,
+    join_blocks,
 )
 
 ANY_BITS = hnp.arrays(np.uint32, st.tuples(st.integers(1, 4), st.integers(1, 300)), elements=st.integers(0, 2**32 - 1))
-GRIDS = st.none() | st.builds(Grid, st.floats(1e-9, 1e9), st.floats(-1e6, 1e6) | st.just(0.0))
+GRIDS = st.none() | st.builds(SensorSteps, st.floats(1e-9, 1e9), st.floats(-1e6, 1e6) | st.just(0.0))
 
 
 def bits(samples: np.ndarray) -> np.ndarray:
@@ -34,7 +34,7 @@ def bits(samples: np.ndarray) -> np.ndarray:
 
 
 @given(ANY_BITS, st.lists(GRIDS, min_size=4, max_size=4))
-def test_any_bits_come_back_with_any_grid(given_bits: np.ndarray, grids: list[Grid | None]) -> None:
+def test_any_bits_come_back_with_any_grid(given_bits: np.ndarray, grids: list[SensorSteps | None]) -> None:
     samples = given_bits.view(np.float32)
     back = decode_samples(encode_samples(samples, grids[: len(samples)]), *samples.shape)
     assert np.array_equal(bits(back), given_bits)
@@ -42,11 +42,21 @@ def test_any_bits_come_back_with_any_grid(given_bits: np.ndarray, grids: list[Gr
 
 @given(
     hnp.arrays(np.int32, st.integers(1, 500), elements=st.integers(-(2**31), 2**31 - 1)),
-    st.sampled_from([Grid(0.001), Grid(0.002, -40.0), Grid(1.0), Grid(1 / 2048), Grid(0.01, 273.15)]),
+    st.sampled_from(
+        [
+            SensorSteps(0.001),
+            SensorSteps(0.002, -40.0),
+            SensorSteps(1.0),
+            SensorSteps(1 / 2048),
+            SensorSteps(0.01, 273.15),
+        ]
+    ),
     st.lists(st.sampled_from([np.nan, np.inf, -np.inf, -0.0, 1e-45, 3.4e38, 0.12345]), max_size=20),
     st.randoms(),
 )
-def test_steps_with_values_that_are_none_come_back(steps: np.ndarray, grid: Grid, odd: list[float], random) -> None:
+def test_steps_with_values_that_are_none_come_back(
+    steps: np.ndarray, grid: SensorSteps, odd: list[float], random
+) -> None:
     samples = (steps * grid.resolution + grid.offset).astype(np.float32)[None]
     for value in odd:
         samples[0, random.randrange(samples.shape[1])] = value
@@ -55,7 +65,7 @@ def test_steps_with_values_that_are_none_come_back(steps: np.ndarray, grid: Grid
 
 def test_the_payload_of_every_nan_is_kept() -> None:
     pattern = np.array([[0x7FC00000, 0x7F800001, 0xFFC12345, 0x80000000, 0x00000001, 0xFF800000, 0, 0]], np.uint32)
-    for grid in (None, Grid(0.001)):
+    for grid in (None, SensorSteps(0.001)):
         assert np.array_equal(bits(decode_samples(encode_samples(pattern.view(np.float32), [grid]), 1, 8)), pattern)
 
 
@@ -77,14 +87,14 @@ def test_a_declared_resolution_costs_no_more_than_the_noise(rounded) -> None:
     _, counts = np.unique(steps, return_counts=True)
     share = counts / len(steps)
     entropy = -(share * np.log2(share)).sum() / 8
-    coded = encode_samples(samples, [Grid(0.001)])
+    coded = encode_samples(samples, [SensorSteps(0.001)])
     assert np.array_equal(bits(decode_samples(coded, 1, 36_000)), bits(samples))
     assert len(coded) < 1.3 * entropy * 36_000 < 0.8 * len(encode_samples(samples, [None]))
 
 
 def test_a_wrong_resolution_costs_little_and_loses_nothing() -> None:
     samples = np.random.default_rng(1).normal(20, 5, (1, 36_000)).astype(np.float32)
-    coded = encode_samples(samples, [Grid(0.01)])
+    coded = encode_samples(samples, [SensorSteps(0.01)])
     assert np.array_equal(bits(decode_samples(coded, 1, 36_000)), bits(samples))
     assert len(coded) <= len(encode_samples(samples, [None]))
 
@@ -113,14 +123,14 @@ def test_regular_blocks_cost_next_to_nothing_besides_the_time_they_came() -> Non
 
 
 def blocks(*starts: int, value: float = 0.0) -> Blocks:
-    head = np.zeros((len(FIELDS), len(starts)), np.int64)
+    head = np.zeros((len(HEAD_FIELDS), len(starts)), np.int64)
     head[0], head[1] = starts, np.array(starts) % 3 + 1
     n = int(head[1].sum())
     return Blocks(head, np.float32([np.repeat(head[0], head[1]) + value, np.arange(n) + value]))
 
 
 def test_joined_blocks_are_in_order_and_the_first_of_a_start_stays() -> None:
-    joined = join([blocks(5, 9), blocks(1, 5, 7, value=100.0), blocks(7, value=200.0)])
+    joined = join_blocks([blocks(5, 9), blocks(1, 5, 7, value=100.0), blocks(7, value=200.0)])
     assert joined.start_us.tolist() == [1, 5, 7, 9]
     assert joined.samples[0].tolist() == [101, 101, 5, 5, 5, 107, 107, 9]
     assert joined.samples.shape[1] == joined.n.sum()
@@ -128,7 +138,7 @@ def test_joined_blocks_are_in_order_and_the_first_of_a_start_stays() -> None:
 
 SAMPLES = (np.rint(np.random.default_rng(3).normal(0, 100, (2, 400))) * 0.01).astype(np.float32)
 SAMPLES[1, 7:9] = np.nan
-CODED = encode_samples(SAMPLES, [None, Grid(0.01)])
+CODED = encode_samples(SAMPLES, [None, SensorSteps(0.01)])
 
 
 @given(st.integers(0, len(CODED) - 1), st.integers(1, 255))
@@ -153,7 +163,7 @@ def test_other_bytes_with_a_right_checksum_are_an_error_or_samples(body: bytes) 
     with suppress(StoreError):
         assert decode_samples(sealed(body), 2, 400).shape == (2, 400)
     with suppress(StoreError):
-        assert decode_head(sealed(body), 3).shape == (len(FIELDS), 3)
+        assert decode_head(sealed(body), 3).shape == (len(HEAD_FIELDS), 3)
 
 
 def test_a_frame_that_unpacks_to_more_than_it_may_is_refused_before() -> None:

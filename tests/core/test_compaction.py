@@ -17,10 +17,8 @@ from core.clock import NS, to_ns
 from core.errors import StoreError
 from core.records import FluxRecord, Reading, Reject, SampleBlock
 from core.settings import Settings
-from core.store import Store, ingest
+from core.store import Store, messages
 from core.store.blobs import Blocks
-from core.store.readback import read_blocks
-from core.store.stations import get_streams
 from tests.core.earlier import earlier_store
 from tests.waiting import wait_for
 
@@ -68,15 +66,15 @@ lateness_seconds = 60
 COMPACT = """
 import sys
 from datetime import datetime
-from core.store import Store, ingest
+from core.store import Store
 with Store(sys.argv[1]) as store:
-    print(store.compact(datetime.fromisoformat(sys.argv[2])).half_hours, flush=True)
+    print(store.compaction.compact(datetime.fromisoformat(sys.argv[2])).half_hours, flush=True)
 """
 
 
 @pytest.fixture
 def tower(store: Store) -> Store:
-    store.put_station(STATION, "cn-keep.toml")
+    store.stations.put(STATION, "cn-keep.toml")
     return store
 
 
@@ -106,8 +104,8 @@ def cut(samples: np.ndarray, sizes: list[int], start: datetime = DAY, skip: tupl
 
 def all_blocks(store: Store) -> Blocks:
     """Everything that is stored of the stream, with block borders, numbers and times of arrival."""
-    (layout,) = [row for row in get_streams(store._database, "cn-keep") if row.kind == "block"]
-    found = read_blocks(store._database, layout, DAY - timedelta(days=1), AFTER)
+    (layout,) = [row for row in store.stations.read_streams("cn-keep") if row.kind == "block"]
+    found = store.samples.read_blocks(layout, DAY - timedelta(days=1), AFTER)
     assert found is not None
     return found
 
@@ -126,44 +124,44 @@ def test_samples_borders_numbers_and_times_are_the_same_before_and_after(tower: 
     samples.view(np.uint32)[3, 11] = 0x7F812345  # a signalling NaN
     blocks = cut(samples, [100, 1, 37, 250, 64], skip=(5, 6, 300))
     with np.errstate(invalid="ignore"):
-        tower.commit(blocks[::2], [])
-    tower.commit(blocks[1::2], [])
+        tower.messages.commit(blocks[::2], [])
+    tower.messages.commit(blocks[1::2], [])
     windows = [(DAY, HALF), (DAY + HALF, HALF), (DAY + timedelta(minutes=7, seconds=3), timedelta(hours=1))]
-    stored, span = all_blocks(tower), tower.sample_span("cn-keep", "ec")
-    traces = [tower.samples("cn-keep", "ec", start, start + length) for start, length in windows]
+    stored, span = all_blocks(tower), tower.samples.read_span("cn-keep", "ec")
+    traces = [tower.samples.read("cn-keep", "ec", start, start + length) for start, length in windows]
     assert np.isnan(traces[0].channels["w"]).any()
-    done = tower.compact(AFTER)
+    done = tower.compaction.compact(AFTER)
     assert (done.half_hours, done.samples, done.left, done.chunks) == (3, sum(b.samples.shape[1] for b in blocks), 0, 1)
     assert (count(tower, "sample_block"), count(tower, "sample_blob")) == (0, 3)
     assert query(tower, "SELECT count(*) FROM show_chunks('sample_block')") == [(0,)]
     assert all_blocks(tower).equals(stored)
-    assert tower.sample_span("cn-keep", "ec") == span
+    assert tower.samples.read_span("cn-keep", "ec") == span
     for trace, (start, length) in zip(traces, windows, strict=True):
-        again = tower.samples("cn-keep", "ec", start, start + length)
+        again = tower.samples.read("cn-keep", "ec", start, start + length)
         for name in CHANNELS:
             assert np.array_equal(trace.channels[name], again.channels[name], equal_nan=True)
     sent = np.concatenate([block.samples for block in blocks], axis=1)
     assert np.array_equal(stored.samples.view(np.uint32), sent.view(np.uint32))
-    assert tower.compact(AFTER).half_hours == 0
+    assert tower.compaction.compact(AFTER).half_hours == 0
 
 
 def test_what_is_sent_again_is_a_duplicate_and_a_late_block_is_merged(tower: Store) -> None:
     blocks = cut(make_samples(20_000), [100])
     late = blocks.pop(17)
-    tower.commit(blocks, [])
-    tower.compact(AFTER)
-    minutes = tower.minutes("cn-keep", "ec", DAY, AFTER)
+    tower.messages.commit(blocks, [])
+    tower.compaction.compact(AFTER)
+    minutes = tower.minutes.read("cn-keep", "ec", DAY, AFTER)
     counted = query(tower, "SELECT samples, revision FROM interval_state ORDER BY time")
-    assert tower.commit(blocks, []).duplicate_blocks == len(blocks)
-    assert tower.minutes("cn-keep", "ec", DAY, AFTER).equals(minutes)
+    assert tower.messages.commit(blocks, []).duplicate_blocks == len(blocks)
+    assert tower.minutes.read("cn-keep", "ec", DAY, AFTER).equals(minutes)
     assert query(tower, "SELECT samples, revision FROM interval_state ORDER BY time") == counted
-    assert tower.commit([late, blocks[16]], []).blocks == 1
+    assert tower.messages.commit([late, blocks[16]], []).blocks == 1
     stored = all_blocks(tower)
     assert len(stored.n) == 200
-    trace = tower.samples("cn-keep", "ec", DAY, DAY + HALF)
-    assert tower.compact(AFTER).samples == 100
+    trace = tower.samples.read("cn-keep", "ec", DAY, DAY + HALF)
+    assert tower.compaction.compact(AFTER).samples == 100
     assert all_blocks(tower).equals(stored)
-    again = tower.samples("cn-keep", "ec", DAY, DAY + HALF)
+    again = tower.samples.read("cn-keep", "ec", DAY, DAY + HALF)
     assert all(np.array_equal(trace.channels[c], again.channels[c], equal_nan=True) for c in CHANNELS)
     assert (count(tower, "sample_block"), count(tower, "sample_blob")) == (0, 2)
 
@@ -173,54 +171,54 @@ def test_where_blocks_overlap_the_later_start_counts_however_they_are_stored(tow
     later = SampleBlock("cn-keep", "ec", to_ns(DAY) + 100 * DT, DT, CHANNELS, np.full((4, 50), 2, np.float32))
     expected = np.repeat([1.0, 2.0, 1.0], [100, 50, 150])
     for rows in ([early], [later]):
-        tower.commit(rows, [])
+        tower.messages.commit(rows, [])
     end = DAY + timedelta(seconds=30)
-    assert np.array_equal(tower.samples("cn-keep", "ec", DAY, end).channels["u"], expected)
-    tower.compact(AFTER)
-    assert np.array_equal(tower.samples("cn-keep", "ec", DAY, end).channels["u"], expected)
+    assert np.array_equal(tower.samples.read("cn-keep", "ec", DAY, end).channels["u"], expected)
+    tower.compaction.compact(AFTER)
+    assert np.array_equal(tower.samples.read("cn-keep", "ec", DAY, end).channels["u"], expected)
     between = SampleBlock("cn-keep", "ec", to_ns(DAY) + 50 * DT, DT, CHANNELS, np.full((4, 100), 3, np.float32))
-    tower.commit([between], [])
+    tower.messages.commit([between], [])
     expected = np.repeat([1.0, 3.0, 2.0, 1.0], [50, 50, 50, 150])
-    assert np.array_equal(tower.samples("cn-keep", "ec", DAY, end).channels["u"], expected)
+    assert np.array_equal(tower.samples.read("cn-keep", "ec", DAY, end).channels["u"], expected)
 
 
 def test_a_day_that_is_not_over_stays_in_rows(tower: Store) -> None:
-    tower.commit(cut(make_samples(300), [100]), [])
-    assert tower.compact(DAY + timedelta(hours=23)).half_hours == 0
-    assert tower.compactable(DAY + timedelta(hours=24)).samples == 300
+    tower.messages.commit(cut(make_samples(300), [100]), [])
+    assert tower.compaction.compact(DAY + timedelta(hours=23)).half_hours == 0
+    assert tower.compaction.count(DAY + timedelta(hours=24)).samples == 300
     assert count(tower, "sample_block") == 3
 
 
 def test_a_row_that_cannot_be_compacted_stays_and_the_others_go(tower: Store) -> None:
-    tower.commit(cut(make_samples(54_000), [100]), [])
+    tower.messages.commit(cut(make_samples(54_000), [100]), [])
     with psycopg.connect(tower.dsn, autocommit=True) as connection:
         connection.execute("UPDATE sample_block SET c2[3] = NULL WHERE time = %s", (DAY + HALF,))
-    done = tower.compact(AFTER)
+    done = tower.compaction.compact(AFTER)
     assert (done.half_hours, done.left, done.chunks) == (2, 1, 0)
     assert (count(tower, "sample_block"), count(tower, "sample_blob")) == (180, 2)
-    assert tower.compactable(AFTER).half_hours == 1
+    assert tower.compaction.count(AFTER).half_hours == 1
 
 
 def test_a_damaged_blob_is_an_error_that_names_the_half_hour(tower: Store) -> None:
-    tower.commit(cut(make_samples(300), [100]), [])
-    tower.compact(AFTER)
+    tower.messages.commit(cut(make_samples(300), [100]), [])
+    tower.compaction.compact(AFTER)
     with psycopg.connect(tower.dsn, autocommit=True) as connection:
         connection.execute("UPDATE sample_blob SET samples = set_byte(samples, 20, get_byte(samples, 20) # 1)")
     with pytest.raises(StoreError, match=r"2025-07-01 00:00Z cannot be read: .*checksum.*backup"):
-        tower.samples("cn-keep", "ec", DAY, DAY + HALF)
+        tower.samples.read("cn-keep", "ec", DAY, DAY + HALF)
 
 
 def test_a_blob_of_a_newer_version_is_refused(tower: Store) -> None:
-    tower.commit(cut(make_samples(300), [100]), [])
-    tower.compact(AFTER)
+    tower.messages.commit(cut(make_samples(300), [100]), [])
+    tower.compaction.compact(AFTER)
     with psycopg.connect(tower.dsn, autocommit=True) as connection:
         connection.execute("UPDATE sample_blob SET codec = 99")
     with pytest.raises(StoreError, match="codec 99"):
-        tower.samples("cn-keep", "ec", DAY, DAY + HALF)
+        tower.samples.read("cn-keep", "ec", DAY, DAY + HALF)
 
 
 def test_arrays_read_the_same_where_only_a_superuser_could_copy_their_bytes(tower: Store) -> None:
-    tower.commit(cut(make_samples(2_000), [100, 1, 7]), [])
+    tower.messages.commit(cut(make_samples(2_000), [100, 1, 7]), [])
     copied = all_blocks(tower)
     with psycopg.connect(tower.dsn, autocommit=True) as connection:
         connection.execute(
@@ -233,7 +231,7 @@ def test_arrays_read_the_same_where_only_a_superuser_could_copy_their_bytes(towe
 @pytest.mark.parametrize("moment", ["before the blob is written", "before the rows are deleted", "before the drop"])
 def test_kill_9_amid_a_compaction_leaves_all_samples(tower: Store, moment: str) -> None:
     blocks = cut(make_samples(36_000), [100])
-    tower.commit(blocks, [])
+    tower.messages.commit(blocks, [])
     stored = all_blocks(tower)
     (chunk,) = query(tower, "SELECT show_chunks('sample_block')::text")[0]
     hold = {
@@ -258,23 +256,23 @@ def test_kill_9_amid_a_compaction_leaves_all_samples(tower: Store, moment: str) 
         "before the drop": (0, 2),
     }
     assert (count(tower, "sample_block"), count(tower, "sample_blob")) == expected[moment]
-    tower.compact(AFTER)
+    tower.compaction.compact(AFTER)
     assert all_blocks(tower).equals(stored)
     assert (count(tower, "sample_block"), count(tower, "sample_blob")) == (0, 2)
-    assert tower.commit(blocks, []).blocks == 0
+    assert tower.messages.commit(blocks, []).blocks == 0
 
 
 def test_commits_readers_and_two_runs_at_once_lose_and_double_nothing(tower: Store) -> None:
     blocks = cut(make_samples(72_000), [100])
     late, early = blocks[::7], [block for i, block in enumerate(blocks) if i % 7]
-    tower.commit(early, [])
+    tower.messages.commit(early, [])
     known = {(block.start_ns // 1000, block.seq) for block in early}
     stop, errors, new = threading.Event(), [], []
 
     def commit() -> None:
         with Store(tower.dsn) as store:
             for i in range(0, len(late), 5):
-                new.append(store.commit([*late[i : i + 5], *early[i : i + 40]], []).blocks)
+                new.append(store.messages.commit([*late[i : i + 5], *early[i : i + 40]], []).blocks)
 
     def read() -> None:
         with Store(tower.dsn) as store:
@@ -287,7 +285,7 @@ def test_commits_readers_and_two_runs_at_once_lose_and_double_nothing(tower: Sto
     def run() -> None:
         with Store(tower.dsn) as store:
             for _ in range(3):
-                store.compact(AFTER)
+                store.compaction.compact(AFTER)
 
     with ThreadPoolExecutor(4) as threads:
         reader, *workers = [threads.submit(one) for one in (read, commit, run, run)]
@@ -295,7 +293,7 @@ def test_commits_readers_and_two_runs_at_once_lose_and_double_nothing(tower: Sto
         stop.set()
     for one in (reader, *workers):
         one.result()
-    tower.compact(AFTER)
+    tower.compaction.compact(AFTER)
     assert errors == []
     assert sum(new) == len(late)
     found = all_blocks(tower)
@@ -310,79 +308,79 @@ def test_commits_readers_and_two_runs_at_once_lose_and_double_nothing(tower: Sto
 def compute(tower: Store, hours: int) -> None:
     for i in range(2 * hours):
         start = DAY + i * HALF
-        revision = tower.pending_revision("cn-keep", start)
+        revision = tower.intervals.read_pending_revision("cn-keep", start)
         if revision is not None:
             record = FluxRecord("cn-keep", start, start + HALF, {"FC": 1.0})
-            tower.put_flux(record, config_sha256="x", code_version="1", revision=revision)
+            tower.fluxes.put(record, config_sha256="x", code_version="1", revision=revision)
 
 
 @pytest.mark.parametrize("compacted", [False, True])
 def test_samples_are_dropped_only_when_they_are_computed(tower: Store, compacted: bool) -> None:
     blocks = cut(make_samples(36_000), [100])
-    tower.commit(blocks, [])
+    tower.messages.commit(blocks, [])
     if compacted:
-        tower.compact(AFTER)
+        tower.compaction.compact(AFTER)
     table, later = ("sample_blob" if compacted else "sample_block"), DAY + timedelta(days=20)
-    kept = tower.drop_old("samples", later)
+    kept = tower.retention.drop("samples", later)
     assert (kept.chunks, kept.waiting) == (0, 1)
     compute(tower, 1)
-    would = tower.drop_old("samples", later, dry_run=True)
+    would = tower.retention.drop("samples", later, dry_run=True)
     assert would.chunks == 1
     assert would.size > 0
     assert count(tower, table) > 0
-    assert tower.drop_old("samples", DAY + timedelta(hours=12)).chunks == 0
-    assert tower.drop_old("samples", later) == would
-    assert tower.sample_span("cn-keep", "ec") is None
+    assert tower.retention.drop("samples", DAY + timedelta(hours=12)).chunks == 0
+    assert tower.retention.drop("samples", later) == would
+    assert tower.samples.read_span("cn-keep", "ec") is None
     assert query(tower, f"SELECT count(*) FROM show_chunks('{table}')") == [(0,)]
-    minutes = tower.minutes("cn-keep", "ec", DAY, AFTER)
+    minutes = tower.minutes.read("cn-keep", "ec", DAY, AFTER)
     assert len(minutes) == 60 * len(CHANNELS)
-    assert tower.commit(blocks, []).duplicate_blocks == len(blocks)
-    assert tower.minutes("cn-keep", "ec", DAY, AFTER).equals(minutes)
-    assert tower.commit(cut(make_samples(300), [100], start=DAY + 2 * HALF), []).blocks == 3
+    assert tower.messages.commit(blocks, []).duplicate_blocks == len(blocks)
+    assert tower.minutes.read("cn-keep", "ec", DAY, AFTER).equals(minutes)
+    assert tower.messages.commit(cut(make_samples(300), [100], start=DAY + 2 * HALF), []).blocks == 3
 
 
 def test_a_reading_that_comes_after_retention_changes_no_result(tower: Store) -> None:
     def late(minute: int) -> None:
-        tower.commit([], [Reading("cn-keep", "met", to_ns(DAY + timedelta(minutes=minute)), {"TA": 20.0})])
+        tower.messages.commit([], [Reading("cn-keep", "met", to_ns(DAY + timedelta(minutes=minute)), {"TA": 20.0})])
 
     def failures() -> list[tuple]:
         return query(tower, "SELECT failure FROM interval_state ORDER BY time")
 
-    tower.commit(cut(make_samples(36_000), [100]), [])
+    tower.messages.commit(cut(make_samples(36_000), [100]), [])
     compute(tower, 1)
     late(1)
-    assert [one.start for one in tower.due_intervals(datetime.now(UTC), 10)] == [DAY]  # its samples are there
+    assert [one.start for one in tower.intervals.find_due(datetime.now(UTC), 10)] == [DAY]  # its samples are there
     compute(tower, 1)
-    assert tower.drop_old("samples", AFTER).chunks == 1
+    assert tower.retention.drop("samples", AFTER).chunks == 1
     assert failures() == [(None,), (None,)]
-    results = tower.fluxes("cn-keep", DAY, AFTER)
+    results = tower.fluxes.read("cn-keep", DAY, AFTER)
     for minute in (2, 3):
         late(minute)
-        assert tower.due_intervals(datetime.now(UTC), 10) == []
-        assert tower.pending_revision("cn-keep", DAY) is None
+        assert tower.intervals.find_due(datetime.now(UTC), 10) == []
+        assert tower.intervals.read_pending_revision("cn-keep", DAY) is None
         assert tower.health().intervals_waiting == 0
         assert failures() == [
             ("data came after retention had dropped its samples: the result before them stays",),
             (None,),
         ]
-    assert tower.fluxes("cn-keep", DAY, AFTER).equals(results)
+    assert tower.fluxes.read("cn-keep", DAY, AFTER).equals(results)
     assert count(tower, "reading") == 3
-    assert tower.drop_old("readings", DAY + timedelta(days=60)).waiting == 0
+    assert tower.retention.drop("readings", DAY + timedelta(days=60)).waiting == 0
 
 
 def test_a_reading_that_comes_while_samples_are_dropped_changes_no_result(tower: Store) -> None:
     """After retention has looked for intervals that wait, and before it is done."""
-    tower.commit(cut(make_samples(18_000), [100]), [])
+    tower.messages.commit(cut(make_samples(18_000), [100]), [])
     compute(tower, 1)
     with ThreadPoolExecutor(1) as threads, psycopg.connect(tower.dsn) as holder:
         holder.execute("LOCK TABLE sample_dropped IN SHARE MODE")
-        dropping = threads.submit(tower.drop_old, "samples", AFTER)
+        dropping = threads.submit(tower.retention.drop, "samples", AFTER)
         wait_for(lambda: query(tower, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)])
-        tower.commit([], [Reading("cn-keep", "met", to_ns(DAY), {"TA": 20.0})])
-        assert tower.pending_revision("cn-keep", DAY) is not None
+        tower.messages.commit([], [Reading("cn-keep", "met", to_ns(DAY), {"TA": 20.0})])
+        assert tower.intervals.read_pending_revision("cn-keep", DAY) is not None
         holder.rollback()
         assert dropping.result().chunks == 1
-    assert tower.due_intervals(datetime.now(UTC), 10) == []
+    assert tower.intervals.find_due(datetime.now(UTC), 10) == []
     assert query(tower, "SELECT failure IS NOT NULL, dropped FROM interval_state") == [(True, True)]
 
 
@@ -420,45 +418,45 @@ def test_housekeeping_does_not_hold_what_it_deletes(tower: Store) -> None:
 
 
 def test_minutes_and_readings_are_dropped_by_their_own_ages(tower: Store) -> None:
-    tower.commit(cut(make_samples(300), [100]), [Reading("cn-keep", "met", to_ns(DAY), {"TA": 20.0})])
+    tower.messages.commit(cut(make_samples(300), [100]), [Reading("cn-keep", "met", to_ns(DAY), {"TA": 20.0})])
     later = DAY + timedelta(days=60)
-    assert tower.drop_old("readings", later).waiting == 1
-    assert tower.drop_old("minutes", later).chunks == 1
+    assert tower.retention.drop("readings", later).waiting == 1
+    assert tower.retention.drop("minutes", later).chunks == 1
     compute(tower, 1)
-    assert tower.drop_old("readings", later).chunks == 1
+    assert tower.retention.drop("readings", later).chunks == 1
     assert (count(tower, "minute"), count(tower, "reading"), count(tower, "sample_block")) == (0, 0, 3)
 
 
 def test_old_rejects_are_deleted(tower: Store) -> None:
-    tower.commit([], [], [Reject("a/b", b"x", "why"), Reject("a/c", b"y", "why")])
+    tower.messages.commit([], [], [Reject("a/b", b"x", "why"), Reject("a/c", b"y", "why")])
     with psycopg.connect(tower.dsn, autocommit=True) as connection:
         connection.execute("UPDATE reject SET received = %s WHERE topic = 'a/b'", (DAY,))
-    assert tower.drop_old("rejects", AFTER, dry_run=True).rows == 1
-    assert tower.drop_old("rejects", AFTER).rows == 1
-    assert [row.topic for row in tower.rejects()] == ["a/c"]
+    assert tower.retention.drop("rejects", AFTER, dry_run=True).rows == 1
+    assert tower.retention.drop("rejects", AFTER).rows == 1
+    assert [row.topic for row in tower.rejects.find()] == ["a/c"]
 
 
 def test_minute_means_of_a_day(tower: Store) -> None:
     samples = make_samples(1_800)
-    tower.commit(cut(samples, [100]), [])
-    times, means = tower.minute_means("cn-keep", "ec", "v", DAY, AFTER)
+    tower.messages.commit(cut(samples, [100]), [])
+    times, means = tower.minutes.read_means("cn-keep", "ec", "v", DAY, AFTER)
     assert times.tolist() == [(DAY + timedelta(minutes=i)).replace(tzinfo=None) for i in range(3)]
     pieces = samples[1].astype(np.float64).reshape(3, 600)
     assert means == pytest.approx([piece[np.isfinite(piece)].mean() for piece in pieces])
-    assert tower.minute_means("cn-keep", "ec", "v", AFTER, AFTER)[1].shape == (0,)
+    assert tower.minutes.read_means("cn-keep", "ec", "v", AFTER, AFTER)[1].shape == (0,)
 
 
 def test_minute_means_count_the_parts_that_are_not_yet_merged(tower: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = make_samples(1_800)
     blocks = cut(samples, [100])
-    tower.commit(blocks[::2], [])
-    monkeypatch.setattr(ingest, "MANY_STREAMS", 1)
-    tower.commit(blocks[1::2], [])
+    tower.messages.commit(blocks[::2], [])
+    monkeypatch.setattr(messages, "MANY_STREAMS", 1)
+    tower.messages.commit(blocks[1::2], [])
     assert count(tower, "minute_part") > 0
-    open_means = tower.minute_means("cn-keep", "ec", "v", DAY, AFTER)[1]
-    assert tower.drop_old("samples", AFTER).waiting == 1
-    tower.fold_minutes(AFTER)
+    open_means = tower.minutes.read_means("cn-keep", "ec", "v", DAY, AFTER)[1]
+    assert tower.retention.drop("samples", AFTER).waiting == 1
+    tower.minutes.merge_parts(AFTER)
     assert count(tower, "minute_part") == 0
-    assert tower.minute_means("cn-keep", "ec", "v", DAY, AFTER)[1] == pytest.approx(open_means)
+    assert tower.minutes.read_means("cn-keep", "ec", "v", DAY, AFTER)[1] == pytest.approx(open_means)
     pieces = samples[1].astype(np.float64).reshape(3, 600)
     assert open_means == pytest.approx([piece[np.isfinite(piece)].mean() for piece in pieces])

@@ -14,7 +14,7 @@ import pytest
 from core.clock import NS, to_ns
 from core.errors import ConfigError, StoreError, UnknownStation
 from core.records import Reading, SampleBlock
-from core.store import BlockArrays, Store, ingest
+from core.store import BlockArrays, Store, messages
 from tests.core.test_store import CHANNELS, START, START_NS, STATION
 from tests.waiting import PATIENCE
 
@@ -26,8 +26,8 @@ TOWERS = 12
 @pytest.fixture
 def towers(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store that takes ten streams for many."""
-    monkeypatch.setattr(ingest, "MANY_STREAMS", 10)
-    store.put_stations([(STATION.format(id=f"t{i}"), f"t{i}.toml") for i in range(TOWERS)])
+    monkeypatch.setattr(messages, "MANY_STREAMS", 10)
+    store.stations.put_all([(STATION.format(id=f"t{i}"), f"t{i}.toml") for i in range(TOWERS)])
     return store
 
 
@@ -56,7 +56,7 @@ def second_of(store: Store, second: int, towers: Sequence[int]) -> tuple[BlockAr
 
 
 def minutes(store: Store, tower: int) -> pl.DataFrame:
-    return store.minutes(f"t{tower}", "ec", START - timedelta(hours=1), START + timedelta(hours=1))
+    return store.minutes.read(f"t{tower}", "ec", START - timedelta(hours=1), START + timedelta(hours=1))
 
 
 def assert_minutes(store: Store, tower: int, sent: Sequence[SampleBlock]) -> None:
@@ -95,40 +95,40 @@ def test_minutes_are_right_before_while_and_after_they_are_merged(towers: Store)
     sent = []
     for second in (50, 55, 59, 60, 61):
         arrays, records = second_of(towers, second, range(TOWERS))
-        assert towers.commit([], [], [], [arrays]).blocks == TOWERS
+        assert towers.messages.commit([], [], [], [arrays]).blocks == TOWERS
         sent += records
     assert (count(towers, "minute"), count(towers, "interval_state")) == (0, 0)
     assert_minutes(towers, 7, sent)
-    assert towers.fold_minutes(START + timedelta(minutes=1)) == 3
+    assert towers.minutes.merge_parts(START + timedelta(minutes=1)) == 3
     assert (count(towers, "minute"), count(towers, "minute_part")) == (TOWERS, 2)
     assert_minutes(towers, 7, sent)
     # a few late blocks go to the table at once, many to the parts
     for second, some in ((3, range(2)), (4, range(TOWERS))):
         arrays, records = second_of(towers, second, some)
-        towers.commit([], [], [], [arrays])
+        towers.messages.commit([], [], [], [arrays])
         sent += records
     for tower in (0, 7):
         assert_minutes(towers, tower, sent)
-    towers.fold_minutes(START + timedelta(hours=1))
+    towers.minutes.merge_parts(START + timedelta(hours=1))
     assert count(towers, "minute_part") == 0
     for tower in (0, 7):
         assert_minutes(towers, tower, sent)
     assert intervals(towers) == [(i + 1, 140 if i < 2 else 120) for i in range(TOWERS)]
-    assert towers.fold_minutes() == 0
+    assert towers.minutes.merge_parts() == 0
 
 
 def test_minutes_are_merged_in_portions(towers: Store) -> None:
     sent = []
     for second in range(0, 50, 5):
         arrays, records = second_of(towers, second, range(TOWERS))
-        towers.commit([], [], [], [arrays])
+        towers.messages.commit([], [], [], [arrays])
         sent += records
-    waiting = towers.count_parts()
+    waiting = towers.minutes.count_parts()
     assert waiting == 10 * -(-TOWERS // 128)
-    while merged := towers.fold_minutes(most=7):
+    while merged := towers.minutes.merge_parts(most=7):
         assert merged == min(7, waiting)
         waiting -= merged
-        assert towers.count_parts() == waiting
+        assert towers.minutes.count_parts() == waiting
         assert_minutes(towers, 7, sent)
     assert waiting == 0
     assert [samples for _, samples in intervals(towers)] == [200] * TOWERS
@@ -137,16 +137,16 @@ def test_minutes_are_merged_in_portions(towers: Store) -> None:
 def test_duplicates_count_once_among_many(towers: Store) -> None:
     first, sent = second_of(towers, 0, range(TOWERS - 1))
     again, more = second_of(towers, 0, range(TOWERS))
-    towers.commit([], [], [], [first])
-    done = towers.commit([], [], [], [again, again])
+    towers.messages.commit([], [], [], [first])
+    done = towers.messages.commit([], [], [], [again, again])
     assert (done.blocks, done.duplicate_blocks) == (1, 2 * TOWERS - 1)
     assert [sorted(one.stream.tolist()) for one in done.repeated_arrays] == [
         sorted(again.stream.tolist())[:-1],
         sorted(again.stream.tolist()),
     ]
-    done = towers.commit([more[0], more[0]], [])
+    done = towers.messages.commit([more[0], more[0]], [])
     assert (done.repeated, done.repeated_arrays) == ((more[0], more[0]), ())
-    towers.fold_minutes()
+    towers.minutes.merge_parts()
     assert_minutes(towers, 3, sent)
     assert_minutes(towers, TOWERS - 1, more)
     assert [samples for _, samples in intervals(towers)] == [20] * TOWERS
@@ -156,10 +156,10 @@ def test_several_may_merge_at_once(towers: Store) -> None:
     sent = []
     for second in range(40):
         arrays, records = second_of(towers, second, range(TOWERS))
-        towers.commit([], [], [], [arrays])
+        towers.messages.commit([], [], [], [arrays])
         sent += records
     others = [Store(towers.dsn) for _ in range(3)]
-    threads = [threading.Thread(target=other.fold_minutes) for other in others]
+    threads = [threading.Thread(target=other.minutes.merge_parts) for other in others]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -173,26 +173,26 @@ def test_several_may_merge_at_once(towers: Store) -> None:
 
 def test_a_merge_that_fails_changes_nothing(towers: Store) -> None:
     arrays, sent = second_of(towers, 0, range(TOWERS))
-    towers.commit([], [], [], [arrays])
+    towers.messages.commit([], [], [], [arrays])
     with psycopg.connect(towers.dsn, autocommit=True) as connection:
         connection.execute("ALTER TABLE interval_state ADD CONSTRAINT refuse CHECK (samples = 0)")
         with pytest.raises(StoreError, match="refuse"):
-            towers.fold_minutes()
+            towers.minutes.merge_parts()
         assert_minutes(towers, 1, sent)
         connection.execute("ALTER TABLE interval_state DROP CONSTRAINT refuse")
-    towers.fold_minutes()
+    towers.minutes.merge_parts()
     assert_minutes(towers, 1, sent)
 
 
 def test_the_newest_of_many_streams_are_written_soon(towers: Store) -> None:
     for second in (1, 0):
         arrays, records = second_of(towers, second, range(TOWERS))
-        towers.commit([], [], [], [arrays])
-    assert towers.latest(None) == []
-    towers.write_latest(3600)
-    assert towers.latest(None) == []
-    towers.write_latest()
-    (latest,) = towers.latest("t4")
+        towers.messages.commit([], [], [], [arrays])
+    assert towers.latest.read(None) == []
+    towers.latest.write(3600)
+    assert towers.latest.read(None) == []
+    towers.latest.write()
+    (latest,) = towers.latest.read("t4")
     assert latest.time == START + timedelta(seconds=1.95)
     _, records = second_of(towers, 1, range(TOWERS))
     assert list(latest.values.values()) == pytest.approx(records[4].samples[:, -1].tolist(), nan_ok=True)
@@ -202,45 +202,47 @@ def test_the_newest_of_many_streams_are_written_soon(towers: Store) -> None:
 def test_a_commit_of_many_that_fails_tells_no_newest_values(towers: Store) -> None:
     arrays, _ = second_of(towers, 0, range(TOWERS))
     with pytest.raises(StoreError, match="out of range"):
-        towers.commit([], [Reading("t0", "met", to_ns(START), {"TA": 1e-300, "RH": 1.0})], [], [arrays])
-    towers.write_latest()
-    assert (towers.latest(None), count(towers, "minute_part"), count(towers, "sample_block")) == ([], 0, 0)
+        towers.messages.commit([], [Reading("t0", "met", to_ns(START), {"TA": 1e-300, "RH": 1.0})], [], [arrays])
+    towers.latest.write()
+    assert (towers.latest.read(None), count(towers, "minute_part"), count(towers, "sample_block")) == ([], 0, 0)
 
 
 def test_stations_are_registered_together_or_not_at_all(store: Store) -> None:
     files = [(STATION.format(id=f"s{i}"), f"s{i}.toml") for i in range(3)]
     with pytest.raises(ConfigError, match=r"bad.toml: line \d+: sonic.height"):
-        store.put_stations([*files, (STATION.format(id="bad").replace("height = 30", "height = -3"), "bad.toml")])
+        store.stations.put_all([*files, (STATION.format(id="bad").replace("height = 30", "height = -3"), "bad.toml")])
     with pytest.raises(ConfigError, match=r"again.toml: station.id.*as in s1.toml"):
-        store.put_stations([*files, (files[1][0], "again.toml")])
-    assert store.stations() == []
-    rows = store.put_stations(files)
+        store.stations.put_all([*files, (files[1][0], "again.toml")])
+    assert store.stations.read_all() == []
+    rows = store.stations.put_all(files)
     assert [row.station.id for row in rows] == ["s0", "s1", "s2"]
-    assert store.put_stations(files[::-1])[::-1] == rows
-    assert store.stations() == rows
+    assert store.stations.put_all(files[::-1])[::-1] == rows
+    assert store.stations.read_all() == rows
 
 
 def test_the_catalogue_reads_only_what_is_new(store: Store) -> None:
-    store.put_station(STATION.format(id="a"), "a")
+    store.stations.put(STATION.format(id="a"), "a")
     assert store.catalogue.refresh() == {"a"}
     assert store.catalogue.refresh() == set()
     with pytest.raises(UnknownStation):
         store.catalogue.station("b")
-    store.put_stations([(STATION.format(id=name).replace("height = 30", "height = 31"), name) for name in ("a", "b")])
+    store.stations.put_all(
+        [(STATION.format(id=name).replace("height = 30", "height = 31"), name) for name in ("a", "b")]
+    )
     assert store.catalogue.station("a").sonic.height == 30  # type: ignore[union-attr]
     assert store.catalogue.refresh() == {"a", "b"}
-    assert store.catalogue.station("a") == store.station("a").station
-    assert store.catalogue.station("b") == store.station("b").station
-    store.put_station(STATION.format(id="a"), "a")
-    store.put_station(STATION.format(id="a").replace("height = 30", "height = 32"), "a")
+    assert store.catalogue.station("a") == store.stations.read("a").station
+    assert store.catalogue.station("b") == store.stations.read("b").station
+    store.stations.put(STATION.format(id="a"), "a")
+    store.stations.put(STATION.format(id="a").replace("height = 30", "height = 32"), "a")
     assert store.catalogue.refresh() == {"a"}
     assert store.catalogue.refresh() == set()
-    assert store.catalogue.station("a") == store.station("a").station
+    assert store.catalogue.station("a") == store.stations.read("a").station
     with psycopg.connect(store.dsn, autocommit=True) as connection:  # as it was stored before there was JSON
         connection.execute("UPDATE station_config SET parsed = NULL")
     with Store(store.dsn) as other:
         other.catalogue.refresh()
-        assert other.catalogue.station("a") == store.station("a").station
+        assert other.catalogue.station("a") == store.stations.read("a").station
         with pytest.raises(StoreError, match="no block stream 'ec' with channels u"):
             other.catalogue.layout("a", "ec", "block", ("u",))
 
@@ -248,8 +250,8 @@ def test_the_catalogue_reads_only_what_is_new(store: Store) -> None:
 def test_arrays_of_samples_are_not_counted_for_statistics(towers: Store) -> None:
     """PostgreSQL would count each element of each array, again and again while the table grows."""
     arrays, _ = second_of(towers, 1, range(TOWERS))
-    towers.commit([], [], [], [arrays])
-    towers.fold_minutes(START + timedelta(days=1))
+    towers.messages.commit([], [], [], [arrays])
+    towers.minutes.merge_parts(START + timedelta(days=1))
     with psycopg.connect(towers.dsn, autocommit=True) as connection:
         connection.execute("ANALYZE sample_block, minute")
         columns = connection.execute(

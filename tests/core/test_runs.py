@@ -28,8 +28,8 @@ HALF = timedelta(minutes=30)
 
 @pytest.fixture
 def tower(store: Store) -> Store:
-    store.put_station(STATION.format(id="cn-test"), "cn-test.toml")
-    store.put_station(STATION.format(id="cn-other"), "cn-other.toml")
+    store.stations.put(STATION.format(id="cn-test"), "cn-test.toml")
+    store.stations.put(STATION.format(id="cn-other"), "cn-other.toml")
     return store
 
 
@@ -47,20 +47,20 @@ def made_up(n: int = 100, seed: int = 1) -> pl.DataFrame:
 
 def put(store: Store, product: pl.DataFrame, station: str = "cn-test", **more: object) -> int:
     given: dict[str, object] = {"config_sha256": "c" * 64, "code_version": "1", "methods": {"fill": "mds"}}
-    return store.put_run(station, started=START, product=product, **{**given, **more})  # type: ignore[arg-type]
+    return store.runs.put(station, started=START, product=product, **{**given, **more})  # type: ignore[arg-type]
 
 
 def test_a_run_comes_back_as_it_was(tower: Store) -> None:
     product = made_up(45_000)  # three slices, two chunks and more
     provenance = {"sums": {"NEE_F": {"value": -312.5, "random": math.nan}}, "notes": ("one", "two"), "at": START}
     number = put(tower, product, kind="season", minutes=30, provenance=provenance)
-    run = tower.run(number)
+    run = tower.runs.read(number)
     assert (run.station, run.kind, run.methods, run.minutes) == ("cn-test", "season", {"fill": "mds"}, 30)
     assert (run.first, run.last, run.intervals) == (START, START + 44_999 * HALF, 45_000)
     assert run.further == ("NEE_VUT_05", "SW_IN_POT")
     assert run.provenance["sums"] == {"NEE_F": {"value": -312.5, "random": None}}
     assert run.provenance["notes"] == ["one", "two"]
-    back = tower.run_product(run, START, START + 45_000 * HALF)
+    back = tower.runs.read_product(run, START, START + 45_000 * HALF)
     assert back.columns == product.columns
     assert back.schema == PRODUCT_COLUMNS | {"NEE_VUT_05": pl.Float64(), "SW_IN_POT": pl.Float64()}
     assert back.equals(product.fill_nan(None).cast(dict(back.schema)))  # bit for bit
@@ -69,49 +69,49 @@ def test_a_run_comes_back_as_it_was(tower: Store) -> None:
 def test_the_course_of_a_sum_is_told_by_a_single_run_only(tower: Store) -> None:
     course = {"end": [START], "NEE_F": [-1.5]}
     number = put(tower, made_up(), provenance={"course": course, "notes": ["one"]})
-    assert tower.run(number).provenance["course"]["NEE_F"] == [-1.5]
-    assert tower.newest_run("cn-test").provenance == tower.run(number).provenance  # type: ignore[union-attr]
-    [listed] = tower.runs("cn-test")
+    assert tower.runs.read(number).provenance["course"]["NEE_F"] == [-1.5]
+    assert tower.runs.read_newest("cn-test").provenance == tower.runs.read(number).provenance  # type: ignore[union-attr]
+    [listed] = tower.runs.find("cn-test")
     assert listed.provenance == {"notes": ["one"]}
 
 
 def test_some_columns_of_a_part(tower: Store) -> None:
     product = made_up()
-    run = tower.run(put(tower, product))
-    part = tower.run_product(run, START + 10 * HALF, START + 20 * HALF, ["SW_IN_POT", "NEE_F"])
+    run = tower.runs.read(put(tower, product))
+    part = tower.runs.read_product(run, START + 10 * HALF, START + 20 * HALF, ["SW_IN_POT", "NEE_F"])
     assert part.equals(product.select("start", "SW_IN_POT", "NEE_F")[10:20].fill_nan(None))
     with pytest.raises(KeyError, match="nee_f; DROP TABLE run"):
-        tower.run_product(run, START, END, ["nee_f; DROP TABLE run"])
+        tower.runs.read_product(run, START, END, ["nee_f; DROP TABLE run"])
 
 
 def test_a_run_may_have_few_columns_or_no_row(tower: Store) -> None:
     few = pl.DataFrame({"start": pl.Series([START], dtype=UTC_TIME), "NEE_F": [1.5]})
-    back = tower.run_product(tower.run(put(tower, few)), START, END)
+    back = tower.runs.read_product(tower.runs.read(put(tower, few)), START, END)
     assert back["NEE_F"].to_list() == [1.5]
     assert back.drop("start", "NEE_F").null_count().sum_horizontal().item() == back.width - 2
-    empty = tower.run(put(tower, few.head(0)))
+    empty = tower.runs.read(put(tower, few.head(0)))
     assert (empty.first, empty.last, empty.intervals) == (None, None, 0)
-    assert tower.run_product(empty, START, END).is_empty()
+    assert tower.runs.read_product(empty, START, END).is_empty()
 
 
 def test_runs_are_listed_newest_first(tower: Store) -> None:
     one, two = put(tower, made_up(2)), put(tower, made_up(2), kind="season")
     other = put(tower, made_up(2), station="cn-other")
     three = put(tower, made_up(2, seed=2))
-    assert [run.id for run in tower.runs()] == [three, other, two, one]
-    assert [run.id for run in tower.runs("cn-test")] == [three, two, one]
-    assert [run.id for run in tower.runs("cn-test", kind="season")] == [two]
-    assert [run.id for run in tower.runs(limit=1, below=three)] == [other]
-    newest = tower.newest_run("cn-test")
+    assert [run.id for run in tower.runs.find()] == [three, other, two, one]
+    assert [run.id for run in tower.runs.find("cn-test")] == [three, two, one]
+    assert [run.id for run in tower.runs.find("cn-test", kind="season")] == [two]
+    assert [run.id for run in tower.runs.find(limit=1, below=three)] == [other]
+    newest = tower.runs.read_newest("cn-test")
     assert newest is not None
     assert newest.id == three
-    assert tower.newest_run("cn-other", "season") is None
-    assert tower.product("cn-test", START, END).equals(tower.run_product(newest, START, END))
-    assert tower.product("cn-other", START, END, "season").is_empty()
+    assert tower.runs.read_newest("cn-other", "season") is None
+    assert tower.runs.read_newest_product("cn-test", START, END).equals(tower.runs.read_product(newest, START, END))
+    assert tower.runs.read_newest_product("cn-other", START, END, "season").is_empty()
     with pytest.raises(UnknownRun, match=f"unknown run {three + 1}"):
-        tower.run(three + 1)
+        tower.runs.read(three + 1)
     with pytest.raises(UnknownStation):
-        tower.runs("nowhere")
+        tower.runs.find("nowhere")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_run_is_never_edited(tower: Store, statement: str) -> None:
     number = put(tower, product)
     with psycopg.connect(tower.dsn) as connection, pytest.raises(psycopg.errors.RestrictViolation, match="never edit"):
         connection.execute(statement)  # type: ignore[call-overload]
-    back = tower.run_product(tower.run(number), START, END)
+    back = tower.runs.read_product(tower.runs.read(number), START, END)
     assert back.equals(product.fill_nan(None).cast(dict(back.schema)))
 
 
@@ -157,23 +157,23 @@ def test_superseded_provisional_runs_are_dropped_but_one_a_month(tower: Store) -
     newest = made(tower, "2026-07-02 02:00")
     seasons = made(tower, "2026-05-01 00:00", "2026-05-02 00:00", kind="season")
     other = made(tower, "2026-05-30 00:00", station="cn-other")  # its newest
-    kept = tower.run_product(tower.run(last_of_may), START, END)
+    kept = tower.runs.read_product(tower.runs.read(last_of_may), START, END)
     before = datetime(2026, 6, 15, tzinfo=UTC)
-    would = tower.drop_old("runs", before, dry_run=True)
+    would = tower.retention.drop("runs", before, dry_run=True)
     assert (would.rows, would.half_hours) == (2, 6)
-    assert len(tower.runs()) == 9
-    assert tower.drop_old("runs", before) == would
-    assert {run.id for run in tower.runs()} == {last_of_may, last_of_june, july, *newest, *seasons, *other}
-    assert tower.run_product(tower.run(last_of_may), START, END).equals(kept)
+    assert len(tower.runs.find()) == 9
+    assert tower.retention.drop("runs", before) == would
+    assert {run.id for run in tower.runs.find()} == {last_of_may, last_of_june, july, *newest, *seasons, *other}
+    assert tower.runs.read_product(tower.runs.read(last_of_may), START, END).equals(kept)
     assert rows(tower, "SELECT run, count(*) FROM product GROUP BY run ORDER BY run") == [
-        (run.id, 3) for run in reversed(tower.runs())
+        (run.id, 3) for run in reversed(tower.runs.find())
     ]
-    assert tower.drop_old("runs", before).rows == 0
-    assert tower.drop_old("runs", before + timedelta(days=300)).rows == 1
+    assert tower.retention.drop("runs", before).rows == 0
+    assert tower.retention.drop("runs", before + timedelta(days=300)).rows == 1
     with pytest.raises(UnknownRun, match=f"unknown run {july}, a superseded provisional run of cn-test, dropped 20"):
-        tower.run(july)
+        tower.runs.read(july)
     with pytest.raises(UnknownRun, match=f"unknown run {other[0] + 1}: "):
-        tower.run(other[0] + 1)
+        tower.runs.read(other[0] + 1)
     written = rows(
         tower,
         "SELECT run, intervals, config_sha256, code_version, dropped_by = session_user, dropped <= now() "
@@ -184,7 +184,7 @@ def test_superseded_provisional_runs_are_dropped_but_one_a_month(tower: Store) -
 
 def test_a_backlog_of_superseded_runs_goes_in_portions(tower: Store) -> None:
     made(tower, *(f"2026-05-{day:02d}" for day in range(1, 29)))
-    dropped = tower.drop_old("runs", END)
+    dropped = tower.retention.drop("runs", END)
     assert (dropped.rows, dropped.half_hours) == (27, 81)
     assert rows(tower, "SELECT count(*), count(DISTINCT run) FROM product") == [(3, 1)]
 
@@ -195,7 +195,7 @@ def test_a_released_run_stays(tower: Store) -> None:
         connection.execute(
             "INSERT INTO release (run, sha256, citation, licence) VALUES (%s, 'x', 'c', 'l')", (released,)
         )
-    assert tower.drop_old("runs", END).rows == 0
+    assert tower.retention.drop("runs", END).rows == 0
 
 
 @pytest.mark.parametrize(
@@ -217,14 +217,14 @@ def test_not_even_retention_can_drop_more(tower: Store, statement: str) -> None:
         with pytest.raises(psycopg.errors.RestrictViolation, match="never edit"):
             connection.execute(statement)  # type: ignore[call-overload]
     assert rows(tower, "SELECT * FROM product ORDER BY run, time") == before
-    assert len(tower.runs()) == 3
+    assert len(tower.runs.find()) == 3
 
 
 def test_a_run_is_stored_wholly_or_not_at_all(tower: Store) -> None:
     twice = pl.concat([made_up(3), made_up(1)])
     with pytest.raises(Exception, match="product_key"):
         put(tower, twice)
-    assert tower.runs() == []
+    assert tower.runs.find() == []
 
 
 def test_views_show_runs_and_the_newest_product(tower: Store) -> None:
@@ -253,11 +253,11 @@ def test_earlier_runs_stay_readable(settings: Settings, monkeypatch: pytest.Monk
                 FROM generate_series(0, 4) AS i"""
             )
         assert store.migrate() == [name for name, _ in migrations()[10:]]
-        store.put_station(STATION.format(id="cn-test"), "cn-test.toml")
-        run = store.run(1)
+        store.stations.put(STATION.format(id="cn-test"), "cn-test.toml")
+        run = store.runs.read(1)
         assert (run.first, run.last, run.intervals, run.minutes) == (START, START + 4 * HALF, 5, None)
         assert (run.further, run.provenance) == ((), {})
-        back = store.product("cn-test", START, END)
+        back = store.runs.read_newest_product("cn-test", START, END)
         assert back["NEE_F"].to_list() == [0, -1, -2, -3, -4]
         assert back["NEE_F_WINDOW"].to_list() == [14] * 5
         assert back["RECO_NT"].null_count() == 5
@@ -291,7 +291,7 @@ def test_thresholds_of_earlier_runs_get_the_form_of_todays(settings: Settings, m
                     (provenance,),
                 )
         store.migrate()
-        old, fixed, empty, without, new = (store.run(number).provenance for number in range(1, 6))
+        old, fixed, empty, without, new = (store.runs.read(number).provenance for number in range(1, 6))
         assert old == {
             "thresholds": [
                 threshold("season", 0.21, 2025, 12, None),

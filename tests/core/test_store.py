@@ -15,7 +15,7 @@ from core.clock import NS, from_ns, to_ns
 from core.errors import ConfigError, StoreError, StoreUnavailable, UnknownStation
 from core.records import FluxRecord, Reading, Reject, SampleBlock
 from core.store import Store
-from core.store.queries import migrations, named
+from core.store.queries import COMMUNITY, GRAFANA, migrations, named, statements
 from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, WEATHER_COLUMNS
 
 pytestmark = pytest.mark.integration
@@ -62,7 +62,7 @@ lateness_seconds = 60
 
 @pytest.fixture
 def tower(store: Store) -> Store:
-    store.put_station(STATION.format(id="cn-test"), "cn-test.toml")
+    store.stations.put(STATION.format(id="cn-test"), "cn-test.toml")
     return store
 
 
@@ -82,17 +82,17 @@ def random_samples(n: int) -> np.ndarray:
 
 def test_samples_come_back_bit_for_bit(tower: Store) -> None:
     samples = random_samples(36000)
-    committed = tower.commit(blocks(samples), [])
+    committed = tower.messages.commit(blocks(samples), [])
     assert (committed.blocks, committed.samples) == (180, 36000)
-    back = tower.samples("cn-test", "ec", START, START + timedelta(minutes=30))
+    back = tower.samples.read("cn-test", "ec", START, START + timedelta(minutes=30))
     assert list(back.channels) == list(CHANNELS)
     assert np.array_equal(np.array([*back.channels.values()], dtype=np.float32), samples, equal_nan=True)
 
 
 def test_a_window_that_starts_inside_a_block_gets_its_part(tower: Store) -> None:
     samples = random_samples(1000)
-    tower.commit(blocks(samples), [])
-    back = tower.samples("cn-test", "ec", START + timedelta(seconds=5), START + timedelta(seconds=60))
+    tower.messages.commit(blocks(samples), [])
+    back = tower.samples.read("cn-test", "ec", START + timedelta(seconds=5), START + timedelta(seconds=60))
     assert back.n == 1100
     assert np.array_equal(back.channels["ts"][:900].astype(np.float32), samples[3, 100:])
     assert np.isnan(back.channels["ts"][900:]).all()
@@ -102,27 +102,27 @@ def test_duplicates_are_ignored_and_counted_whatever_comes_with_them(tower: Stor
     samples = random_samples(2000)
     first, second = blocks(samples)[:6], blocks(samples)[4:]
     reading = Reading("cn-test", "met", START_NS, {"TA": 20.5, "RH": float("nan")})
-    tower.commit(first, [reading])
-    committed = tower.commit([*second, second[-1]], [reading, reading])
+    tower.messages.commit(first, [reading])
+    committed = tower.messages.commit([*second, second[-1]], [reading, reading])
     assert (committed.blocks, committed.duplicate_blocks) == (4, 3)
     assert (committed.readings, committed.duplicate_readings) == (0, 2)
-    minute = tower.minutes("cn-test", "ec", START, START + timedelta(minutes=2)).filter(pl.col("channel") == "ts")
+    minute = tower.minutes.read("cn-test", "ec", START, START + timedelta(minutes=2)).filter(pl.col("channel") == "ts")
     assert minute["n"].to_list() == [1200, 800]
 
 
 def test_a_refused_reading_undoes_the_blocks_of_its_batch(tower: Store) -> None:
     beyond_real = Reading("cn-test", "met", START_NS, {"TA": 1e-300, "RH": 50.0})
     with pytest.raises(StoreError, match="out of range"):
-        tower.commit(blocks(random_samples(200)), [beyond_real])
-    assert tower.sample_span("cn-test", "ec") is None
-    assert tower.commit(blocks(random_samples(200)), []).blocks == 1
+        tower.messages.commit(blocks(random_samples(200)), [beyond_real])
+    assert tower.samples.read_span("cn-test", "ec") is None
+    assert tower.messages.commit(blocks(random_samples(200)), []).blocks == 1
 
 
 def test_minutes_equal_plain_statistics_of_the_samples(tower: Store) -> None:
     samples = random_samples(2400)
     for block in blocks(samples, n=70):  # blocks that straddle the minutes, each in a commit of its own
-        tower.commit([block], [])
-    rows = tower.minutes("cn-test", "ec", START, START + timedelta(minutes=2))
+        tower.messages.commit([block], [])
+    rows = tower.minutes.read("cn-test", "ec", START, START + timedelta(minutes=2))
     for minute in range(2):
         for i, channel in enumerate(CHANNELS):
             row = rows.filter((pl.col("channel") == channel) & (pl.col("time") == START + timedelta(minutes=minute)))
@@ -137,8 +137,8 @@ def test_minutes_equal_plain_statistics_of_the_samples(tower: Store) -> None:
 def test_a_minute_without_a_valid_sample_has_n_zero(tower: Store) -> None:
     samples = random_samples(200)
     samples[2] = np.nan
-    tower.commit(blocks(samples), [])
-    row = tower.minutes("cn-test", "ec", START, START + timedelta(minutes=1)).filter(pl.col("channel") == "w")
+    tower.messages.commit(blocks(samples), [])
+    row = tower.minutes.read("cn-test", "ec", START, START + timedelta(minutes=1)).filter(pl.col("channel") == "w")
     assert row["n"].item() == 0
     assert np.isnan(row["mean"].item())
 
@@ -147,22 +147,22 @@ def test_an_interval_is_due_when_complete_or_when_its_allowance_is_over(tower: S
     now = datetime.now(UTC)
     samples = random_samples(36000)
     all_blocks = blocks(samples)
-    tower.commit(all_blocks[:-1], [])
-    assert tower.due_intervals(now, 10) == []
-    assert [due.start for due in tower.due_intervals(now + timedelta(seconds=90), 10)] == [START]
-    tower.commit(all_blocks[-1:], [])
-    (due,) = tower.due_intervals(now, 10)
+    tower.messages.commit(all_blocks[:-1], [])
+    assert tower.intervals.find_due(now, 10) == []
+    assert [due.start for due in tower.intervals.find_due(now + timedelta(seconds=90), 10)] == [START]
+    tower.messages.commit(all_blocks[-1:], [])
+    (due,) = tower.intervals.find_due(now, 10)
     record = FluxRecord("cn-test", START, START + timedelta(minutes=30), {"FC": -3.0})
-    tower.put_flux(record, config_sha256="x", code_version="1", revision=due.revision)
-    assert tower.due_intervals(now + timedelta(days=1), 10) == []
-    assert tower.pending_revision("cn-test", START) is None
-    tower.commit([], [Reading("cn-test", "met", START_NS + 60 * NS, {"TA": 20.0, "RH": 50.0})])
-    assert [again.revision for again in tower.due_intervals(now, 10)] == [due.revision + 1]
+    tower.fluxes.put(record, config_sha256="x", code_version="1", revision=due.revision)
+    assert tower.intervals.find_due(now + timedelta(days=1), 10) == []
+    assert tower.intervals.read_pending_revision("cn-test", START) is None
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS + 60 * NS, {"TA": 20.0, "RH": 50.0})])
+    assert [again.revision for again in tower.intervals.find_due(now, 10)] == [due.revision + 1]
 
 
 def test_a_block_over_a_border_counts_for_both_intervals(tower: Store) -> None:
     start_ns = START_NS + 1800 * NS - 50 * NS // 20
-    tower.commit(blocks(random_samples(200), start_ns=start_ns), [])
+    tower.messages.commit(blocks(random_samples(200), start_ns=start_ns), [])
     with psycopg.connect(tower.dsn) as connection:
         rows = connection.execute("SELECT time, samples, expected FROM interval_state ORDER BY time").fetchall()
     assert rows == [(START, 50, 36000), (START + timedelta(minutes=30), 150, 36000)]
@@ -173,8 +173,8 @@ def test_recomputing_keeps_the_old_result_in_the_history(tower: Store) -> None:
         record = FluxRecord(
             "cn-test", START, START + timedelta(minutes=30), {"FC": fc, "H": np.nan}, {"H": "no Ts"}, {"lag": 2}
         )
-        tower.put_flux(record, config_sha256="x", code_version="1", revision=revision)
-    fluxes = tower.fluxes("cn-test", START, START + timedelta(hours=1))
+        tower.fluxes.put(record, config_sha256="x", code_version="1", revision=revision)
+    fluxes = tower.fluxes.read("cn-test", START, START + timedelta(hours=1))
     assert fluxes["FC"].to_list() == [-4.0]  # a result of older data does not replace a newer one
     assert fluxes["H"].to_list() == [None]
     assert fluxes["reasons"].to_list() == ['{"H":"no Ts"}']
@@ -185,15 +185,15 @@ def test_recomputing_keeps_the_old_result_in_the_history(tower: Store) -> None:
 def test_trace_gases_and_further_scalars_are_kept(tower: Store) -> None:
     first = {"FC": -3.0, "FCH4": 12.5, "SCH4": np.nan, "FO3": -4.5, "SO3": np.nan}
     record = FluxRecord("cn-test", START, START + timedelta(minutes=30), first, {"SCH4": "not yet", "SO3": "not yet"})
-    tower.put_flux(record, config_sha256="x", code_version="1", revision=1)
-    tower.put_storage(replace(record, values={**first, "SC": 0.5, "SCH4": 0.25, "SO3": 0.75}, reasons={}))
+    tower.fluxes.put(record, config_sha256="x", code_version="1", revision=1)
+    tower.fluxes.put_storage(replace(record, values={**first, "SC": 0.5, "SCH4": 0.25, "SO3": 0.75}, reasons={}))
     later = FluxRecord("cn-test", record.end, record.end + timedelta(minutes=30), {"FC": 1.0})
-    tower.put_flux(later, config_sha256="x", code_version="1", revision=1)
-    table = tower.fluxes("cn-test", START, START + timedelta(hours=1))
+    tower.fluxes.put(later, config_sha256="x", code_version="1", revision=1)
+    table = tower.fluxes.read("cn-test", START, START + timedelta(hours=1))
     extra = [name for name in table.columns if name.isupper() and name not in FLUX_COLUMNS]
     assert extra == ["FCH4", "SCH4", "FO3", "SO3"]
     assert table.select(extra).rows() == [(12.5, 0.25, -4.5, 0.75), (None, None, None, None)]
-    back, plain = tower.flux_records("cn-test", START, START + timedelta(hours=1))
+    back, plain = tower.fluxes.read_records("cn-test", START, START + timedelta(hours=1))
     assert {name: back.values[name] for name in (*extra, "SC")} == {
         "FCH4": 12.5,
         "SCH4": 0.25,
@@ -202,7 +202,7 @@ def test_trace_gases_and_further_scalars_are_kept(tower: Store) -> None:
         "SC": 0.5,
     }
     assert set(plain.values) == set(FLUX_COLUMNS)
-    tower.put_flux(replace(record, values={"FO3": -5.0}), config_sha256="x", code_version="2", revision=2)
+    tower.fluxes.put(replace(record, values={"FO3": -5.0}), config_sha256="x", code_version="2", revision=2)
     with psycopg.connect(tower.dsn) as connection:
         assert connection.execute("SELECT fch4, scalars FROM flux_history").fetchall() == [
             (12.5, {"FO3": -4.5, "SO3": 0.75})
@@ -223,21 +223,21 @@ def test_the_flux_table_has_the_columns_of_the_variables_table(store: Store) -> 
 
 
 def test_a_run_is_stale_only_when_fluxes_are_newer(tower: Store) -> None:
-    assert tower.stale_seasons(0) == []
+    assert tower.attempts.find_due(0) == []
     record = FluxRecord("cn-test", START, START + timedelta(minutes=30), {"FC": -3.0})
-    tower.put_flux(record, config_sha256="x", code_version="1", revision=1)
-    assert tower.stale_seasons(0) == ["cn-test"]
+    tower.fluxes.put(record, config_sha256="x", code_version="1", revision=1)
+    assert tower.attempts.find_due(0) == ["cn-test"]
     product = pl.DataFrame({"start": [START], "NEE_F": [-3.0]})
     started = datetime.now(UTC)
-    tower.put_run("cn-test", config_sha256="x", code_version="1", methods={}, started=started, product=product)
-    assert tower.stale_seasons(0) == []
+    tower.runs.put("cn-test", config_sha256="x", code_version="1", methods={}, started=started, product=product)
+    assert tower.attempts.find_due(0) == []
 
 
 def test_a_new_configuration_is_appended_and_the_same_is_not(tower: Store) -> None:
     text = STATION.format(id="cn-test")
-    first = tower.put_station(text, "a.toml")
-    assert tower.put_station(text, "a.toml").valid_from == first.valid_from
-    changed = tower.put_station(text.replace("height = 30", "height = 31"), "a.toml")
+    first = tower.stations.put(text, "a.toml")
+    assert tower.stations.put(text, "a.toml").valid_from == first.valid_from
+    changed = tower.stations.put(text.replace("height = 30", "height = 31"), "a.toml")
     assert changed.config_sha256 != first.config_sha256
     assert changed.station.sonic is not None
     assert changed.station.sonic.height == 31
@@ -247,13 +247,13 @@ def test_a_new_configuration_is_appended_and_the_same_is_not(tower: Store) -> No
 
 def test_a_layout_that_changed_keeps_old_samples_readable(tower: Store) -> None:
     samples = random_samples(400)
-    tower.commit(blocks(samples[:, :200]), [])
+    tower.messages.commit(blocks(samples[:, :200]), [])
     swapped = STATION.format(id="cn-test").replace('"u", variable = "U"', '"x", variable = "U"')
-    tower.put_station(swapped, "a.toml")
+    tower.stations.put(swapped, "a.toml")
     dt = NS // 20
     renamed = SampleBlock("cn-test", "ec", START_NS + 200 * dt, dt, ("x", "v", "w", "ts"), samples[:, 200:])
-    assert tower.commit([renamed], []).blocks == 1
-    back = tower.samples("cn-test", "ec", START, START + timedelta(seconds=20))
+    assert tower.messages.commit([renamed], []).blocks == 1
+    back = tower.samples.read("cn-test", "ec", START, START + timedelta(seconds=20))
     assert np.array_equal(back.channels["ts"].astype(np.float32), samples[3])
     assert np.isnan(back.channels["x"][:200]).all()
     assert np.array_equal(back.channels["x"][200:].astype(np.float32), samples[0, 200:])
@@ -261,45 +261,47 @@ def test_a_layout_that_changed_keeps_old_samples_readable(tower: Store) -> None:
 
 def test_what_is_not_registered_is_refused(tower: Store) -> None:
     with pytest.raises(UnknownStation, match="nowhere"):
-        tower.commit([], [Reading("nowhere", "met", START_NS, {"TA": 1.0, "RH": 1.0})])
+        tower.messages.commit([], [Reading("nowhere", "met", START_NS, {"TA": 1.0, "RH": 1.0})])
     with pytest.raises(StoreError, match="no reading stream"):
-        tower.commit([], [Reading("cn-test", "met", START_NS, {"TA": 1.0})])
+        tower.messages.commit([], [Reading("cn-test", "met", START_NS, {"TA": 1.0})])
     with pytest.raises(UnknownStation):
-        tower.fluxes("nowhere", START, START)
+        tower.fluxes.read("nowhere", START, START)
     with pytest.raises(ConfigError, match=r"bad.toml: line \d+: sonic.height"):
-        tower.put_station(STATION.format(id="x").replace("height = 30", "height = -3"), "bad.toml")
+        tower.stations.put(STATION.format(id="x").replace("height = 30", "height = -3"), "bad.toml")
 
 
 def test_the_newest_fit_of_a_kind_is_in_force(tower: Store) -> None:
     period = (START, START + timedelta(days=30))
     for kind, data in (("planes", [{"b0": 0.1}]), ("planes", [{"b0": 0.2}]), ("lags", {"co2": []})):
-        newest = tower.put_fit("cn-test", kind, data, period=period, config_sha256="x", code_version="1")
-    fits = tower.fits("cn-test")
+        newest = tower.fits.put("cn-test", kind, data, period=period, config_sha256="x", code_version="1")
+    fits = tower.fits.read_newest("cn-test")
     assert {kind: fit.data for kind, fit in fits.items()} == {"planes": [{"b0": 0.2}], "lags": {"co2": []}}
     assert fits["lags"].id == newest
     assert (fits["lags"].period_start, fits["lags"].period_end) == period
 
 
 def test_rejects_keep_their_bytes(tower: Store) -> None:
-    tower.commit([], [], [Reject("a/b", b"\x00\xff", "not CBOR", "cn-test")])
-    (row,) = tower.rejects()
+    tower.messages.commit([], [], [Reject("a/b", b"\x00\xff", "not CBOR", "cn-test")])
+    (row,) = tower.rejects.find()
     assert (row.topic, row.reason, row.size) == ("a/b", "not CBOR", 2)
 
 
 def test_latest_is_the_newest_in_time_not_the_last_to_come(tower: Store) -> None:
     for second in (60, 0):
-        tower.commit([], [Reading("cn-test", "met", START_NS + second * NS, {"TA": float(second), "RH": 50.0})])
-    (latest,) = tower.latest("cn-test")
+        tower.messages.commit(
+            [], [Reading("cn-test", "met", START_NS + second * NS, {"TA": float(second), "RH": 50.0})]
+        )
+    (latest,) = tower.latest.read("cn-test")
     assert latest.time == from_ns(START_NS + 60 * NS)
     assert latest.values == {"TA": 60.0, "RH": 50.0}
 
 
 def test_flags_stand_beside_readings(tower: Store) -> None:
-    tower.commit([], [Reading("cn-test", "met", START_NS, {"TA": 20.0, "RH": 150.0})])
-    (group,) = tower.unflagged_readings(10)
-    tower.put_flags(group, np.array([[1, 3]], dtype=np.int16))
-    assert tower.unflagged_readings(10) == []
-    assert tower.readings("cn-test", "met", START, START + timedelta(hours=1))["flags"].to_list() == [[1, 3]]
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS, {"TA": 20.0, "RH": 150.0})])
+    (group,) = tower.readings.find_unflagged(10)
+    tower.readings.put_flags(group, np.array([[1, 3]], dtype=np.int16))
+    assert tower.readings.find_unflagged(10) == []
+    assert tower.readings.read("cn-test", "met", START, START + timedelta(hours=1))["flags"].to_list() == [[1, 3]]
 
 
 def test_migrating_again_changes_nothing(store: Store) -> None:
@@ -319,18 +321,32 @@ def test_a_server_that_is_away_is_unavailable() -> None:
         store.wait(0.1)
 
 
-def test_every_query_is_used() -> None:
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "core" / "store").glob("*.py"))
-    assert [name for name in named("queries.sql") if f'"{name}"' not in code] == []
+def test_every_statement_is_used_by_the_module_of_its_part() -> None:
+    folder = ROOT / "core" / "store"
+    files = [path for path in (folder / "sql").glob("*.sql") if path.name not in (COMMUNITY, GRAFANA)]
+    assert len(files) > 10
+    for file in files:
+        code = (folder / f"{file.stem}.py").read_text(encoding="utf-8")
+        assert [name for name in named(file.name) if f'"{name}"' not in code] == [], file.name
+    assert sum(len(named(file.name)) for file in files) == len(statements())
+
+
+def test_a_name_in_two_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.store.queries.GRAFANA", "none.sql")  # its names are its own: `latest` is one, too
+    statements.cache_clear()
+    with pytest.raises(ValueError, match=r"latest\.sql: latest: another file has a statement of that name"):
+        statements()
+    monkeypatch.undo()
+    assert "SELECT" in statements()["stations"]
 
 
 def test_a_database_that_dies_while_stations_are_read_is_asked_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found by benchmarks/faults.py: stations were known without their streams, and their blocks refused for ever."""
-    store.put_station(STATION.format(id="cn-test"), "cn-test.toml")
+    store.stations.put(STATION.format(id="cn-test"), "cn-test.toml")
     with monkeypatch.context() as patched:
-        patched.setattr("core.store.catalogue.get_streams", _dies)
+        patched.setattr(store.stations, "read_streams", _dies)
         with pytest.raises(StoreUnavailable):
             store.catalogue.refresh()
     assert store.catalogue.refresh() == {"cn-test"}

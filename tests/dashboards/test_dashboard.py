@@ -88,12 +88,12 @@ def test_every_query_names_our_source_and_every_statement_is_used() -> None:
 @pytest.fixture
 def filled(store: Store) -> Store:
     """The small tower with a day of everything, and a second station that must not show."""
-    store.put_station(tower.STATION, "cn-tower.toml")
-    store.put_station(tower.STATION.replace(ID, "other"), "other.toml")
+    store.stations.put(tower.STATION, "cn-tower.toml")
+    store.stations.put(tower.STATION.replace(ID, "other"), "other.toml")
     tower.put_days(store, 2)
     readings = [tower.reading(START + timedelta(minutes=5 * i), float(i), math.nan) for i in range(4)]
     other = [type(one)("other", one.stream, one.time_ns, {"TA": 999.0, "RH": 999.0}) for one in readings]
-    store.commit([tower.block(START)], [*readings, *other], [])
+    store.messages.commit([tower.block(START)], [*readings, *other], [])
     return store
 
 
@@ -153,7 +153,7 @@ def test_numbers_of_the_panels(settings: Settings, filled: Store) -> None:
 def test_a_stream_is_late_as_the_api_says(settings: Settings, filled: Store, age: int) -> None:
     with psycopg.connect(settings.store_dsn) as connection:
         connection.execute("UPDATE latest SET received = now() - make_interval(secs => %s)", [age])
-    values = latest_values(filled.station(ID), filled.latest(ID), datetime.now(UTC))
+    values = latest_values(filled.stations.read(ID), filled.latest.read(ID), datetime.now(UTC))
     said = {value.stream: value.status for value in values}
     sql = _expand(statement("age"), START, START, {"station": [ID]}, timescale=True)
     assert said.keys() == {"ec", "met"}

@@ -97,11 +97,25 @@ def test_no_broker_is_a_message_with_a_remedy(environment_without_servers: dict[
     assert "fluxtower up" in result.stderr
 
 
-def test_no_database_is_a_message(environment_without_servers: dict[str, str]) -> None:
+def test_no_database_is_one_message_and_nothing_of_the_pool(environment_without_servers: dict[str, str]) -> None:
     result = fluxtower("station", "list", environment=environment_without_servers)
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].startswith("error: ")
-    assert "Traceback" not in result.stderr
+    assert result.stderr == (
+        "error: the database does not answer: is it running? (`fluxtower status`, FLUXTOWER_DSN)\n"
+    )
+
+
+def test_the_pool_says_nothing_where_nobody_keeps_a_log() -> None:
+    """Not even if the program ends while the pool still tries to connect."""
+    code = (
+        "import logging; from core.errors import StoreUnavailable; from core.store import Store\n"
+        "store = Store('postgresql://x@127.0.0.1:1/x')\n"
+        "try: store.wait(1.5)\n"
+        "except StoreUnavailable as error: print(error)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("the database does not answer: is it running?")
+    assert result.stderr == ""
 
 
 @pytest.fixture
@@ -115,7 +129,7 @@ def test_stations_are_added_listed_and_their_season_filled(
 ) -> None:
     added = fluxtower("station", "add", DEMO / "stations" / "us-orchard.toml", environment=environment)
     assert added.returncode == 0, added.stderr
-    assert store.station("us-orchard").config_sha256[:12] in added.stdout
+    assert store.stations.read("us-orchard").config_sha256[:12] in added.stdout
     assert "us-orchard" in fluxtower("station", "list", environment=environment).stdout
     assert "there are no fluxes yet" in fluxtower("season", "us-orchard", environment=environment).stdout
     unknown = fluxtower("season", "nowhere", environment=environment)
@@ -150,6 +164,6 @@ def test_a_station_whose_topic_is_used_is_not_added(
     refused = fluxtower("station", "add", other, environment=environment)
     assert refused.returncode == 1
     assert "topics that are not used yet ('senml/json' is, by station cn-foreign)" in refused.stderr
-    assert [row.station.id for row in store.stations()] == ["cn-foreign"]
-    store.put_states([LoggerState("cn-foreign", "CR6", False)])
+    assert [row.station.id for row in store.stations.read_all()] == ["cn-foreign"]
+    store.loggers.put([LoggerState("cn-foreign", "CR6", False)])
     assert "CR6 offline since" in fluxtower("station", "list", environment=environment).stdout

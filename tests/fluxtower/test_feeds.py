@@ -16,11 +16,11 @@ pytestmark = pytest.mark.integration
 
 
 def test_gaps_status_and_rejects(settings: Settings, store: Store, environment: dict[str, str], tmp_path: Path) -> None:
-    store.put_station(FILE, "x.toml")
+    store.stations.put(FILE, "x.toml")
     collector = Collector(store)
     collector.commit(*(block(i, i) for i in range(200) if not 50 <= i < 53), block(0, 0))
     collector.acknowledgements.publish_due()
-    store.search_gaps()
+    store.gaps.search()
 
     gaps = fluxtower("gaps", "cn-x", environment=environment)
     assert "2026-07-01 00:00:50.000 │ 2026-07-01 00:00:53.000 │ 3 " in gaps.stdout
@@ -33,10 +33,12 @@ def test_gaps_status_and_rejects(settings: Settings, store: Store, environment: 
     assert "never" in line
 
     topic = f"{settings.topic_root}/cn-x/met/reading"
-    store.commit([], [], [Reject(topic, b'{"t": "2026-07-01T00:00:00Z", "v": {"TA": "21,5"}}', "words", "cn-x")])
+    store.messages.commit(
+        [], [], [Reject(topic, b'{"t": "2026-07-01T00:00:00Z", "v": {"TA": "21,5"}}', "words", "cn-x")]
+    )
     listed = fluxtower("reject", "list", "--station", "cn-x", "--reason", "WORDS", environment=environment).stdout
     assert topic in listed
-    (row,) = store.rejects()
+    (row,) = store.rejects.find()
     saved = tmp_path / "payload"
     shown = fluxtower("reject", "show", str(row.id), "--save", saved, environment=environment).stdout
     assert "21,5" in shown
@@ -46,8 +48,8 @@ def test_gaps_status_and_rejects(settings: Settings, store: Store, environment: 
     saved.write_bytes(saved.read_bytes().replace(b'"21,5"', b"21.5"))
     mended = fluxtower("reject", "replay", str(row.id), "--file", saved, environment=environment)
     assert (mended.returncode, mended.stdout) == (0, "1 stored, 0 refused still\n")
-    assert store.rejects() == []
-    assert store.latest("cn-x")[-1].values == {"TA": 21.5}
+    assert store.rejects.find() == []
+    assert store.latest.read("cn-x")[-1].values == {"TA": 21.5}
 
 
 def test_a_replay_says_what_to_replay(environment: dict[str, str]) -> None:

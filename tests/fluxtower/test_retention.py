@@ -44,13 +44,13 @@ channels = [{ name = "w", variable = "W", unit = "m s-1", resolution = 0.001 }]
 @pytest.fixture
 def filled(store: Store) -> Store:
     """Two days, 30 and 20 days ago, an hour each, and a refused message."""
-    store.put_station(STATION, "cn-keep.toml")
+    store.stations.put(STATION, "cn-keep.toml")
     samples = np.zeros((1, 100), np.float32)
     for day in (DAY, DAY + timedelta(days=10)):
         start = to_ns(day)
         blocks = [SampleBlock("cn-keep", "ec", start + i * 10**11, 10**9, ("w",), samples, seq=i) for i in range(36)]
-        store.commit(blocks, [])
-    store.commit([], [], [Reject("a/b", b"x", "why")])
+        store.messages.commit(blocks, [])
+    store.messages.commit([], [], [Reject("a/b", b"x", "why")])
     return store
 
 
@@ -80,19 +80,22 @@ def test_a_dry_run_says_what_the_run_then_does(filled: Store, environment: dict[
 
 
 def test_by_default_nothing_is_dropped(filled: Store, settings: Settings) -> None:
-    span, minutes = filled.sample_span("cn-keep", "ec"), filled.minutes("cn-keep", "ec", DAY, datetime.now(UTC))
+    span, minutes = (
+        filled.samples.read_span("cn-keep", "ec"),
+        filled.minutes.read("cn-keep", "ec", DAY, datetime.now(UTC)),
+    )
     lines = list(apply_retention(filled, settings))
     assert lines[0] == "4 half-hours with 7200 samples compacted, in 2 chunks of rows"
-    assert filled.sample_span("cn-keep", "ec") == span
-    assert filled.minutes("cn-keep", "ec", DAY, datetime.now(UTC)).equals(minutes)
-    assert len(filled.rejects()) == 1
+    assert filled.samples.read_span("cn-keep", "ec") == span
+    assert filled.minutes.read("cn-keep", "ec", DAY, datetime.now(UTC)).equals(minutes)
+    assert len(filled.rejects.find()) == 1
 
 
 def test_superseded_provisional_runs_go_after_a_week(store: Store, environment: dict[str, str]) -> None:
-    store.put_station(STATION, "cn-keep.toml")
+    store.stations.put(STATION, "cn-keep.toml")
     product = pl.DataFrame({"start": [DAY, DAY + timedelta(minutes=30)], "NEE_F": [1.0, 2.0]})
     for _ in range(3):
-        store.put_run("cn-keep", config_sha256="c", code_version="1", methods={}, started=DAY, product=product)
+        store.runs.put("cn-keep", config_sha256="c", code_version="1", methods={}, started=DAY, product=product)
     assert fluxtower(environment, "--once") == ["nothing to do"]
     with psycopg.connect(store.dsn) as connection:
         connection.execute("ALTER TABLE run DISABLE TRIGGER run_stays")
@@ -102,7 +105,7 @@ def test_superseded_provisional_runs_go_after_a_week(store: Store, environment: 
     assert fluxtower(environment, "--dry-run") == [would]
     assert fluxtower({**environment, "FLUXTOWER_KEEP_PROVISIONAL_DAYS": "0"}, "--once") == ["nothing to do"]
     assert fluxtower(environment, "--once") == [would.replace("would be ", "")]
-    assert [run.id for run in store.runs()] == [3, 2]
+    assert [run.id for run in store.runs.find()] == [3, 2]
 
 
 def test_compaction_can_be_switched_off(filled: Store, settings: Settings) -> None:
@@ -122,7 +125,7 @@ def test_the_program_works_in_rounds_waits_for_the_database_and_ends(
             late = SampleBlock(
                 "cn-keep", "ec", to_ns(DAY + timedelta(hours=3)), 10**9, ("w",), np.ones((1, 9), np.float32)
             )
-            filled.commit([late], [])
+            filled.messages.commit([late], [])
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
         assert "4 half-hours with 7200 samples compacted" in process.stderr.read()  # type: ignore[union-attr]

@@ -33,31 +33,31 @@ def execute(store: Store, statement: str) -> list[tuple[object, ...]]:
 
 def put_broken(store: Store) -> None:
     """A station with three fluxes on three grids: there is no season of them."""
-    store.put_station(STATION.replace(f'id = "{ID}"', f'id = "{BROKEN}"'), "broken.toml")
+    store.stations.put(STATION.replace(f'id = "{ID}"', f'id = "{BROKEN}"'), "broken.toml")
     starts = [datetime(2023, 5, 1, tzinfo=UTC) + timedelta(minutes=minutes) for minutes in (0, 37, 71)]
     values = {**dict.fromkeys(FLUX_COLUMNS, 0.0), "FC": 1.0}
     records = [FluxRecord(BROKEN, start, start + HALF, values, {}, {}) for start in starts]
-    store.put_history(records, config_sha256="c" * 64, code_version="other")
+    store.fluxes.put_history(records, config_sha256="c" * 64, code_version="other")
 
 
 def waited(store: Store, seconds: float) -> bool:
     """Whether the broken station is due once so much time has passed since the last attempt."""
     execute(store, f"UPDATE season_attempt SET tried = clock_timestamp() - interval '{seconds} s'")
-    return store.stale_seasons(DAY) == [BROKEN]
+    return store.attempts.find_due(DAY) == [BROKEN]
 
 
 def test_a_season_that_fails_says_why_and_waits_twice_as_long_each_time(store: Store) -> None:
     put_broken(store)
-    assert store.stale_seasons(DAY) == [BROKEN]
+    assert store.attempts.find_due(DAY) == [BROKEN]
     assert try_season(store, BROKEN, DAY) is None
-    (failure,) = store.season_failures()
+    (failure,) = store.attempts.read_failures()
     assert (failure.station, failure.attempts) == (BROKEN, 1)
     assert failure.reason.startswith("ValueError: 2 of 3 stamps are not on one grid of 30 minutes")
     assert store.health().seasons_failed == 1
-    assert store.stale_seasons(DAY) == []
-    assert not store.begin_season(BROKEN, DAY)
+    assert store.attempts.find_due(DAY) == []
+    assert not store.attempts.begin(BROKEN, DAY)
     for attempts, seconds in [(1, 60), (2, 120), (3, 240)]:
-        assert store.season_failures(BROKEN)[0].attempts == attempts
+        assert store.attempts.read_failures(BROKEN)[0].attempts == attempts
         assert not waited(store, seconds - 5)
         assert waited(store, seconds + 1)
         try_season(store, BROKEN, DAY)
@@ -71,39 +71,39 @@ def test_a_run_that_is_stored_ends_the_attempts(store: Store) -> None:
     try_season(store, BROKEN, DAY)
     execute(store, "DELETE FROM flux WHERE time > '2023-05-01 00:30Z'")
     assert waited(store, 61)
-    assert try_season(store, BROKEN, DAY) == store.runs()[0].id
-    assert store.season_failures() == []
+    assert try_season(store, BROKEN, DAY) == store.runs.find()[0].id
+    assert store.attempts.read_failures() == []
     assert store.health().seasons_failed == 0
     assert try_season(store, BROKEN, DAY) is None
-    assert len(store.runs()) == 1
+    assert len(store.runs.find()) == 1
 
 
 def test_an_attempt_that_kills_its_worker_counts(store: Store) -> None:
     put_broken(store)
-    assert store.begin_season(BROKEN, DAY)
-    assert store.season_failures() == []
+    assert store.attempts.begin(BROKEN, DAY)
+    assert store.attempts.read_failures() == []
     assert waited(store, 61)
-    assert store.begin_season(BROKEN, DAY)
-    (failure,) = store.season_failures()
+    assert store.attempts.begin(BROKEN, DAY)
+    (failure,) = store.attempts.read_failures()
     assert (failure.attempts, failure.reason) == (2, "the worker ended in the midst of it")
     assert not waited(store, 61)
 
 
 def test_the_worker_goes_on_beside_a_season_that_fails(store: Store, environment: dict[str, str]) -> None:
     put_broken(store)
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     frame = made_up(5)
     put_fluxes(store, frame)
     put_readings(store, frame)
     process = start_worker(environment)
     try:
-        wait_for(lambda: store.runs() and store.season_failures())
+        wait_for(lambda: store.runs.find() and store.attempts.read_failures())
         time.sleep(3 * 1.0)  # it looks every second
     finally:
         log = end([process])
     assert process.returncode == 0
-    assert [run.station for run in store.runs()] == [ID]
-    assert [(one.station, one.attempts) for one in store.season_failures()] == [(BROKEN, 1)]
+    assert [run.station for run in store.runs.find()] == [ID]
+    assert [(one.station, one.attempts) for one in store.attempts.read_failures()] == [(BROKEN, 1)]
     assert log.count("the season of a-broken: ValueError: 2 of 3 stamps") == 1
     assert execute(store, "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'season'") == [(0,)]
 
@@ -111,10 +111,10 @@ def test_the_worker_goes_on_beside_a_season_that_fails(store: Store, environment
 @pytest.mark.usefixtures("forest")
 def test_a_half_hour_of_a_station_whose_file_is_no_more_valid_is_marked(store: Store) -> None:
     """As after an update of the program that knows a key no longer."""
-    station = store.stations()[0].station
-    store.commit(*forest_records(station, 1))
+    station = store.stations.read_all()[0].station
+    store.messages.commit(*forest_records(station, 1))
     execute(store, "UPDATE station_config SET toml = replace(toml, 'canopy_height', 'canopy_heigth'), parsed = NULL")
     worker.compute_half_hour(store, station.id, START)
-    assert store.due_intervals(datetime.now(UTC), 10) == []
+    assert store.intervals.find_due(datetime.now(UTC), 10) == []
     ((failure,),) = execute(store, "SELECT failure FROM interval_state WHERE failure IS NOT NULL")
     assert "canopy_heigth: expected no such key" in str(failure)

@@ -75,7 +75,7 @@ def put_fluxes(store: Store, frame: pl.DataFrame, *, own_weather: bool = False) 
             names = [name for name in FLUXES if name in frame.columns and (own_weather or name not in ("TA", "VPD"))]
             values = nothing | {"FC_SSITC_TEST": 0.0} | {name: row[name] for name in names}
             records.append(FluxRecord(ID, start, start + HALF, values, {}, {}))
-    store.put_history(records, config_sha256="c" * 64, code_version="EddyPro: old.csv")
+    store.fluxes.put_history(records, config_sha256="c" * 64, code_version="EddyPro: old.csv")
 
 
 def put_readings(store: Store, frame: pl.DataFrame) -> None:
@@ -86,7 +86,7 @@ def put_readings(store: Store, frame: pl.DataFrame) -> None:
             time = start.replace(tzinfo=UTC) - timedelta(hours=1) + i * timedelta(minutes=10)
             values = {"sun": sun + off, "air": air + ZERO + off, "vpd": vpd / 10}
             readings.append(Reading(ID, "met", to_ns(time), values))
-    store.commit([], readings)
+    store.messages.commit([], readings)
 
 
 BALANCE = STATION.replace(
@@ -100,7 +100,7 @@ BALANCE = STATION.replace(
 
 def put_balance(store: Store, frame: pl.DataFrame, share: float) -> None:
     """Store fluxes, and readings of a net radiation of which H and LE are only a share; rain of 0.6 mm at midnight."""
-    store.put_station(BALANCE, "made-up.toml")
+    store.stations.put(BALANCE, "made-up.toml")
     put_fluxes(store, frame)
     readings = []
     for row in frame.iter_rows(named=True):
@@ -112,7 +112,7 @@ def put_balance(store: Store, frame: pl.DataFrame, share: float) -> None:
             values = {"sun": row["SW_IN"], "air": row["TA"] + ZERO, "vpd": row["VPD"] / 10, "net": net, "plate": ground}
             more = {"soil": 280.0 + i, "deeper": 300.0, "rain": rain}
             readings.append(Reading(ID, "met", to_ns(time), values | more))
-    store.commit([], readings)
+    store.messages.commit([], readings)
 
 
 def with_heat(frame: pl.DataFrame) -> pl.DataFrame:
@@ -129,15 +129,15 @@ def with_gaps(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def newest(store: Store) -> tuple[pl.DataFrame, dict[str, str], dict[str, object]]:
-    run = store.newest_run(ID)
+    run = store.runs.read_newest(ID)
     assert run is not None
     assert run.kind == "provisional"
-    product = store.run_product(run, datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+    product = store.runs.read_product(run, datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
     return product, run.provenance["not_done"], dict(run.provenance)
 
 
 def test_a_season_is_filled_filtered_and_partitioned(store: Store) -> None:
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     whole = made_up(100)
     frame = with_gaps(whole)
     put_fluxes(store, frame)
@@ -169,16 +169,16 @@ def test_a_season_is_filled_filtered_and_partitioned(store: Store) -> None:
     assert course["end"][0] == "2023-01-01T23:00:00+00:00"  # type: ignore[index]
     assert course["NEE_F"][-1] == pytest.approx(said["sums"]["NEE_F"]["value"], abs=1e-3)  # type: ignore[index]
     assert course["NEE_F_JOINTUNC"][-1] == pytest.approx(said["sums"]["NEE_F"]["joint"], abs=1e-3)  # type: ignore[index]
-    assert number == store.newest_run(ID).id  # type: ignore[union-attr]
+    assert number == store.runs.read_newest(ID).id  # type: ignore[union-attr]
 
 
 def test_a_run_says_what_it_was_made_of(store: Store) -> None:
-    registered = store.put_station(STATION, "made-up.toml")
+    registered = store.stations.put(STATION, "made-up.toml")
     frame = made_up(5)
     put_fluxes(store, frame)
     put_readings(store, frame)
     before = datetime.now(UTC)
-    run = store.run(worker.fill_season(store, ID) or 0)
+    run = store.runs.read(worker.fill_season(store, ID) or 0)
     assert run.config_sha256 == registered.config_sha256
     assert run.code_version.startswith("fluxtower ")
     assert run.started <= before + timedelta(seconds=10)
@@ -190,19 +190,19 @@ def test_a_run_says_what_it_was_made_of(store: Store) -> None:
     assert datetime.fromisoformat(inputs["fluxes"]["newest"]) <= run.finished
     assert inputs["meteorology"] == {"stream": "met", "readings": 720}
     assert set(run.provenance["versions"]) >= {"fluxtower", "numpy"}
-    again = store.run(worker.fill_season(store, ID) or 0)
+    again = store.runs.read(worker.fill_season(store, ID) or 0)
     assert again.id != run.id
     assert again.provenance["inputs"]["sha256"] == inputs["sha256"]
     changed = frame.with_columns(start=pl.col("start") + timedelta(days=5)).head(1)
     put_fluxes(store, changed)
-    third = store.run(worker.fill_season(store, ID) or 0)
+    third = store.runs.read(worker.fill_season(store, ID) or 0)
     assert third.provenance["inputs"]["sha256"] != inputs["sha256"]
-    assert store.run(run.id) == run
+    assert store.runs.read(run.id) == run
 
 
 @pytest.mark.parametrize("days", [1, 3, 20])
 def test_a_young_season_is_filled_and_says_what_is_not_done(store: Store, days: int) -> None:
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     frame = made_up(days).with_columns(FC=pl.when(pl.int_range(pl.len()) != 30).then("FC"))
     put_fluxes(store, frame)
     put_readings(store, frame)
@@ -218,7 +218,7 @@ def test_a_young_season_is_filled_and_says_what_is_not_done(store: Store, days: 
 
 
 def test_a_station_without_meteorology_is_filled_by_the_time_of_day(store: Store) -> None:
-    store.put_station(WITHOUT, "made-up.toml")
+    store.stations.put(WITHOUT, "made-up.toml")
     frame = with_gaps(made_up(30))
     put_fluxes(store, frame)
     worker.fill_season(store, ID)
@@ -232,12 +232,12 @@ def test_a_station_without_meteorology_is_filled_by_the_time_of_day(store: Store
 
 def test_a_half_hours_own_weather_counts_where_no_sensor_measured(store: Store) -> None:
     """History of another program has TA and VPD; the slow sensors came later."""
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     frame = made_up(10).with_columns(pl.col("TA") + 0.25)
     put_fluxes(store, frame, own_weather=True)
     put_readings(store, made_up(10)[240:])
-    row = store.station(ID)
-    span = store.flux_span(ID)
+    row = store.stations.read(ID)
+    span = store.fluxes.read_span(ID)
     assert span is not None
     inputs = worker.read_inputs(store, ID, row.station, *span)
     expected = pl.concat([frame[:240], made_up(10)[240:]])
@@ -252,7 +252,7 @@ def test_the_energy_balance_is_closed_with_what_the_station_measures(store: Stor
     """H and LE are four fifths of the energy there is: a quarter is added to both."""
     frame = with_heat(made_up(40))
     put_balance(store, frame, 0.8)
-    row, span = store.station(ID), store.flux_span(ID)
+    row, span = store.stations.read(ID), store.fluxes.read_span(ID)
     assert span is not None
     inputs = worker.read_inputs(store, ID, row.station, *span)
     assert inputs.frame["G"].to_numpy() == pytest.approx(0.1 * frame["SW_IN"].to_numpy(), abs=1e-4)
@@ -274,7 +274,7 @@ def test_the_energy_balance_is_closed_with_what_the_station_measures(store: Stor
         started=datetime.now(UTC),
         config_sha256=row.config_sha256,
     )
-    product = store.run_product(store.run(number), *span)
+    product = store.runs.read_product(store.runs.read(number), *span)
     for name in ("LE", "H"):
         corrected = product[f"{name}_CORR"]
         assert corrected.null_count() == 0
@@ -286,14 +286,14 @@ def test_rain_is_unknown_where_no_reading_tells(store: Store) -> None:
     frame = with_heat(made_up(1))
     put_balance(store, frame[:1], 0.8)
     put_fluxes(store, frame[:2])
-    row, span = store.station(ID), store.flux_span(ID)
+    row, span = store.stations.read(ID), store.fluxes.read_span(ID)
     assert span is not None
     inputs = worker.read_inputs(store, ID, row.station, *span)
     assert inputs.frame["P"].to_list() == [pytest.approx(0.6, abs=1e-6), None]
 
 
 def test_a_single_half_hour_is_a_season(store: Store) -> None:
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     put_fluxes(store, made_up(1)[5:6])
     worker.fill_season(store, ID)
     product, _, _ = newest(store)
@@ -302,7 +302,7 @@ def test_a_single_half_hour_is_a_season(store: Store) -> None:
 
 
 def test_bad_fluxes_alone_give_nothing_and_say_so(store: Store) -> None:
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     frame = made_up(3).with_columns(FC_SSITC_TEST=pl.lit(2.0))
     put_fluxes(store, frame)
     put_readings(store, frame)
@@ -316,7 +316,7 @@ def test_bad_fluxes_alone_give_nothing_and_say_so(store: Store) -> None:
 
 def test_an_interval_is_as_long_as_the_station_says(store: Store) -> None:
     """Two half-hours, hours apart, are no grid of hours."""
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     put_fluxes(store, made_up(1)[[3, 9]])
     worker.fill_season(store, ID)
     product, _, _ = newest(store)
@@ -324,13 +324,13 @@ def test_an_interval_is_as_long_as_the_station_says(store: Store) -> None:
 
 
 def test_no_flux_is_no_season(store: Store) -> None:
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     assert worker.fill_season(store, ID) is None
-    assert store.runs() == []
+    assert store.runs.find() == []
 
 
 def test_only_the_running_year_is_provisional(store: Store) -> None:
-    store.put_station(WITHOUT, "made-up.toml")
+    store.stations.put(WITHOUT, "made-up.toml")
     early = made_up(1)
     put_fluxes(store, early)
     put_fluxes(store, early.with_columns(start=pl.col("start") + timedelta(days=900)))
@@ -341,21 +341,21 @@ def test_only_the_running_year_is_provisional(store: Store) -> None:
 
 
 def test_a_season_on_demand_keeps_everything(store: Store) -> None:
-    store.put_station(STATION, "made-up.toml")
+    store.stations.put(STATION, "made-up.toml")
     frame = with_gaps(made_up(100))
     methods = SeasonMethods(ustar=0.2, samples=5, partition=("nt",))
     season = process_season(lay_grid(frame), 51.0, 15.0, 1.0, methods)
     number = worker.store_season(
         store, ID, season, methods, {"file": "fluxes.csv"}, started=datetime.now(UTC), config_sha256="c" * 64
     )
-    run = store.run(number)
+    run = store.runs.read(number)
     assert run.kind == "season"
     assert set(run.further) == set(season.results) - set(PRODUCT_COLUMNS)
     assert run.methods["ustar"] == 0.2
     assert run.provenance["inputs"]["file"] == "fluxes.csv"
     assert run.provenance["sums"]["NEE_F"]["value"] == sum_season(season)["NEE_F"].value
     assert run.first is not None
-    back = store.run_product(run, run.first, run.first + timedelta(days=366))
+    back = store.runs.read_product(run, run.first, run.first + timedelta(days=366))
     for name, values in season.results.items():
         np.testing.assert_array_equal(back[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), values, err_msg=name)
     assert _flags(season_product(season).fill_nan(None)) == _flags(back)

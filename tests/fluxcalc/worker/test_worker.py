@@ -66,7 +66,7 @@ def damp_gases(blocks: list[SampleBlock], cutoff: float) -> list[SampleBlock]:
 
 @pytest.fixture
 def forest(store: Store) -> Station:
-    return store.put_station(FOREST.read_text(encoding="utf-8"), FOREST.name).station
+    return store.stations.put(FOREST.read_text(encoding="utf-8"), FOREST.name).station
 
 
 def history(store: Store) -> list[tuple[datetime, float]]:
@@ -77,36 +77,36 @@ def history(store: Store) -> list[tuple[datetime, float]]:
 def test_a_half_hour_is_computed_once_and_again_after_late_data(store: Store, forest: Station) -> None:
     blocks, readings = forest_records(forest, 1)
     late = blocks.pop(20)
-    store.commit(blocks, readings)
+    store.messages.commit(blocks, readings)
     worker.compute_half_hour(store, ID, START)
-    first = store.fluxes(ID, START, START + HALF)
+    first = store.fluxes.read(ID, START, START + HALF)
     assert first["FC"].is_finite().all()
     worker.compute_half_hour(store, ID, START)
     assert history(store) == []
-    store.commit([late], [])
+    store.messages.commit([late], [])
     worker.compute_half_hour(store, ID, START)
-    second = store.fluxes(ID, START, START + HALF)
+    second = store.fluxes.read(ID, START, START + HALF)
     assert [fc for _, fc in history(store)] == first["FC"].to_list()
     assert second["FC"].item() != first["FC"].item()
-    assert second["config_sha256"].item() == store.station(ID).config_sha256
+    assert second["config_sha256"].item() == store.stations.read(ID).config_sha256
     assert second["code_version"].item().startswith("fluxtower ")
 
 
 def test_slow_sensors_give_temperature_and_pressure(store: Store, forest: Station) -> None:
     blocks, readings = forest_records(forest, 1)
-    store.commit(blocks, readings)
+    store.messages.commit(blocks, readings)
     worker.compute_half_hour(store, ID, START)
     measured = [reading.values for reading in readings if reading.stream == "met"][:30]
-    row = store.fluxes(ID, START, START + HALF)
+    row = store.fluxes.read(ID, START, START + HALF)
     assert row["TA"].item() == pytest.approx(np.mean([v["TA_1_1_1"] for v in measured]), abs=1e-4)
     assert row["PA"].item() == pytest.approx(np.mean([v["PA_1_1_1"] for v in measured]), abs=1e-4)
 
 
 def test_storage_is_the_change_since_the_half_hour_before(store: Store, forest: Station) -> None:
-    store.commit(*forest_records(forest, 3))
+    store.messages.commit(*forest_records(forest, 3))
     for i in range(3):
         worker.compute_half_hour(store, ID, START + i * HALF)
-    rows = store.fluxes(ID, START, START + 3 * HALF)
+    rows = store.fluxes.read(ID, START, START + 3 * HALF)
     assert rows["SH"].is_null().to_list() == [True, False, False]
     assert "the interval before is not known" in rows["reasons"][0]
     assert forest.sonic is not None
@@ -119,12 +119,12 @@ def test_storage_is_the_change_since_the_half_hour_before(store: Store, forest: 
 
 def test_storage_does_not_hang_on_the_order_of_computing(store: Store, forest: Station) -> None:
     blocks, readings = forest_records(forest, 2)
-    store.commit(blocks, readings)
+    store.messages.commit(blocks, readings)
     for i in (1, 0):
         worker.compute_half_hour(store, ID, START + i * HALF)
-    first, second = store.flux_records(ID, START, START + 2 * HALF)
-    samples = store.samples(ID, "ec", START + HALF, START + 2 * HALF)
-    met = weather(store.readings(ID, "met", START + HALF, START + 2 * HALF), forest.streams["met"])
+    first, second = store.fluxes.read_records(ID, START, START + 2 * HALF)
+    samples = store.samples.read(ID, "ec", START + HALF, START + 2 * HALF)
+    met = weather(store.readings.read(ID, "met", START + HALF, START + 2 * HALF), forest.streams["met"])
     expected = steps.process(samples, forest, START + HALF, meteorology=mean_meteorology(met), previous=first)
     for name in ("SC", "SH", "SLE"):
         assert second.values[name] == pytest.approx(expected.values[name], rel=1e-9)
@@ -134,11 +134,11 @@ def test_storage_does_not_hang_on_the_order_of_computing(store: Store, forest: S
 
 def test_a_half_hour_that_cannot_be_computed_is_marked_with_the_reason(store: Store, forest: Station) -> None:
     blocks, _ = forest_records(forest, 1)
-    store.commit(blocks, [])
+    store.messages.commit(blocks, [])
     text = FOREST.read_text(encoding="utf-8").replace('spectral = "none"', 'spectral = "unheard_of"')
-    store.put_station(text, FOREST.name)  # the command line would refuse this file
+    store.stations.put(text, FOREST.name)  # the command line would refuse this file
     worker.compute_half_hour(store, ID, START)
-    assert store.due_intervals(datetime.now(UTC), 10) == []
+    assert store.intervals.find_due(datetime.now(UTC), 10) == []
     assert store.health().intervals_failed == 1
     with psycopg.connect(store.dsn) as connection:
         (failure,) = connection.execute("SELECT failure FROM interval_state WHERE failure IS NOT NULL").fetchone() or (
@@ -151,17 +151,19 @@ def test_a_half_hour_that_cannot_be_computed_is_marked_with_the_reason(store: St
 def test_lags_are_fitted_to_stored_half_hours_and_applied_live(store: Store, forest: Station) -> None:
     half_hours = MIN_LAGS + 1
     blocks, readings = forest_records(forest, half_hours)
-    store.commit(blocks, readings)
+    store.messages.commit(blocks, readings)
     for i in range(MIN_LAGS):
         worker.compute_half_hour(store, ID, START + i * HALF)
     with pytest.raises(ProcessingError, match=r"too few of \d half-hours"):
         worker.fit_station(store, ID, "lags", START, START + HALF)
     number = worker.fit_station(store, ID, "lags", START, START + half_hours * HALF)
-    assert read_fits({"lags": store.fits(ID)["lags"].data}).lags["co2"][0].nominal == pytest.approx(0.0, abs=0.11)
+    assert read_fits({"lags": store.fits.read_newest(ID)["lags"].data}).lags["co2"][0].nominal == pytest.approx(
+        0.0, abs=0.11
+    )
     worker.compute_half_hour(store, ID, START + MIN_LAGS * HALF)
-    *_, last = store.flux_records(ID, START, START + half_hours * HALF)
+    *_, last = store.fluxes.read_records(ID, START, START + half_hours * HALF)
     assert last.diagnostics["fit_lags"] == number
-    assert last.values["FC"] == pytest.approx(store.fluxes(ID, last.start, last.end)["FC"].item())
+    assert last.values["FC"] == pytest.approx(store.fluxes.read(ID, last.start, last.end)["FC"].item())
 
 
 def test_planes_are_fitted_to_stored_winds(store: Store, forest: Station) -> None:
@@ -170,24 +172,24 @@ def test_planes_are_fitted_to_stored_winds(store: Store, forest: Station) -> Non
         u, v = 3.0 * math.cos(i), 3.0 * math.sin(i)
         wind = {"sonic_u": u, "sonic_v": v, "sonic_w": 0.01 + tilt_u * u + tilt_v * v}
         record = FluxRecord(ID, START + i * HALF, START + (i + 1) * HALF, {}, {}, wind)
-        store.put_flux(record, config_sha256="x", code_version="1", revision=1)
+        store.fluxes.put(record, config_sha256="x", code_version="1", revision=1)
     worker.fit_station(store, ID, "planes", START, START + 40 * HALF)
-    (plane,) = read_fits({"planes": store.fits(ID)["planes"].data}).planes
+    (plane,) = read_fits({"planes": store.fits.read_newest(ID)["planes"].data}).planes
     assert (plane.b0, plane.b1, plane.b2) == pytest.approx((0.01, tilt_u, tilt_v))
 
 
 def test_spectra_are_assessed_from_stored_samples_and_applied_live(store: Store, forest: Station) -> None:
     """Gases of the simulated forest are damped on their way into the store, by a filter of 0.3 Hz."""
     text = FOREST.read_text(encoding="utf-8").replace('spectral = "none"', 'spectral = "horst_1997"')
-    store.put_station(text, FOREST.name)
+    store.stations.put(text, FOREST.name)
     half_hours = MIN_INTERVALS + 1
     blocks, readings = forest_records(forest, half_hours)
-    store.commit(damp_gases(blocks, 0.3), readings)
+    store.messages.commit(damp_gases(blocks, 0.3), readings)
     with pytest.raises(ProcessingError, match="longer period"):
         worker.assess_station(store, ID, START, START + HALF)
     numbers = worker.assess_station(store, ID, START, START + half_hours * HALF)
     worker.compute_half_hour(store, ID, START)
-    (record,) = store.flux_records(ID, START, START + HALF)
+    (record,) = store.fluxes.read_records(ID, START, START + HALF)
     assert record.diagnostics["fit_cutoffs"] == numbers["cutoffs"]
     assert record.diagnostics["cutoff_co2_hz"] == pytest.approx(0.3, rel=0.2)
     assert record.diagnostics["factor_co2"] > record.diagnostics["factor_h"]
@@ -196,15 +198,15 @@ def test_spectra_are_assessed_from_stored_samples_and_applied_live(store: Store,
 def test_planes_are_fitted_to_stored_half_hours_and_applied_live(store: Store) -> None:
     plane = '[flux.options]\nplanar_fit_least_periods = 5\n[flux.methods]\nrotation = "planar_fit"'
     text = FOREST.read_text(encoding="utf-8").replace("[flux.methods]", plane)
-    station = store.put_station(text, FOREST.name).station
-    store.commit(*forest_records(station, 6))
+    station = store.stations.put(text, FOREST.name).station
+    store.messages.commit(*forest_records(station, 6))
     for i in range(5):
         worker.compute_half_hour(store, ID, START + i * HALF)
     with pytest.raises(ProcessingError, match=r"2 of 2 half-hours .* no sector has the 5"):
         worker.fit_station(store, ID, "planes", START, START + 2 * HALF)
     number = worker.fit_station(store, ID, "planes", START, START + 5 * HALF)
     worker.compute_half_hour(store, ID, START + 5 * HALF)
-    before, *_, last = store.flux_records(ID, START, START + 6 * HALF)
+    before, *_, last = store.fluxes.read_records(ID, START, START + 6 * HALF)
     assert math.isnan(before.values["FC"])
     assert last.diagnostics["fit_planes"] == number
     assert math.isfinite(last.values["FC"])
@@ -219,12 +221,12 @@ def test_storage_comes_from_a_stored_profile(store: Store) -> None:
     text = text.replace(
         'meteorology = "met"\n', f'meteorology = "met"\nprofile = {{ stream = "co2", heights = {{ {table} }} }}\n'
     )
-    station = store.put_station(text, FOREST.name).station
+    station = store.stations.put(text, FOREST.name).station
     blocks, readings = forest_records(station, 2)
-    store.commit(blocks, readings)
+    store.messages.commit(blocks, readings)
     for i in range(2):
         worker.compute_half_hour(store, ID, START + i * HALF)
-    first, second = store.flux_records(ID, START, START + 2 * HALF)
+    first, second = store.fluxes.read_records(ID, START, START + 2 * HALF)
     assert math.isnan(first.values["SC"])
     ends = []
     for end in (START + HALF, START + 2 * HALF):
@@ -244,11 +246,11 @@ def test_the_season_has_no_hole(store: Store, forest: Station) -> None:
     blocks, readings = forest_records(forest, 8)
     hole = START + 3 * HALF
     kept = [block for block in blocks if not to_ns(hole) <= block.start_ns < to_ns(hole + HALF)]
-    store.commit(kept, readings)
+    store.messages.commit(kept, readings)
     for i in range(8):
         worker.compute_half_hour(store, ID, START + i * HALF)
     assert worker.fill_season(store, ID) is not None
-    product = store.product(ID, START, START + 8 * HALF)
+    product = store.runs.read_newest_product(ID, START, START + 8 * HALF)
     assert product["start"].to_list() == [START + i * HALF for i in range(8)]
     assert product["NEE_F"].null_count() == 0
     assert product.filter(pl.col("NEE_F_QC") > 0)["start"].to_list() == [hole]
@@ -260,9 +262,9 @@ def test_readings_are_flagged(store: Store, forest: Station) -> None:
     _, readings = forest_records(forest, 1)
     absurd = Reading(ID, "met", to_ns(START + HALF), dict(readings[0].values) | {"RH_1_1_1": 400.0})
     met = [reading for reading in readings if reading.stream == "met" and reading.time_ns < absurd.time_ns]
-    store.commit([], [*met, absurd])
+    store.messages.commit([], [*met, absurd])
     assert worker.flag_readings(store) == len(met) + 1
-    flags = store.readings(ID, "met", START, START + 2 * HALF)["flags"].to_list()
+    flags = store.readings.read(ID, "met", START, START + 2 * HALF)["flags"].to_list()
     assert flags == [[1] * 5] * len(met) + [[1, 3, 1, 1, 1]]
 
 
@@ -277,7 +279,7 @@ def end(processes: list[subprocess.Popen[bytes]]) -> str:
 
 
 def wait_until_computed(store: Store, half_hours: int) -> None:
-    wait_for(lambda: len(store.fluxes(ID, START, START + half_hours * HALF)) >= half_hours)
+    wait_for(lambda: len(store.fluxes.read(ID, START, START + half_hours * HALF)) >= half_hours)
 
 
 @pytest.mark.alone
@@ -285,7 +287,7 @@ def test_several_workers_compute_every_half_hour_exactly_once(
     store: Store, forest: Station, environment: dict[str, str]
 ) -> None:
     blocks, readings = forest_records(forest, 24)
-    store.commit(blocks, readings)
+    store.messages.commit(blocks, readings)
     workers = [start_worker(environment) for _ in range(3)]
     try:
         wait_until_computed(store, 24)
@@ -301,7 +303,7 @@ def test_the_half_hour_of_a_killed_worker_is_computed_by_another(
     settings: Settings, store: Store, forest: Station, environment: dict[str, str]
 ) -> None:
     blocks, readings = forest_records(forest, 12)
-    store.commit(blocks, readings)
+    store.messages.commit(blocks, readings)
     first = start_worker(environment)
     wait_for(lambda: _is_busy(store))
     os.kill(first.pid, signal.SIGKILL)

@@ -62,8 +62,8 @@ def toa5(rows: np.ndarray, first: int, last: int) -> str:
 
 @pytest.fixture
 def station(store: Store) -> Station:
-    store.put_station(TEXT + FILES, "synthetic.toml")
-    return store.stations()[0].station
+    store.stations.put(TEXT + FILES, "synthetic.toml")
+    return store.stations.read_all()[0].station
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def stored(store: Store, station: Station) -> np.ndarray:
-    samples = store.samples(station.station.id, station.flux.stream, BEGIN, BEGIN + N * DT)
+    samples = store.samples.read(station.station.id, station.flux.stream, BEGIN, BEGIN + N * DT)
     return np.array(list(samples.channels.values())).T
 
 
@@ -93,10 +93,10 @@ def test_every_sample_once(store, station, folder):
     )
     np.testing.assert_array_equal(stored(store, station), values())
     assert (summary.files, summary.samples, summary.present, summary.failed) == (3, N, 0, [])
-    assert store.sample_span(station.station.id, station.flux.stream)[2] == N
+    assert store.samples.read_span(station.station.id, station.flux.stream)[2] == N
     assert parts == sorted(parts)
     assert parts[-1] == 1
-    counts = store.minutes(station.station.id, station.flux.stream, BEGIN, BEGIN + N * DT)
+    counts = store.minutes.read(station.station.id, station.flux.stream, BEGIN, BEGIN + N * DT)
     assert counts.filter(channel="Ux")["n"].to_list() == [1200, 1200, 600]
 
 
@@ -104,7 +104,7 @@ def test_files_one_by_one_and_again(store, station, folder):
     for path in sorted(folder.iterdir(), reverse=True):
         assert not run(store, station, [path]).failed
     np.testing.assert_array_equal(stored(store, station), values())
-    assert store.sample_span(station.station.id, station.flux.stream)[2] == N
+    assert store.samples.read_span(station.station.id, station.flux.stream)[2] == N
     assert run(store, station, sorted(folder.iterdir())).known == 3
     again = run(store, station, sorted(folder.iterdir()), again=True)
     assert (again.samples, again.present, again.refused) == (0, N, 0)
@@ -122,7 +122,7 @@ def test_only_what_messages_did_not_bring_is_stored(store, station, folder):
         )
         for a, b in live
     ]  # fmt: skip
-    store.commit(blocks, [])
+    store.messages.commit(blocks, [])
     summary = run(store, station, sorted(folder.iterdir()))
     np.testing.assert_array_equal(stored(store, station), values())
     already = sum(b - a for a, b in live) - 1
@@ -139,19 +139,19 @@ def test_a_gap_that_a_sender_left_is_closed(store, station, folder):
         )
         for i in (*range(10), *range(20, 150))
     ]  # fmt: skip
-    acknowledgements.add_commit(blocks, [], store.commit(blocks, []))
+    acknowledgements.add_commit(blocks, [], store.messages.commit(blocks, []))
     acknowledgements.publish_due()
-    store.search_gaps()
-    (gap,) = store.gaps()
+    store.gaps.search()
+    (gap,) = store.gaps.find()
     assert (gap.starts, gap.blocks) == (BEGIN + timedelta(seconds=10), 10)
     run(store, station, sorted(folder.iterdir()))
-    assert store.gaps() == []
+    assert store.gaps.find() == []
 
 
 def test_broken_off_and_begun_again(store, station, folder, monkeypatch):
     """The store goes away after the first half-hour."""
     commits = 0
-    real = store.commit
+    real = store.messages.commit
 
     def once(*arguments, **options):
         nonlocal commits
@@ -160,11 +160,11 @@ def test_broken_off_and_begun_again(store, station, folder, monkeypatch):
             raise StoreUnavailable("gone")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(store, "commit", once)
+    monkeypatch.setattr(store.messages, "commit", once)
     with pytest.raises(StoreUnavailable):
         run(store, station, sorted(folder.iterdir()))
     monkeypatch.undo()
-    assert store.ingested_files(station.station.id, station.flux.stream)[0].name == "syn_0.dat"
+    assert store.files.read(station.station.id, station.flux.stream)[0].name == "syn_0.dat"
     summary = run(store, station, sorted(folder.iterdir()))
     np.testing.assert_array_equal(stored(store, station), values())
     assert summary.samples + 1200 == N
@@ -186,15 +186,15 @@ def test_what_is_wrong_is_reported_and_the_rest_is_stored(store, station, folder
 
 
 def test_slow_readings(store, tmp_path):
-    store.put_station(TEXT.replace("[flux]", MET + "[flux]") + FILES, "synthetic.toml")
-    station = store.stations()[0].station
+    store.stations.put(TEXT.replace("[flux]", MET + "[flux]") + FILES, "synthetic.toml")
+    station = store.stations.read_all()[0].station
     path = tmp_path / "met.dat"
     lines = ['"TOA5","s","CR3000","0","o","p","0","met"', '"TIMESTAMP","T","R"', '"TS","C","%"', '"","Avg","Avg"']
     lines += [f'"2024-06-20 13:{minute:02d}:00",{20 + minute},"NAN"' for minute in range(1, 60)]
     path.write_text("\n".join(lines) + "\n")
     summary = backfill(store, station, "met", [path])
     assert (summary.readings, summary.failed) == (59, [])
-    frame = store.readings(station.station.id, "met", FIRST, FIRST + timedelta(hours=1))
+    frame = store.readings.read(station.station.id, "met", FIRST, FIRST + timedelta(hours=1))
     assert frame["T"].to_list() == [20.0 + minute for minute in range(1, 60)]
     assert frame["time"][0] == FIRST
     assert backfill(store, station, "met", [path], again=True).present == 59
@@ -248,7 +248,7 @@ def test_a_watched_folder(store, station, folder, tmp_path):
 
 def _wait_for(store: Store, station: Station, condition) -> None:
     def reached() -> bool:
-        span = store.sample_span(station.station.id, station.flux.stream)
+        span = store.samples.read_span(station.station.id, station.flux.stream)
         return span is not None and condition(span[2])
 
     wait_for(reached)
@@ -257,8 +257,8 @@ def _wait_for(store: Store, station: Station, condition) -> None:
 def test_whose_file_it_is(store, station):
     other = TEXT.replace('id = "', 'id = "other-', 1).replace("[flux]\n", MET + '[flux]\nmeteorology = "met"\n')
     other += FILES.replace("syn_", "*_")
-    store.put_station(other, "other.toml")
-    stations = {row.station.id: row.station for row in store.stations()}
+    store.stations.put(other, "other.toml")
+    stations = {row.station.id: row.station for row in store.stations.read_all()}
     names = ("syn_1.dat", "x_1.dat", "x.txt", "met2.dat")
     owners, unassigned = assign_files([Path(name) for name in names], stations, Request())
     (second,) = (id for id in stations if id.startswith("other-"))

@@ -28,28 +28,28 @@ FIRST = datetime(2026, 6, 30, 23, tzinfo=UTC)
 
 @pytest.fixture
 def station(store) -> str:
-    store.put_station(TEXT, "synthetic.toml")
-    return store.stations()[0].station.id
+    store.stations.put(TEXT, "synthetic.toml")
+    return store.stations.read_all()[0].station.id
 
 
 def test_what_is_there_stays(store, station, tmp_path):
     values = {**dict.fromkeys(FLUX_COLUMNS, math.nan), "FC": 9.0}
     own = FluxRecord(station, FIRST, FIRST + timedelta(minutes=30), values)
-    store.put_flux(own, config_sha256="x", code_version="ours", revision=1)
+    store.fluxes.put(own, config_sha256="x", code_version="ours", revision=1)
     path = tmp_path / "AMF.csv"
     path.write_text(AMERIFLUX.replace("202607010100,-9999", "202607010100,2.5"))
     (taken,), failed = take_over(store, station, [path])
     assert (taken.intervals, taken.stored, failed) == (2, 1, [])
     assert set(taken.columns) == {"FC", "TA", "VPD", "SW_IN", "P"}
-    frame = store.fluxes(station, FIRST, FIRST + timedelta(hours=2))
+    frame = store.fluxes.read(station, FIRST, FIRST + timedelta(hours=2))
     assert frame["FC"].to_list() == [9.0, 2.5]
     assert frame["code_version"].to_list() == ["ours", "AmeriFlux BASE: AMF.csv"]
     assert frame["start"].to_list() == [FIRST, FIRST + timedelta(minutes=30)]
     assert take_over(store, station, [path])[0][0].stored == 0
     # computed here afterwards, the station's own result takes the place and the other goes to the history
     later = FluxRecord(station, FIRST + timedelta(minutes=30), FIRST + timedelta(hours=1), own.values)
-    store.put_flux(later, config_sha256="x", code_version="ours", revision=1)
-    assert store.fluxes(station, FIRST, FIRST + timedelta(hours=2))["FC"].to_list() == [9.0, 9.0]
+    store.fluxes.put(later, config_sha256="x", code_version="ours", revision=1)
+    assert store.fluxes.read(station, FIRST, FIRST + timedelta(hours=2))["FC"].to_list() == [9.0, 9.0]
 
 
 WEATHER = """TIMESTAMP_START,TIMESTAMP_END,FC,TA,SW_IN,NETRAD,G,TS,P,LW_IN,FCH4
@@ -67,12 +67,12 @@ def test_radiation_soil_and_rain_are_taken_over_and_a_season_has_them(store, sta
         "SW_IN": [0.0, 2.0], "NETRAD": [-40.5, -38.0], "G": [-5.25, -5.0], "TS": [11.5, None], "P": [0.2, None],
         "FCH4": [12.5, None],
     }  # fmt: skip
-    frame = store.fluxes(station, FIRST, FIRST + timedelta(hours=1))
-    inputs = read_inputs(store, station, store.station(station).station, FIRST, FIRST + timedelta(hours=1)).frame
+    frame = store.fluxes.read(station, FIRST, FIRST + timedelta(hours=1))
+    inputs = read_inputs(store, station, store.stations.read(station).station, FIRST, FIRST + timedelta(hours=1)).frame
     for name, values in expected.items():
         assert frame[name].to_list() == values
         assert inputs[name].to_list() == values
-    (first, second) = store.flux_records(station, FIRST, FIRST + timedelta(hours=1))
+    (first, second) = store.fluxes.read_records(station, FIRST, FIRST + timedelta(hours=1))
     assert first.values["NETRAD"] == -40.5
     assert "TS" not in second.values
 
@@ -81,7 +81,7 @@ def test_half_hours_without_another_programs_weather_do_not_show_its_columns(sto
     path = tmp_path / "full.csv"
     path.write_text(EDDYPRO)
     take_over(store, station, [path])
-    columns = store.fluxes(station, FIRST, FIRST + timedelta(hours=1)).columns
+    columns = store.fluxes.read(station, FIRST, FIRST + timedelta(hours=1)).columns
     assert not set(columns) & {"SW_IN", "NETRAD", "G", "TS", "P", "FCH4"}
 
 
@@ -96,7 +96,7 @@ def test_the_command(store, station, tmp_path, environment):
     assert done.returncode == 1
     assert "full.csv (EddyPro): 1 of 1 half-hours are new" in done.stdout
     assert "other.csv: line 1: no TIMESTAMP_START" in done.stderr
-    frame = store.fluxes(station, FIRST, FIRST + timedelta(hours=2))
+    frame = store.fluxes.read(station, FIRST, FIRST + timedelta(hours=2))
     assert frame["TAU"].to_list() == [-0.25]
     assert frame["TA"].to_list() == pytest.approx([15.0])
 
@@ -110,6 +110,6 @@ def test_intervals_of_another_length_are_refused():
 
 def test_a_station_without_fluxes_has_no_half_hours(store):
     text = TEXT[: TEXT.index("[flux]")].replace('id = "', 'id = "met-')
-    store.put_station(text, "met.toml")
+    store.stations.put(text, "met.toml")
     with pytest.raises(ConfigError, match="a station with \\[flux\\]"):
-        take_over(store, next(row.station.id for row in store.stations()), [])
+        take_over(store, next(row.station.id for row in store.stations.read_all()), [])

@@ -233,13 +233,13 @@ def stored(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("FLUXTOWER_DSN", settings.store_dsn)
     text = STATION + '\n[sonic]\nmodel = "CSAT3"\nheight = 4.0\n[site]\ncanopy_height = 0.5\n[flux]\nstream = "ec"\n'
     text = text.replace("channels = [", "channels = [" + CHANNELS)
-    store.put_station(text, "made-up.toml")
+    store.stations.put(text, "made-up.toml")
     nothing = dict.fromkeys(FLUX_COLUMNS, math.nan)
     for i in range(10):
         values = nothing | {"FC": float(i), "FC_SSITC_TEST": 2.0 if i == 3 else 0.0}
         start = datetime(2026, 7, 1, 22, tzinfo=UTC) + i * timedelta(minutes=30)
         record = FluxRecord("made-up", start, start + timedelta(minutes=30), values, {}, {})
-        store.put_flux(record, config_sha256="x", code_version="1", revision=1)
+        store.fluxes.put(record, config_sha256="x", code_version="1", revision=1)
     return store
 
 
@@ -252,14 +252,14 @@ def test_a_station_of_the_store(folder: Path, stored: Store) -> None:
     assert hours["TIMESTAMP_START"][0] == 202607012300  # UTC+1
     assert hours["NEE"].to_list() == [0, 1, 2, -9999, 4, 5, 6, 7, 8, 9]
     assert hours["NEE_F_QC"][3] > 0
-    assert stored.runs() == []
+    assert stored.runs.find() == []
 
 
 @pytest.mark.integration
 def test_a_season_is_kept_as_a_run(folder: Path, stored: Store) -> None:
     given = ("season", "made-up", "--store", "--ustar", "none", "--from", "2026-07-02")
     result = CliRunner().invoke(app, (*given, "--output", str(folder / "kept"), "--no-figures"))
-    (run,) = stored.runs("made-up")
+    (run,) = stored.runs.find("made-up")
     assert f"kept, run {run.id}" in result.output
     assert (run.kind, run.methods["ustar"], run.intervals) == ("season", "none", 8)
     manifest = json.loads((folder / "kept" / "manifest.json").read_text())
@@ -267,13 +267,13 @@ def test_a_season_is_kept_as_a_run(folder: Path, stored: Store) -> None:
         assert run.provenance[name] == manifest[name]
     assert run.provenance["inputs"].items() >= manifest["inputs"][0].items()
     assert run.first == datetime(2026, 7, 1, 23, tzinfo=UTC)
-    back = stored.run_product(run, run.first, run.first + timedelta(days=1))
+    back = stored.runs.read_product(run, run.first, run.first + timedelta(days=1))
     hours = pl.read_parquet(folder / "kept" / "made-up_HH.parquet")
     for name in hours.columns[2:]:
         assert back[name].cast(pl.Float64).to_list() == hours[name].to_list(), name
 
-    stored.begin_season("made-up", 86_400)
-    stored.fail_season("made-up", "ValueError: why")
+    stored.attempts.begin("made-up", 86_400)
+    stored.attempts.fail("made-up", "ValueError: why")
     listed = CliRunner().invoke(app, ("run", "list", "made-up"))
     assert re.search(r"made-up: no provisional run \(1 attempts, the last .* UTC\): ValueError: why", listed.output)
     assert listed.output.splitlines()[3].split("│")[1:4] == [f" {run.id}   ", " made-up ", " season "]
@@ -289,7 +289,7 @@ def test_only_a_station_under_its_own_configuration_is_kept(folder: Path, stored
     assert "expected a station of the store under its own configuration, got a table" in str(table.exception)
     other = CliRunner().invoke(app, ("season", "made-up", "--store", "--station", str(folder / "station.toml")))
     assert "register that file first" in str(other.exception)
-    assert stored.runs() == []
+    assert stored.runs.find() == []
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ COLLECTOR += "service.run_collector(read_settings(), threading.Event())"
 
 @pytest.fixture
 def registered(store: Store, demo: Path) -> Store:
-    store.put_station((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
+    store.stations.put((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
     return store
 
 
@@ -119,10 +119,10 @@ class Tower:
     def assert_stored(self, store: Store) -> None:
         """Every sample that was written is stored with its value at its time, once."""
         end = from_ns(to_ns(BEGIN) + len(self.written) * NS // 10)
-        samples = store.samples(self.forest.id, "ec", BEGIN, end)
+        samples = store.samples.read(self.forest.id, "ec", BEGIN, end)
         np.testing.assert_array_equal(np.array(list(samples.channels.values())), np.array(self.written).T)
         assert stored(store, self.forest) == len(self.written)
-        assert store.rejects() == []
+        assert store.rejects.find() == []
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def tower(tmp_path: Path, settings: Settings, forest: Station) -> Tower:
 
 
 def stored(store: Store, forest: Station) -> int:
-    span = store.sample_span(forest.id, "ec")
+    span = store.samples.read_span(forest.id, "ec")
     return span[2] if span else 0
 
 
@@ -247,10 +247,10 @@ def test_slow_rows_become_readings_that_the_platform_covers(
     (tower.folder / "met.dat").write_text("\r\n".join(lines) + "\r\n")
     with collecting(settings), tower.agent():
         wait_for(lambda: waiting(tower, "met") == 0)
-    stored_rows = registered.readings(forest.id, "met", BEGIN, BEGIN + timedelta(days=1))
+    stored_rows = registered.readings.read(forest.id, "met", BEGIN, BEGIN + timedelta(days=1))
     assert stored_rows["time"].to_list() == [BEGIN + timedelta(minutes=i) for i in range(90)]
     np.testing.assert_array_equal(stored_rows.select(names).to_numpy().astype(np.float32), values)
-    assert registered.rejects() == []
+    assert registered.rejects.find() == []
 
 
 def test_lines_of_an_instrument_arrive_in_order_and_on_time(
@@ -277,7 +277,7 @@ def test_lines_of_an_instrument_arrive_in_order_and_on_time(
             process.terminate()
             process.wait(PATIENCE)
     start = from_ns(round(began * NS) // (NS // 10) * (NS // 10))
-    samples = registered.samples(forest.id, "ec", start - timedelta(seconds=5), start + timedelta(seconds=20))
+    samples = registered.samples.read(forest.id, "ec", start - timedelta(seconds=5), start + timedelta(seconds=20))
     for values in samples.channels.values():
         present = np.flatnonzero(~np.isnan(values))
         np.testing.assert_array_equal(values[present], np.arange(60.0))

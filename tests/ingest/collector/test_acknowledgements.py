@@ -65,7 +65,7 @@ class Collector:
     def commit(self, *records: SampleBlock | Reading) -> None:
         blocks = [record for record in records if isinstance(record, SampleBlock)]
         readings = [record for record in records if isinstance(record, Reading)]
-        done = self.store.commit(blocks, readings)
+        done = self.store.messages.commit(blocks, readings)
         self.acknowledgements.add_commit(records, [], done)
 
     def watermark(self, stream: str = "ec") -> Watermark:
@@ -74,7 +74,7 @@ class Collector:
 
 @pytest.fixture
 def station(store: Store) -> Store:
-    store.put_station(FILE, "x.toml")
+    store.stations.put(FILE, "x.toml")
     return store
 
 
@@ -93,8 +93,8 @@ def at(second: float) -> datetime:
 
 
 def open_gaps(store: Store) -> list[tuple[datetime, datetime, int, bool]]:
-    store.search_gaps()
-    return [(gap.starts, gap.ends, gap.blocks, gap.counted) for gap in reversed(store.gaps())]
+    store.gaps.search()
+    return [(gap.starts, gap.ends, gap.blocks, gap.counted) for gap in reversed(store.gaps.find())]
 
 
 def age_gaps(store: Store) -> None:
@@ -135,7 +135,7 @@ def test_watermarks_grow_with_what_comes(one: Collector) -> None:
     one.commit(block(2, 12, 3), block(3, 13, 3), block(4, 14, 3))
     one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(3, 14, ((0, 9),))
-    (arrival,) = one.store.arrivals("cn-x")
+    (arrival,) = one.store.watermarks.read_arrivals("cn-x")
     assert (arrival.records, arrival.duplicates, arrival.restarts) == (6, 1, 0)
 
 
@@ -146,7 +146,7 @@ def test_sequences_do_not_mix(one: Collector) -> None:
     one.commit(block(12, 2, 6))
     one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(6, 2)
-    assert one.store.arrivals("cn-x")[0].restarts == 1
+    assert one.store.watermarks.read_arrivals("cn-x")[0].restarts == 1
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["same collector", "collector restarted, too"])
@@ -166,7 +166,7 @@ def test_a_restarted_logger_that_names_no_sequence_begins_a_new_count(
     now.commit(block(63, 3), block(62, 2))
     now.acknowledgements.publish_due()
     assert now.watermark() == Watermark(0, 3)
-    assert one.store.arrivals("cn-x")[0].restarts == 1
+    assert one.store.watermarks.read_arrivals("cn-x")[0].restarts == 1
 
 
 def test_a_restart_and_its_first_blocks_between_two_publications(one: Collector, other: Collector) -> None:
@@ -206,11 +206,11 @@ def test_a_gap_opens_shrinks_and_is_filled(one: Collector) -> None:
     one.commit(block(13, 13), block(14, 14))
     one.acknowledgements.publish_due()
     assert open_gaps(one.store) == [(at(10), at(15), 5, True)]
-    assert one.store.gaps()[0].missing_s == pytest.approx(3, abs=0.51)
+    assert one.store.gaps.find()[0].missing_s == pytest.approx(3, abs=0.51)
     one.commit(block(10, 10), block(11, 11), block(12, 12))
     one.acknowledgements.publish_due()
     assert open_gaps(one.store) == []
-    (gap,) = one.store.gaps(filled=True)
+    (gap,) = one.store.gaps.find(filled=True)
     assert gap.filled is not None
     assert gap.missing_s == 0
 
@@ -221,8 +221,8 @@ def test_what_is_filled_at_once_was_no_gap(one: Collector) -> None:
     assert len(open_gaps(one.store)) == 1
     one.commit(block(50, 50))
     one.acknowledgements.publish_due()
-    one.store.search_gaps()
-    assert one.store.gaps(filled=True) == []
+    one.store.gaps.search()
+    assert one.store.gaps.find(filled=True) == []
 
 
 def test_a_logger_that_did_not_record_lost_nothing(one: Collector) -> None:
@@ -262,7 +262,7 @@ def test_a_sender_with_endless_holes_is_bounded(one: Collector) -> None:
             [block(2 * i, 2 * i) for i in range(part * 400, part * 400 + 400)], [], Committed()
         )
         one.acknowledgements.publish_due()
-        one.store.search_gaps()
+        one.store.gaps.search()
     with psycopg.connect(one.store.dsn) as connection:
         (row,) = connection.execute(
             "SELECT (SELECT count(*) FROM unnest(committed)), (SELECT count(*) FROM unnest(covered)) FROM watermark"
@@ -287,7 +287,7 @@ def test_lag_and_clock(one: Collector) -> None:
     )
     one.commit(ahead, late)
     one.acknowledgements.publish_due()
-    (arrival,) = one.store.arrivals()
+    (arrival,) = one.store.watermarks.read_arrivals()
     assert arrival.delay_s == pytest.approx(-30, abs=2)
     assert arrival.lag_s == pytest.approx(600, abs=2)
     assert arrival.newest == pytest.approx(now + timedelta(seconds=30), abs=timedelta(seconds=2))
@@ -312,11 +312,11 @@ def test_blocks_in_arrays_count_like_records(one: Collector) -> None:
     one.commit(block(0, 0, 9), block(1, 1, 9))
     records = [block(2, 2, 9), block(1, 1, 9)]
     others = [arrays(block(3, 3, 9), block(0, 0, 9), block(5, 5, 9)), arrays(block(7, None, 9))]
-    done = one.store.commit(records, [], [], others)
+    done = one.store.messages.commit(records, [], [], others)
     one.acknowledgements.add_commit(records, others, done)
     one.acknowledgements.publish_due()
     assert one.watermark() == Watermark(9, 5, ((4, 4),))
-    (arrival,) = one.store.arrivals()
+    (arrival,) = one.store.watermarks.read_arrivals()
     assert (arrival.records, arrival.duplicates) == (8, 2)
 
 
@@ -340,14 +340,14 @@ def test_data_that_come_by_another_way_close_a_gap(one: Collector) -> None:
     one.commit(*(block(i, i, 5) for i in (*range(10), *range(20, 150))))
     one.acknowledgements.publish_due()
     assert open_gaps(one.store) == [(at(10), at(20), 10, True)]
-    one.store.commit([block(i, None) for i in range(10, 19)], [])
-    one.store.check_gaps("cn-y")
-    assert one.store.gaps()[0].missing_s == pytest.approx(10, abs=0.51)
-    one.store.check_gaps("cn-x")
-    assert one.store.gaps()[0].missing_s == pytest.approx(1, abs=0.51)
-    one.store.commit([block(19, None)], [])
-    one.store.check_gaps()
-    assert one.store.gaps() == []
+    one.store.messages.commit([block(i, None) for i in range(10, 19)], [])
+    one.store.gaps.check("cn-y")
+    assert one.store.gaps.find()[0].missing_s == pytest.approx(10, abs=0.51)
+    one.store.gaps.check("cn-x")
+    assert one.store.gaps.find()[0].missing_s == pytest.approx(1, abs=0.51)
+    one.store.messages.commit([block(19, None)], [])
+    one.store.gaps.check()
+    assert one.store.gaps.find() == []
 
 
 def test_what_the_store_refuses_does_not_stop_the_others(one: Collector, caplog: pytest.LogCaptureFixture) -> None:

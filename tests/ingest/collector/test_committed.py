@@ -30,7 +30,7 @@ START = datetime(2026, 7, 1, 4, tzinfo=UTC)
 
 @pytest.fixture
 def registered(store: Store, demo: Path) -> Store:
-    store.put_station((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
+    store.stations.put((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
     return store
 
 
@@ -57,7 +57,7 @@ def test_the_watermark_follows_what_is_stored(settings: Settings, registered: St
             assert decode(heard[topic]) == Watermark(77, 39, ((20, 24),))  # retained
             with collecting(settings):
                 wait_for(lambda: decode(heard[topic]) == Watermark(77, 59))
-    assert registered.rejects() == []  # what the platform says is no message of a station
+    assert registered.rejects.find() == []  # what the platform says is no message of a station
 
 
 def test_the_newest_values_are_repeated(settings: Settings, registered: Store, blocks: list[SampleBlock]) -> None:

@@ -130,7 +130,7 @@ def blocks(forest: Station) -> list[SampleBlock]:
 
 @pytest.fixture
 def registered(store: Store, demo: Path) -> Store:
-    store.put_station((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
+    store.stations.put((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
     return store
 
 
@@ -142,10 +142,10 @@ def assert_the_whole_way(settings: Settings, store: Store, blocks: list[SampleBl
             publisher.wait_connected(PATIENCE)
             assert publisher.play(blocks) == len(blocks)
         wait_for(lambda: topic in heard and decode(heard[topic]) == Watermark(3, len(blocks) - 1))
-    span = store.sample_span(blocks[0].station, "ec")
+    span = store.samples.read_span(blocks[0].station, "ec")
     assert span is not None
     assert span[2] == sum(block.samples.shape[1] for block in blocks)
-    assert store.rejects() == []
+    assert store.rejects.find() == []
 
 
 def test_client_certificates(
@@ -167,7 +167,7 @@ def test_mqtt_3_1_1(settings: Settings, registered: Store, blocks: list[SampleBl
         publisher.send(replace(blocks[0], seq=len(blocks)))
         publisher.flush()
     with collecting(old):
-        wait_for(lambda: registered.arrivals()[0].records == len(blocks) + 1)
+        wait_for(lambda: registered.watermarks.read_arrivals()[0].records == len(blocks) + 1)
 
 
 # paho leaves the socket of a handshake that failed to the garbage collector

@@ -85,7 +85,7 @@ def content(store: Store) -> list[object]:
 
 
 def written(store: Store, batches: Sequence[Sequence[Message]]) -> tuple[list[object], Writer]:
-    store.put_stations([(STATION.format(id=f"t{i}"), f"t{i}.toml") for i in range(6)])
+    store.stations.put_all([(STATION.format(id=f"t{i}"), f"t{i}.toml") for i in range(6)])
     writer = Writer(store, ROOT, threading.Event())
     for batch in batches:
         writer.write(batch)
@@ -124,7 +124,7 @@ def test_a_station_that_changes_is_looked_up_again(store: Store) -> None:
     changed = STATION.format(id="t1").replace(
         'name = "ts", variable = "T_SONIC"', 'name = "sonic", variable = "T_SONIC"'
     )
-    store.put_station(changed, "t1.toml")
+    store.stations.put(changed, "t1.toml")
     store.catalogue.refresh()
     writer._stations.read()
     batch = writer.prepare(messages)

@@ -34,14 +34,14 @@ def wait_for_topics(settings: Settings, store: Store, publisher: Publisher) -> N
 
     def arrived() -> int:
         publisher.publish(f"{settings.collector}/serial/toa5", LINE)
-        return store.readings("cn-foreign", "toa5", START, END).height
+        return store.readings.read("cn-foreign", "toa5", START, END).height
 
     wait_for(arrived)
 
 
 def test_messages_of_other_makers_are_stored(settings: Settings, store: Store) -> None:
     name = settings.collector
-    store.put_station(own(settings), "foreign.toml")
+    store.stations.put(own(settings), "foreign.toml")
     with collecting(settings), Publisher(settings.broker_url, settings.topic_root) as publisher:
         wait_for_topics(settings, store, publisher)
         publisher.publish(f"{name}/cs/v2/data/CR1000X/400/Hourly", json.dumps(GEOJSON).encode())
@@ -50,28 +50,28 @@ def test_messages_of_other_makers_are_stored(settings: Settings, store: Store) -
         for payload, _, _ in STATES:
             publisher.publish(f"{name}/cs/v2/state/QU8Q-9JTY-HVP8/", payload)
         publisher.flush()
-        wait_for(lambda: store.readings("cn-foreign", "geojson", START, END).height)
-        wait_for(lambda: store.rejects() and store.logger_states())
-    assert store.readings("cn-foreign", "toa5", START, END)["TA"].to_list() == pytest.approx([21.77])
-    (reject,) = store.rejects()
+        wait_for(lambda: store.readings.read("cn-foreign", "geojson", START, END).height)
+        wait_for(lambda: store.rejects.find() and store.loggers.read())
+    assert store.readings.read("cn-foreign", "toa5", START, END)["TA"].to_list() == pytest.approx([21.77])
+    (reject,) = store.rejects.find()
     assert (reject.topic, reject.station) == (f"{name}/cs/v2/data/CR1000X/400/Hourly", "cn-foreign")
     assert reject.reason == "type: expected a text, got None"
 
 
 def test_a_station_registered_while_the_collector_runs_is_followed(settings: Settings, store: Store) -> None:
     with collecting(settings), Publisher(settings.broker_url, settings.topic_root) as publisher:
-        store.put_station(own(settings), "foreign.toml")
+        store.stations.put(own(settings), "foreign.toml")
         wait_for_topics(settings, store, publisher)
-    assert store.rejects() == []
+    assert store.rejects.find() == []
 
 
 def test_each_change_of_a_state_is_an_event(settings: Settings, store: Store) -> None:
-    store.put_station(FILE, "foreign.toml")
+    store.stations.put(FILE, "foreign.toml")
     logger = "CR1000X_70681"
     for online, reason in ((True, ""), (True, ""), (False, "Loading program"), (False, "x"), (True, "")):
-        store.put_states([LoggerState("cn-foreign", logger, online, reason)])
-    store.put_states([LoggerState("cn-foreign", "", False)])
-    nameless, named = store.logger_states()
+        store.loggers.put([LoggerState("cn-foreign", logger, online, reason)])
+    store.loggers.put([LoggerState("cn-foreign", "", False)])
+    nameless, named = store.loggers.read()
     assert (nameless.state, named.state) == (
         LoggerState("cn-foreign", "", False),
         LoggerState("cn-foreign", logger, True),

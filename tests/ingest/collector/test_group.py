@@ -34,7 +34,7 @@ START = datetime(2026, 7, 1, 4, tzinfo=UTC)
 def test_two_collectors_share_and_one_is_killed(
     settings: Settings, store: Store, forest: Station, environment: dict[str, str], demo: Path
 ) -> None:
-    store.put_station((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
+    store.stations.put((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
     made = tower.records(Tower(forest, block_seconds=1), START, 1 / 48)
     sent = [record for record in made if isinstance(record, SampleBlock)]
     sent = [replace(block, seq=seq, run=5) for seq, block in enumerate(sent)]
@@ -74,4 +74,4 @@ def test_two_collectors_share_and_one_is_killed(
             process.terminate()
             process.wait(PATIENCE)
     assert_stored(store, sent)
-    assert store.rejects() == []
+    assert store.rejects.find() == []

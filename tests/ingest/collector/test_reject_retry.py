@@ -24,57 +24,57 @@ def write(store: Store, *messages: Message) -> None:
 
 @pytest.fixture
 def station(store: Store) -> Store:
-    store.put_station(FILE.replace("MORE", ""), "x.toml")
+    store.stations.put(FILE.replace("MORE", ""), "x.toml")
     return store
 
 
 def test_a_corrected_station_file_lets_the_messages_in(station: Store) -> None:
     refused = [block(second, "u", "w") for second in range(3)]
     write(station, *refused, block(3, "w"))
-    assert [row.station for row in station.rejects()] == ["cn-x"] * 3
+    assert [row.station for row in station.rejects.find()] == ["cn-x"] * 3
     ids = list(pending_rejects(station, station="cn-x", reason="UNKNOWN channel"))
     with RejectRetry(station, ROOT) as retry:
         assert all("unknown channel 'u'" in str(why) for _, why in retry.retry(ids))
-    station.put_station(FILE.replace("MORE", MORE), "x.toml")
+    station.stations.put(FILE.replace("MORE", MORE), "x.toml")
     with RejectRetry(station, ROOT) as retry:
         assert [why for _, why in retry.retry(ids)] == [None] * 3
-    samples = station.samples("cn-x", "ec", START, START + timedelta(seconds=4))
+    samples = station.samples.read("cn-x", "ec", START, START + timedelta(seconds=4))
     assert samples.channels["u"][:30].tolist() == [0.0] * 10 + [1.0] * 10 + [2.0] * 10
-    assert station.rejects() == []
-    kept = station.rejects(done=True)
+    assert station.rejects.find() == []
+    kept = station.rejects.find(done=True)
     assert [row.id for row in kept] == ids
     assert all(row.done is not None for row in kept)
     for row, message in zip(kept, reversed(refused), strict=True):
-        assert station.reject(row.id)[1] == message.payload
+        assert station.rejects.read(row.id)[1] == message.payload
     # what was stored by hand counts for gaps, and says nothing about the sender's clock
-    (arrival,) = station.arrivals("cn-x")
+    (arrival,) = station.watermarks.read_arrivals("cn-x")
     assert (arrival.records, arrival.seen) == (3, None)
 
 
 def test_corrected_bytes_are_decoded_instead_and_the_others_stay(station: Store) -> None:
     good = reading(5, 20.0)
     write(station, Message(good.topic, b'{"t": "2026-07-01T00:05:00Z", "v": {"TA": "20,0"}}', 1, 1, 1))
-    (row,) = station.rejects()
+    (row,) = station.rejects.find()
     with RejectRetry(station, ROOT) as retry:
         ((_, why),) = retry.retry([row.id], b"rubbish")
         assert why is not None
         ((_, why),) = retry.retry([row.id], good.payload)
         assert why is None
-    assert station.readings("cn-x", "met", START, START + timedelta(hours=1))["TA"].to_list() == [20.0]
-    assert b"20,0" in station.reject(row.id)[1]
+    assert station.readings.read("cn-x", "met", START, START + timedelta(hours=1))["TA"].to_list() == [20.0]
+    assert b"20,0" in station.rejects.read(row.id)[1]
 
 
 def test_the_same_message_again_is_counted_not_kept_again(station: Store) -> None:
     bad = Message(f"{ROOT}/cn-x/ec/block", b"\xff", 1, 1, 1)
     write(station, bad, bad, reading(0, 1.0))
     write(station, bad)
-    (row,) = station.rejects()
+    (row,) = station.rejects.find()
     assert row.times == 3
     assert row.last >= row.received
-    station.finish_rejects([row.id])
-    assert station.rejects() == []
+    station.rejects.mark_done([row.id])
+    assert station.rejects.find() == []
     write(station, bad)  # it is not stored after all
-    assert station.rejects()[0].times == 4
+    assert station.rejects.find()[0].times == 4
 
 
 def test_rejects_are_found_by_station_time_and_reason(station: Store) -> None:
@@ -87,7 +87,7 @@ def test_rejects_are_found_by_station_time_and_reason(station: Store) -> None:
         connection.execute("UPDATE reject SET last = now() - interval '1 day' WHERE station = 'cn-x'")
     assert len(list(pending_rejects(station, since=datetime.now(UTC) - timedelta(hours=1)))) == 1
     with pytest.raises(StoreError, match="no reject 99"):
-        station.reject(99)
+        station.rejects.read(99)
 
 
 def test_what_the_store_refuses_is_refused_still(station: Store) -> None:
@@ -97,4 +97,4 @@ def test_what_the_store_refuses_is_refused_still(station: Store) -> None:
         ((_, why),) = retry.retry(list(pending_rejects(station)))
     assert why is not None
     assert why.startswith("refused by the store")
-    assert len(station.rejects()) == 1
+    assert len(station.rejects.find()) == 1

@@ -43,7 +43,7 @@ COLLECTOR += "service.run_collector(read_settings(), threading.Event())"
 @pytest.fixture
 def registered(store: Store, demo: Path) -> Store:
     for name in ("cn-simulated-forest", "us-orchard"):
-        store.put_station((demo / "stations" / f"{name}.toml").read_text(), name)
+        store.stations.put((demo / "stations" / f"{name}.toml").read_text(), name)
     return store
 
 
@@ -57,7 +57,7 @@ def wait_for_count(count: Callable[[], int], least: float) -> None:
 
 
 def stored_samples(store: Store, station: str, stream: str = "ec") -> int:
-    span = store.sample_span(station, stream)
+    span = store.samples.read_span(station, stream)
     return span[2] if span else 0
 
 
@@ -66,7 +66,7 @@ def assert_stored(store: Store, sent: Sequence[SampleBlock]) -> None:
     first = sent[0]
     end_ns = max(block.start_ns + block.samples.shape[1] * block.dt_ns for block in sent)
     start_ns = min(block.start_ns for block in sent)
-    stored = store.samples(first.station, first.stream, from_ns(start_ns), from_ns(end_ns))
+    stored = store.samples.read(first.station, first.stream, from_ns(start_ns), from_ns(end_ns))
     expected = np.full((len(first.channels), (end_ns - start_ns) // first.dt_ns), np.nan)
     for block in sent:
         slot = (block.start_ns - start_ns) // block.dt_ns
@@ -104,18 +104,18 @@ def test_what_is_sent_is_what_is_stored(
         with Publisher(settings.broker_url, settings.topic_root, compress=True) as publisher:
             publisher.play(made)  # all of it a second time, in zstd frames
         wait_for(lambda: stored_samples(registered, "us-orchard") == 36_000)
-        wait_for(lambda: len(registered.readings(forest.id, "co2", START, START + timedelta(hours=1))) == 60)
+        wait_for(lambda: len(registered.readings.read(forest.id, "co2", START, START + timedelta(hours=1))) == 60)
         time.sleep(1.0)  # the second time must have had its chance
     assert_stored(registered, [record for record in made if isinstance(record, SampleBlock)])
     assert_stored(registered, recorded)
     for stream in ("met", "co2"):
         sent = [record for record in made if isinstance(record, Reading) and record.stream == stream]
-        stored = registered.readings(forest.id, stream, START, START + timedelta(days=1))
+        stored = registered.readings.read(forest.id, stream, START, START + timedelta(days=1))
         assert stored["time"].to_list() == [from_ns(reading.time_ns) for reading in sent]
         for name in sent[0].values:
             wanted = np.array([reading.values[name] for reading in sent], np.float32)
             np.testing.assert_array_equal(stored[name].to_numpy().astype(np.float32), wanted)
-    assert registered.rejects() == []
+    assert registered.rejects.find() == []
 
 
 def test_bad_messages_are_kept_with_their_reason_and_the_rest_goes_on(
@@ -144,9 +144,9 @@ def test_bad_messages_are_kept_with_their_reason_and_the_rest_goes_on(
         publisher.publish(block_topic(forest.id, "ec", root), block_json.encode_block(good[-1]))
         publisher.publish(reading_topic(forest.id, "met", root), encode_reading([reading, reading]))
         wait_for(lambda: stored_samples(registered, forest.id) == 18_000)
-        wait_for(lambda: len(registered.readings(forest.id, "met", START, START + timedelta(minutes=1))) == 1)
+        wait_for(lambda: len(registered.readings.read(forest.id, "met", START, START + timedelta(minutes=1))) == 1)
     assert_stored(registered, good)
-    rejects = {row.topic: row for row in registered.rejects()}
+    rejects = {row.topic: row for row in registered.rejects.find()}
     assert rejects.keys() == bad.keys()
     for topic, (payload, reason) in bad.items():
         assert reason in rejects[topic].reason
@@ -157,13 +157,13 @@ def test_a_station_registered_later_is_taken(settings: Settings, store: Store, f
     good = blocks_of(forest, 60, 1)
     with collecting(settings), Publisher(settings.broker_url, settings.topic_root) as publisher:
         publisher.send(good[0])
-        wait_for(lambda: len(store.rejects()) == 1)
-        store.put_station((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
+        wait_for(lambda: len(store.rejects.find()) == 1)
+        store.stations.put((demo / "stations" / "cn-simulated-forest.toml").read_text(), "forest")
         time.sleep(2.1)
         for block in good:
             publisher.send(block)
         wait_for(lambda: stored_samples(store, forest.id) == 18_000)
-    assert len(store.rejects()) == 1
+    assert len(store.rejects.find()) == 1
 
 
 def test_nothing_is_lost_or_doubled_when_the_collector_is_killed(
@@ -185,7 +185,7 @@ def test_nothing_is_lost_or_doubled_when_the_collector_is_killed(
         wait_for(lambda: stored_samples(registered, forest.id) == 36_000)
         time.sleep(0.5)
     assert_stored(registered, sent)
-    assert registered.rejects() == []
+    assert registered.rejects.find() == []
 
 
 def test_nothing_is_lost_or_doubled_when_the_database_is_killed(
@@ -200,7 +200,7 @@ def test_nothing_is_lost_or_doubled_when_the_database_is_killed(
             again.wait(PATIENCE)
         wait_for(lambda: stored_samples(registered, forest.id) == 36_000)
     assert_stored(registered, sent)
-    assert registered.rejects() == []
+    assert registered.rejects.find() == []
 
 
 def test_the_collector_waits_for_broker_and_store(
@@ -247,7 +247,7 @@ def test_broken_connections_lose_and_double_nothing(settings: Settings, register
             service.open_session(settings)  # takes the session away from the running collector, which takes it back
         wait_for(lambda: stored_samples(registered, forest.id) == 36_000)
     assert_stored(registered, sent)
-    assert registered.rejects() == []
+    assert registered.rejects.find() == []
 
 
 def test_a_publisher_whose_connection_breaks_sends_again(

@@ -62,7 +62,7 @@ def block(second: int, *names: str) -> Message:
 
 @pytest.fixture
 def writer(store: Store) -> Writer:
-    store.put_station(FILE.replace("MORE", ""), "x.toml")
+    store.stations.put(FILE.replace("MORE", ""), "x.toml")
     return Writer(store, ROOT, threading.Event())
 
 
@@ -72,9 +72,9 @@ def test_what_the_store_refuses_is_found_and_the_rest_is_stored(
 ) -> None:
     tiny = 1e-300  # a number for the decoder, out of range for PostgreSQL's real
     writer.write([reading(minute, tiny if minute in culprits else minute) for minute in range(50)])
-    stored = store.readings("cn-x", "met", START, START + timedelta(hours=1))
+    stored = store.readings.read("cn-x", "met", START, START + timedelta(hours=1))
     assert stored["TA"].to_list() == [minute for minute in range(50) if minute not in culprits]
-    rejects = store.rejects()
+    rejects = store.rejects.find()
     assert len(rejects) == len(culprits)
     for reject in rejects:
         assert reject.reason.startswith("refused by the store: ")
@@ -87,22 +87,22 @@ def test_the_same_messages_again_change_nothing(writer: Writer, store: Store) ->
     messages = [*(block(second, "w") for second in range(5)), reading(0, 20.0)]
     writer.write(messages)
     writer.write([*messages, *messages, block(5, "w")])
-    assert store.sample_span("cn-x", "ec") == (START, START + timedelta(seconds=5), 60)
-    assert store.readings("cn-x", "met", START, START + timedelta(hours=1)).height == 1
+    assert store.samples.read_span("cn-x", "ec") == (START, START + timedelta(seconds=5), 60)
+    assert store.readings.read("cn-x", "met", START, START + timedelta(hours=1)).height == 1
     assert (writer.counts.blocks, writer.counts.readings, writer.counts.duplicates) == (6, 1, 12)
 
 
 def test_a_layout_that_changes_while_the_collector_runs(writer: Writer, store: Store) -> None:
     writer.write([block(0, "w")])
-    store.put_station(FILE.replace("MORE", MORE), "x.toml")
+    store.stations.put(FILE.replace("MORE", MORE), "x.toml")
     with pytest.raises(UnknownStation):  # after which the store knows the new layout, and the writer the old one
-        store.commit([], [Reading("nobody", "met", to_ns(START), {"TA": 1.0})])
+        store.messages.commit([], [Reading("nobody", "met", to_ns(START), {"TA": 1.0})])
     writer.write([block(1, "w")])
     with Store(store.dsn) as fresh:  # knows the new layout only
         again = Writer(fresh, ROOT, threading.Event())
         again.write([block(2, "u", "w")])
-    assert store.rejects() == []
-    samples = store.samples("cn-x", "ec", START, START + timedelta(seconds=3))
+    assert store.rejects.find() == []
+    samples = store.samples.read("cn-x", "ec", START, START + timedelta(seconds=3))
     assert samples.channels["w"].tolist() == [0.0] * 10 + [1.0] * 10 + [2.0] * 10
 
 
@@ -116,7 +116,7 @@ def test_an_asked_for_stop_leaves_the_batch_unwritten(store: Store) -> None:
 def test_a_station_without_a_file_is_a_reject(writer: Writer, store: Store, forest: Station) -> None:
     message = reading(0, 1.0)
     writer.write([Message(reading_topic(forest.id, "met", ROOT), message.payload, 1, 1, 1), message])
-    (reject,) = store.rejects()
+    (reject,) = store.rejects.find()
     assert reject.reason == f"unknown station '{forest.id}': register it with `fluxtower station add FILE.toml`"
     assert reject.station == forest.id
 
@@ -131,8 +131,8 @@ def test_a_store_that_refuses_everything_is_waited_for(writer: Writer, store: St
     _set_read_only(store.dsn, "off")
     thread.join(PATIENCE)
     assert not thread.is_alive()
-    assert store.readings("cn-x", "met", START, START + timedelta(hours=1))["TA"].to_list() == [0, 1, 2, 3, 4]
-    assert store.rejects() == []
+    assert store.readings.read("cn-x", "met", START, START + timedelta(hours=1))["TA"].to_list() == [0, 1, 2, 3, 4]
+    assert store.rejects.find() == []
 
 
 def _set_read_only(dsn: str, state: str) -> None:

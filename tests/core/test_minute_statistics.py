@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.clock import NS
 from core.store.blocks import BlockArrays, first_of_each
-from core.store.minutes import MINUTE_NS, join, merge, minute_parts
+from core.store.minute_statistics import MINUTE_NS, join_parts, merge_parts, minute_parts
 
 START = 1_783_000_020 * NS  # at a whole minute
 
@@ -49,8 +49,8 @@ def test_merged_parts_are_the_statistics_of_all_samples_of_a_minute(
             expected.setdefault(key, []).append(blocks.samples[i, :, j].astype(np.float64))
     half = m // 2
     low, high = blocks.take(np.arange(half)), blocks.take(np.arange(half, m))
-    parts = [merge(minute_parts(one)) for one in (low, high) if len(one)]
-    merged = merge(join(parts))
+    parts = [merge_parts(minute_parts(one)) for one in (low, high) if len(one)]
+    merged = merge_parts(join_parts(parts))
     keys = list(zip(merged.station.tolist(), merged.stream.tolist(), merged.minute.tolist(), strict=True))
     assert keys == sorted(expected)
     for i, key in enumerate(keys):
@@ -79,7 +79,7 @@ def test_a_large_mean_does_not_drown_a_small_deviation() -> None:
         np.zeros(60, np.int64),
         samples,
     )
-    whole = merge(minute_parts(blocks))
+    whole = merge_parts(minute_parts(blocks))
     assert whole.sd[0, 0] == pytest.approx(0.0625, rel=1e-9)
 
 

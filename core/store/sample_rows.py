@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from psycopg.rows import tuple_row
 
 from core.errors import StoreError
-from core.store.blobs import FIELDS, Blocks
+from core.store.blobs import HEAD_FIELDS, Blocks
 from core.store.database import Connection, sql
 from core.store.stations import StreamRow
 
-LONGEST_BLOCK = timedelta(hours=1)
+MAX_BLOCK_LENGTH = timedelta(hours=1)
 """No block covers more (``ingest.payloads``)."""
 FLOAT4_OID = 700
 _HEADER = 5
@@ -26,7 +26,7 @@ def read_rows(
     layout: StreamRow,
     start: datetime,
     end: datetime,
-    reach: timedelta = LONGEST_BLOCK,
+    reach: timedelta = MAX_BLOCK_LENGTH,
 ) -> Blocks | None:
     """Read the blocks of one layout that overlap [start, end), as they lie in rows; None without one.
 
@@ -44,9 +44,9 @@ def read_rows(
     if not rows:
         return None
     values = list(zip(*rows, strict=True))
-    head = np.array(values[: len(FIELDS)], np.int64)
+    head = np.array(values[: len(HEAD_FIELDS)], np.int64)
     samples = np.empty((len(layout.channels), int(head[1].sum())), np.uint32)
-    for channel, arrays in zip(samples, values[len(FIELDS) :], strict=True):
+    for channel, arrays in zip(samples, values[len(HEAD_FIELDS) :], strict=True):
         _read_arrays(arrays, head[1], channel)
     return Blocks(head, samples.view(np.float32))
 

@@ -1,0 +1,30 @@
+-- Attempts at provisional season runs.
+
+-- name: stale_seasons
+-- a station whose last attempt left no run waits, twice as long each time
+SELECT s.key, s.id AS station
+FROM station s
+LEFT JOIN LATERAL (SELECT started FROM run WHERE run.station = s.key AND run.kind = %(kind)s ORDER BY finished DESC LIMIT 1) r ON true
+LEFT JOIN season_attempt a ON a.station = s.key
+WHERE EXISTS (SELECT 1 FROM flux f WHERE f.station = s.key AND f.computed > coalesce(r.started, '-infinity'))
+  AND coalesce(r.started, '-infinity') < now() - make_interval(secs => %(seconds)s)
+  AND coalesce(a.tried, '-infinity')
+      < now() - make_interval(secs => least(%(seconds)s, %(wait)s * 2 ^ least(a.attempts - 1, 30)))
+ORDER BY s.id
+
+-- name: begin_season
+-- an attempt of which nothing was heard again is one that killed its worker
+INSERT INTO season_attempt AS old (station, attempts, tried)
+SELECT key, 1, clock_timestamp() FROM ({stale}) AS due WHERE station = %(station)s
+ON CONFLICT (station) DO UPDATE SET attempts = old.attempts + 1, tried = excluded.tried,
+    reason = coalesce(old.reason, %(ended)s)
+RETURNING attempts;
+
+-- name: fail_season
+UPDATE season_attempt SET tried = clock_timestamp(), reason = %(reason)s
+WHERE station = (SELECT key FROM station WHERE id = %(station)s);
+
+-- name: season_failures
+SELECT s.id AS station, a.attempts, a.tried, a.reason FROM season_attempt a JOIN station s ON s.key = a.station
+WHERE a.reason IS NOT NULL AND (%(station)s::text IS NULL OR s.id = %(station)s)
+ORDER BY s.id;
