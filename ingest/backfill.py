@@ -17,7 +17,7 @@ from core.progress import Progress, no_progress
 from core.records import FloatArray, Reading, SampleBlock, Samples
 from core.station import Station
 from core.store import FileRow, Store
-from ingest.collector.conform import FUTURE_NS
+from ingest.collector.conform import MAX_AHEAD_NS
 from ingest.files.gathering import gather
 from ingest.files.raw import find_span, read_records
 from ingest.files.records import Span
@@ -142,7 +142,7 @@ def backfill(
 
 def _check_times(span: Span) -> Span:
     """Refuse a file whose stamps are far off: one in the year 2200 would make it reach over a million half-hours."""
-    latest = time.time_ns() + FUTURE_NS
+    latest = time.time_ns() + MAX_AHEAD_NS
     if span.start_ns < EARLIEST_NS or span.end_ns > latest:
         raise PayloadError(
             f"{span.path.name}: it reaches from {from_ns(span.start_ns):%Y-%m-%d} to {from_ns(span.end_ns):%Y-%m-%d}, "
