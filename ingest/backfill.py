@@ -123,10 +123,10 @@ def backfill(
     """
     summary = BackfillSummary()
     known = set() if again else {(row.name, row.size, row.modified) for row in store.ingested_files(station.id, stream)}
-    fresh = [path for path in paths if _file_identity(path) not in known]
-    summary.known = len(paths) - len(fresh)
+    unread = [path for path in paths if _file_identity(path) not in known]
+    summary.known = len(paths) - len(unread)
     spans = []
-    for path in fresh:
+    for path in unread:
         try:
             spans.append(_check_times(find_span(path, station, stream)))
         except PayloadError as error:

@@ -25,7 +25,7 @@ MAX_LATE_BLOCKS = 10
 """A late block comes up to so many block lengths later."""
 
 JOURNAL_ENTRY = np.dtype([("tower", "<i4"), ("seq", "<i8"), ("sent_ns", "<i8")])
-"""What is noted of each block that is sent."""
+"""What is written down of each block that is sent."""
 
 
 def send(
