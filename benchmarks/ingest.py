@@ -38,7 +38,7 @@ from deploy.group import servers
 from deploy.group.supervisor import make_environment
 from fluxtower.sending import register_load
 from ingest.collector import service
-from ingest.simulation.load import JOURNAL, Load
+from ingest.simulation.load import JOURNAL_ENTRY, Load
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -109,7 +109,7 @@ def measure(settings: Settings, folder: Path, load: Load, seconds: float, collec
         if sender.wait(seconds + 120) != 0:
             raise SystemExit((folder / "sender.log").read_text())
         ended = time.monotonic()
-        sent = np.fromfile(journal, JOURNAL)
+        sent = np.fromfile(journal, JOURNAL_ENTRY)
         expected = len(np.unique(keys(sent["tower"], sent["seq"], sent["seq"].min())))
         wait_for_rows(settings, expected, ended)
     finally:

@@ -38,11 +38,11 @@ PAST_DAYS = 60
 OUTAGE_HOURS = (31, 39)
 """Part of the simulated days in which the tower sends no samples: the gap filling has something to do. [h]"""
 BLOCK_SECONDS = 5.0
-PATIENCE_SECONDS = 240.0
+MAX_WAIT_SECONDS = 240.0
 TOLERANCE = 0.15
 """Largest median difference of recovered from built-in fluxes, which differ by chance in a single half-hour. [1]"""
 
-SUMMED = ("NEE_F", "RECO_NT", "GPP_NT", "RECO_DT", "GPP_DT")
+SUMMED_VARIABLES = ("NEE_F", "RECO_NT", "GPP_NT", "RECO_DT", "GPP_DT")
 """What a whole season has the sum of."""
 
 T = TypeVar("T")
@@ -220,13 +220,13 @@ def _check_season(store: Store, settings: Settings, console: Console) -> None:
     if run is None:
         raise FluxTowerError("the forest has no season")
     sums = {name: total["value"] for name, total in run.provenance["sums"].items()}
-    for name in SUMMED:
+    for name in SUMMED_VARIABLES:
         why = run.provenance["not_done"].get(name, "a record has none")
         _require(sums.get(name) is not None, f"the season has no sum of {name}: {why}")
-    listed = ", ".join(f"{name} {sums[name]:.0f}" for name in SUMMED)
+    listed = ", ".join(f"{name} {sums[name]:.0f}" for name in SUMMED_VARIABLES)
     console.print(f"{FOREST}: season of {run.intervals:,} half-hours, run {run.id}, in gC m-2: {listed}")
     page = _retry_while_away(lambda: _get(settings, f"/runs/{run.id}"))
-    _require(all(name in page.text for name in SUMMED), f"the page of run {run.id} lacks a sum")
+    _require(all(name in page.text for name in SUMMED_VARIABLES), f"the page of run {run.id} lacks a sum")
 
 
 def _send_live(settings: Settings, publisher: Publisher, tower: Tower, now: datetime, console: Console) -> None:
@@ -264,7 +264,7 @@ def _get(settings: Settings, path: str, query: dict[str, str] | None = None) -> 
 
 def _retry_while_away(work: Callable[[], T]) -> T:
     """Do something that fails while a server is being started again."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
     while True:
         try:
             return work()
@@ -276,7 +276,7 @@ def _retry_while_away(work: Callable[[], T]) -> T:
 
 def _wait_until(condition: Callable[[], T], complaint: str) -> T:
     """Wait until a condition holds, and return it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
     while not (met := _retry_while_away(condition)):
         _require(time.monotonic() < deadline, complaint)
         time.sleep(0.3)

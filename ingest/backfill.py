@@ -17,7 +17,7 @@ from core.progress import Progress, no_progress
 from core.records import FloatArray, Reading, SampleBlock, Samples
 from core.station import Station
 from core.store import FileRow, Store
-from ingest.collector.conform import FUTURE_NS
+from ingest.collector.conform import MAX_AHEAD_NS
 from ingest.files.gathering import gather
 from ingest.files.raw import find_span, read_records
 from ingest.files.records import Span
@@ -123,10 +123,10 @@ def backfill(
     """
     summary = BackfillSummary()
     known = set() if again else {(row.name, row.size, row.modified) for row in store.files.read(station.id, stream)}
-    fresh = [path for path in paths if _file_identity(path) not in known]
-    summary.known = len(paths) - len(fresh)
+    unread = [path for path in paths if _file_identity(path) not in known]
+    summary.known = len(paths) - len(unread)
     spans = []
-    for path in fresh:
+    for path in unread:
         try:
             spans.append(_check_times(find_span(path, station, stream)))
         except PayloadError as error:
@@ -142,7 +142,7 @@ def backfill(
 
 def _check_times(span: Span) -> Span:
     """Refuse a file whose stamps are far off: one in the year 2200 would make it reach over a million half-hours."""
-    latest = time.time_ns() + FUTURE_NS
+    latest = time.time_ns() + MAX_AHEAD_NS
     if span.start_ns < EARLIEST_NS or span.end_ns > latest:
         raise PayloadError(
             f"{span.path.name}: it reaches from {from_ns(span.start_ns):%Y-%m-%d} to {from_ns(span.end_ns):%Y-%m-%d}, "

@@ -72,13 +72,13 @@ def write_table(
         Whether there are diagnostics and reasons.
     """
     columns = station.flux_columns
-    noted = sorted({name for part in parts for name in pl.read_ipc_schema(part)} - {"start", REASONS, *columns})
-    names = ["start", *columns, *noted, *([REASONS] if full else [])]
+    diagnostics = sorted({name for part in parts for name in pl.read_ipc_schema(part)} - {"start", REASONS, *columns})
+    names = ["start", *columns, *diagnostics, *([REASONS] if full else [])]
     unfinished = folder / "table.csv"
     with unfinished.open("w", encoding="utf-8") as stream:
         for i, part in enumerate(parts):
             table = pl.read_ipc(part)
-            absent = [pl.lit(float("nan")).alias(name) for name in noted if name not in table.columns]
+            absent = [pl.lit(float("nan")).alias(name) for name in diagnostics if name not in table.columns]
             whole = table.with_columns(absent).select(names)
             stream.write(write_fluxnet(whole, utc_offset=station.station.utc_offset, minutes=minutes, header=i == 0))
         stream.flush()

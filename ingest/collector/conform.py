@@ -14,7 +14,7 @@ from core.errors import PayloadError
 from core.records import Reading, SampleBlock
 from core.station import Station, Stream
 
-FUTURE_NS = 86_400 * NS
+MAX_AHEAD_NS = 86_400 * NS
 """How far ahead of our clock a record may be. [ns]"""
 DT_TOLERANCE = 0.01
 """Largest relative difference between a block's step and the declared rate."""
@@ -94,7 +94,7 @@ def _check_channels(names: Iterable[str], station: Station, stream: Stream) -> N
 
 def _check_not_future(end_ns: int, station: Station, now_ns: int) -> None:
     ahead_ns = end_ns - now_ns
-    if ahead_ns > FUTURE_NS:
+    if ahead_ns > MAX_AHEAD_NS:
         raise PayloadError(
             f"t: the record ends at {from_ns(end_ns):%Y-%m-%dT%H:%M:%SZ}, {timedelta(seconds=ahead_ns // NS)} ahead "
             "of this machine's clock: set the logger's clock, and check that `t` is UTC",

@@ -17,7 +17,7 @@ import numpy as np
 from core.errors import PayloadError, StoreError, UnknownStation
 from core.records import Float32Array, SampleBlock
 from core.store import BlockArrays
-from ingest.collector.conform import FUTURE_NS, conform
+from ingest.collector.conform import MAX_AHEAD_NS, conform
 from ingest.collector.stations import KnownStations
 from ingest.mqtt.wire import Message
 from ingest.payloads.block_template import Blocks, Structure, Templates
@@ -68,7 +68,7 @@ class FastPath:
         arrays = []
         for blocks in decoded:
             of_order: dict[tuple[int, ...] | None, list[tuple[int, _Destination]]] = defaultdict(list)
-            ahead = blocks.start_ns + blocks.structure.dt_ns * blocks.samples.shape[2] - time.time_ns() > FUTURE_NS
+            ahead = blocks.start_ns + blocks.structure.dt_ns * blocks.samples.shape[2] - time.time_ns() > MAX_AHEAD_NS
             for i, (other, too_far) in enumerate(zip(blocks.places.tolist(), ahead.tolist(), strict=True)):
                 topic = topics[which[other]]
                 assert topic is not None

@@ -19,7 +19,7 @@ from ingest.mqtt.subscriber import Subscriber
 
 REPORT_SECONDS = 10.0
 """How often a line about the load is logged. [s]"""
-TOPICS_SECONDS = 5.0
+TOPICS_REFRESH_SECONDS = 5.0
 """How often the loop looks whether stations use other topics. [s]"""
 IDLE_SECONDS = 0.5
 """Longest wait for a message before the loop looks whether it must stop. [s]"""
@@ -62,7 +62,7 @@ def run_collector(settings: Settings, stop: threading.Event) -> None:
                 while not stop.is_set():
                     if time.monotonic() >= topics_due:
                         subscriber.follow_topics(writer.topics())
-                        topics_due = time.monotonic() + TOPICS_SECONDS
+                        topics_due = time.monotonic() + TOPICS_REFRESH_SECONDS
                     batch = coming.result()
                     coming = gatherer.submit(gather)
                     if batch.messages:

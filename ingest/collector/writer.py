@@ -134,7 +134,9 @@ class Writer:
             self._retry_while_away(lambda: self._commit(batch.slow, batch.arrays), only_unavailable=True)
         except (StoreError, UnknownStation) as refusal:
             count = len(batch.messages)
-            log.warning("the store refuses a batch of %d messages, looking for the culprit: %s", count, refusal)
+            log.warning(
+                "the store refuses a batch of %d messages, looking for the one that is refused: %s", count, refusal
+            )
             with self._lock:
                 # a station may have got a new layout since its messages were prepared
                 self._retry_while_away(self._stations.read)
@@ -164,15 +166,15 @@ class Writer:
             self._bisect(batch[:half])
             self._bisect(batch[half:])
 
-    def _commit_or_reject(self, culprit: PreparedMessage) -> None:
+    def _commit_or_reject(self, refused: PreparedMessage) -> None:
         try:
-            self._commit([culprit])
+            self._commit([refused])
         except StoreUnavailable:
             raise
         except (StoreError, UnknownStation) as refusal:
-            station = culprit.records[0].station if culprit.records else ""
-            reject = culprit.reject or _reject(culprit.message, f"refused by the store: {refusal}", station)
-            self._commit([PreparedMessage(culprit.message, reject=reject)])
+            station = refused.records[0].station if refused.records else ""
+            reject = refused.reject or _reject(refused.message, f"refused by the store: {refusal}", station)
+            self._commit([PreparedMessage(refused.message, reject=reject)])
 
     def store_refused(self, message: Message, came_ns: int) -> str | None:
         """Store the records of a message that was refused before; return why they cannot be stored, None if they are.

@@ -20,7 +20,7 @@ from ingest.encoding import encode_block, encode_reading
 from ingest.mqtt.broker import connect, make_client, parse_address
 from ingest.mqtt.topics import block_topic, reading_topic
 
-SESSION_EXPIRY = 3600
+SESSION_EXPIRY_SECONDS = 3600
 REPORT_SECONDS = 0.5
 
 Report = Callable[[int, int], None]
@@ -72,7 +72,7 @@ class Publisher:
         self._client.on_publish = self._on_publish
 
     def __enter__(self) -> Self:
-        connect(self._client, self._address, SessionExpiryInterval=SESSION_EXPIRY)
+        connect(self._client, self._address, SessionExpiryInterval=SESSION_EXPIRY_SECONDS)
         return self
 
     def __exit__(

@@ -20,9 +20,9 @@ from ingest.mqtt.wire import Message
 
 __all__ = ["Message", "Subscriber"]
 
-SESSION_EXPIRY = 7 * 86_400
+SESSION_EXPIRY_SECONDS = 7 * 86_400
 """How long the broker keeps the session of a collector that is away. [s]"""
-MAX_PACKET = 8 << 20
+MAX_PACKET_BYTES = 8 << 20
 """Largest packet the broker may send; it drops larger ones. [bytes]"""
 MAX_UNCONFIRMED = 1000
 """Most messages of ours that wait for the broker's confirmation, if it does not ask for fewer."""
@@ -101,9 +101,9 @@ class Subscriber:
             self._client,
             self._address,
             clean_start=False,
-            SessionExpiryInterval=SESSION_EXPIRY,
+            SessionExpiryInterval=SESSION_EXPIRY_SECONDS,
             ReceiveMaximum=self._in_flight,
-            MaximumPacketSize=MAX_PACKET,
+            MaximumPacketSize=MAX_PACKET_BYTES,
         )
 
     def follow_topics(self, filters: Collection[str]) -> None:

@@ -123,13 +123,13 @@ def weather(station: Station, seed: int, times_ns: NDArray[np.int64]) -> Weather
     times_ns : ndarray of int64
         [ns since 1970 UTC]
     """
-    place = station.station
+    site = station.station
     days = times_ns / DAY_NS
     season = 2 * np.pi * (days % 365.25 - 200) / 365.25
-    solar_hours = (days + place.longitude / 360) % 1 * 24
+    solar_hours = (days + site.longitude / 360) % 1 * 24
     # the Sun is highest four weeks before the warmest day
     declination = np.radians(23.45) * np.cos(season + np.radians(28))
-    latitude = np.radians(place.latitude)
+    latitude = np.radians(site.latitude)
     elevation = np.sin(latitude) * np.sin(declination) - np.cos(latitude) * np.cos(declination) * np.cos(
         2 * np.pi * solar_hours / 24
     )
@@ -139,7 +139,7 @@ def weather(station: Station, seed: int, times_ns: NDArray[np.int64]) -> Weather
     swing = np.cos(2 * np.pi * (solar_hours - 14.5) / 24) * (2 + 4 * clear)
     ta = ZERO_CELSIUS + 19 + 8.5 * np.cos(season) + swing + 3 * (_between_days(seed, 3, days) - 0.5)
     rh = np.clip(0.76 - 0.035 * swing + 0.12 * (0.7 - clear), 0.3, 0.97)
-    pa = 101_325 * np.exp(-place.altitude / 8434) + 600 * (_between_days(seed, 4, days) - 0.5)
+    pa = 101_325 * np.exp(-site.altitude / 8434) + 600 * (_between_days(seed, 4, days) - 0.5)
     wet = (clear < 0.6) & (_noise(seed, 5, times_ns // HALF_HOUR_NS) < 0.15)
     rain = np.where(wet, 4e-3 / 3600 * _noise(seed, 6, times_ns // HALF_HOUR_NS), 0.0)
     stable = np.exp(-sw_in / 120)

@@ -27,12 +27,12 @@ MEMORY_SECONDS = (0.8, 3.0, 3.0, 2.0, 2.0, 2.0)
 """How long w, u, v and the scalars' own parts (T, H2O, CO2) remember themselves. [s]"""
 SCALAR_CORRELATION = 0.4
 """Correlation of a scalar with vertical wind while its flux is large."""
-SMALLEST_SIGMA = {"ta": 0.05, "h2o": 4e-3, "co2": 4e-5}
+MIN_SIGMA = {"ta": 0.05, "h2o": 4e-3, "co2": 4e-5}
 """Standard deviations of air temperature [K] and densities [mol m-3] when their flux is small."""
 
-LOST = 0.2
+MISSING_FC_SHARE = 0.2
 """Share of a history's half-hours without FC."""
-HISTORY = 17
+HISTORY_SEED = 17
 """Keeps the chance of a history apart from that of the samples."""
 
 
@@ -116,8 +116,8 @@ def history(tower: Tower, start: datetime, days: float) -> list[FluxRecord]:
     records = []
     for i, one in enumerate(starts):
         built_in = truth(tower, one)
-        random = np.random.default_rng([tower.seed, HISTORY, to_ns(one) // HALF_HOUR_NS])
-        fc, lost = 1e6 * built_in.fc, random.random() < LOST
+        random = np.random.default_rng([tower.seed, HISTORY_SEED, to_ns(one) // HALF_HOUR_NS])
+        fc, lost = 1e6 * built_in.fc, random.random() < MISSING_FC_SHARE
         values = {
             "FC": np.nan if lost else fc + random.laplace(0, 0.3 + 0.06 * abs(fc)),
             "LE": built_in.le + random.laplace(0, 4 + 0.06 * abs(built_in.le)),
@@ -231,7 +231,7 @@ def _turbulence(built_in: Truth, noise: FloatArray) -> dict[str, FloatArray]:
 
 
 def _scalar(name: str, covariance: float, sigma_w: float, w_unit: FloatArray, own: FloatArray) -> FloatArray:
-    sigma = max(abs(covariance) / (SCALAR_CORRELATION * sigma_w), SMALLEST_SIGMA[name])
+    sigma = max(abs(covariance) / (SCALAR_CORRELATION * sigma_w), MIN_SIGMA[name])
     r = covariance / (sigma * sigma_w)
     made: FloatArray = sigma * (r * w_unit + np.sqrt(1 - r**2) * own)
     return made

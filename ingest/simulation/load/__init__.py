@@ -6,7 +6,7 @@ only time, number and samples are set; rows go to the broker as they are. Statio
 
 from ingest.simulation.load.connection import Connection
 from ingest.simulation.load.packets import Packets
-from ingest.simulation.load.sending import JOURNAL, send
+from ingest.simulation.load.sending import JOURNAL_ENTRY, send
 from ingest.simulation.load.stations import Faults, Load, station_files, tower_id
 
-__all__ = ["JOURNAL", "Connection", "Faults", "Load", "Packets", "send", "station_files", "tower_id"]
+__all__ = ["JOURNAL_ENTRY", "Connection", "Faults", "Load", "Packets", "send", "station_files", "tower_id"]

@@ -17,7 +17,7 @@ from core.errors import SetupError
 from ingest.mqtt.broker import connect, make_bulk_client, parse_address
 from ingest.simulation.load.packets import QOS_1, Rows, put_numbers
 
-WINDOW = 50_000
+MAX_UNCONFIRMED = 50_000
 """Most messages of a connection that wait for their confirmation; numbers of messages are used again after 65 535."""
 
 
@@ -31,7 +31,7 @@ class Connection:
         self._broken = ""
         self._sent = 0
         self._confirmed = 0
-        self._window = WINDOW
+        self._max_unconfirmed = MAX_UNCONFIRMED
         self._client = make_bulk_client(self._address, "")
         self._client.on_acknowledged = self._on_acknowledged
         self._client.on_connect = self._on_connect
@@ -55,7 +55,7 @@ class Connection:
         self._client.loop_stop()
 
     def send(self, rows: Rows, mid_at: int) -> None:
-        """Send packets, whose message numbers are set there, as soon as the window has room for them.
+        """Send packets, whose message numbers are set there, as soon as few enough wait for their confirmation.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class Connection:
             The connection broke: what was not confirmed may be lost.
         """
         with self._changed:
-            self._wait(lambda: self._sent - self._confirmed + len(rows) <= max(self._window, len(rows)))
+            self._wait(lambda: self._sent - self._confirmed + len(rows) <= max(self._max_unconfirmed, len(rows)))
             put_numbers(rows, mid_at, ((self._sent + np.arange(len(rows))) % 65_535 + 1).astype(">u2"))
             self._sent += len(rows)
         self._client.send_packets(QOS_1, rows.tobytes())
@@ -84,7 +84,7 @@ class Connection:
         self, client: Client, _: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         with self._changed:
-            self._window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+            self._max_unconfirmed = min(MAX_UNCONFIRMED, getattr(properties, "ReceiveMaximum", MAX_UNCONFIRMED))
             self._connected = not reason.is_failure
             if reason.is_failure:
                 self._broken = f"was refused: {reason}"

@@ -24,8 +24,8 @@ MAX_PACKETS_PER_WRITE = 10_000
 MAX_LATE_BLOCKS = 10
 """A late block comes up to so many block lengths later."""
 
-JOURNAL = np.dtype([("tower", "<i4"), ("seq", "<i8"), ("sent_ns", "<i8")])
-"""What is noted of each block that is sent."""
+JOURNAL_ENTRY = np.dtype([("tower", "<i4"), ("seq", "<i8"), ("sent_ns", "<i8")])
+"""What is written down of each block that is sent."""
 
 
 def send(
@@ -51,7 +51,7 @@ def send(
     connections : int
         Connections to the broker that share the towers.
     journal : Path, optional
-        File for what was sent: records of ``JOURNAL``.
+        File for what was sent: records of ``JOURNAL_ENTRY``.
     report : callable, optional
         Called once a second with (blocks sent, how late the sender is [s]).
 
@@ -147,7 +147,7 @@ class _Towers:
 
     def _send(self, rows: Rows, towers: Int64Array, seq: Int64Array) -> None:
         if self._journal_file is not None:
-            entries = np.empty(len(rows), JOURNAL)
+            entries = np.empty(len(rows), JOURNAL_ENTRY)
             entries["tower"], entries["seq"], entries["sent_ns"] = towers, seq, time.time_ns()
             self._journal_file.write(entries.tobytes())
         self._connections[self.sent % len(self._connections)].send(rows, self._packets.mid_at)

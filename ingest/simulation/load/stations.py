@@ -21,7 +21,7 @@ latitude = {latitude:.4f}
 longitude = {longitude:.4f}
 altitude = 300.0
 utc_offset = 8.0
-source = "SIMULATED by Fluxtower (ingest/load); not measured"
+source = "SIMULATED by Fluxtower (ingest/simulation/load); not measured"
 """
 _TOWER = """
 [site]

@@ -17,7 +17,7 @@ from core.store import Store
 from fluxtower.sending import register_load, send_load
 from ingest import payloads
 from ingest.payloads import MessageSource
-from ingest.simulation.load import JOURNAL, Connection, Faults, Load, Packets, send, station_files, tower_id
+from ingest.simulation.load import JOURNAL_ENTRY, Connection, Faults, Load, Packets, send, station_files, tower_id
 from tests.ingest.conftest import collecting
 from tests.ingest.mqtt.test_wire import make_client
 from tests.waiting import wait_for
@@ -68,7 +68,7 @@ def test_what_the_journal_notes_is_stored(settings: Settings, store: Store, tmp_
     with collecting(settings):
         began = time.time_ns()
         count = send(LOAD, settings.broker_url, settings.topic_root, 4, journal=journal)
-        sent = np.fromfile(journal, JOURNAL)
+        sent = np.fromfile(journal, JOURNAL_ENTRY)
         assert len(sent) == count == 30 * 8
         assert (sent["sent_ns"] > began).all()
         wait_for(lambda: stored(settings) == len(sent))
@@ -88,7 +88,7 @@ def test_faults_lose_and_double_nothing_that_was_sent(settings: Settings, store:
     journal = tmp_path / "journal"
     with collecting(settings):
         send_load(settings, load, 6, journal, register=True)
-        sent = np.fromfile(journal, JOURNAL)
+        sent = np.fromfile(journal, JOURNAL_ENTRY)
         different = {(int(one["tower"]), int(one["seq"])) for one in sent}
         assert 0.8 * 360 < len(different) < 0.97 * 360
         assert len(sent) > 1.1 * len(different)
