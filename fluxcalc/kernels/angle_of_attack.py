@@ -29,7 +29,7 @@ COSINE_TURN = (
 
 STEEPEST_ANGLE = 70.0  # beyond it the cosine response stays [deg]
 ANGLE_TOLERANCE = 1e-9  # angles that differ by less are the same [deg]
-MAXIMUM_ITERATIONS = 100
+MAX_ITERATIONS = 100
 
 
 @kernel
@@ -87,7 +87,7 @@ def correct_angles(u: FloatArray, v: FloatArray, w: FloatArray) -> None:
         direction = 180.0 - np.degrees(np.arctan2(v[i], u[i]))
         angle = np.degrees(np.arctan2(w[i], speed))
         converged = False
-        for _ in range(MAXIMUM_ITERATIONS):  # Steffensen's method
+        for _ in range(MAX_ITERATIONS):  # Steffensen's method
             sine, cosine = angle_response(angle, direction)
             first = np.degrees(np.arctan(w[i] / speed * cosine / sine))
             sine, cosine = angle_response(first, direction)

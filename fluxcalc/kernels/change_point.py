@@ -11,9 +11,9 @@ FloatArray = NDArray[np.float64]
 
 OUTLIER_LIMIT = 4.0
 """Bins farther from a straight line than this many standard deviations are left out."""
-MINIMUM_POINTS = 10
+MIN_POINTS = 10
 """Bins that a change point needs."""
-MARGIN, LEAST_MARGIN = 0.05, 3
+MARGIN, MIN_MARGIN = 0.05, 3
 """Share of the bins, and bins, at either end where no change point can be found."""
 FIELDS = 7
 """Change point, F, bins, slope before, slope after, standard errors of the slope before and of its change."""
@@ -95,12 +95,12 @@ def change_point(x: FloatArray, y: FloatArray, slope_after: bool) -> FloatArray:
     Barr et al. (2013), doi:10.1016/j.agrformet.2012.09.023
     """
     fit = np.full(FIELDS, np.nan)
-    if x.size < MINIMUM_POINTS:
+    if x.size < MIN_POINTS:
         return fit
     kept = without_outliers(x, y)
     x, y = kept[0], kept[1]
     n = x.size
-    if n < MINIMUM_POINTS:
+    if n < MIN_POINTS:
         return fit
     fit[2] = n
     dx, dy = x - x.mean(), y - y.mean()
@@ -125,7 +125,7 @@ def change_point(x: FloatArray, y: FloatArray, slope_after: bool) -> FloatArray:
         score = explained / (left / freedom)
         if score > best:
             best, at = score, i
-    margin = max(int(MARGIN * n), LEAST_MARGIN)
+    margin = max(int(MARGIN * n), MIN_MARGIN)
     if at + 1 <= margin or at + 1 >= n - margin:
         return fit
     fit[0], fit[1] = x[at], best

@@ -11,7 +11,7 @@ from fluxcalc.kernels.compile import kernel
 
 FloatArray = NDArray[np.float64]
 
-MINIMUM_BLOCK = 2048
+MIN_BLOCK = 2048
 """Transforms of this many samples stay in a processor's nearest cache."""
 SIMD_LANES = 32
 """Sums side by side: a processor adds several numbers at once only where the order of summation says so."""
@@ -51,7 +51,7 @@ def cross_covariances(series: Sequence[FloatArray], pairs: Sequence[tuple[int, i
 def _products(series: FloatArray, pairs: Sequence[tuple[int, int]], reach: int) -> FloatArray:
     """Sums of x[i] y[i + lag], for each pair from lag -reach to reach."""
     rows, n = series.shape
-    size = MINIMUM_BLOCK
+    size = MIN_BLOCK
     while size < 4 * reach:
         size *= 2
     step = size - 2 * reach

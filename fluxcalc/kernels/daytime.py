@@ -11,7 +11,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
-LEAST_FACTOR, OFFSET, EXACT = 1 / 1024, 1e-5, 1e-10
+MIN_FACTOR, OFFSET, TOLERANCE = 1 / 1024, 1e-5, 1e-10
 """Gauss-Newton: the least part of a step, and where it ends, relative to the residuals, or to the flux."""
 RELATIVE, DECREASE, SHRINK, MOST = 1e-3, 1e-4, 0.2, 100
 """Variable metric: relative change of the cost that ends it, the decrease that a step must bring, by what a step
@@ -51,7 +51,7 @@ def fit_night(rise: FloatArray, flux: FloatArray, r_ref: float, e0: float, most:
     growth = np.exp(e0 * rise)
     residual = flux - r_ref * growth
     deviance = (residual * residual).sum()
-    exact = EXACT**2 * (flux * flux).sum()
+    exact = TOLERANCE**2 * (flux * flux).sum()
     for _ in range(most):
         # the tangent plane by Gram-Schmidt: derivatives by r_ref and by e0
         slope = r_ref * growth * rise
@@ -70,7 +70,7 @@ def fit_night(rise: FloatArray, flux: FloatArray, r_ref: float, e0: float, most:
         step_e0 = along_second / rest
         step_r = (along_first - shared * step_e0) / length
         while True:
-            if factor < LEAST_FACTOR:
+            if factor < MIN_FACTOR:
                 return failed
             tried_r, tried_e0 = r_ref + factor * step_r, e0 + factor * step_e0
             growth = np.exp(tried_e0 * rise)

@@ -20,7 +20,7 @@ from fluxcalc.halfhour.quality.random_error import (
     mann_lenschow_deviation,
 )
 from fluxcalc.halfhour.steps import process
-from fluxcalc.kernels.correlation import MINIMUM_BLOCK, cross_covariances
+from fluxcalc.kernels.correlation import MIN_BLOCK, cross_covariances
 from tests import naive
 from tests.fluxcalc.reference import station
 from tests.fluxcalc.samples import START, samples, turbulence
@@ -45,7 +45,7 @@ def test_cross_covariances_equal_their_twin(case):
     assert_allclose(found[1], naive.cross_covariances(xy[0], xy[0], reach), atol=1e-9)
 
 
-@pytest.mark.parametrize(("n", "reach"), [(3 * MINIMUM_BLOCK + 7, 30), (MINIMUM_BLOCK, 700), (1500, 1499)])
+@pytest.mark.parametrize(("n", "reach"), [(3 * MIN_BLOCK + 7, 30), (MIN_BLOCK, 700), (1500, 1499)])
 def test_blocks_leave_no_seam(n, reach):
     random = np.random.default_rng(1)
     xy = random.standard_normal((2, n))
