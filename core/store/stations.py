@@ -64,13 +64,7 @@ class StoredStations:
             A text is not a valid station file, or two are of one station.
         """
         stations = [parse_station(text, file) for text, file in files]
-        seen: dict[str, str] = {}
-        for station, (_, file) in zip(stations, files, strict=True):
-            if station.id in seen:
-                raise ConfigError(
-                    file, "station.id", "another id in each file", f"{station.id!r}, as in {seen[station.id]}"
-                )
-            seen[station.id] = file
+        _refuse_twice([station.id for station in stations], [file for _, file in files])
         with self._database.transaction() as connection:
             rows = connection.execute(sql("put_stations"), {"ids": [station.id for station in stations]})
             keys = {row["id"]: row["key"] for row in rows}
@@ -129,6 +123,14 @@ class StoredStations:
             self.read(station)
             raise StoreError(f"{station} has no {kind} stream {stream!r}")
         return layouts
+
+
+def _refuse_twice(ids: Sequence[str], files: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for id, file in zip(ids, files, strict=True):
+        if id in seen:
+            raise ConfigError(file, "station.id", "another id in each file", f"{id!r}, as in {seen[id]}")
+        seen[id] = file
 
 
 def layout(stream: Stream) -> Row:
