@@ -2,7 +2,8 @@
 
 Gives every decoder of messages and raw files arbitrary, mutated and truncated payloads, and a list of bombs. A payload
 must become records within the limits of the format, or a `PayloadError`; anything else, a warning too, is counted as
-`other` and makes the exit status 1. Prints tables and, last, one line of JSON with the counts of each decoder.
+`other` and makes the exit status 1. Formats of other packages are tried as well, as far as they have examples. Prints
+tables and, last, one line of JSON with the counts of each decoder.
 """
 
 from __future__ import annotations
@@ -25,35 +26,39 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from benchmarks.hostile import FILES, MESSAGES, NOW, bombs, make_payload  # noqa: E402
+from benchmarks.hostile import FILES, MESSAGES, NOW, bombs  # noqa: E402
+from benchmarks.mutation import make_payload  # noqa: E402
 from core.errors import PayloadError  # noqa: E402
-from core.records import LoggerState, Reading, SampleBlock  # noqa: E402
+from core.records import SampleBlock  # noqa: E402
 from core.station import Station  # noqa: E402
 from core.store import NO_SEQ  # noqa: E402
 from ingest.files import raw  # noqa: E402
-from ingest.payloads import (  # noqa: E402
+from ingest.files.raw import FILE_FORMATS  # noqa: E402
+from ingest.payloads import FORMATS, MessageSource, decode  # noqa: E402
     MessageSource,
-    Record,
     decode,
 )
 from ingest.payloads.block_template import Templates  # noqa: E402
-from ingest.payloads.checks import EARLIEST_NS, LATEST_NS, MAX_BLOCK_NS, MAX_SAMPLES  # noqa: E402
+from ingest.payloads.records import fault_of  # noqa: E402
 
 Decoder = Callable[[bytes], str]
 
-MEMORY_MB = 64
+MOST_MEMORY_MB = 64
 """How much more memory a decoder may need than before it began, and a single payload at its peak."""
-SLOW_S = 3.0
+LONGEST_BOMB_S = 3.0
 """How long a bomb may take, CPU time."""
-SHOWN = 5
+MOST_FAULTS_SHOWN = 5
 """Faults that are shown of each decoder."""
 
 _FOLDER = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
 
 
 def _message(meant: MessageSource) -> Decoder:
+    # a format of another package: its decoder itself, for `decode` makes a refusal of whatever goes wrong in it
+    outside = FORMATS[meant.format].decode if FORMATS.package_of(meant.format) else None
+
     def read(payload: bytes) -> str:
-        return fault_of(meant, decode(meant, payload, NOW))
+        return fault_of(meant, (outside or decode)(meant, payload, NOW))
 
     return read
 
@@ -92,12 +97,20 @@ def _many(meant: MessageSource, good: Sequence[bytes]) -> Decoder:
 def _file(name: str, declared: Station) -> Decoder:
     """Return what reads a file whole, as `fluxtower process` and `fluxtower ingest` do; it is written to memory."""
     stream = "ec"
+    format = declared.files.format
+    # of another package: its reader itself, for `raw` makes a refusal of whatever goes wrong in it
+    outside = FILE_FORMATS[format] if FILE_FORMATS.package_of(format) else None
     path = Path(_FOLDER.name) / name
 
     def read(payload: bytes) -> str:
         path.write_bytes(payload)
-        span = raw.find_span(path, declared, stream)
-        for records in raw.read_records(span, declared, stream, 0, lambda _: None):
+        if outside is None:
+            span = raw.find_span(path, declared, stream)
+            pieces = raw.read_records(span, declared, stream, 0, lambda _: None)
+        else:
+            span = outside.find_span(path, outside.stream_of(declared, stream))
+            pieces = outside.read_records(span, outside.stream_of(declared, stream), 0, lambda _: None)
+        for records in pieces:
             if records.values.shape[1:] != records.starts.shape or np.isinf(records.values).any():
                 return f"records of shape {records.values.shape}"
         return ""
@@ -113,37 +126,8 @@ DECODERS: dict[str, tuple[Decoder, list[bytes]]] = {
 """Decoder -> what reads a payload and returns a fault, and good payloads to begin with."""
 
 
-def fault_of(meant: MessageSource, records: Sequence[Record]) -> str:
-    """Return what is wrong with records that a decoder gave, empty if nothing is."""
-    if not records:
-        return "no records"
-    for record in records:
-        if record.station != meant.station:
-            return "another station"
-        if isinstance(record, LoggerState):
-            if len(record.logger) > 80 or len(record.reason) > 80 or not (record.logger + record.reason).isprintable():
-                return f"a state that cannot be shown: {record}"
-        elif record.stream != meant.stream:
-            return "another stream"
-        elif isinstance(record, Reading):
-            if not EARLIEST_NS <= record.time_ns < LATEST_NS:
-                return f"time {record.time_ns}"
-            if not record.values or any(math.isinf(value) for value in record.values.values()):
-                return f"values {record.values}"
-        else:
-            channels, n = record.samples.shape
-            end_ns = n * record.dt_ns
-            if not (EARLIEST_NS <= record.start_ns < LATEST_NS and record.dt_ns > 0 and end_ns <= MAX_BLOCK_NS):
-                return f"time {record.start_ns}, {n} x {record.dt_ns}"
-            if channels != len(record.channels) or not 1 <= n <= MAX_SAMPLES or record.samples.dtype != np.float32:
-                return f"samples of shape {record.samples.shape}"
-            if np.isinf(record.samples).any():
-                return "infinite samples"
-    return ""
-
-
 @dataclass(slots=True)
-class Outcome:
+class Tally:
     """What became of a decoder's payloads."""
 
     tried: int = 0
@@ -158,49 +142,49 @@ class Outcome:
     def fault(self, payload: bytes, what: str) -> None:
         """Count something that must not happen."""
         self.other += 1
-        if len(self.faults) < SHOWN:
+        if len(self.faults) < MOST_FAULTS_SHOWN:
             self.faults.append(f"{what}: {payload[:300]!r}")
 
 
-def try_payload(read: Decoder, payload: bytes, outcome: Outcome) -> None:
+def try_payload(read: Decoder, payload: bytes, tally: Tally) -> None:
     """Decode one payload and count what came of it."""
-    outcome.tried += 1
+    tally.tried += 1
     began = time.process_time()
     try:
         fault = read(payload)
         if not fault:
-            outcome.records += 1
+            tally.records += 1
     except PayloadError as error:
-        outcome.refused += 1
+        tally.refused += 1
         shown = error.reason.isprintable() and len(error.reason) <= 1000
         fault = "" if shown else f"a reason that cannot be shown: {error.reason!r}"
     except Exception as error:
         fault = repr(error)
-    outcome.slowest_s = max(outcome.slowest_s, time.process_time() - began)
+    tally.slowest_s = max(tally.slowest_s, time.process_time() - began)
     if fault:
-        outcome.fault(payload, fault)
+        tally.fault(payload, fault)
 
 
-def run(name: str, count: int, seed: int) -> Outcome:
+def run(name: str, count: int, seed: int) -> Tally:
     """Give a decoder so many payloads."""
     read, seeds = DECODERS[name]
     dice = random.Random(f"{name} {seed}")
-    outcome = Outcome()
+    tally = Tally()
     for good in seeds:
-        try_payload(read, good, outcome)
-    if outcome.records < len(seeds):
-        outcome.fault(seeds[0], "a good payload is refused")
+        try_payload(read, good, tally)
+    if tally.records < len(seeds):
+        tally.fault(seeds[0], "a good payload is refused")
     before = _peak_mb(fresh=True)
     began = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        while outcome.tried < count:
-            try_payload(read, make_payload(seeds, dice), outcome)
-    outcome.seconds = time.process_time() - began
-    outcome.grown_mb = _peak_mb() - before
-    if outcome.grown_mb > MEMORY_MB:
-        outcome.fault(b"", f"{outcome.grown_mb:.0f} MB more memory than before")
-    return outcome
+        while tally.tried < count:
+            try_payload(read, make_payload(seeds, dice), tally)
+    tally.seconds = time.process_time() - began
+    tally.grown_mb = _peak_mb() - before
+    if tally.grown_mb > MOST_MEMORY_MB:
+        tally.fault(b"", f"{tally.grown_mb:.0f} MB more memory than before")
+    return tally
 
 
 def _peak_mb(*, fresh: bool = False) -> float:
@@ -211,18 +195,18 @@ def _peak_mb(*, fresh: bool = False) -> float:
     return int(found[1]) / 1024 if found else math.nan
 
 
-def try_bomb(payload: bytes) -> tuple[Outcome, float]:
+def try_bomb(payload: bytes) -> tuple[Tally, float]:
     """Give a bomb to every decoder; return what came of it and how much more memory it took. [MB]"""
-    outcome, most = Outcome(), 0.0
+    tally, most = Tally(), 0.0
     for read, _ in DECODERS.values():
         before = _peak_mb(fresh=True)
-        try_payload(read, payload, outcome)
+        try_payload(read, payload, tally)
         most = max(most, _peak_mb() - before)
-    if outcome.records:
-        outcome.fault(payload, f"{outcome.records} decoders made records of it")
-    if outcome.slowest_s > SLOW_S or most > MEMORY_MB:
-        outcome.fault(payload, f"{outcome.slowest_s:.2f} s, {most:.0f} MB")
-    return outcome, most
+    if tally.records:
+        tally.fault(payload, f"{tally.records} decoders made records of it")
+    if tally.slowest_s > LONGEST_BOMB_S or most > MOST_MEMORY_MB:
+        tally.fault(payload, f"{tally.slowest_s:.2f} s, {most:.0f} MB")
+    return tally, most
 
 
 def main() -> None:
@@ -238,23 +222,23 @@ def main() -> None:
     failed = False
     result: dict[str, dict[str, int]] = {}
     for name in given.decoder or DECODERS:
-        outcome = run(name, given.count, given.seed)
-        failed |= outcome.other > 0
+        tally = run(name, given.count, given.seed)
+        failed |= tally.other > 0
         print(
-            f"{name:24s} {outcome.tried:9d} {outcome.records:9d} {outcome.refused:9d} {outcome.other:6d} "
-            f"{outcome.seconds / outcome.tried * 1e6:8.1f} {outcome.slowest_s * 1e3:11.1f} {outcome.grown_mb:8.1f}",
+            f"{name:24s} {tally.tried:9d} {tally.records:9d} {tally.refused:9d} {tally.other:6d} "
+            f"{tally.seconds / tally.tried * 1e6:8.1f} {tally.slowest_s * 1e3:11.1f} {tally.grown_mb:8.1f}",
             flush=True,
         )
-        for fault in outcome.faults:
+        for fault in tally.faults:
             print(f"    {fault[:1000]}")
-        result[name] = {key: getattr(outcome, key) for key in ("tried", "records", "refused", "other")}
+        result[name] = {key: getattr(tally, key) for key in ("tried", "records", "refused", "other")}
     print(f"\n{'bomb':32s} {'bytes':>10s} {'refused':>8s} {'ms':>8s} {'MB more':>8s}")
     for name, payload in bombs().items():
-        outcome, most = try_bomb(payload)
-        failed |= outcome.other > 0
-        refused = f"{outcome.refused}/{outcome.tried}"
-        print(f"{name:32s} {len(payload):10d} {refused:>8s} {outcome.slowest_s * 1e3:8.1f} {most:8.1f}")
-        for fault in outcome.faults:
+        tally, most = try_bomb(payload)
+        failed |= tally.other > 0
+        refused = f"{tally.refused}/{tally.tried}"
+        print(f"{name:32s} {len(payload):10d} {refused:>8s} {tally.slowest_s * 1e3:8.1f} {most:8.1f}")
+        for fault in tally.faults:
             print(f"    {fault[:1000]}")
     print(json.dumps(result))
     sys.exit(failed)

@@ -1,14 +1,11 @@
-"""Good payloads of every format, what makes hostile ones of them, and bombs; `benchmarks/fuzz.py` uses them."""
+"""Good payloads of every format, and bombs; `benchmarks/fuzz.py` uses them."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import math
-import random
-import re
 import zlib
-from collections.abc import Sequence
 
 import cbor2
 import numpy as np
@@ -16,16 +13,16 @@ import zstandard
 
 from core.clock import NS
 from core.records import SampleBlock
-from core.station import Station
+from core.station import Station, parse_station
 from ingest.encoding import encode_block
-from ingest.payloads import MessageSource
+from ingest.files.raw import FILE_FORMATS
+from ingest.payloads import FORMATS, MessageSource
+from ingest.sources import Sources
 from tests.ingest import campbell_writer as writer
 from tests.ingest.files import test_binary_files as files
-from tests.ingest.foreign import source, state_source
+from tests.ingest.foreign import HEAD, source, state_source
 
 NOW = 1_782_864_000 * NS
-LONGEST = 4096
-"""Longest payload that is made, about what a logger sends."""
 
 _BLOCK = SampleBlock(
     "cn-foreign", "ec", NOW, NS // 20, ("u", "ts", "w"), np.linspace(-1, 1, 30, dtype=np.float32).reshape(3, 10), 7, 3
@@ -86,6 +83,18 @@ def _json_block(**changes: object) -> bytes:
     return _dumped({**good, "c": {"u": [1, 2.5, None], "w": [0.1, -1e-3, 3]}, **changes})
 
 
+def _outside_messages() -> dict[str, tuple[MessageSource, list[bytes]]]:
+    """Return the examples of other packages' formats."""
+    found = {}
+    for name in set(FORMATS) - set(FORMATS.own):
+        for i, example in enumerate(FORMATS[name].examples):
+            text = f'{HEAD}[[stream]]\ntopic = "example"\nformat = "{name}"\n{example.stream}'
+            declared = parse_station(text, f"example {i} of {name}")
+            meant = Sources({declared.id: declared}, "flux/v1").resolve("example")
+            found[f"{name}, example {i}"] = (meant, list(example.payloads))
+    return found
+
+
 MESSAGES: dict[str, tuple[MessageSource, list[bytes]]] = {
     "block": (
         source("ec"),
@@ -110,6 +119,7 @@ MESSAGES: dict[str, tuple[MessageSource, list[bytes]]] = {
     "campbell-csijson-block": (source("fast"), [_dumped(_FAST)]),
     "toa5-line": (source("toa5"), [_LINE, _HEADER + _LINE]),
     "state": (state_source(), [b'{"clientId":"CR1000X_70681","state":"offline","reason":"Loading"}', b"online"]),
+    **_outside_messages(),
 }
 """Format of a message -> a source of it, and good payloads to begin with."""
 _ROWS = files.values(9)
@@ -122,114 +132,26 @@ _TOA5 = b"".join(
         *(f'"2024-06-20 13:00:00.{5 * i:02d}",{i},{",".join(map(str, row))}\n'.encode() for i, row in enumerate(_ROWS)),
     ]
 )
+
+
+def _outside_files() -> dict[str, tuple[str, Station, list[bytes]]]:
+    """Return the examples of other packages' formats."""
+    examples = ((name, FILE_FORMATS[name].examples) for name in set(FILE_FORMATS) - set(FILE_FORMATS.own))
+    return {
+        f"{name}, example {i}": (one.name, parse_station(HEAD + one.station, f"{name} {i}"), list(one.contents))
+        for name, several in examples
+        for i, one in enumerate(several)
+    }
+
+
 FILES: dict[str, tuple[str, Station, list[bytes]]] = {
     "toa5-file": ("t.dat", files.station("toa5"), [_TOA5, gzip.compress(_TOA5)]),
     "tob1-file": ("t.dat", files.station("tob1"), [files.tob1(_ROWS), gzip.compress(files.tob1(_ROWS))]),
     "tob3-file": ("t.dat", files.station("tob3"), [files.tob3(_ROWS)]),
     "ghg-file": ("t.ghg", files.ghg_station(), [files.zipped({"t.data": files.ghg_table(_ROWS)})]),
+    **_outside_files(),
 }
 """Format of a file -> its name, a station with such files, and good files to begin with."""
-
-TOKENS = [
-    *(b"0", b"-1", b"1e999", b"-1e400", b"1e39", b"NaN", b"Infinity", b"null", b"true", b'""', b"{}", b"[]"),
-    *(b"9223372036854775808", b"1000000000", b"0.5", b"1900", b"2200", b"-50000000", b"2026-02-30", b"24:00:60"),
-    *(
-        b'"',
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b",",
-        b":",
-        b"\\u0000",
-        b"\\ud800",
-        b"\xff",
-        b"\0",
-        b"\n",
-        b'"NAN"',
-        b"\xef\xbb\xbf",
-    ),
-    # CBOR: huge and endless lengths, tags, floats that are none, big numbers
-    *(
-        b"\x9b" + b"\xff" * 8,
-        b"\xbb" + b"\x7f" * 8,
-        b"\x5b" + b"\0\0\1" + b"\0" * 5,
-        b"\x9f",
-        b"\xbf",
-        b"\x5f",
-        b"\xff",
-    ),
-    *(b"\xd8\x1c", b"\xd8\x1d", b"\xc2\x49" + b"\xff" * 9, b"\xc4\x82", b"\xd8\x4d", b"\xd8\x55", b"\xd8\x23", b"\xf6"),
-    *(b"\xf9\x7e\x00", b"\xf9\x7c\x00", b"\xfb\x7f\xf0" + b"\0" * 6, b"\x3b" + b"\xff" * 8, b"\x1b" + b"\xff" * 8),
-    b"\x28\xb5\x2f\xfd",
-]
-_NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-EXTREMES = [
-    *(b"0", b"-1", b"-0", b"1", b"0.1", b"1e9", b"1000000000", b"65536", b"65537", b"4294967296", b"1e308", b"1e309"),
-    *(
-        b"-3.5e38",
-        b"9223372036854775807",
-        b"9223372036854775808",
-        b"-9223372036854775809",
-        b"1" * 400,
-        b"3600000000001",
-    ),
-    *(
-        b"-2208988800",
-        b"7258118400",
-        b"268435456",
-        b"268435455",
-        b"1900",
-        b"2200",
-        b"9999",
-        b"99",
-        b"00",
-        b"3600000000001",
-    ),
-]
-
-
-def make_payload(seeds: Sequence[bytes], dice: random.Random) -> bytes:
-    """Return an arbitrary payload, or a good one that was changed in some places, or cut."""
-    kind = dice.random()
-    if kind < 0.05:
-        return dice.randbytes(dice.randrange(200))
-    good = dice.choice(seeds)
-    if kind < 0.1:
-        return good[: dice.randrange(len(good) + 1)]
-    payload = bytearray(good)
-    for _ in range(1 + int(dice.expovariate(0.7))):
-        _change(payload, seeds, dice)
-    if dice.random() < 0.05:
-        return zstandard.compress(bytes(payload))
-    return bytes(payload[:LONGEST])
-
-
-def _change(payload: bytearray, seeds: Sequence[bytes], dice: random.Random) -> None:
-    at = dice.randrange(len(payload) + 1)
-    size = 1 + int(dice.expovariate(0.2))
-    match dice.randrange(8):
-        case 0:  # a bit
-            if payload:
-                payload[at % len(payload)] ^= 1 << dice.randrange(8)
-        case 1:
-            payload[at : at + 1] = dice.randbytes(1)
-        case 2:
-            del payload[at : at + size]
-        case 3:
-            payload[at:at] = dice.choice(TOKENS)
-        case 4:
-            payload[at : at + size] = dice.choice(TOKENS)
-        case 5:  # something twice
-            payload[at:at] = payload[at : at + size]
-        case 6:  # a piece of another one
-            other = dice.choice(seeds)
-            start = dice.randrange(len(other))
-            payload[at : at + size] = other[start : start + size]
-        case 7:  # a number, somewhere else than usual
-            found = _NUMBER.search(payload, at)
-            if found is not None:
-                payload[found.start() : found.end()] = dice.choice(EXTREMES)
 
 
 def _gzip_bomb() -> bytes:

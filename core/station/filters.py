@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-LONGEST = 65_535
+LONGEST_TOPIC = 65_535
 """Longest topic that MQTT can carry. [bytes]"""
 
 
 def fault(topic: str) -> str:
     """Return what is wrong with a topic filter in words, empty if nothing is."""
     levels = topic.split("/")
-    if not topic or len(topic.encode()) > LONGEST:
-        return f"1 to {LONGEST} bytes"
+    if not topic or len(topic.encode()) > LONGEST_TOPIC:
+        return f"1 to {LONGEST_TOPIC} bytes"
     if topic.startswith("$"):
         return "it must not begin with $"
     if any(character < " " for character in topic):

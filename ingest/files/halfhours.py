@@ -23,7 +23,7 @@ from ingest.files.opening import opened
 MAX_BYTES = 1 << 30
 """Largest table. [bytes]"""
 LOCAL_TIME = pl.Datetime("us")
-MISSING = ["-9999", "-9999.0", "-9999.00", "-9999.000", "NA", "NaN", "nan", "NAN", ""]
+MISSING_MARKS = ["-9999", "-9999.0", "-9999.00", "-9999.000", "NA", "NaN", "nan", "NAN", ""]
 _STAMPS = ("TIMESTAMP_START", "TIMESTAMP_END")
 
 
@@ -240,7 +240,7 @@ def _table(
         has_header=False,
         columns=places,
         infer_schema=False,
-        null_values=MISSING,
+        null_values=MISSING_MARKS,
     )
     table.columns = [names[place] for place in places]
     return table
@@ -251,7 +251,7 @@ def _number(frame: pl.DataFrame, name: str, first: int, file: str) -> pl.Series:
     values = text.cast(pl.Float64, strict=False).fill_nan(None)
     # -9999 counts however it is written; an infinite value is none
     values = values.set((values == -9999.0) | values.is_infinite(), None)
-    bad = text.is_not_null() & text.cast(pl.Float64, strict=False).is_null() & ~text.is_in(MISSING)
+    bad = text.is_not_null() & text.cast(pl.Float64, strict=False).is_null() & ~text.is_in(MISSING_MARKS)
     if bad.any():
         line = bad.arg_max() or 0
         raise PayloadError(f"{file}: line {first + line}: {name}: expected a number, got {text[line]!a}")

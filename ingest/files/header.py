@@ -10,7 +10,7 @@ from core.errors import PayloadError
 HEADER_LINES = 4
 TIMESTAMP = "TIMESTAMP"
 MISSING_WORDS = ["", "NAN", "NaN", "nan", "INF", "-INF"]
-PACKED = (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
+PACKED_BEGINNINGS = (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
 """How gzip, zlib and zstd begin: polars would unpack such text, however much comes out of it."""
 
 

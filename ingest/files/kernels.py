@@ -1,4 +1,8 @@
-"""Compiled reading of regular tables of text: bytes in, times and numbers out. numba and numpy only."""
+"""Compiled reading of regular tables of text: bytes in, times and numbers out. numba and numpy only.
+
+All in one file: what is compiled is kept on disk, and made anew when its own file changes but not when one does that it
+calls.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,17 @@ from numpy.typing import NDArray
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SKIPPED, STAMP = -1, -2
+SKIPPED_FIELD, STAMP_FIELD = -1, -2
 """What a field may be other than the number of a row."""
 
-POWERS = np.array([float(10**power) for power in range(23)])
+POWERS_OF_TEN = np.array([float(10**power) for power in range(23)])
 """The powers of ten that are exact; those of numpy may be rounded."""
-EXACT = 1 << 53
+LARGEST_EXACT = 1 << 53
 """Whole numbers up to this are exact."""
 MOST_DIGITS = 18
 """Numbers with no more digits fit into 64 bits."""
+LARGEST_EXPONENT = 1000
+"""Larger ones are as good as this one."""
 SHORTEST_STAMP = 20
 """Characters of a stamp and of what ends it."""
 ONE = np.uint64(1)
@@ -57,7 +63,7 @@ def divide(digits: int, power: float) -> float:
     digits : int
         From 0 to 2**63 - 1.
     power : float
-        One of ``POWERS``.
+        One of ``POWERS_OF_TEN``.
 
     Returns
     -------
@@ -89,6 +95,43 @@ def divide(digits: int, power: float) -> float:
 
 
 @kernel
+def count_leading_zeros(text: NDArray[np.uint8], i: np.uint64) -> int:
+    """Count the zeros before a number's first other digit."""
+    zeros = 0
+    while text[i] == ZERO or text[i] == POINT:
+        zeros += text[i] == ZERO
+        i += ONE
+    return zeros
+
+
+@kernel
+def read_exponent(text: NDArray[np.uint8], at: int) -> tuple[int, int, bool]:
+    """Read what follows an ``e``: the exponent, the place behind it, and whether there is one."""
+    negative = text[at] == MINUS
+    if negative or text[at] == PLUS:
+        at += 1
+    first = at
+    exponent = 0
+    digit = int(text[at]) - ZERO
+    while 0 <= digit <= 9:
+        exponent = min(exponent * 10 + digit, LARGEST_EXPONENT)
+        at += 1
+        digit = int(text[at]) - ZERO
+    return -exponent if negative else exponent, at, at > first
+
+
+@kernel
+def scale(digits: int, places: int) -> float:
+    """Return digits / 10**places, rounded once; NaN if that needs another method."""
+    if abs(places) >= POWERS_OF_TEN.size:
+        return np.nan
+    power = float(POWERS_OF_TEN[abs(places)])
+    if digits <= LARGEST_EXACT:
+        return digits / power if places >= 0 else digits * power
+    return divide(digits, power) if places >= 0 else np.nan
+
+
+@kernel
 def read_number(text: NDArray[np.uint8], at: int) -> tuple[float, int, bool]:
     """Read a decimal number.
 
@@ -112,15 +155,14 @@ def read_number(text: NDArray[np.uint8], at: int) -> tuple[float, int, bool]:
     negative = text[i] == MINUS
     if negative:
         i += ONE
-    digits = 0
-    start = first = i
-    places = 0
+    digits = places = 0
+    start = i
     digit = int(np.int64(text[i])) - ZERO
     while 0 <= digit <= 9:
         digits = digits * 10 + digit
         i += ONE
         digit = int(np.int64(text[i])) - ZERO
-    seen = int(np.int64(i - first))
+    seen = int(np.int64(i - start))
     if digit == POINT - ZERO:
         i += ONE
         first = i
@@ -135,34 +177,15 @@ def read_number(text: NDArray[np.uint8], at: int) -> tuple[float, int, bool]:
     if seen == 0:
         return np.nan, at, False
     if seen > MOST_DIGITS:
-        # zeros in front do not count
-        while text[start] == ZERO or text[start] == POINT:
-            seen -= text[start] == ZERO
-            start += ONE
-    fits = seen <= MOST_DIGITS
+        seen -= count_leading_zeros(text, start)
     if text[at] == SMALL_E or text[at] == LARGE_E:
-        at += 1
-        less = text[at] == MINUS
-        if less or text[at] == PLUS:
-            at += 1
-        behind_sign = at
-        exponent = 0
-        digit = int(text[at]) - ZERO
-        while 0 <= digit <= 9:
-            exponent = min(exponent * 10 + digit, 1000)
-            at += 1
-            digit = int(text[at]) - ZERO
-        if at == behind_sign:
+        exponent, at, found = read_exponent(text, at + 1)
+        if not found:
             return np.nan, at, False
-        places -= -exponent if less else exponent
-    if not fits or abs(places) >= POWERS.size:
+        places -= exponent
+    if seen > MOST_DIGITS:
         return np.nan, at, True
-    if digits <= EXACT:
-        value = digits / POWERS[places] if places >= 0 else digits * POWERS[-places]
-    elif places >= 0:
-        value = divide(digits, POWERS[places])
-    else:
-        value = np.nan
+    value = scale(digits, places)
     return -value if negative else value, at, True
 
 
@@ -246,6 +269,58 @@ def skip(text: NDArray[np.uint8], at: int, ends: NDArray[np.bool_]) -> int:
 
 
 @kernel
+def skip_word(
+    text: NDArray[np.uint8],
+    at: int,
+    ends: NDArray[np.bool_],
+    words: NDArray[np.uint8],
+    word_ends: NDArray[np.int64],
+) -> int:
+    """Return the place behind a field that is one of several words; -1 if it is none of them."""
+    end = skip(text, at, ends)
+    return end if is_word(text, at, end, words, word_ends) else -1
+
+
+@kernel
+def read_stamp(text: NDArray[np.uint8], at: int, minute_at: int, minute: int) -> tuple[int, int, int]:
+    """Read ``YYYY-MM-DD HH:MM:SS`` and a fraction, if there is one.
+
+    Parameters
+    ----------
+    minute_at, minute : int
+        Where an earlier stamp begins, -1 if there is none, and its minute: most agree up to there. [ns since 1970]
+
+    Returns
+    -------
+    stamp : int
+        [ns since 1970]
+    end : int
+        Place behind it; -1 if it is none.
+    minute : int
+        Its minute. [ns since 1970]
+    """
+    if at + SHORTEST_STAMP > text.size:
+        return -1, -1, -1
+    same = minute_at >= 0
+    if same:
+        for i in range(16):
+            same = same and text[minute_at + i] == text[at + i]
+    if not same:
+        minute = read_minute(text, at)
+    second, end = read_second(text, at + 16)
+    return (minute + second, end, minute) if minute >= 0 and second >= 0 else (-1, -1, -1)
+
+
+@kernel
+def mark_ends(separator: int) -> NDArray[np.bool_]:
+    """Return which characters end a field."""
+    ends = np.zeros(256, np.bool_)
+    for one in (separator, NEWLINE, RETURN, QUOTE):
+        ends[one] = True
+    return ends
+
+
+@kernel
 def read_table(
     text: NDArray[np.uint8],
     separator: int,
@@ -267,7 +342,8 @@ def read_table(
     separator : int
         Character between fields.
     fields : ndarray, shape (k,), int64
-        What each field is: a row of ``values``, ``STAMP`` (``YYYY-MM-DD HH:MM:SS[.ffffff]``), or ``SKIPPED``.
+        What each field is: a row of ``values``, ``STAMP_FIELD`` (``YYYY-MM-DD HH:MM:SS[.ffffff]``) or
+        ``SKIPPED_FIELD``.
     words, word_ends : ndarray, uint8 and int64
         Words that stand for a missing number, one after the other, and where each ends.
     stamps : ndarray, shape (n,), int64
@@ -282,63 +358,44 @@ def read_table(
     int
         Numbers left to another method; -1 if a line is not like the others, or if these are more than m.
     """
-    ends = np.zeros(256, np.bool_)
-    for one in (separator, NEWLINE, RETURN, QUOTE):
-        ends[one] = True
-    at = 0
-    left = 0
+    # in one piece: a call that is handed arrays costs more than what is done with a field
+    ends = mark_ends(separator)
+    at = left = minute = 0
     minute_at = -1
-    minute = 0
     for line in range(stamps.size):
         for k in range(fields.size):
             quoted = text[at] == QUOTE
-            if quoted:
-                at += 1
-            first = at
+            first = at + 1 if quoted else at
             field = fields[k]
             if field >= 0:
-                value, at, good = read_number(text, at)
+                value, at, good = read_number(text, first)
                 values[field, line] = value
-                good = good and not quoted
-                end = text[at]
-                if good and ends[end]:
+                if good and not quoted and ends[text[at]]:
                     if np.isnan(value):
                         if left == hard.shape[0]:
                             return -1
                         hard[left, 0], hard[left, 1], hard[left, 2], hard[left, 3] = field, line, first, at
                         left += 1
                 else:
-                    at = skip(text, at, ends)
-                    if not is_word(text, first, at, words, word_ends):
-                        return -1
                     values[field, line] = np.nan
-            elif field == STAMP:
-                if at + SHORTEST_STAMP > text.size:
+                    at = skip_word(text, first, ends, words, word_ends)
+                    if at < 0:
+                        return -1
+            elif field == STAMP_FIELD:
+                stamps[line], at, minute = read_stamp(text, first, minute_at, minute)
+                if at < 0:
                     return -1
-                same = minute_at >= 0
-                if same:
-                    for i in range(16):
-                        same = same and text[minute_at + i] == text[at + i]
-                if not same:
-                    minute = read_minute(text, at)
-                    minute_at = at
-                second, at = read_second(text, at + 16)
-                if minute < 0 or second < 0:
-                    return -1
-                stamps[line] = minute + second
+                minute_at = first
             else:
-                at = skip(text, at, ends)
+                at = skip(text, first, ends)
             if quoted:
                 if text[at] != QUOTE:
                     return -1
                 at += 1
-            if k < fields.size - 1:
-                if text[at] != separator:
-                    return -1
-            else:
-                if text[at] == RETURN:
-                    at += 1
-                if text[at] != NEWLINE:
-                    return -1
+            is_last = k == fields.size - 1
+            if is_last and text[at] == RETURN:
+                at += 1
+            if text[at] != (NEWLINE if is_last else separator):
+                return -1
             at += 1
     return left

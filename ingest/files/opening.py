@@ -17,7 +17,7 @@ from core.errors import PayloadError
 
 MAX_UNPACKED = 1 << 34
 """Most bytes that a packed file is unpacked to; a year of ten channels at 20 Hz, as text, is four times that."""
-TABLES = (".data", ".csv", ".dat", ".txt")
+TABLE_ENDINGS = (".data", ".csv", ".dat", ".txt")
 """Names of a zip's table end so; LI-COR's .ghg may have a slow one beside it, ``-biomet.data``."""
 # what the libraries raise of damaged files; a zip's names may be no UTF-8
 _FAULTS = (
@@ -91,10 +91,10 @@ def seekable(source: Opened, file: str) -> Iterator[tuple[BinaryIO, int]]:
 
 def _table(archive: zipfile.ZipFile, file: str) -> str:
     """Return the name of the table in a zip."""
-    names = [name for name in archive.namelist() if name.endswith(TABLES) and not name.endswith("-biomet.data")]
+    names = [name for name in archive.namelist() if name.endswith(TABLE_ENDINGS) and not name.endswith("-biomet.data")]
     if len(names) != 1:
         raise PayloadError(
-            f"{file}: expected one table ({', '.join(TABLES)}) in the zip, found {len(names)}: unpack it, and give "
-            "its tables one by one"
+            f"{file}: expected one table ({', '.join(TABLE_ENDINGS)}) in the zip, found {len(names)}: unpack it, and "
+            "give its tables one by one"
         )
     return names[0]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.clock import from_ns
 from core.records import FloatArray
 from ingest.files import kernels
-from ingest.files.header import MISSING_WORDS, PACKED
+from ingest.files.header import MISSING_WORDS, PACKED_BEGINNINGS
 from ingest.files.layouts import EPOCH, Layout, missing_numbers
 
 Int64Array = NDArray[np.int64]
@@ -22,7 +22,7 @@ Report = Callable[[str], None]
 
 ISO = "%Y-%m-%d %H:%M:%S"
 _ISO_LENGTH = 19
-MANY_HARD = 64
+MOST_HARD_NUMBERS = 64
 """Numbers of very many digits are read one by one if they are no more than this, and than one in as many lines."""
 
 
@@ -109,17 +109,17 @@ def parse_alike(text: bytes, line: int, layout: Layout) -> Records | None:
         return None
     if len(layout.time_fields) > 1 or {*layout.time_fields} & {*layout.channel_fields} or not text.endswith(b"\n"):
         return None
-    fields = np.full(layout.fields, kernels.SKIPPED)
+    fields = np.full(layout.fields, kernels.SKIPPED_FIELD)
     for row, field in enumerate(layout.channel_fields):
         if field >= 0:
             fields[field] = row
-    fields[list(layout.time_fields)] = kernels.STAMP
+    fields[list(layout.time_fields)] = kernels.STAMP_FIELD
     words = [word.encode() for word in _missing_words(layout)]
     characters = np.frombuffer(text, np.uint8)
     height = count_bytes(text, "\n")
     starts = np.empty(height, np.int64)
     values = np.full((len(layout.channel_fields), height), np.nan)
-    hard = np.empty((MANY_HARD + height // MANY_HARD, 4), np.int64)
+    hard = np.empty((MOST_HARD_NUMBERS + height // MOST_HARD_NUMBERS, 4), np.int64)
     left = kernels.read_table(
         characters,
         ord(layout.files.separator),
@@ -143,7 +143,7 @@ def _parse_whole(text: bytes, line: int, layout: Layout) -> Records:
     height = count_bytes(text, "\n")
     separators = count_bytes(text, layout.files.separator)
     # no line may have more fields than the schema, so the right total means the right number in each
-    if separators != height * (layout.fields - 1) or b"\r" in text or text.startswith(PACKED):
+    if separators != height * (layout.fields - 1) or b"\r" in text or text.startswith(PACKED_BEGINNINGS):
         raise _NotWhole
     channels = {field for field in layout.channel_fields if field >= 0}
     kinds = {f"column_{i + 1}": pl.Float64() if i in channels else pl.String() for i in range(layout.fields)}
@@ -172,7 +172,8 @@ def count_bytes(text: bytes, character: str) -> int:
 def _parse_careful(text: bytes, line: int, layout: Layout, file: str, report: Report) -> Records:
     lines = text.split(b"\n")[:-1]
     whole = [
-        _count_fields(one, layout.files.separator) == layout.fields and not one.startswith(PACKED) for one in lines
+        _count_fields(one, layout.files.separator) == layout.fields and not one.startswith(PACKED_BEGINNINGS)
+        for one in lines
     ]
     rows = np.flatnonzero(whole)
     kept = b"".join(lines[i].rstrip(b"\r") + b"\n" for i in rows)

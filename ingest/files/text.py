@@ -15,9 +15,9 @@ from ingest.files.layouts import Layout
 from ingest.files.opening import opened
 from ingest.files.records import Records, Report, Span, check_clock, count_bytes, parse_lines
 
-PIECE = 1 << 22
+PIECE_BYTES = 1 << 22
 """Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
-TAIL = 1 << 16
+TAIL_BYTES = 1 << 16
 """Bytes that are looked at for the first and the last stamp, if a sixteenth of them does not have one."""
 
 
@@ -60,25 +60,25 @@ def find_span(path: Path, stream: FileStream, read_layout: LayoutReader) -> Span
     with opened(path) as one:
         source = one.stream
         layout = read_layout(source, path.name, stream)
-        head = source.read(TAIL)
+        head = source.read(TAIL_BYTES)
         if not head:
             raise PayloadError(f"{path.name}: line {layout.first_line}: no record after the header: remove the file")
         tail, lines = head, 0
         if not layout.time_fields:
             lines = count_bytes(head, "\n")
-            while piece := source.read(PIECE):
+            while piece := source.read(PIECE_BYTES):
                 lines += count_bytes(piece, "\n")
                 tail = piece
             lines += not tail.endswith(b"\n")
             return Span(path, layout.first_ns, layout.first_ns + lines * layout.dt_ns)
         if one.size is None:
-            while piece := source.read(PIECE):
-                tail = (tail + piece)[-TAIL:]
+            while piece := source.read(PIECE_BYTES):
+                tail = (tail + piece)[-TAIL_BYTES:]
         elif one.size > source.tell():
-            source.seek(max(source.tell() - TAIL, one.size - TAIL))
+            source.seek(max(source.tell() - TAIL_BYTES, one.size - TAIL_BYTES))
             tail = source.read()
     head = b"\n" + head
-    few = TAIL // 16
+    few = TAIL_BYTES // 16
     starts = _starts_of_both(head[:few], tail[-few:], layout)
     starts = starts or _starts_within(head, layout) + _starts_within(tail, layout)
     if not starts:
@@ -117,10 +117,10 @@ def read_records(
 def _whole_lines(source: BinaryIO, file: str, *, finished: bool) -> Iterator[bytes]:
     """Cut a stream behind line ends; ``finished`` takes a last line without an end, too."""
     rest = b""
-    while piece := source.read(PIECE):
+    while piece := source.read(PIECE_BYTES):
         cut = piece.rfind(b"\n") + 1
         if not cut:
-            raise PayloadError(f"{file}: no line end in {PIECE} bytes: this is no text table")
+            raise PayloadError(f"{file}: no line end in {PIECE_BYTES} bytes: this is no text table")
         yield rest + piece[:cut]
         rest = piece[cut:]
     if rest and finished:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from core.errors import ConfigError, PayloadError
-from ingest.files.header import HEADER_LINES, MISSING_WORDS, PACKED, TIMESTAMP, parse_header
+from ingest.files.header import HEADER_LINES, MISSING_WORDS, PACKED_BEGINNINGS, TIMESTAMP, parse_header
 
 MAX_BYTES = 1 << 30
 """Largest file content, unpacked. [bytes]"""
@@ -115,7 +115,7 @@ def _frame(body: bytes, names: list[str], file: str) -> pl.DataFrame:
     types: dict[str, pl.DataType] = {TIMESTAMP: pl.Datetime("us")} | {name: pl.Float64() for name in names[1:]}
     if not body:
         return pl.DataFrame(schema=types)
-    if body.startswith(PACKED):
+    if body.startswith(PACKED_BEGINNINGS):
         raise PayloadError(f"{file}: line {HEADER_LINES + 1}: no line of text")
     try:
         text = pl.read_csv(body, has_header=False, infer_schema=False, new_columns=names)

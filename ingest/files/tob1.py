@@ -13,7 +13,7 @@ from core.errors import PayloadError
 from ingest.files.campbell import EPOCH_NS, Header
 
 Int64Array = NDArray[np.int64]
-PIECE = 1 << 22
+PIECE_BYTES = 1 << 22
 """Bytes read at once."""
 
 
@@ -67,7 +67,7 @@ def pieces(source: BinaryIO, header: Header) -> Iterator[tuple[Int64Array, NDArr
     source.seek(header.length)
     width = header.record.itemsize
     number = 1
-    while piece := source.read(PIECE // width * width):
+    while piece := source.read(PIECE_BYTES // width * width):
         records = np.frombuffer(piece, header.record, count=len(piece) // width)
         if len(records):
             yield _stamps(records, header), records, number

@@ -17,7 +17,7 @@ from core.clock import NS
 from ingest.files.campbell import EPOCH_NS, FRAME_FOOTER, FRAME_HEADER, Header
 
 Int64Array = NDArray[np.int64]
-FRAMES = 1024
+FRAMES_AT_ONCE = 1024
 """Frames looked at together."""
 
 _SIZE, _EMPTY, _MINOR = 0x7FF, 1 << 13, 1 << 14  # of a footer: length of a minor frame, without data, is a minor one
@@ -40,7 +40,7 @@ def index(source: BinaryIO, header: Header) -> NDArray[np.int64]:
     room = header.frame - FRAME_HEADER - FRAME_FOOTER
     offset = header.length
     source.seek(offset)
-    while len(block := source.read(FRAMES * header.frame)) >= header.frame:
+    while len(block := source.read(FRAMES_AT_ONCE * header.frame)) >= header.frame:
         frames = np.frombuffer(block, np.uint8)[: len(block) // header.frame * header.frame].reshape(-1, header.frame)
         footers = frames[:, -FRAME_FOOTER:].copy().view("<u4")[:, 0]
         written = _is_written(footers, header)
@@ -70,7 +70,7 @@ def pieces(
 ) -> Iterator[tuple[Int64Array, NDArray[np.void], int]]:
     """Yield, in order of time, (stamps in the logger's time [ns since 1970], records, number of the first from 1)."""
     number = 1
-    for some in np.array_split(stretches, max(1, len(stretches) // FRAMES)):
+    for some in np.array_split(stretches, max(1, len(stretches) // FRAMES_AT_ONCE)):
         stamps, records = [], []
         for start, offset, count in some.tolist():
             source.seek(offset)

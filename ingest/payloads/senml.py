@@ -17,14 +17,14 @@ from ingest.payloads.rows import declared
 
 MAX_CBOR_PACK = 1 << 16
 """Largest pack in CBOR: its keys may be anything, so a hostile one costs time with the square of its size. [bytes]"""
-VERSION = 10
+SENML_VERSION = 10
 """Version of RFC 8428; a pack of a later one is refused."""
-ABSOLUTE = 2**28
+EARLIEST_ABSOLUTE_TIME = 2**28
 """Times below it are relative to now. [s]"""
 LONGEST_NAME = 256
 LONGEST_TIME = 1e11
 """A time beyond it, in seconds, is none whatever it is relative to."""
-LABELS = {
+CBOR_LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
     0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
 }  # fmt: skip
@@ -36,7 +36,7 @@ SENML_UNITS = {
 """Units of the SenML registries (RFC 8428, section 12.1, and RFC 8798) that we write in another way."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
-_FIELDS = frozenset(LABELS.values())
+_FIELDS = frozenset(CBOR_LABELS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _named(item: object) -> Mapping[str, object]:
         raise PayloadError(f"expected a record, got {shown(item)}")
     record = {}
     for key, value in item.items():
-        name = LABELS.get(key) if type(key) is int else key
+        name = CBOR_LABELS.get(key) if type(key) is int else key
         if name in _FIELDS:
             record[name] = value
         elif isinstance(name, str) and name.endswith("_"):
@@ -120,7 +120,7 @@ def _named(item: object) -> Mapping[str, object]:
 def _carried(base: Base, record: Mapping[str, object]) -> Base:
     """Return the base fields as they are from this record on."""
     if "bver" in record:
-        integer(record["bver"], "bver", 1, VERSION)
+        integer(record["bver"], "bver", 1, SENML_VERSION)
     if not any(key in record for key in ("bn", "bt", "bu", "bv", "bs")):
         return base
     return Base(
@@ -152,7 +152,7 @@ def _start(record: Mapping[str, object], base: Base, shift_ns: int, now_ns: int)
     if abs(seconds) > LONGEST_TIME:
         raise PayloadError(f"t: expected seconds, got {shown(seconds)}")
     since_ns = round(seconds * 1e6) * 1000
-    if seconds < ABSOLUTE:
+    if seconds < EARLIEST_ABSOLUTE_TIME:
         since_ns += now_ns
     return time_ns(since_ns - shift_ns, "t")
 

@@ -97,6 +97,21 @@ channels = [
 """
 
 
+HEAD = FILE.split("[[stream]]")[0]
+"""The station without its streams."""
+
+
+def stream_text(name: str) -> str:
+    """What the file says about one stream."""
+    (text,) = (part for part in FILE.split("[[stream]]")[1:] if f'name = "{name}"\nkind' in part)
+    return f"[[stream]]{text}"
+
+
+def index_of(name: str) -> int:
+    """Which of the streams it is, as errors count them."""
+    return list(station().streams).index(name)
+
+
 def station() -> Station:
     return parse_station(FILE, "foreign.toml")
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from core.errors import ConfigError, PayloadError, UnknownStation
@@ -8,7 +10,7 @@ from core.station import Station, parse_station, with_line
 from ingest.formats import check_formats
 from ingest.payloads import MessageSource, decode
 from ingest.sources import MOST_KNOWN_TOPICS, Sources, check_topics
-from tests.ingest.foreign import FILE, station
+from tests.ingest.foreign import FILE, HEAD, index_of, station, stream_text
 
 ROOT = "flux/v1"
 HOUR = 3_600_000_000_000
@@ -21,9 +23,9 @@ def sources() -> Sources:
 
 def other(topic: str, id: str = "cn-other") -> Station:
     """A station with one foreign topic."""
-    text = FILE.split("[[stream]]")[0].replace("cn-foreign", id).split("state_topics")[0]
-    stream = FILE.split("[[stream]]")[4].replace("cs/v2/data/QU8Q-9JTY-HVP8/Test/cj", topic)
-    return parse_station(f"{text}[[stream]]{stream}", "other.toml")
+    text = HEAD.replace("cn-foreign", id).split("state_topics")[0]
+    stream = stream_text("csijson").replace("cs/v2/data/QU8Q-9JTY-HVP8/Test/cj", topic)
+    return parse_station(text + stream, "other.toml")
 
 
 def test_a_topic_of_a_station_file_names_stream_and_format(sources: Sources) -> None:
@@ -102,7 +104,7 @@ def test_a_station_may_be_registered_again() -> None:
 
 
 def test_our_own_formats_may_come_on_a_topic_of_the_loggers() -> None:
-    text = FILE.split("[[stream]]")[0] + (
+    text = HEAD + (
         '[[stream]]\nname = "met"\nkind = "reading"\ninterval = 60\ntopic = "site/+/met"\nformat = "reading"\n'
         'channels = [{ name = "TA", variable = "TA", unit = "deg C" }]\n'
     )
@@ -119,36 +121,48 @@ def test_our_own_formats_may_come_on_a_topic_of_the_loggers() -> None:
         (
             'format = "senml-json"',
             "",
-            "stream[0].format: expected a value: topic and format come together, got nothing",
+            "stream[senml-json].format: expected a value: topic and format come together, got nothing",
         ),
-        ('topic = "senml/json"', "", "stream[0].topic: expected a value: topic and format come together"),
-        ('"senml-json"\nchan', '"senml"\nchan', "stream[0].format: expected"),
+        ('topic = "senml/json"', "", "stream[senml-json].topic: expected a value: topic and format come together"),
+        ('"senml-json"\nchan', '"senml"\nchan', "stream[senml-json].format: expected"),
         (
             'format = "senml-json"',
             'format = "block"',
-            "stream[0].format: expected a format of a stream of",
+            "stream[senml-json].format: expected a format of a stream of",
         ),
-        ('topic = "senml/json"', 'topic = "senml/#/x"', "stream[0].topic: expected an MQTT topic: # is the last level"),
-        ('topic = "senml/json"', 'topic = "senml/+"', "stream[1].topic: expected topics that 'senml/+' has not"),
+        (
+            'topic = "senml/json"',
+            'topic = "senml/#/x"',
+            "stream[senml-json].topic: expected an MQTT topic: # is the last level",
+        ),
+        (
+            'topic = "senml/json"',
+            'topic = "senml/+"',
+            "stream[senml-cbor].topic: expected topics that 'senml/+' has not",
+        ),
         ('["cs/v2/state', '["$SYS/state', "station.state_topics: expected MQTT topics: it must not begin with $"),
         ('["cs/v2/state/QU8Q-9JTY-HVP8/#"]', '["serial/+"]', "station.state_topics: expected topics that"),
-        ("logger_utc_offset = 0", "logger_utc_offset = 20", "stream[4].logger_utc_offset: expected less than"),
+        ("logger_utc_offset = 0", "logger_utc_offset = 20", "stream[fast].logger_utc_offset: expected less than"),
         (
             'format = "senml-json"',
             'format = "senml-json"\nlogger_utc_offset = 8',
-            "stream[0].logger_utc_offset: expected nothing: the stamps have a zone, got 8",
+            "stream[senml-json].logger_utc_offset: expected nothing: the stamps have a zone, got 8",
         ),
-        ('format = "senml-json"', 'format = "senml-json"\ncolumns = ["a"]', "stream[0].columns: expected nothing"),
-        ('columns = ["TIMESTAMP"', 'columns = ["TIME"', "stream[5].columns: expected a column 'TIMESTAMP'"),
-        ('field = "AirTC_Avg"', 'field = "AirTC"', "stream[5].columns: expected a column 'AirTC'"),
-        ('field = "AirTC_Avg"', 'field = "RH"', "stream[5].channels: expected names that differ, got 'RH' twice"),
+        (
+            'format = "senml-json"',
+            'format = "senml-json"\ncolumns = ["a"]',
+            "stream[senml-json].columns: expected nothing",
+        ),
+        ('columns = ["TIMESTAMP"', 'columns = ["TIME"', "stream[toa5].columns: expected a column 'TIMESTAMP'"),
+        ('field = "AirTC_Avg"', 'field = "AirTC"', "stream[toa5].columns: expected a column 'AirTC'"),
+        ('field = "AirTC_Avg"', 'field = "RH"', "stream[toa5].channels: expected names that differ, got 'RH' twice"),
         (
             'kind = "block"\nrate = 20',
             'kind = "block"\nstamps = "end"\nrate = 20',
-            "stream[6].stamps: expected nothing",
+            "stream[ec].stamps: expected nothing",
         ),
-        ("resolution = 0.005, offset", "offset", "stream[6].channels[1].resolution: expected a step beside `offset`"),
-        ("resolution = 0.01", "resolution = 0", "stream[6].channels[0].resolution: expected greater than 0, got 0"),
+        ("resolution = 0.005, offset", "offset", "stream[ec].channels[1].resolution: expected a step beside `offset`"),
+        ("resolution = 0.01", "resolution = 0", "stream[ec].channels[0].resolution: expected greater than 0, got 0"),
     ],
 )
 def test_a_mistaken_mapping_is_named(old: str, new: str, message: str) -> None:
@@ -156,5 +170,7 @@ def test_a_mistaken_mapping_is_named(old: str, new: str, message: str) -> None:
     text = FILE.replace(old, new, 1)
     with pytest.raises(ConfigError) as caught:
         check_formats(parse_station(text, "a.toml"), "a.toml")
-    assert message in str(caught.value)
+    # the messages above name streams, errors count them
+    expected = re.sub(r"^stream\[([a-z0-9-]+)\]", lambda found: f"stream[{index_of(found[1])}]", message)
+    assert expected in str(caught.value)
     assert with_line(caught.value, text).line is not None

@@ -89,7 +89,7 @@ def test_files_cut_anywhere_packed_and_out_of_order_give_the_same_table(
 def test_small_pieces_and_blank_lines_and_windows_line_ends_change_nothing(
     tmp_path: Path, run: RunCommand, clean: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text, "PIECE", 10_000)
+    monkeypatch.setattr(text, "PIECE_BYTES", 10_000)
     path = write(tmp_path / "windows.dat", [line.replace("\n", "\r\n") for line in lines()] + ["\r\n"])
     result = run(path)
     assert (result.status, result.err) == (0, "")
@@ -99,7 +99,7 @@ def test_small_pieces_and_blank_lines_and_windows_line_ends_change_nothing(
 def test_a_run_starts_amid_a_long_file(
     tmp_path: Path, run: RunCommand, clean: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text, "PIECE", 10_000)
+    monkeypatch.setattr(text, "PIECE_BYTES", 10_000)
     result = run(
         write(tmp_path / "long.dat", lines()), options=["--from", "2024-06-20 13:02", "--to", "2024-06-20T13:04"]
     )

@@ -11,7 +11,7 @@ from core.records import Reading
 from core.settings import ROOT
 from core.station import MAX_CHANNELS, parse_station
 from ingest.payloads import MessageSource, checks, decode, senml
-from tests.ingest.foreign import FILE, source, state_source
+from tests.ingest.foreign import HEAD, source, state_source
 
 PAGE = (ROOT / "docs" / "formats" / "mqtt.md").read_text(encoding="utf-8")
 JSON_EXAMPLES = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
@@ -40,8 +40,7 @@ def test_the_csv_example() -> None:
 
 def test_the_toml_example_is_a_stream() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    head = FILE.split("[[stream]]")[0]
-    assert parse_station(head + example, "page.toml").streams["met"].format == "campbell-csijson"
+    assert parse_station(HEAD + example, "page.toml").streams["met"].format == "campbell-csijson"
 
 
 def test_the_python_example_makes_a_block() -> None:
