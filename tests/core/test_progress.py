@@ -15,4 +15,4 @@ def test_pieces_add_up_to_the_whole() -> None:
         piece = part_of(report, number, 2)
         piece("files", 1, 4)
         part_of(piece, 3, 4)("bytes", 10, 10)
-    assert seen == [("files", 0.125, 2), ("bytes", 1, 2), ("files", 1.125, 2), ("bytes", 2, 2)]
+    assert seen == [("files", 0.25, 2), ("bytes", 1, 2), ("files", 1.25, 2), ("bytes", 2, 2)]
