@@ -35,9 +35,6 @@ from core.store import NO_SEQ  # noqa: E402
 from ingest.files import raw  # noqa: E402
 from ingest.files.raw import FILE_FORMATS  # noqa: E402
 from ingest.payloads import FORMATS, MessageSource, decode  # noqa: E402
-    MessageSource,
-    decode,
-)
 from ingest.payloads.block_template import Templates  # noqa: E402
 from ingest.payloads.records import fault_of  # noqa: E402
 
