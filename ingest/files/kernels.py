@@ -125,10 +125,9 @@ def scale(digits: int, places: int) -> float:
     """Return digits / 10**places, rounded once; NaN if that needs another method."""
     if abs(places) >= POWERS_OF_TEN.size:
         return np.nan
-    power = float(POWERS_OF_TEN[abs(places)])
     if digits <= LARGEST_EXACT:
-        return digits / power if places >= 0 else digits * power
-    return divide(digits, power) if places >= 0 else np.nan
+        return float(digits / POWERS_OF_TEN[places] if places >= 0 else digits * POWERS_OF_TEN[-places])
+    return divide(digits, POWERS_OF_TEN[places]) if places >= 0 else np.nan
 
 
 @kernel
