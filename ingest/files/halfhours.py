@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,9 +15,9 @@ from pathlib import Path
 import polars as pl
 
 from core.errors import PayloadError
-from core.variables import UNITS, VARIABLES, convert
 from ingest.files.fluxnet import choose_columns
 from ingest.files.opening import opened
+from ingest.files.peer_columns import EDDYPRO, REDDYPROC, Column, check_units, to_fluxnet
 
 MAX_BYTES = 1 << 30
 """Largest table. [bytes]"""
@@ -53,39 +52,6 @@ class HalfHours:
     left_out: tuple[str, ...] = field(repr=False, default=())
     first_line: int = 1
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """What a column of another program is."""
-
-    variable: str
-    unit: str
-
-
-EDDYPRO = {
-    "Tau": _Named("TAU", "kg m-1 s-2"), "H": _Named("H", "W m-2"), "LE": _Named("LE", "W m-2"),
-    "co2_flux": _Named("FC", "umol m-2 s-1"), "h2o_flux": _Named("FH2O", "mmol m-2 s-1"),
-    "qc_Tau": _Named("TAU_SSITC_TEST", "1"), "qc_H": _Named("H_SSITC_TEST", "1"),
-    "qc_LE": _Named("LE_SSITC_TEST", "1"), "qc_co2_flux": _Named("FC_SSITC_TEST", "1"),
-    "co2_strg": _Named("SC", "umol m-2 s-1"), "H_strg": _Named("SH", "W m-2"), "LE_strg": _Named("SLE", "W m-2"),
-    "co2_mole_fraction": _Named("CO2", "umol mol-1"), "co2_mixing_ratio": _Named("CO2_MIXING_RATIO", "umol mol-1"),
-    "h2o_mole_fraction": _Named("H2O", "mmol mol-1"), "h2o_mixing_ratio": _Named("H2O_MIXING_RATIO", "mmol mol-1"),
-    "sonic_temperature": _Named("T_SONIC", "K"), "air_temperature": _Named("TA", "K"),
-    "air_pressure": _Named("PA", "Pa"), "RH": _Named("RH", "%"), "VPD": _Named("VPD", "Pa"),
-    "wind_speed": _Named("WS", "m s-1"), "max_wind_speed": _Named("WS_MAX", "m s-1"), "wind_dir": _Named("WD", "deg"),
-    "u*": _Named("USTAR", "m s-1"), "TKE": _Named("TKE", "m2 s-2"), "L": _Named("MO_LENGTH", "m"),
-    "(z-d)/L": _Named("ZL", "1"), "x_peak": _Named("FETCH_MAX", "m"), "x_70%": _Named("FETCH_70", "m"),
-    "x_90%": _Named("FETCH_90", "m"),
-}  # fmt: skip
-"""EddyPro's full output: its units are fixed."""
-REDDYPROC = {
-    "NEE": _Named("NEE", "umol m-2 s-1"), "LE": _Named("LE", "W m-2"), "H": _Named("H", "W m-2"),
-    "Rg": _Named("SW_IN", "W m-2"), "Tair": _Named("TA", "deg C"), "Tsoil": _Named("TS", "deg C"),
-    "rH": _Named("RH", "%"), "VPD": _Named("VPD", "hPa"), "Ustar": _Named("USTAR", "m s-1"),
-}  # fmt: skip
-"""The columns that REddyProc's introduction uses."""
-_SAME = {"w m-2": "W m-2", "degc": "deg C", "mbar": "hPa", "-": "1", "": ""}
 
 
 def read_halfhours(path: Path) -> HalfHours:
@@ -168,14 +134,14 @@ def _eddypro(
     moments = frame.select(pl.concat_str(["date", "time"], separator=" ").alias("end"))
     ends = _stamp(moments, "end", "%Y-%m-%d %H:%M", first, file)
     if units is not None:
-        _check_units(names, units, EDDYPRO, first - 1, file)
+        check_units(names, units, EDDYPRO, first - 1, file)
     return _renamed(frame, names, EDDYPRO, ends - _step(ends), ends, "EddyPro", first, file)
 
 
 def _reddyproc(
     lines: Sequence[str], names: Sequence[str], units: Sequence[str], separator: str, file: str
 ) -> HalfHours:
-    _check_units(names, units, REDDYPROC, 2, file)
+    check_units(names, units, REDDYPROC, 2, file)
     frame = _table(lines, names, {"Year", "DoY", "Hour", *REDDYPROC}, separator, 3, file)
     year, day, hour = (_number(frame, name, 3, file) for name in ("Year", "DoY", "Hour"))
     known = pl.DataFrame({"year": year, "day": day, "hour": hour})
@@ -190,14 +156,14 @@ def _reddyproc(
 
 
 def _renamed(
-    frame: pl.DataFrame, names: Sequence[str], known: Mapping[str, _Named], starts: pl.Series, ends: pl.Series,
+    frame: pl.DataFrame, names: Sequence[str], known: Mapping[str, Column], starts: pl.Series, ends: pl.Series,
     maker: str, first: int, file: str,
 ) -> HalfHours:  # fmt: skip
     columns: dict[str, pl.Series] = {}
     sources: dict[str, str] = {}
     for name, named in known.items():
         if name in names:
-            factor, shift = _to_fluxnet(named)
+            factor, shift = to_fluxnet(named)
             columns[named.variable] = _number(frame, name, first, file) * factor + shift
             sources[named.variable] = name
     rest = tuple(name for name in names if name not in known)
@@ -205,15 +171,6 @@ def _renamed(
         # its version 6 gives the size, version 7 the flux: downward is negative with us
         columns["TAU"] = -columns["TAU"].abs()
     return HalfHours(_joined(starts, ends, columns), maker, sources, rest, first)
-
-
-def _to_fluxnet(named: _Named) -> tuple[float, float]:
-    """Return factor and shift that bring a column to the variable's FLUXNET unit."""
-    wanted = VARIABLES[named.variable].unit
-    if named.unit == wanted:
-        return 1.0, 0.0
-    zero, one = (convert(value, named.variable, named.unit, wanted) for value in (0.0, 1.0))
-    return one - zero, zero
 
 
 def _table(
@@ -278,31 +235,6 @@ def _step(times: pl.Series) -> timedelta:
 def _joined(starts: pl.Series, ends: pl.Series, columns: Mapping[str, pl.Series]) -> pl.DataFrame:
     series = {"start": starts.cast(LOCAL_TIME), "end": ends.cast(LOCAL_TIME), **columns}
     return pl.DataFrame([values.alias(name) for name, values in series.items()])
-
-
-def _check_units(names: Sequence[str], units: Sequence[str], known: Mapping[str, _Named], line: int, file: str) -> None:
-    """Refuse a table whose line of units names another one than the program writes; words not known pass."""
-    for name, words in zip(names, units, strict=False):
-        if name in known:
-            stated = _unit(words)
-            if stated and stated != known[name].unit:
-                raise PayloadError(
-                    f"{file}: line {line}: {name} is in {words!a}, expected {known[name].unit}: convert it, or rename "
-                    "the column"
-                )
-
-
-def _unit(words: str) -> str | None:
-    """Return our unit for ``[W+1m-2]``, ``umolm-2s-1``, ``degC``; None where it is not known."""
-    text = _bare(words.strip().strip("[]"))
-    return _SAME.get(text.lower()) or next((unit for unit in UNITS if _bare(unit) == text), None)
-
-
-def _bare(unit: str) -> str:
-    """Write a unit without blanks, in the order of its parts: ``umol+1s-1m-2`` and ``umol m-2 s-1`` are the same."""
-    text = unit.replace("\u00b5", "u").replace("\u03bc", "u").replace("+1", " ")
-    parts = re.findall(r"[A-Za-z%]+?(?=m-\d|s-\d|kg|mol-\d|K-\d|[^A-Za-z%]|$)-?\d?|-", text)
-    return "".join(sorted(parts))
 
 
 def _fields(line: str, separator: str) -> list[str]:
