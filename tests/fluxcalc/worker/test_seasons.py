@@ -20,6 +20,7 @@ from fluxcalc.season.record import SeasonMethods
 from fluxcalc.season.report import report_season
 from fluxcalc.season.steps import process_season
 from fluxcalc.season.sums import sum_season
+from fluxcalc.season.ustar.published import UstarThreshold
 from fluxcalc.worker.seasons import season_product
 from tests.fluxcalc.season.test_steps import made_up
 
@@ -345,8 +346,9 @@ def test_a_season_on_demand_keeps_everything(store: Store) -> None:
     frame = with_gaps(made_up(100))
     methods = SeasonMethods(ustar=0.2, samples=5, partition=("nt",))
     season = process_season(lay_grid(frame), 51.0, 15.0, 1.0, methods)
+    report = report_season(season, methods)
     number = worker.store_season(
-        store, ID, season, methods, {"file": "fluxes.csv"}, started=datetime.now(UTC), config_sha256="c" * 64
+        store, ID, season, report, {"file": "fluxes.csv"}, started=datetime.now(UTC), config_sha256="c" * 64
     )
     run = store.runs.read(number)
     assert run.kind == "season"
@@ -354,6 +356,10 @@ def test_a_season_on_demand_keeps_everything(store: Store) -> None:
     assert run.methods["ustar"] == 0.2
     assert run.provenance["inputs"]["file"] == "fluxes.csv"
     assert run.provenance["sums"]["NEE_F"]["value"] == sum_season(season)["NEE_F"].value
+    assert [UstarThreshold(**said) for said in run.provenance["thresholds"]] == [
+        UstarThreshold(kind="fixed", value=0.2)
+    ]
+    assert run.provenance["E0"] == season.e0
     assert run.first is not None
     back = store.runs.read_product(run, run.first, run.first + timedelta(days=366))
     for name, values in season.results.items():
