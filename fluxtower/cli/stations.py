@@ -42,8 +42,7 @@ def check(files: StationFiles) -> None:
             checked.append(read_checked_station(file, root, lambda: checked)[0])
         except ConfigError as error:
             valid = False
-            for one in (error, *error.more):
-                typer.echo(f"error: {one}", err=True)
+            typer.echo("\n".join(f"error: {one}" for one in (error, *error.more)), err=True)
         else:
             typer.echo(f"{file}: valid")
             for what, package in outside_parts(checked[-1]):
