@@ -33,7 +33,7 @@ from tests.fluxcalc.reference import station
 from tests.fluxcalc.samples import START, samples, turbulence
 
 FOLDER = Path(fluxcalc.__file__).parent / "halfhour"
-MAY_READ = {("interval.py", "with_diagnostics"), ("record.py", "build_record")}
+MAY_READ = {("interval.py", "diagnostics_with"), ("interval.py", "with_diagnostics"), ("record.py", "build_record")}
 """Where the diagnostics of a half-hour are copied: when there are more of them, and into its record."""
 
 
