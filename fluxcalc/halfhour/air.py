@@ -57,16 +57,25 @@ def choose_sensors(half: HalfHour, station: Station) -> HalfHour:
     temperature_source = next((i for i, value in enumerate(temperatures) if math.isfinite(value)), 2)
     pressure_source = next(i for i, value in enumerate(pressures) if math.isfinite(value))
     temperature, pressure = temperatures[temperature_source], pressures[pressure_source]
-    half = replace(half, temperature=temperature, pressure=pressure, thermometer=temperature_source < 2)
-    return half.with_diagnostics(
-        temperature_source=temperature_source, pressure_source=pressure_source, molar_volume=half.molar_volume
+    published = half.diagnostics_with(
+        temperature_source=temperature_source,
+        pressure_source=pressure_source,
+        molar_volume=R_UNIVERSAL * temperature / pressure,
+    )
+    return replace(
+        half,
+        temperature=temperature,
+        pressure=pressure,
+        thermometer=temperature_source < 2,
+        diagnostics=published,
     )
 
 
 def describe_air(half: HalfHour, _: Station) -> HalfHour:
     """Work out the mean state of the air; without any temperature there is none."""
     means = {gas: _mean(half, gas) for gas in half.gases}
-    half = replace(half, gas_means=means).with_diagnostics(**{f"mean_{gas}": mean for gas, mean in means.items()})
+    published = half.diagnostics_with(**{f"mean_{gas}": mean for gas, mean in means.items()})
+    half = replace(half, gas_means=means, diagnostics=published)
     if not math.isfinite(half.temperature):
         return half
     sonic = _mean(half, "ts")
@@ -75,7 +84,8 @@ def describe_air(half: HalfHour, _: Station) -> HalfHour:
     if not math.isfinite(water):
         # dry air stands in where density and heat capacity are needed; what is humidity itself stays unknown
         air = replace(air, vapour_pressure=math.nan, relative_humidity=math.nan)
-    return replace(half, air=air).with_diagnostics(heat_capacity=air.heat_capacity, vaporisation=air.vaporisation)
+    published = half.diagnostics_with(heat_capacity=air.heat_capacity, vaporisation=air.vaporisation)
+    return replace(half, air=air, diagnostics=published)
 
 
 def water_fraction(half: HalfHour) -> float:

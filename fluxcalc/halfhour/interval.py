@@ -208,10 +208,16 @@ class HalfHour:
 
     def with_diagnostics(self, **diagnostics: float) -> HalfHour:
         """Return a copy that publishes more diagnostics."""
-        return replace(self, diagnostics={**self.diagnostics, **diagnostics})
+        return replace(self, diagnostics=self.diagnostics_with(**diagnostics))
+
+    def diagnostics_with(self, **diagnostics: float) -> Mapping[str, float]:
+        """Return what is published with more of it: for a ``replace`` that changes other fields, too."""
+        return {**self.diagnostics, **diagnostics}
 
     def without(self, absent: Mapping[str, str]) -> HalfHour:
         """Return a copy in which some series are set aside, each with its reason."""
+        if not absent:
+            return self
         kept = {name: values for name, values in self.series.items() if name not in absent}
         return replace(self, series=kept, absent={**self.absent, **absent})
 

@@ -29,4 +29,5 @@ def compute_covariances(half: HalfHour, _: Station) -> HalfHour:
         for name, (first, second) in pairs.items()
         if half.has(first, second)
     }
-    return replace(half, covariances=found).with_diagnostics(**{f"cov_{name}": value for name, value in found.items()})
+    published = half.diagnostics_with(**{f"cov_{name}": value for name, value in found.items()})
+    return replace(half, covariances=found, diagnostics=published)

@@ -129,8 +129,11 @@ def _correct_expansion(half: HalfHour, station: Station, added_heat: float) -> H
         # of by_vapour the covariance of vapour density itself: the rest is heat's
         by_density = by_vapour - (dilution - 1.0) * by_heat
         gases[gas] = lines.a * (fluxes.of(gas) + (lines.b * by_density + lines.c * dilution * by_heat) * mean)
-        half = replace(half, line_multipliers={**half.line_multipliers, gas: lines})
-        half = half.with_diagnostics(**lines.published(gas))
+        half = replace(
+            half,
+            line_multipliers={**half.line_multipliers, gas: lines},
+            diagnostics=half.diagnostics_with(**lines.published(gas)),
+        )
     return replace(half, fluxes=replace(fluxes, gases=gases))
 
 

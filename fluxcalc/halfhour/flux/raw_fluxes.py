@@ -22,7 +22,9 @@ def compute_raw_fluxes(half: HalfHour, station: Station) -> HalfHour:
     ustar = friction_velocity(half.covariance("uw"), half.covariance("vw"))
     air = half.air
     if air is None:
-        return replace(half, raw_fluxes=Fluxes(ustar=ustar)).with_diagnostics(**_published({"ustar": ustar}))
+        return replace(
+            half, raw_fluxes=Fluxes(ustar=ustar), diagnostics=half.diagnostics_with(**_published({"ustar": ustar}))
+        )
     gases = {
         gas: half.covariance(f"w_{gas}") / (air.dry_molar_volume if half.kinds.get(gas) == "ratio" else 1.0)
         for gas in half.gases
@@ -41,7 +43,9 @@ def compute_raw_fluxes(half: HalfHour, station: Station) -> HalfHour:
         "stability": stability,
         **gases,
     }
-    return replace(half, raw_fluxes=raw, raw_stability=stability).with_diagnostics(**_published(values))
+    return replace(
+        half, raw_fluxes=raw, raw_stability=stability, diagnostics=half.diagnostics_with(**_published(values))
+    )
 
 
 def read_raw_flux(record: FluxRecord, name: str) -> float:
@@ -55,9 +59,8 @@ def judge_stability(half: HalfHour, station: Station) -> HalfHour:
         return half
     length = obukhov_length(half.air, half.fluxes.ustar, half.fluxes.h)
     stability = _over(station.measurement_height, length)
-    return replace(half, stability=stability, obukhov_length=length).with_diagnostics(
-        obukhov_length=length, stability=stability
-    )
+    published = half.diagnostics_with(obukhov_length=length, stability=stability)
+    return replace(half, stability=stability, obukhov_length=length, diagnostics=published)
 
 
 def obukhov_length(air: Air, ustar: float, heat: float) -> float:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core.records import FloatArray
 from core.station import Analyzer, LagLimits, Station
 from fluxcalc.halfhour.air import choose_sensors, describe_air
 from fluxcalc.halfhour.choices import choices
@@ -27,7 +28,7 @@ def keep_lags(half: HalfHour, _: Station) -> HalfHour:
     """Leave the gases where they are."""
     for gas in half.gases:
         if half.has(gas):
-            half = _with_lag(half, gas, GasLag(0.0))
+            half = _with_lag(half, gas, half.series[gas], GasLag(0.0))
     return half
 
 
@@ -173,12 +174,16 @@ def _true_maximum(found: _Found, dt: float) -> float:
 
 
 def _shifted(half: HalfHour, gas: str, lag: int, search: LagSearch | None = None) -> HalfHour:
-    half = replace(half, series={**half.series, gas: shift(half.series[gas], lag)})
-    return _with_lag(half, gas, GasLag(lag * half.dt, search))
+    return _with_lag(half, gas, shift(half.series[gas], lag), GasLag(lag * half.dt, search))
 
 
-def _with_lag(half: HalfHour, gas: str, lag: GasLag) -> HalfHour:
-    return replace(half, lags={**half.lags, gas: lag}).with_diagnostics(**lag.published(gas))
+def _with_lag(half: HalfHour, gas: str, series: FloatArray, lag: GasLag) -> HalfHour:
+    return replace(
+        half,
+        series={**half.series, gas: series},
+        lags={**half.lags, gas: lag},
+        diagnostics=half.diagnostics_with(**lag.published(gas)),
+    )
 
 
 LAGS = choices(

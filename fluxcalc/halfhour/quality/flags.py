@@ -74,15 +74,20 @@ def flag_mauder_foken(half: HalfHour, station: Station) -> HalfHour:
     deviations = integral_deviations(half, station.station.latitude)
     flags: dict[str, int] = {}
     reasons = dict(half.reasons)
-    half = replace(half, integral_deviations=deviations)
-    for name, (steady, developed) in deviations_by_flux(half).items():
+    for name, (steady, developed) in deviations_by_flux(half, deviations).items():
         flags[name] = max(flag_of(class_of(steady)), flag_of(class_of(developed)))
         if flags[name]:
             reasons[f"{name}_SSITC_TEST"] = _explain(steady, developed)
     if flags.get("H") == 0 and math.isnan(half.raw_fluxes.h2o):
         flags["H"] = 1
         reasons["H_SSITC_TEST"] = "humidity is not taken out of the sonic's heat flux: no water vapour flux"
-    return replace(half, flags=flags, reasons=reasons).with_diagnostics(**deviations.published())
+    return replace(
+        half,
+        integral_deviations=deviations,
+        flags=flags,
+        reasons=reasons,
+        diagnostics=half.diagnostics_with(**deviations.published()),
+    )
 
 
 def grade_foken(half: HalfHour, station: Station) -> HalfHour:
@@ -120,10 +125,10 @@ def goeckede_class(steady: int, developed: int) -> int:
     return (foken_class(steady, developed) + 1) // 2
 
 
-def deviations_by_flux(half: HalfHour) -> dict[str, tuple[float, float]]:
+def deviations_by_flux(half: HalfHour, deviations: IntegralDeviations) -> dict[str, tuple[float, float]]:
     """Return the deviations that judge each flux: from stationarity and from developed turbulence, in percent."""
     return {
-        name: (half.stationarity[test.stationarity], half.integral_deviations.largest(test.integral))
+        name: (half.stationarity[test.stationarity], deviations.largest(test.integral))
         for name, test in tested_fluxes(half).items()
         if test.stationarity in half.stationarity
     }
@@ -194,7 +199,7 @@ def _grade(half: HalfHour, station: Station, combine: Callable[[int, int], int],
     half = flag_mauder_foken(half, station)
     classes: dict[str, float] = {}
     reasons = dict(half.reasons)
-    for name, (steady, developed) in deviations_by_flux(half).items():
+    for name, (steady, developed) in deviations_by_flux(half, half.integral_deviations).items():
         parts = class_of(steady), class_of(developed)
         overall = classes[f"class_{name.lower()}"] = combine(*parts)
         if overall > 1:
@@ -203,7 +208,7 @@ def _grade(half: HalfHour, station: Station, combine: Callable[[int, int], int],
                 f"class {overall} {scale}: stationarity in class {parts[0]}, developed turbulence in class {parts[1]}"
             )
             reasons[key] = f"{classed}; {reasons[key]}" if key in reasons else classed
-    return replace(half, reasons=reasons).with_diagnostics(**classes)
+    return replace(half, reasons=reasons, diagnostics=half.diagnostics_with(**classes))
 
 
 def _explain(steady: float, developed: float) -> str:

@@ -179,7 +179,7 @@ def _apply_model(half: HalfHour, station: Station, model: Callable[[Surroundings
     if not (all(map(math.isfinite, air)) and air.ustar > 0 and air.wind_speed > 0 and air.w_sigma > 0):
         return half
     found = model(air)
-    return replace(half, footprint=found).with_diagnostics(**found.published())
+    return replace(half, footprint=found, diagnostics=half.diagnostics_with(**found.published()))
 
 
 FOOTPRINT = choices(

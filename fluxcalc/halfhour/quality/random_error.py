@@ -141,7 +141,7 @@ def _estimate(half: HalfHour, options: Options, deviation: Callable[[CorrelatedP
     published: dict[str, float] = {}
     for flux, error in errors.items():
         published |= error.published(flux)
-    return replace(half, random_errors=errors).with_diagnostics(**published)
+    return replace(half, random_errors=errors, diagnostics=half.diagnostics_with(**published))
 
 
 def _correlate(half: HalfHour, options: Options) -> dict[str, CorrelatedPair]:

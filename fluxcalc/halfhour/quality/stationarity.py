@@ -31,8 +31,8 @@ def check_stationarity(half: HalfHour, _: Station) -> HalfHour:
     (uw, uw_parts), (vw, vw_parts) = both("u"), both("v")
     results = {"ustar": difference(friction_velocity(uw, vw), friction_velocity(uw_parts, vw_parts))}
     results |= {f"w_{name}": difference(*both(name)) for name in ("ts", *half.gases) if half.has(name)}
-    published = {f"stationarity_{name}": value for name, value in results.items()}
-    return replace(half, stationarity=results).with_diagnostics(**published)
+    published = half.diagnostics_with(**{f"stationarity_{name}": value for name, value in results.items()})
+    return replace(half, stationarity=results, diagnostics=published)
 
 
 def difference(whole: float, parts: float) -> float:

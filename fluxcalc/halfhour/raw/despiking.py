@@ -95,8 +95,8 @@ def despike_mauder(half: HalfHour, _: Station) -> HalfHour:
 
 
 def _despiked(half: HalfHour, clean: Mapping[str, FloatArray], spikes: Mapping[str, int]) -> HalfHour:
-    half = replace(half, series={**half.series, **clean}, spikes=spikes)
-    return half.with_diagnostics(**{f"spikes_{name}": float(count) for name, count in spikes.items()})
+    published = half.diagnostics_with(**{f"spikes_{name}": float(count) for name, count in spikes.items()})
+    return replace(half, series={**half.series, **clean}, spikes=spikes, diagnostics=published)
 
 
 def outlier_limits(half: HalfHour) -> dict[str, float]:

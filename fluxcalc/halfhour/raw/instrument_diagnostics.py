@@ -61,7 +61,7 @@ def apply_instrument_diagnostics(half: HalfHour, station: Station) -> HalfHour:
     published: dict[str, float] = {}
     for name, report in reports.items():
         published |= report.published(name)
-    return replace(half, series=series, instruments=reports).with_diagnostics(**published)
+    return replace(half, series=series, instruments=reports, diagnostics=half.diagnostics_with(**published))
 
 
 def find_bad_samples(device: Device, kind: str, values: FloatArray) -> tuple[NDArray[np.bool_], dict[str, int]] | None:

@@ -56,16 +56,16 @@ def correct_in_situ(half: HalfHour, station: Station, *, low_pass: LowPassFactor
     half = correct_analytically(half, station, sensors=True, averaging=True)
     if not half.wind_speed > 0:
         return half
-    factors = dict(half.factors)
+    factors, cutoffs = dict(half.factors), {}
     humidity = half.air.relative_humidity if half.air else math.nan
     for gas in half.gases:
         cutoff = cutoff_of(half.fits, gas, humidity)
-        half = half.with_diagnostics(**{f"cutoff_{gas}_hz": cutoff})
+        cutoffs[f"cutoff_{gas}_hz"] = cutoff
         factor = None if math.isnan(cutoff) else low_pass(half, station, gas, cutoff)
         if factor is not None:
             whole = factor * factor_around_analyzer(half, station, gas)
             factors[gas] = whole if whole <= 1.0 / MIN_TRANSMISSION else math.nan
-    return replace(half, factors=factors)
+    return replace(half, factors=factors, diagnostics=half.diagnostics_with(**cutoffs))
 
 
 def cutoff_of(fits: Fits, gas: str, humidity: float) -> float:

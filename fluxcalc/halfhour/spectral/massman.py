@@ -32,20 +32,20 @@ def correct_by_peaks(half: HalfHour, station: Station) -> HalfHour:
     frequency = peak_frequency(stability) * wind / station.measurement_height
     averaging = (half.end - half.start).total_seconds()
     known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
-    half = half.with_diagnostics(spectral_default_sonic=float(known is None), cospectral_peak_hz=frequency)
+    published = {"spectral_default_sonic": float(known is None), "cospectral_peak_hz": frequency}
     sonic = known or DEFAULT_SONIC
     taus = {"tau": momentum_time_constant(sonic, wind)}
     taus["h"] = taus["tau"]
     for gas in half.gases:
         analyzer = station.analyzer_of(gas.upper())
         sensor, unknown = analyzer_sensor(analyzer)
-        half = half.with_diagnostics(**{f"spectral_default_{gas}": float(unknown)})
+        published[f"spectral_default_{gas}"] = float(unknown)
         taus[gas] = gas_time_constant(gas, sonic, sensor, analyzer, half)
     factors = {}
     for name, tau in taus.items():
         kept = part_kept(frequency, tau, averaging, stability)
         factors[name] = 1.0 / kept if kept >= MIN_TRANSMISSION else math.nan
-    return replace(half, factors=factors)
+    return replace(half, factors=factors, diagnostics=half.diagnostics_with(**published))
 
 
 def peak_frequency(stability: float) -> float:

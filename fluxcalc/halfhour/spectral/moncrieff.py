@@ -66,16 +66,16 @@ def correct_analytically(half: HalfHour, station: Station, *, sensors: bool, ave
         factors = {"tau": correction_factor(momentum, kept), **dict.fromkeys(("h", *half.gases), scalar)}
         return replace(half, factors=factors)
     known = find_sensor(station.sonic.model if station.sonic else "", SONICS)
-    half = half.with_diagnostics(spectral_default_sonic=float(known is None))
+    defaults = {"spectral_default_sonic": float(known is None)}
     sonic = sonic_response(known or DEFAULT_SONIC, wind)
     factors = {"tau": correction_factor(momentum, kept * sonic**2), "h": correction_factor(heat, kept * sonic**2)}
     for gas in half.gases:
         analyzer = station.analyzer_of(gas.upper())
         sensor, unknown = analyzer_sensor(analyzer)
-        half = half.with_diagnostics(**{f"spectral_default_{gas}": float(unknown)})
+        defaults[f"spectral_default_{gas}"] = float(unknown)
         response = gas_response(gas, sensor, analyzer, half)
         factors[gas] = correction_factor(heat, kept * sonic * response)
-    return replace(half, factors=factors)
+    return replace(half, factors=factors, diagnostics=half.diagnostics_with(**defaults))
 
 
 def sonic_response(sonic: Sensor, wind: float) -> FloatArray:

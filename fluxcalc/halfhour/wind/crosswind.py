@@ -47,7 +47,8 @@ def correct_liu(half: HalfHour, station: Station) -> HalfHour:
         return half.without({"ts": why})
     added = path_factor(elevation) * (half.series["u"] ** 2 + half.series["v"] ** 2) / SOUND_SPEED_FACTOR
     corrected = half.series["ts"] + added
-    return replace(half, series={**half.series, "ts": corrected}).with_diagnostics(cross_wind_k=moments(added)[1])
+    published = half.diagnostics_with(cross_wind_k=moments(added)[1])
+    return replace(half, series={**half.series, "ts": corrected}, diagnostics=published)
 
 
 def path_elevation(station: Station) -> float | None:

@@ -17,6 +17,8 @@ from fluxcalc.halfhour.wind.sonic_axes import sonic_direction
 from fluxcalc.kernels.rotation import mean_wind, rotate, transform
 from fluxcalc.kernels.statistics import covariance
 
+Wind = tuple[FloatArray, FloatArray, FloatArray]
+
 MAX_ROLL = math.radians(10.0)
 """A larger third angle says more about the wind than about the sonic: it is not used. [rad]"""
 
@@ -28,7 +30,12 @@ def rotate_wind(half: HalfHour, station: Station) -> HalfHour:
 
 def keep_sonic_axes(half: HalfHour, _: Station) -> HalfHour:
     """Leave the wind in the sonic's axes."""
-    return _with_speed(half, half.sonic_wind.speed, yaw_deg=0.0, pitch_deg=0.0)
+    speed = half.sonic_wind.speed
+    return replace(
+        half,
+        wind_speed=speed,
+        diagnostics=half.diagnostics_with(yaw_deg=0.0, pitch_deg=0.0, wind_speed=speed),
+    )
 
 
 def rotate_twice(half: HalfHour, _: Station) -> HalfHour:
@@ -44,8 +51,9 @@ def rotate_twice(half: HalfHour, _: Station) -> HalfHour:
     _count, mean_u, mean_v, mean_w, _largest = mean_wind(u, v, w)
     yaw = math.atan2(mean_v, mean_u)
     pitch = math.atan2(mean_w, math.hypot(mean_u, mean_v))
-    return _with_speed(
-        _with_wind(half, *rotate(u, v, w, yaw, pitch)),
+    return _rotated(
+        half,
+        rotate(u, v, w, yaw, pitch),
         math.hypot(mean_u, mean_v, mean_w),
         yaw_deg=math.degrees(yaw) % 360.0,
         pitch_deg=math.degrees(pitch),
@@ -65,7 +73,9 @@ def rotate_thrice(half: HalfHour, station: Station) -> HalfHour:
     u, v, w = (half.series[name] for name in WIND_COMPONENTS)
     roll = roll_angle(covariance(v, w), covariance(v, v), covariance(w, w))
     half = half.with_diagnostics(roll_deg=math.degrees(roll))
-    return _with_wind(half, *transform(u, v, w, about_x(roll), 0.0)) if abs(roll) < MAX_ROLL else half
+    if abs(roll) >= MAX_ROLL:
+        return half
+    return replace(half, series=_with_wind(half, transform(u, v, w, about_x(roll), 0.0)))
 
 
 def roll_angle(vw: float, vv: float, ww: float) -> float:
@@ -98,8 +108,9 @@ def rotate_into_plane(half: HalfHour, station: Station) -> HalfHour:
     u, v, w = transform(u, v, w, matrix, plane.b0)
     _count, mean_u, mean_v, mean_w, _largest = mean_wind(u, v, w)
     yaw = math.atan2(mean_v, mean_u)
-    return _with_speed(
-        _with_wind(half, *rotate(u, v, w, yaw, 0.0)),
+    return _rotated(
+        half,
+        rotate(u, v, w, yaw, 0.0),
         math.hypot(mean_u, mean_v, mean_w),
         yaw_deg=math.degrees(yaw) % 360.0,
         pitch_deg=math.degrees(pitch),
@@ -151,16 +162,23 @@ def about_x(angle: float) -> FloatArray:
     return np.array([[1.0, 0.0, 0.0], [0.0, c, s], [0.0, -s, c]])
 
 
-def _with_wind(half: HalfHour, u: FloatArray, v: FloatArray, w: FloatArray) -> HalfHour:
-    return replace(half, series={**half.series, "u": u, "v": v, "w": w})
+def _with_wind(half: HalfHour, wind: Wind) -> Mapping[str, FloatArray]:
+    return {**half.series, **dict(zip(WIND_COMPONENTS, wind, strict=True))}
 
 
-def _with_speed(half: HalfHour, speed: float, **angles: float) -> HalfHour:
-    return replace(half, wind_speed=speed).with_diagnostics(**angles, wind_speed=speed)
+def _rotated(half: HalfHour, wind: Wind, speed: float, **angles: float) -> HalfHour:
+    return replace(
+        half,
+        series=_with_wind(half, wind),
+        wind_speed=speed,
+        diagnostics=half.diagnostics_with(**angles, wind_speed=speed),
+    )
 
 
 def _without_wind(half: HalfHour, why: str) -> HalfHour:
-    return _with_speed(half, half.sonic_wind.speed).without(dict.fromkeys(WIND_COMPONENTS, why))
+    speed = half.sonic_wind.speed
+    half = replace(half, wind_speed=speed, diagnostics=half.diagnostics_with(wind_speed=speed))
+    return half.without(dict.fromkeys(WIND_COMPONENTS, why))
 
 
 ROTATIONS = choices(

@@ -36,8 +36,11 @@ def complete_wind(half: HalfHour, station: Station) -> HalfHour:
     v = -v if is_left_handed(station) else v
     count, mean_u, mean_v, mean_w, largest = mean_wind(u, v, w)
     wind = SonicWind(count, mean_u, mean_v, mean_w, largest, wind_direction(mean_u, mean_v, station))
-    return replace(half, series={**half.series, "u": u, "v": v, "w": w}, sonic_wind=wind).with_diagnostics(
-        **wind.published()
+    return replace(
+        half,
+        series={**half.series, "u": u, "v": v, "w": w},
+        sonic_wind=wind,
+        diagnostics=half.diagnostics_with(**wind.published()),
     )
 
 

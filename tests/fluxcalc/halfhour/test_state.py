@@ -33,7 +33,7 @@ from tests.fluxcalc.reference import station
 from tests.fluxcalc.samples import START, samples, turbulence
 
 FOLDER = Path(fluxcalc.__file__).parent / "halfhour"
-MAY_READ = {("interval.py", "with_diagnostics"), ("record.py", "build_record")}
+MAY_READ = {("interval.py", "diagnostics_with"), ("record.py", "build_record")}
 """Where the diagnostics of a half-hour are copied: when there are more of them, and into its record."""
 
 
@@ -45,6 +45,8 @@ def reads(source: str) -> Iterator[tuple[str, int]]:
     tree = ast.parse(source)
     owners = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "diagnostics_with" and not is_published(node, owners):
+            yield "diagnostics_with", node.lineno
         named = isinstance(node, ast.Constant) and node.value == "diagnostics"
         if not named and not (isinstance(node, ast.Attribute) and node.attr == "diagnostics"):
             continue
@@ -55,6 +57,14 @@ def reads(source: str) -> Iterator[tuple[str, int]]:
             yield "(module)", node.lineno
         elif named or not (isinstance(node.value, ast.Name) and node.value.id in record_parameters(function)):
             yield function.name, node.lineno
+
+
+def is_published(node: ast.Attribute, owners: dict[ast.AST, ast.AST]) -> bool:
+    """Whether what ``diagnostics_with`` gives goes into a half-hour, at once or by the name of ``published``."""
+    user = owners[owners[node]]
+    if isinstance(user, ast.Assign):
+        return ast.unparse(user.targets[0]) == "published"
+    return isinstance(user, ast.keyword) and user.arg == "diagnostics"
 
 
 def record_parameters(function: ast.FunctionDef) -> set[str]:
@@ -70,6 +80,16 @@ def test_no_step_reads_diagnostics():
     }
     assert {place[:2] for place in found} == MAY_READ
     assert len(found) == len(MAY_READ), found
+
+
+def test_a_step_that_read_what_it_adds_to_would_be_found():
+    for use in ("half.diagnostics_with()['wind_speed']", "next(iter(half.diagnostics_with()))"):
+        assert [name for name, _ in reads(f"def step(half: HalfHour):\n    return {use}")] == ["diagnostics_with"]
+    for use in (
+        "return replace(half, diagnostics=half.diagnostics_with(a=1.0))",
+        "published = half.diagnostics_with()",
+    ):
+        assert list(reads(f"def step(half: HalfHour):\n    {use}")) == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import FluxRecord
@@ -146,6 +146,7 @@ def test_both_parts_together_are_about_their_product():
         assert whole[name] == pytest.approx(fast[name] * slow[name], rel=1e-3)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0.01, 1))
 def test_distance_costs_gas_and_nothing_else(near, further):
     near_record, far_record = (
