@@ -225,25 +225,6 @@ def read_minute(text: NDArray[np.uint8], at: int) -> int:
 
 
 @kernel
-def read_second(text: NDArray[np.uint8], at: int) -> tuple[int, int]:
-    """Read ``:SS`` and up to six digits of a fraction. [ns]; -1 if it is none, and the place behind it."""
-    second = read_digits(text, at + 1, at + 3)
-    if text[at] != COLON or second < 0 or second > 59:
-        return -1, at
-    at += 3
-    fraction = 0
-    if text[at] == POINT:
-        first = at + 1
-        at = first
-        while ZERO <= text[at] < ZERO + 10:
-            at += 1
-        if at == first or at > first + 6:
-            return -1, at
-        fraction = read_digits(text, first, at) * 10 ** (6 - (at - first))
-    return second * 10**9 + fraction * 1000, at
-
-
-@kernel
 def is_word(text: NDArray[np.uint8], first: int, last: int, words: NDArray[np.uint8], ends: NDArray[np.int64]) -> bool:
     """Tell whether a stretch of text is one of several words, which stand one after the other."""
     begin = 0
@@ -282,7 +263,7 @@ def skip_word(
 
 @kernel
 def read_stamp(text: NDArray[np.uint8], at: int, minute_at: int, minute: int) -> tuple[int, int, int]:
-    """Read ``YYYY-MM-DD HH:MM:SS`` and a fraction, if there is one.
+    """Read ``YYYY-MM-DD HH:MM:SS`` and up to six digits of a fraction, if there is one.
 
     Parameters
     ----------
@@ -306,8 +287,20 @@ def read_stamp(text: NDArray[np.uint8], at: int, minute_at: int, minute: int) ->
             same = same and text[minute_at + i] == text[at + i]
     if not same:
         minute = read_minute(text, at)
-    second, end = read_second(text, at + 16)
-    return (minute + second, end, minute) if minute >= 0 and second >= 0 else (-1, -1, -1)
+    second = read_digits(text, at + 17, at + 19)
+    if minute < 0 or text[at + 16] != COLON or second < 0 or second > 59:
+        return -1, -1, -1
+    end = at + 19
+    fraction = 0
+    if text[end] == POINT:
+        first = end + 1
+        end = first
+        while ZERO <= text[end] < ZERO + 10:
+            end += 1
+        if end == first or end > first + 6:
+            return -1, -1, -1
+        fraction = read_digits(text, first, end) * 10 ** (6 - (end - first))
+    return minute + second * 10**9 + fraction * 1000, end, minute
 
 
 @kernel
