@@ -9,14 +9,17 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as limits
+from xdist.scheduler import LoadFileScheduling
 
-from core.settings import Settings, read_settings
+from core.settings import ROOT, Settings, read_settings
 from core.store import Store
 from deploy.group import servers
 from deploy.group.supervisor import make_environment
@@ -25,7 +28,6 @@ from tests.waiting import PATIENCE
 REFERENCE = Path(__file__).resolve().parent.parent.parent / "shared" / "reference"
 _numbers = itertools.count()
 _chance = random.SystemRandom()
-ALONE = "alone"
 
 # a busy machine is no failure
 limits.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,25 +36,30 @@ limits.load_profile("unhurried")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let parallel runs keep the tests of a file together, and no two of those marked ``alone`` run side by side.
-
-    Those marked ``alone`` come first: they wait more than they compute, and what is left of them at the end would
-    keep one worker busy while the other has nothing to do.
-    """
-    items.sort(key=lambda item: item.get_closest_marker(ALONE) is None)
-    for item in items:
-        group = ALONE if item.get_closest_marker(ALONE) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Deal the tests of parallel runs out by file, those of all files with tests marked ``alone`` to one worker."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return _Scheduling(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Name a test as without parallel runs, which write its group behind the name."""
-    name, at, group = report.nodeid.rpartition("@")
-    if at and "]" not in group:
-        report.nodeid = name
+class _Scheduling(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "alone" if _may_not_run_beside_others(file) else file
+
+
+@cache
+def _may_not_run_beside_others(file: str) -> bool:
+    return "pytest.mark.alone" in (ROOT / file).read_text()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin parallel runs with what is marked ``alone``: at the end the other worker would have nothing to do."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not _may_not_run_beside_others(item.nodeid.partition("::")[0]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from benchmarks import gapfill as benchmark
 from core.records import FloatArray
+from fluxcalc.season.gapfill import machine_learning
 from fluxcalc.season.gapfill.gaps import UNFILLED
 from fluxcalc.season.gapfill.machine_learning import LEAST_MEASURED, METHOD_LEARNED, LearnedFill, fill_by_learning
 from fluxcalc.season.gapfill.mds import fill_mds
@@ -121,13 +122,21 @@ def test_what_is_looked_up_at_a_measured_record_has_not_seen_it():
     assert abs(made.fill(y).looked_up[odd] - filled().looked_up[odd]) < 1.0
 
 
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough for what does not depend on how well they predict."""
+    monkeypatch.setattr(machine_learning, "ROUNDS", 20)
+    monkeypatch.setattr(machine_learning, "WIDTH_ROUNDS", 20)
+
+
+@pytest.mark.usefixtures("few_trees")
 def test_seed_and_not_threads_decide():
-    made = site()
-    again, other, two = made.fill(), made.fill(seed=1), made.fill(threads=2)
-    assert_array_equal(again.value, filled().value)
-    assert_array_equal(again.upper, filled().upper)
-    assert_allclose(two.value, filled().value, atol=1e-9)
-    assert not np.array_equal(other.value, filled().value)
+    made = Site(days=45)
+    one, again, other, two = made.fill(), made.fill(), made.fill(seed=1), made.fill(threads=2)
+    assert_array_equal(again.value, one.value)
+    assert_array_equal(again.upper, one.upper)
+    assert_allclose(two.value, one.value, atol=1e-9)
+    assert not np.array_equal(other.value, one.value)
 
 
 def test_units_do_not_matter():
@@ -159,6 +168,7 @@ def test_a_further_driver_helps_where_it_tells_something():
     assert told < 0.75 * plain
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_gaps_longer_than_allowed_stay_and_are_counted():
     made = site()
     y = made.y.copy()
