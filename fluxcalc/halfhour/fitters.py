@@ -54,7 +54,9 @@ FITTERS: Mapping[str, Fitter] = {
         "lag",
         ("optimised",),
         lambda _, record: observe_lags(record),
-        lambda observed, _: Fits(lags=fit_lag_windows(observed)),
+        lambda observed, station: Fits(
+            lags=fit_lag_windows(observed, 1e-9 * station.streams[flux_of(station).stream].dt_ns)
+        ),
     ),
     "spectra": Fitter(
         "spectral",

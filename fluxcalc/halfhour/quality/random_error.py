@@ -34,7 +34,7 @@ class CorrelatedPair(NamedTuple):
     scale : float
         Integral time scale; NaN if there is none. [samples]
     n : int
-        Samples that the interval should have.
+        Records that the interval has.
     """
 
     w_w: FloatArray
@@ -149,7 +149,7 @@ def _correlate(half: HalfHour, options: Options) -> dict[str, CorrelatedPair]:
     names = {flux: name for flux, name in flux_series(half).items() if half.has(name)}
     w = half.series["w"]
     scalars = [half.series[name] for name in names.values()]
-    n = len(w)
+    n, present = len(w), count_records(half)
     seconds = MAX_CORRELATION_LAG if options.random_error_reach is None else options.random_error_reach
     reach = min(round(seconds / half.dt), n - 1)
     found = {}
@@ -158,8 +158,20 @@ def _correlate(half: HalfHour, options: Options) -> dict[str, CorrelatedPair]:
         if scale > reach:
             farther = min(math.ceil(scale), n // 2)
             covariances = _all_pairs([w, scalar], max(reach, farther))[0]
-        found[flux] = CorrelatedPair(*covariances, scale, n)
+        found[flux] = CorrelatedPair(*covariances, scale, present)
     return found
+
+
+def count_records(half: HalfHour) -> int:
+    """Return how many records the interval has: those of which any channel came.
+
+    A record that was lost makes the errors larger. A value that is missing alone does not: those around it, within the
+    integral time scale, say nearly the same.
+    """
+    came = np.zeros(half.samples.n, dtype=np.bool_)
+    for values in half.samples.channels.values():
+        came |= ~np.isnan(values)
+    return int(np.count_nonzero(came))
 
 
 def _all_pairs(series: Sequence[FloatArray], reach: int) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
