@@ -127,7 +127,7 @@ def test_lags_of_any_gas_are_fitted():
     (window,) = fits["n2o"]
     assert window.nominal == pytest.approx(1.45, abs=0.051)
     # what is kept of each half-hour for a fit is enough for that of further gases, too
-    kept = [FITTERS["lags"].keep(None, record) for record in records]
+    kept = [FITTERS["lags"].keep(None, record, station) for record in records]
     assert fit_kind("lags", kept, station, START, START + 12 * HALF).lags == fits
     # a flux within its random error says nothing of the lag
     faint = [replace(one, diagnostics={**one.diagnostics, "raw_n2o": 1e-15}) for one in records]
