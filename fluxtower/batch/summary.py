@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,13 +9,11 @@ from dataclasses import dataclass, field
 from rich.table import Table
 
 from core.records import FluxRecord
+from fluxtower.batch.reasons import ReasonGroup, split_reason, write_reason
 
 FLAG_SUFFIX = "_SSITC_TEST"
 MAX_REASONS = 8
 """Most reasons that a summary lists for a flux."""
-
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
-_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}Z")
 
 
 @dataclass(slots=True)
@@ -37,8 +34,8 @@ class ProcessSummary:
         Time for everything. [s]
     states : Counter
         (flux, "0" | "1" | "2" | "unjudged" | "missing") -> intervals.
-    reasons : Counter
-        (flux, state, reason without its numbers) -> intervals.
+    reasons : dict
+        (flux, state, text of a reason) -> how often, and the ranges of its numbers.
     problems : dict of str to None
         What is wrong with files, each once, in order.
     notes : list of str
@@ -54,7 +51,7 @@ class ProcessSummary:
     contested: int = 0
     seconds: float = 0.0
     states: Counter[tuple[str, str]] = field(default_factory=Counter)
-    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    reasons: dict[tuple[str, str, str], ReasonGroup] = field(default_factory=dict)
     problems: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -70,7 +67,12 @@ class ProcessSummary:
             self.states[flux, state] += 1
             if state != "0":
                 why = record.reasons.get(flux) or record.reasons.get(flux + FLAG_SUFFIX, "no reason is known")
-                self.reasons[flux, state, grouped(why)] += 1
+                self._add_reason((flux, state), *split_reason(why))
+
+    def _add_reason(self, key: tuple[str, str], text: str, group: ReasonGroup) -> None:
+        known = self.reasons.setdefault((*key, text), group)
+        if known is not group:
+            known.add(group)
 
     def add_problem(self, text: str) -> None:
         """Add what is wrong with a file."""
@@ -87,7 +89,8 @@ class ProcessSummary:
         self.duplicates += other.duplicates
         self.contested += other.contested
         self.states.update(other.states)
-        self.reasons.update(other.reasons)
+        for (flux, state, text), group in other.reasons.items():
+            self._add_reason((flux, state), text, group)
         self.problems.update(other.problems)
 
     def tables(self) -> tuple[Table, Table]:
@@ -99,12 +102,13 @@ class ProcessSummary:
             quality.add_row(flux, *row)
         why = Table("flux", "is", "half-hours", "why")
         for flux in fluxes:
-            mine = Counter({key: n for key, n in self.reasons.items() if key[0] == flux})
-            for (_, state, reason), n in mine.most_common(MAX_REASONS):
-                why.add_row(flux, state, str(n), reason)
-            rest = sorted(mine.values(), reverse=True)[MAX_REASONS:]
-            if rest:
-                why.add_row(flux, "", str(sum(rest)), f"{len(rest)} other reasons")
+            mine = [(key[1], key[2], group) for key, group in self.reasons.items() if key[0] == flux]
+            mine.sort(key=lambda one: one[2].count, reverse=True)
+            for state, text, group in mine[:MAX_REASONS]:
+                why.add_row(flux, state, str(group.count), write_reason(text, group))
+            if mine[MAX_REASONS:]:
+                rest = sum(group.count for _, _, group in mine[MAX_REASONS:])
+                why.add_row(flux, "", str(rest), f"{len(mine) - MAX_REASONS} other reasons")
         return quality, why
 
     def sentence(self) -> str:
@@ -119,8 +123,3 @@ class ProcessSummary:
         if self.contested:
             text += f"; {self.contested} places that different records claim are missing"
         return text
-
-
-def grouped(reason: str) -> str:
-    """Return a reason without its numbers, so that equal causes count together."""
-    return _NUMBER.sub("…", _STAMP.sub("…", reason))

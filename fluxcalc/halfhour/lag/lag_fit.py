@@ -59,10 +59,10 @@ def fit_lags(
 ) -> dict[str, tuple[LagWindow, ...]]:
     """Fit windows of lags to half-hours whose method seeks maxima of the covariance.
 
-    Nominal is the median lag, the window reaches 1.5 standard deviations to both sides (``window_of``). Only lags count that are
-    a true maximum of a strong covariance; of gases beside CO2 and vapour one of three random errors and more. The lag
-    of water vapour is fitted in ten classes of relative humidity; a class with too few lags has the window of the
-    nearest class that has enough, the moister of two.
+    Nominal is the median lag, the window reaches 1.5 standard deviations to both sides (``window_of``). Only lags count
+    that are a true maximum of a strong covariance; of gases beside CO2 and vapour one of three random errors and more.
+    The lag of water vapour is fitted in ten classes of relative humidity; a class with too few lags has the window of
+    the nearest class that has enough, the moister of two.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ class EddyproAssessment:
     stability : str
         ``stable`` or ``unstable``.
     cutoffs, factors : ndarray, shape (6,)
-        Cut-off frequencies of recursive filters [Hz], and by which factors the covariance of heat falls behind them. [1]
+        Cut-off frequencies of filters [Hz], and by which factors the covariance of heat falls behind them. [1]
     """
 
     frequency: FloatArray
@@ -257,7 +257,8 @@ def fit_wind_constants(assessed: Sequence[EddyproAssessment]) -> dict[str, tuple
             logarithms: FloatArray, wind: FloatArray = wind, cutoff: FloatArray = cutoff, factor: FloatArray = factor
         ) -> FloatArray:
             a1, a2 = np.exp(logarithms)
-            return (1.0 + a1 * wind / (a2 + cutoff)) / factor - 1.0
+            relative: FloatArray = (1.0 + a1 * wind / (a2 + cutoff)) / factor - 1.0
+            return relative
 
         a1, a2 = np.exp(least_squares(misfit, np.log([0.02, 0.01])).x)
         found[stability] = (float(a1), float(a2))

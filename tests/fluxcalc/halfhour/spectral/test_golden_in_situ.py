@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -18,6 +19,7 @@ from core.station import Options, Station
 from fluxcalc.halfhour.fits import Fits
 from fluxcalc.halfhour.fitters import FITTERS, fit_kind
 from fluxcalc.halfhour.interval import HalfHour
+from fluxcalc.halfhour.spectral.correction import correct_spectra
 from fluxcalc.halfhour.spectral.eddypro_assessment import EddyproAssessment, assess_as_eddypro, fit_humidity_classes
 from fluxcalc.halfhour.steps import run_steps
 from tests.fluxcalc.reference import HALFHOUR, needs_halfhour, read_csv, read_results, station
@@ -28,6 +30,7 @@ FINSE = HALFHOUR / "finse10hz"
 STARTS = tuple(datetime(2018, 7, 20, 8, 30, tzinfo=UTC) + number * timedelta(minutes=30) for number in range(64))
 VARIANTS = {"horst_1997": "horst_fcc", "ibrom_2007": "ibrom_fcc", "fratini_2012": "fratini_fcc"}
 GASES = ("co2", "h2o")
+STABILITIES = ("unstable", "stable")
 
 
 def alpine(spectral: str, assessment: str = "eddypro") -> Station:
@@ -65,9 +68,6 @@ def printed() -> Fits:
     )
 
 
-STABILITIES = ("unstable", "stable")
-
-
 @cache
 def assessed() -> list[EddyproAssessment]:
     kept = [assess_as_eddypro(half_hour(number)) for number in range(64)]
@@ -81,10 +81,6 @@ def fitted() -> Fits:
 
 
 def factors(number: int, method: str, fits: Fits) -> dict[str, float]:
-    from dataclasses import replace
-
-    from fluxcalc.halfhour.spectral.correction import correct_spectra
-
     return dict(correct_spectra(replace(half_hour(number), fits=fits), alpine(method)).factors)
 
 
@@ -93,9 +89,8 @@ def largest_difference(number: int, method: str, fits: Fits) -> float:
     worst = 0.0
     for gas in GASES:
         difference = ours[gas] / reference[f"{gas}_scf"] - 1
-        print(
-            f"{STARTS[number]:%d %H:%M} {method:13s} {gas} {ours[gas]:.6f} {reference[f'{gas}_scf']:.6f} {difference:9.1e}"
-        )
+        theirs = reference[f"{gas}_scf"]
+        print(f"{STARTS[number]:%d %H:%M} {method:13s} {gas} {ours[gas]:.6f} {theirs:.6f} {difference:9.1e}")
         worst = max(worst, abs(difference))
     return worst
 
