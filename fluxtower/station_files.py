@@ -41,6 +41,24 @@ def read_checked_station(file: Path, topic_root: str, others: Callable[[], Itera
     return station, text
 
 
+MAX_USUAL_SEPARATION = 3.0
+"""Farthest that an analyser stands from its sonic where both see the same eddies. [m]"""
+
+
+def find_doubts(station: Station) -> list[str]:
+    """Return what of a valid station file is hardly meant, each with the key and the likely cause."""
+    doubts = []
+    for number, analyzer in enumerate(station.analyzer):
+        for key in ("northward_separation", "eastward_separation", "vertical_separation"):
+            distance = getattr(analyzer, key)
+            if abs(distance) > MAX_USUAL_SEPARATION:
+                doubts.append(
+                    f"analyzer[{number}].{key}: {distance:g} m from the sonic; if it is in centimetres, write "
+                    f"{distance / 100:g}"
+                )
+    return doubts
+
+
 def outside_parts(station: Station) -> list[tuple[str, str]]:
     """Return what of a station comes from other packages: key with name, and package with version."""
     return [*outside_formats(station), *outside_methods(station)]

@@ -25,6 +25,7 @@ from fluxtower.batch.fits import StoredFits, fit_files, write_fits_file
 from fluxtower.batch.meteorology import NO_METEOROLOGY, IntervalMeteorology, read_meteorology
 from fluxtower.batch.summary import ProcessSummary
 from fluxtower.batch.table import tabulate, write_spectra, write_table
+from fluxtower.station_files import find_doubts
 from ingest.files.gathering import Gathered, gather, grid_starts
 from ingest.files.raw import find_span
 from ingest.files.records import Span
@@ -105,6 +106,7 @@ def process_files(job: Job, progress: Progress) -> ProcessSummary:
     began = time.perf_counter()
     minutes = flux_of(job.station).averaging_minutes
     summary = ProcessSummary(averaging_minutes=minutes)
+    summary.notes += [f"station file: {doubt}" for doubt in find_doubts(job.station)]
     try:
         with (
             tempfile.TemporaryDirectory(dir=job.output.resolve().parent, prefix=".fluxtower-") as folder,
