@@ -14,6 +14,7 @@ from core.records import FloatArray
 from core.station import Options, Station
 from fluxcalc.halfhour.choices import choices
 from fluxcalc.halfhour.interval import HalfHour, flux_of
+from fluxcalc.halfhour.raw.channels import came
 from fluxcalc.halfhour.state import RandomError, flux_name
 from fluxcalc.kernels.correlation import cross_covariances
 
@@ -168,10 +169,7 @@ def count_records(half: HalfHour) -> int:
     A record that was lost makes the errors larger. A value that is missing alone does not: those around it, within the
     integral time scale, say nearly the same.
     """
-    came = np.zeros(half.samples.n, dtype=np.bool_)
-    for values in half.samples.channels.values():
-        came |= ~np.isnan(values)
-    return int(np.count_nonzero(came))
+    return int(np.count_nonzero(came(half)))
 
 
 def _all_pairs(series: Sequence[FloatArray], reach: int) -> list[tuple[FloatArray, FloatArray, FloatArray]]:

@@ -9,7 +9,7 @@ import numpy as np
 from core.station import Channel, Station
 from core.variables import base_name, gas_of, si_scale, units_for
 from fluxcalc.halfhour.interval import HalfHour, flux_of
-from fluxcalc.halfhour.raw.channels import SERIES_NAMES, gas_kind
+from fluxcalc.halfhour.raw.channels import SERIES_NAMES, came, gas_kind
 from fluxcalc.halfhour.raw.screening import absolute_limits
 
 ORDINARY_MOLAR_VOLUME = 0.024
@@ -41,10 +41,7 @@ def likely_cause(half: HalfHour, name: str, station: Station) -> str:
 
 def wrong_rate(half: HalfHour) -> str:
     """Return what tells a rate that is declared too high: records come at every second, third... place alone."""
-    came = np.zeros(half.samples.n, dtype=np.bool_)
-    for values in half.samples.channels.values():
-        came |= ~np.isnan(values)
-    steps = np.diff(np.flatnonzero(came))
+    steps = np.diff(np.flatnonzero(came(half)))
     if len(steps) < 10:
         return ""
     usual = int(np.median(steps))
