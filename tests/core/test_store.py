@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -294,6 +295,36 @@ def test_latest_is_the_newest_in_time_not_the_last_to_come(tower: Store) -> None
     (latest,) = tower.latest.read("cn-test")
     assert latest.time == from_ns(START_NS + 60 * NS)
     assert latest.values == {"TA": 60.0, "RH": 50.0}
+
+
+def test_values_time_and_arrival_of_the_newest_are_those_of_one_message(tower: Store) -> None:
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS + 60 * NS, {"TA": 1.0, "RH": 2.0})])
+    with psycopg.connect(tower.dsn) as connection:
+        connection.execute("UPDATE latest SET received = received - interval '1 hour'")
+    (before,) = tower.latest.read("cn-test")
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS, {"TA": 3.0, "RH": 4.0})])  # late
+    assert tower.latest.read("cn-test") == [before]
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS + 120 * NS, {"TA": 5.0, "RH": 6.0})])
+    (after,) = tower.latest.read("cn-test")
+    assert after.values == {"TA": 5.0, "RH": 6.0}
+    assert after.received - before.received >= timedelta(hours=1)
+
+
+def test_a_message_without_any_value_is_not_the_newest(tower: Store) -> None:
+    whole = random_samples(20)
+    half = whole.copy()
+    half[:, 12:] = np.nan
+    none = np.full_like(whole, np.nan)
+    for i, samples in enumerate((whole, half, none)):
+        tower.messages.commit(blocks(samples, n=20, start_ns=START_NS + i * NS), [])
+    nothing = Reading("cn-test", "met", START_NS, {"TA": math.nan, "RH": math.nan})
+    tower.messages.commit([], [nothing])
+    (latest,) = tower.latest.read("cn-test")
+    assert latest.stream == "ec"
+    assert latest.time == START + timedelta(seconds=1 + 11 / 20)  # the last sample of the second block with a value
+    assert list(latest.values.values()) == pytest.approx(whole[:, 11].tolist(), rel=1e-6)
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS + NS, {"TA": math.nan, "RH": 5.0})])
+    assert [one.stream for one in tower.latest.read("cn-test")] == ["ec", "met"]
 
 
 def test_flags_stand_beside_readings(tower: Store) -> None:
