@@ -20,7 +20,7 @@ AVERAGED_VARIABLES = (
 )
 SUMMED_VARIABLES = ("P",)
 WEATHER_VARIABLES = (*AVERAGED_VARIABLES, *SUMMED_VARIABLES)
-SUSPECT_FLAG = 3  # flag of a value that its check did not believe
+REFUSED_FLAGS = (3, 4)  # of a value that its check, or a person, did not believe
 
 
 def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
@@ -95,7 +95,7 @@ def meteorology_of(means: Mapping[str, float | None]) -> Meteorology:
 
 def trusted_readings(channel: Channel, index: int) -> pl.Expr:
     """Return the readings of a channel, by its place among the flags, without the missing and the suspect ones."""
-    suspect = pl.col("flags").list.get(index, null_on_oob=True).eq_missing(SUSPECT_FLAG)
+    suspect = pl.col("flags").list.get(index, null_on_oob=True).is_in(REFUSED_FLAGS).fill_null(value=False)
     return pl.when(~suspect).then(pl.col(channel.name).fill_nan(None))
 
 

@@ -24,7 +24,7 @@ from core.errors import ProcessingError
 from core.records import FluxRecord, Reading, SampleBlock
 from core.settings import Settings
 from core.station import Station
-from core.store import Store
+from core.store import Correction, Store
 from fluxcalc import worker
 from fluxcalc.halfhour import steps
 from fluxcalc.halfhour.fits import read_fits
@@ -32,6 +32,7 @@ from fluxcalc.halfhour.flux.meteorology import mean_meteorology, weather
 from fluxcalc.halfhour.flux.profile import profile_storage
 from fluxcalc.halfhour.lag.lag_fit import MIN_LAGS
 from fluxcalc.halfhour.spectral.cutoff_fit import MIN_INTERVALS
+from fluxtower.corrections import correct
 from ingest.collector.conform import conform
 from ingest.simulation.tower import Tower, records
 from tests.waiting import PATIENCE, SOON, wait_for
@@ -361,3 +362,20 @@ def test_a_worker_ends_at_once_when_asked(settings: Settings) -> None:
     stop.set()
     thread.join(SOON)
     assert not thread.is_alive()
+
+
+def test_flagged_weather_is_not_used_and_half_hours_of_it_are_made_anew(store: Store, forest: Station) -> None:
+    store.messages.commit(*forest_records(forest, 1))
+    _, readings = forest_records(forest, 1)
+    worker.flag_readings(store)
+    worker.compute_half_hour(store, ID, START)
+    assert store.intervals.find_due(datetime.now(UTC), 10) == []
+    said = Correction("flag", ID, "met", START, START + HALF / 2, ("TA_1_1_1",), "sun on the shield", "me")
+    assert correct(store, said).due == 1
+    (due,) = store.intervals.find_due(datetime.now(UTC) + HALF, 10)
+    worker.compute_half_hour(store, ID, due.start)
+    row = store.fluxes.read(ID, START, START + HALF).row(0, named=True)
+    met = [one.values["TA_1_1_1"] for one in readings if one.stream == "met"][:30]
+    assert row["TA"] == pytest.approx(np.mean(met[15:]), rel=1e-6)
+    season = worker.read_inputs(store, ID, forest, START, START + HALF).frame.row(0, named=True)
+    assert season["TA"] == pytest.approx(row["TA"], rel=1e-12)
