@@ -17,7 +17,6 @@ from core.progress import Progress, no_progress
 from core.records import FloatArray, Reading, SampleBlock, Samples
 from core.station import Station
 from core.store import FileRow, Store
-from ingest.collector.conform import MAX_AHEAD_NS
 from ingest.files.account import FileAccount, Placed, describe_accounts, find_defects
 from ingest.files.examination import Examined, choose_spans, examine
 from ingest.files.gathering import gather
@@ -31,6 +30,8 @@ MAX_GAP_NS = NS
 """A block is cut where no sample came for so long; shorter holes are missing samples of it. [ns]"""
 MAX_READINGS = 5000
 """Most readings of a commit."""
+MAX_AHEAD_NS = 86_400 * NS
+"""How far ahead of our clock a file may reach. [ns]"""
 
 
 @dataclass(slots=True)

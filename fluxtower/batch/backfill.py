@@ -134,10 +134,11 @@ def _ingest(
     store: Store, station: Station, stream: str, paths: Sequence[Path], request: Request,
     progress: Progress,
 ) -> BackfillSummary:  # fmt: skip
-    return backfill(
-        store, station, stream, paths,
-        block_seconds=request.block_seconds, again=request.again, progress=progress,
-    )  # fmt: skip
+    with store.attempts.importing(station.id):
+        return backfill(
+            store, station, stream, paths,
+            block_seconds=request.block_seconds, again=request.again, progress=progress,
+        )  # fmt: skip
 
 
 def _stations(store: Store, request: Request) -> dict[str, Station]:

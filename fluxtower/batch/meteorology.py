@@ -12,7 +12,13 @@ import polars as pl
 from core.clock import NS, from_ns, to_ns
 from core.errors import PayloadError
 from core.station import Station
-from fluxcalc.halfhour.flux.meteorology import mean_meteorology, trusted_readings, weather
+from fluxcalc.halfhour.flux.meteorology import (
+    SUMMED_VARIABLES,
+    WEATHER_VARIABLES,
+    meteorology_of,
+    trusted_readings,
+    weather,
+)
 from fluxcalc.halfhour.flux.profile import join_levels, sort_levels
 from fluxcalc.halfhour.interval import Meteorology, flux_of
 from ingest.files.account import FileAccount, Placed
@@ -82,7 +88,7 @@ def read_meteorology(
     stream = flux.meteorology or ""
     length = flux.averaging_minutes * 60 * NS
     first, last = to_ns(begin), to_ns(end)
-    names = (*SLOW_VARIABLES, *_levels(station))
+    names = (*WEATHER_VARIABLES, *_levels(station))
     found = [examine(file, station, stream, first, last) for file in files]
     spans = sorted(choose_spans(found, windowed=True), key=lambda one: one.start_ns)
     for one in found:
@@ -120,13 +126,13 @@ def _records_of(span: Span, station: Station, stream: str, begin: int, report: R
 
 
 def _readings(records: Records, station: Station, stream: str) -> pl.DataFrame:
-    """Bring raw readings into TA [deg C], RH [%] and PA [kPa]; what cannot be trusted is null."""
+    """Bring raw readings into the units of ``weather``; what cannot be trusted is null."""
     declared = station.streams[stream]
     variables, units = zip(*((one.variable, one.unit) for one in declared.channels), strict=True)
     flags = flag_limits(records.values.T, variables, units)
     raw = dict(zip(declared.channel_index, records.values, strict=True))
     frame = pl.DataFrame({"time": records.starts, **raw, "flags": pl.Series(flags).arr.to_list()})
-    means = weather(frame, declared).select(pl.col("start").alias("time"), *SLOW_VARIABLES)
+    means = weather(frame, declared).select(pl.col("start").alias("time"), *WEATHER_VARIABLES)
     columns = {level: declared.channel_index[name] for level, name in _levels(station).items()}
     levels = (trusted_readings(declared.channels[column], column).alias(level) for level, column in columns.items())
     return means.hstack(frame.select(*levels))
@@ -155,7 +161,7 @@ def _sums(readings: pl.DataFrame, station: Station, accounts: Sequence[FileAccou
         kept, good = different.get(number, 0), used.get(number, 0)
         accounts[number].placed += Placed(good, count - kept, kept - good)
     late = pl.col("time") % length >= near
-    wanted = {name: pl.col(name) for name in SLOW_VARIABLES} | {
+    wanted = {name: pl.col(name) for name in WEATHER_VARIABLES} | {
         name: pl.col(name).filter(late) for name in _levels(station)
     }
     return agreed.group_by((pl.col("time") // length * length).alias("start"), maintain_order=True).agg(
@@ -166,11 +172,16 @@ def _sums(readings: pl.DataFrame, station: Station, accounts: Sequence[FileAccou
 
 def _average(totals: pl.DataFrame, station: Station) -> IntervalMeteorology:
     flux = flux_of(station)
-    names = (*SLOW_VARIABLES, *_levels(station))
+    names = (*WEATHER_VARIABLES, *_levels(station))
     # no reading makes no mean: nothing over nothing is NaN
-    means = totals.select("start", *(pl.col(name) / pl.col(f"{name}_n") for name in names))
+    means = totals.select(
+        "start",
+        *(pl.when(pl.col(f"{name}_n") > 0).then(pl.col(name)) for name in SUMMED_VARIABLES),
+        *(pl.col(name) / pl.col(f"{name}_n") for name in names if name not in SUMMED_VARIABLES),
+    )
     starts = [from_ns(start) for start in totals["start"]]
-    found = {start: mean_meteorology(means[i : i + 1]) for i, start in enumerate(starts)}
+    rows = means.select(WEATHER_VARIABLES).iter_rows(named=True)
+    found = {start: meteorology_of(row) for start, row in zip(starts, rows, strict=True)}
     if flux.profile is not None and _levels(station):
         stream, length = station.streams[flux.profile.stream], timedelta(minutes=flux.averaging_minutes)
         rows = means.select(pl.col(level).alias(name) for level, name in _levels(station).items()).iter_rows(named=True)
