@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from fluxcalc.season.gapfill.gaps import UNFILLED
 from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.partition.daytime_record import DayPartition
 from fluxcalc.season.partition.nighttime import NightPartition
-from fluxcalc.season.partitioning import day_parts, night_parts
+from fluxcalc.season.partitioning import day_parts, day_weights, night_parts
 from fluxcalc.season.record import DRIVERS, LEARNED_FILL, SHOWN_PERCENTILES, Season, SeasonMethods
 from fluxcalc.season.uncertainties import random_of
 from fluxcalc.season.uncertainty.day_sums import sum_days
@@ -74,7 +75,7 @@ def partition_versions_by_day(season: Season, methods: SeasonMethods, progress: 
     """Partition each version by the day's light response."""
     if "RECO_DT" not in season.results:
         return season
-    return _partition(season, methods, "DT", day_parts, progress)
+    return _partition(season, methods, "DT", partial(day_parts, sd=day_weights(season, methods)), progress)
 
 
 def _partition(season: Season, methods: SeasonMethods, method: str, parts: Parts, progress: Progress) -> Season:
