@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.progress import Progress, part_of
 from core.records import FloatArray
+from fluxcalc.season.aggregates import SIZES
 from fluxcalc.season.filtering import before_threshold, below_threshold
 from fluxcalc.season.gapfill.gaps import UNFILLED
 from fluxcalc.season.gapfill.mds import fill_mds
@@ -20,7 +21,7 @@ from fluxcalc.season.partition.nighttime import NightPartition
 from fluxcalc.season.partitioning import day_parts, day_weights, night_parts
 from fluxcalc.season.record import DRIVERS, LEARNED_FILL, SHOWN_PERCENTILES, Season, SeasonMethods
 from fluxcalc.season.uncertainties import random_of
-from fluxcalc.season.uncertainty.day_sums import sum_days
+from fluxcalc.season.uncertainty.day_sums import day_errors, sum_days
 from fluxcalc.season.uncertainty.random import joint_uncertainty
 from fluxcalc.season.ustar.estimates import QUANTILES
 from fluxcalc.season.ustar.versions import Versions, fill_versions, most_alike
@@ -56,12 +57,23 @@ def _make_kind(season: Season, methods: SeasonMethods, kind: str, progress: Prog
     season = _with_versions(season, "NEE", kind, versions)
     if kind == "U":
         return season
-    spread = versions.half_spread()
-    for name, row in (("REF", versions.reference), ("USTAR50", -1)):
+    stem, spread = f"NEE_{kind}", versions.half_spread()
+    days = season.versions[stem]
+    errors = {}
+    for row in _uncertain_rows(season, stem):
         random = random_of(season, methods, "NEE", kept(row), versions.value[row])
-        joint = joint_uncertainty(random, spread)
-        season = season.with_results(**{f"NEE_{kind}_{name}_RANDUNC": random, f"NEE_{kind}_{name}_JOINTUNC": joint})
-    return season
+        errors[row] = day_errors(random, days.first)
+        for name in [name for name, shown in (("REF", versions.reference), ("USTAR50", -1)) if shown == row]:
+            joint = joint_uncertainty(random, spread)
+            season = season.with_results(**{f"{stem}_{name}_RANDUNC": random, f"{stem}_{name}_JOINTUNC": joint})
+    return replace(season, versions={**season.versions, stem: replace(days, errors=errors)})
+
+
+def _uncertain_rows(season: Season, stem: str) -> list[int]:
+    """Return the versions that are shown with their uncertainty: the median one, and each size's reference."""
+    days = season.versions[stem]
+    sizes = [days.published(stem, size, season.starts, season.per_day).reference for size in SIZES]
+    return [-1, *sorted({days.reference, *sizes})]
 
 
 def partition_versions_by_night(season: Season, methods: SeasonMethods, progress: Progress) -> Season:

@@ -17,9 +17,11 @@ from fluxcalc.season.aggregates import find_periods
 from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.partition.daytime import partition_by_day
 from fluxcalc.season.partition.nighttime import partition_by_night
+from fluxcalc.season.products import coarser
 from fluxcalc.season.record import Season, SeasonMethods, VersionThresholds
 from fluxcalc.season.sums import sum_season
 from fluxcalc.season.uncertainty.day_sums import sum_days
+from fluxcalc.season.uncertainty.random import random_uncertainty
 from fluxcalc.season.ustar.change_point import change_points, seasons_by_count
 from fluxcalc.season.ustar.estimates import select_night
 from fluxcalc.season.ustar.moving_point import ONEFLUX, bootstrap
@@ -50,14 +52,19 @@ def refilled(season: Season, nee: FloatArray) -> FloatArray:
     return fill_mds(nee, *(season.variables[name] for name in ("SW_IN", "TA", "VPD"))).value
 
 
+def most_efficient(rows: FloatArray) -> int:
+    """The truth against which all others have the largest sum of model efficiencies."""
+    sums = [sum(1 - ((b - a) ** 2).sum() / ((a - a.mean()) ** 2).sum() for b in rows) for a in rows]
+    return int(np.argmax(sums))
+
+
 def test_versions_are_those_made_by_hand(many):
     filled = np.array([refilled(many, filtered(many, row)) for row in range(41)])
     assert_allclose(many.results["NEE_VUT_USTAR50"], filled[40], rtol=1e-6)
     ascending = np.sort(filled[:40], axis=0)
     for percent, rank in zip(PERCENTS, (2, 6, 10, 20, 30, 34, 38), strict=True):
         assert_allclose(many.results[f"NEE_VUT_{percent:02d}"], ascending[rank - 1], rtol=1e-6)
-    efficiency = [sum(1 - ((b - a) ** 2).sum() / ((a - a.mean()) ** 2).sum() for a in filled[:40]) for b in filled[:40]]
-    assert_allclose(many.results["NEE_VUT_REF"], filled[int(np.argmax(efficiency))], rtol=1e-6)
+    assert_allclose(many.results["NEE_VUT_REF"], filled[most_efficient(filled[:40])], rtol=1e-6)
     assert_allclose(many.results["NEE_VUT_MEAN"], filled[:40].mean(axis=0), rtol=1e-5, atol=1e-6)
     measured = np.isfinite(many.measured("NEE")) & (many.variables["SW_IN"] >= 10)
     assert (many.results["NEE_VUT_05_QC"][measured] == 0).all()
@@ -71,6 +78,24 @@ def test_versions_are_those_made_by_hand(many):
     assert january.percentile(16)[0][0] * 31 * 48 == pytest.approx(sums[5])
     totals = np.sort(filled[:40].sum(axis=1))
     assert sum_season(many)["NEE_F"].ustar == pytest.approx((totals[33] - totals[5]) / 2 * K)
+
+
+@pytest.mark.parametrize(("size", "days"), [("DD", [1] * 100), ("WW", [7] * 14), ("MM", [31, 28, 31])])
+def test_days_weeks_and_months_have_a_reference_of_their_own(many, size, days):
+    """By hand: means of every version, the most alike of these, and the random error of that version's half-hours."""
+    filled = np.array([refilled(many, filtered(many, row)) for row in range(41)]).astype(np.float32).astype(float)
+    ends = np.cumsum(days) * 48
+    means = np.array([filled[:, end - 48 * d : end].mean(axis=1) for end, d in zip(ends, days, strict=True)]).T
+    row = most_efficient(means[:40])
+    table, last = coarser(many, size), len(days)
+    assert_allclose(table["NEE_VUT_REF"][:last], means[row] * 86400 * 12.0107e-6, rtol=1e-5)
+    drivers = (many.variables[name] for name in ("SW_IN", "TA", "VPD"))
+    sd = random_uncertainty(filtered(many, row), filled[row], *drivers, neighbours="intended", alike=2.0).sd
+    expected = [np.sqrt(np.nanmean(sd[end - 48 * d : end] ** 2) / (48 * d)) for end, d in zip(ends, days, strict=True)]
+    assert_allclose(table["NEE_VUT_REF_RANDUNC"][:last], np.array(expected) * 86400 * 12.0107e-6, rtol=1e-3)
+    spread = np.sort(means[:40], axis=0)[[33, 5]].T @ [0.5, -0.5] * 86400 * 12.0107e-6
+    joint = np.hypot(table["NEE_VUT_REF_RANDUNC"].to_numpy()[:last], spread)
+    assert_allclose(table["NEE_VUT_REF_JOINTUNC"][:last], joint, rtol=1e-4)
 
 
 def test_versions_are_partitioned_by_both_methods(many):
