@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.progress import Progress, part_of
 from core.records import FloatArray
-from fluxcalc.season.aggregates import SIZES
+from fluxcalc.season.aggregates import MOLAR_CARBON, SIZES
 from fluxcalc.season.filtering import before_threshold, below_threshold
 from fluxcalc.season.gapfill.gaps import UNFILLED
 from fluxcalc.season.gapfill.mds import fill_mds
@@ -21,7 +21,7 @@ from fluxcalc.season.partition.nighttime import NightPartition
 from fluxcalc.season.partitioning import day_parts, day_weights, night_parts
 from fluxcalc.season.record import DRIVERS, LEARNED_FILL, SHOWN_PERCENTILES, Season, SeasonMethods
 from fluxcalc.season.uncertainties import random_of
-from fluxcalc.season.uncertainty.day_sums import day_errors, sum_days
+from fluxcalc.season.uncertainty.day_sums import day_errors, five_to_95, sum_days
 from fluxcalc.season.uncertainty.random import joint_uncertainty
 from fluxcalc.season.ustar.estimates import QUANTILES
 from fluxcalc.season.ustar.versions import Versions, fill_versions, most_alike
@@ -39,7 +39,28 @@ def make_versions(season: Season, methods: SeasonMethods, progress: Progress) ->
         season = season.noting("NEE: versions by thresholds of u* are filled by mds_reddyproc")
     for number, kind in enumerate(season.version_thresholds):
         season = _make_kind(season, methods, kind, part_of(progress, number, len(season.version_thresholds)))
-    return season
+    return season.noting(*_about_bands(season, methods))
+
+
+def _about_bands(season: Season, methods: SeasonMethods) -> list[str]:
+    """Say where the sum of NEE_F lies if it has other thresholds than its versions, or is not among them."""
+    notes = []
+    each = MOLAR_CARBON * season.minutes * 60
+    value = float(season.results["NEE_F"].sum()) * each
+    for kind in season.version_thresholds:
+        low, high = five_to_95(season.versions[f"NEE_{kind}"].sums.sum(axis=1) * each)
+        outside = value < low or value > high
+        if methods.ustar == "seasonal" and kind != "U":
+            why = "it has thresholds of u* by season, they have thresholds by year, as with --ustar annual it has, too"
+        elif methods.fill == LEARNED_FILL:
+            why = f"its gaps are filled by {LEARNED_FILL}, theirs by mds_reddyproc"
+        else:
+            why = "its thresholds of u* are of the records as they are, theirs of resampled ones"
+        if outside or (np.isfinite(value) and methods.ustar == "seasonal" and kind != "U"):
+            where = "not among" if outside else "among"
+            band = f"{low:.1f} to {high:.1f} (5 to 95 %)"
+            notes.append(f"NEE_F, of the sum {value:.1f} gC m-2, is {where} its versions {kind}, of {band}: {why}")
+    return notes
 
 
 def _make_kind(season: Season, methods: SeasonMethods, kind: str, progress: Progress) -> Season:

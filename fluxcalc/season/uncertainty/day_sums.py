@@ -107,6 +107,14 @@ class DaySums:
         return Versions(totals, np.zeros(totals.shape), self.reference).half_spread()
 
 
+def five_to_95(totals: FloatArray) -> tuple[float, float]:
+    """Return the 5 and 95 % percentiles of the versions' sums, shape (k,): the ends of three, or of forty-one."""
+    if len(totals) <= len(PERCENTILES):
+        return float(totals.min()), float(totals.max())
+    (low,), (high,) = Versions(totals[:, np.newaxis], np.zeros((totals.size, 1)), 0).percentiles((5, 95))[0]
+    return float(low), float(high)
+
+
 def sum_days(versions: Versions, starts: pl.Series, per_day: int) -> DaySums:
     """Sum versions of half-hours over days.
 

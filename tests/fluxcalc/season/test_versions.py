@@ -134,6 +134,50 @@ def test_three_versions_are_named_as_in_reddyproc():
     assert math.isnan(total["RECO_NT"].random)
 
 
+@pytest.mark.parametrize("ustar", ["seasonal", "annual"])
+def test_versions_have_thresholds_of_the_kind_of_the_headline(ustar):
+    """Bootstraps by hand: their quantiles by season for NEE_F by season, by year for NEE_F by year."""
+    season = run(made_up(365), ustar=ustar, partition=(), samples=12)
+    labels = continuous_seasons(season.starts)
+    of_season = season_years(season.starts, labels)
+    nee = np.where(np.isin(season.flags["NEE"], (0, 4)), season.variables["NEE"], np.nan)
+    night = select_night(nee, *(season.measured(name) for name in ("TA", "USTAR", "SW_IN")), labels, of_season)
+    samples = bootstrap(night, 12).samples
+    thresholds = season.version_thresholds["U"]
+    for label in np.unique(labels).tolist():
+        values = [s.used[label] if ustar == "seasonal" else s.year[of_season[label]] for s in samples]
+        record = int(np.flatnonzero(labels == label)[0])
+        expected = np.quantile(values, (0.05, 0.5, 0.95))
+        assert_allclose([thresholds.of_records(row)[record] for row in range(3)], expected)
+        # the threshold of NEE_F is the first sample's
+        assert season.results["USTAR_THRESHOLD"][record] == values[0]
+    (kind,) = {one.kind for one in season.thresholds if one.percentile is not None}
+    assert kind == {"seasonal": "season", "annual": "year"}[ustar]
+    total = sum_season(season)["NEE_F"].value
+    sums = [season.results[f"NEE_U{percent:02d}"].astype(float).sum() * K for percent in (5, 50, 95)]
+    outside = [note for note in season.notes if "not among its versions U" in note]
+    assert len(outside) == (not min(sums) <= total <= max(sums))
+
+
+def test_a_headline_with_other_thresholds_than_its_versions_is_told(many):
+    totals = np.sort([sums.sum() * K for sums in many.versions["NEE_VUT"].sums[:40]])
+    total = sum_season(many)["NEE_F"].value
+    where = "among" if totals[1] <= total <= totals[37] else "not among"
+    expected = (
+        f"NEE_F, of the sum {total:.1f} gC m-2, is {where} its versions VUT, of {totals[1]:.1f} to {totals[37]:.1f}"
+    )
+    (note,) = (note for note in many.notes if note.startswith(expected))
+    assert "--ustar annual" in note
+
+
+def test_the_summary_says_why_a_sum_is_less_certain_than_its_year(many):
+    (note,) = (note for note in many.notes if "the uncertainty of a sum" in note)
+    assert "_RANDUNC" in note
+    measured = np.isfinite(many.measured("NEE"))
+    sd = many.results["NEE_RANDUNC"]
+    assert sum_season(many)["NEE_F"].random == pytest.approx(np.sqrt((sd[measured] ** 2).sum()) * K)
+
+
 def years(count: int) -> pl.DataFrame:
     moved = (made_up(365, seed=k).with_columns(pl.col("start") + timedelta(days=365 * k)) for k in range(count))
     return pl.concat(moved)
