@@ -148,5 +148,8 @@ def _package(point: EntryPoint) -> str:
 
 def _offered_twice(file: str, key: str, name: str, packages: Sequence[str]) -> ConfigError:
     return ConfigError(
-        file, key, "a name that one package has", f"{name!r} of {' and '.join(packages)}: remove one of these packages"
+        file,
+        key,
+        "a name that one package has",
+        f"{name!r} of {' and '.join(packages)}: rename it in a package of yours, or remove one of these",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,13 @@ def test_a_link_to_nowhere_is_noticed(tmp_path: Path) -> None:
     assert _links(page) == ["other.md", "#a-good-heading"]
     assert _anchors(page) == {"a-good-heading"}
     assert PATH.findall("`api/gone.py` and `fluxtower season`") == ["api/gone.py"]
+
+
+def test_the_package_that_is_shown_is_the_one_that_is_installed() -> None:
+    page = (ROOT / "docs" / "guide" / "extend.md").read_text(encoding="utf-8")
+    toy = ROOT / "tests" / "toy_package"
+    assert f"```python\n{(toy / 'fluxtower_toy' / 'messages.py').read_text(encoding='utf-8').rstrip()}\n```" in page
+    shown = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])
+    installed = tomllib.loads((toy / "pyproject.toml").read_text(encoding="utf-8"))
+    installed["project"].pop("requires-python")
+    assert shown == installed

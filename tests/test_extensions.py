@@ -119,10 +119,12 @@ def test_choices_that_are_listed_have_them_at_their_end(
     own = ", ".join(FORMATS.own)
     expected = f"stream[1].format: expected one of {own}, toy-line, got 'toy-lines' (and 1 more)"
     assert first == f"error: {path}: line {line}: {expected}"
-    assert second.endswith("files.format: expected one of toa5, tob1, tob3, ghg, icos_csv, csv, toy_rows, got 'toy'")
+    assert second.endswith(f"files.format: expected one of {', '.join(raw.FILE_FORMATS.own)}, toy_rows, got 'toy'")
     path.write_text(SYNTHETIC + '[flux.methods]\ndespike = "toy"\n')
     (only,) = fluxtower("station", "check", path).stderr.splitlines()
-    assert only.endswith(f"flux.methods.despike: expected one of {', '.join(DESPIKING.own)}, toy_clip, got 'toy'")
+    assert only.endswith(
+        f"flux.methods.despike: expected one of {', '.join(REGISTRIES['despike'].own)}, toy_clip, got 'toy'"
+    )
 
 
 def test_without_the_package_the_choices_are_ours() -> None:
@@ -299,7 +301,10 @@ def test_a_broken_package_is_named_and_stops_no_other_station(
 def test_a_name_of_ours_stays_ours_and_the_clash_is_told(install: Callable[..., None]) -> None:
     install("thief", GOOD, formats={"senml-json": "thief:FORMAT"})
     declared = with_format("senml-json")
-    with pytest.raises(ConfigError, match=r"'senml-json' of fluxtower and thief 1\.2: remove one of these packages"):
+    with pytest.raises(
+        ConfigError,
+        match=r"'senml-json' of fluxtower and thief 1\.2: rename it in a package of yours, or remove one of these",
+    ):
         check_formats(declared, "a.toml")
     # what is registered goes on as it was
     assert FORMATS["senml-json"] is FORMATS.own["senml-json"]
