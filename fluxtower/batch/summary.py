@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.table import Table
 
 from core.records import FluxRecord
 from fluxtower.batch.reasons import ReasonGroup, split_reason, write_reason
+from ingest.files.account import FileAccount, Placed, describe_accounts, find_defects
+from ingest.files.gathering import Gathered
 
 FLAG_SUFFIX = "_SSITC_TEST"
 MAX_REASONS = 8
@@ -40,6 +43,8 @@ class ProcessSummary:
         What is wrong with files, each once, in order.
     notes : list of str
         How much of the time has meteorology, and what the fits were made from, a line each.
+    accounts, meteorology : dict of Path to FileAccount
+        What became of the records of each file, raw and slow.
     """
 
     averaging_minutes: int
@@ -54,13 +59,16 @@ class ProcessSummary:
     reasons: dict[tuple[str, str, str], ReasonGroup] = field(default_factory=dict)
     problems: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    accounts: dict[Path, FileAccount] = field(default_factory=dict)
+    meteorology: dict[Path, FileAccount] = field(default_factory=dict)
 
-    def count(self, record: FluxRecord, duplicates: int, contested: int, *, empty: bool) -> None:
+    def count(self, record: FluxRecord, gathered: Gathered) -> None:
         """Count one interval."""
         self.intervals += 1
-        self.empty += empty
-        self.duplicates += duplicates
-        self.contested += contested
+        self.empty += gathered.samples is None
+        self.duplicates += gathered.duplicates
+        self.contested += gathered.contested
+        self.place(gathered.placed)
         for flux in (name.removesuffix(FLAG_SUFFIX) for name in record.values if name.endswith(FLAG_SUFFIX)):
             value, flag = record.values[flux], record.values[flux + FLAG_SUFFIX]
             state = "missing" if value != value else "unjudged" if flag != flag else f"{flag:.0f}"
@@ -82,6 +90,28 @@ class ProcessSummary:
         """Add several."""
         self.problems.update(dict.fromkeys(texts))
 
+    def place(self, placed: Mapping[Path, Placed]) -> None:
+        """Count what became of files' records."""
+        for path, some in placed.items():
+            self.accounts.setdefault(path, FileAccount(path.name)).placed += some
+
+    def finish_accounts(self) -> None:
+        """Say what is out of the ordinary, and check that every record is accounted for."""
+        for accounts in (self.accounts, self.meteorology):
+            self.notes += describe_accounts(accounts.values())
+            self.add_problems(find_defects(accounts.values()))
+
+    def as_json(self) -> dict[str, object]:
+        """Return the accounts of all files, and what is wrong, for a report."""
+        return {
+            "intervals": self.intervals,
+            "without_record": self.empty,
+            "files": [account.as_json() for account in self.accounts.values()],
+            "meteorology": [account.as_json() for account in self.meteorology.values()],
+            "problems": list(self.problems),
+            "notes": self.notes,
+        }
+
     def merge(self, other: ProcessSummary) -> None:
         """Add the counts of another chunk."""
         self.intervals += other.intervals
@@ -92,6 +122,7 @@ class ProcessSummary:
         for (flux, state, text), group in other.reasons.items():
             self._add_reason((flux, state), text, group)
         self.problems.update(other.problems)
+        self.place({path: account.placed for path, account in other.accounts.items()})
 
     def tables(self) -> tuple[Table, Table]:
         """Return how good the fluxes are, and why not better, as tables for a terminal."""

@@ -44,9 +44,8 @@ def check(files: StationFiles) -> None:
             valid = False
             typer.echo("\n".join(f"error: {one}" for one in (error, *error.more)), err=True)
         else:
-            typer.echo(f"{file}: valid")
-            for what, package in outside_parts(checked[-1]):
-                typer.echo(f"    {what}: {package}")
+            outside = (f"    {what}: {package}" for what, package in outside_parts(checked[-1]))
+            typer.echo("\n".join((f"{file}: valid", *outside)))
             for doubt in find_doubts(checked[-1]):
                 typer.echo(f"doubt: {file}: {doubt}", err=True)
     if not valid:

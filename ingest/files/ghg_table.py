@@ -29,7 +29,7 @@ def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
     check_units(names, units, stream.declared, file, number, check=stream.layout.check_units)
     tabbed = stream.layout.model_copy(update={"separator": "\t", "time_format": EPOCH})
     times = ("Seconds", "Nanoseconds")
-    return make_layout(names, times, number + 1, replace(stream, layout=tabbed), file, f"line {number}")
+    return make_layout(names, times, number + 1, replace(stream, layout=tabbed), file, f"line {number}", number)
 
 
 FORMAT = text_format(read_layout, clock_utc=True)

@@ -14,7 +14,7 @@ def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
     """Read the four header lines; as ``text.LayoutReader``."""
     _origin, names, units, _process = parse_header(header_lines(source, HEADER_LINES, file), file)
     check_units(names, units, stream.declared, file, 3, check=stream.layout.check_units)
-    return make_layout(names, (TIMESTAMP,), HEADER_LINES + 1, stream, file, "line 2")
+    return make_layout(names, (TIMESTAMP,), HEADER_LINES + 1, stream, file, "line 2", 2)
 
 
 # a last line without a line end is one that the logger had not finished

@@ -51,7 +51,9 @@ class LagObservation:
 def observe_lags(record: FluxRecord) -> LagObservation:
     """Keep of a half-hour what the fit of lags needs: a year of whole records would fill the memory."""
     lags = {gas: lag if _is_strong(gas, record) else math.nan for gas, lag in read_true_lags(record).items()}
-    return LagObservation(record.values.get("RH", math.nan) / 100.0, lags)
+    # as the lag is chosen: by the air of the samples, not by the hygrometer
+    humidity = record.diagnostics.get("relative_humidity", record.values.get("RH", math.nan) / 100.0)
+    return LagObservation(humidity, lags)
 
 
 def fit_lags(
