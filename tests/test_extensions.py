@@ -31,7 +31,7 @@ from ingest.sources import Sources
 from tests.fluxcalc.reference import STATIONS
 from tests.fluxcalc.samples import turbulence
 from tests.ingest.foreign import FILE, HEAD
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 PACKAGE = "fluxtower-toy 0.3.1"
 START, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
@@ -200,8 +200,13 @@ def test_the_collector_stores_its_messages(
             )
     finally:
         collector.terminate()
+<<<<<<< HEAD
         collector.wait(30)
     readings = store.readings.read("cn-foreign", "met", START, END)
+=======
+        collector.wait(PATIENCE)
+    readings = store.readings("cn-foreign", "met", START, END)
+>>>>>>> h7
     # a row is stamped at the END of its minute, and is stored at its START
     assert readings["time"].to_list() == [datetime(2026, 6, 30, 23, 59, tzinfo=UTC)]
     assert readings["TA"].to_list() == [21.5]

@@ -158,6 +158,7 @@ def parse_alike(text: bytes, line: int, layout: Layout) -> Records | None:
     """Read lines that are as loggers write them; None if one of them, or the layout, is of another kind."""
     if layout.time_fields and layout.files.time_format != f"{ISO}%.f":
         return None
+    text = with_plain_separators(text, layout.files)
     if has_filler(text):
         return None
     if len(layout.time_fields) > 1 or {*layout.time_fields} & {*layout.channel_fields} or not text.endswith(b"\n"):

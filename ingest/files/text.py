@@ -28,6 +28,8 @@ from ingest.files.records import (
     Records,
     Report,
     Span,
+    blank_lines,
+    comma_hint,
     count_bytes,
     parse_alike,
     parse_lines,
@@ -70,12 +72,13 @@ def text_format(
     def read(span: Span, stream: FileStream, start_ns: int, report: Report) -> Generator[Records, None, None]:
         return read_records(span, stream, start_ns, report, read_layout, whole_last_line=whole_last_line)
 
-    return FileFormat(
-        lambda path, stream: find_span(path, stream, read_layout), read, stamps, clock_utc, described, start
-    )
+    def find(path: Path, stream: FileStream) -> Span:
+        return find_span(path, stream, read_layout, whole_last_line=whole_last_line)
+
+    return FileFormat(find, read, stamps, clock_utc, described, start)
 
 
-def find_span(path: Path, stream: FileStream, read_layout: LayoutReader) -> Span:
+def find_span(path: Path, stream: FileStream, read_layout: LayoutReader, *, whole_last_line: bool = True) -> Span:
     """Look at the first and the last lines of a file; as ``raw.find_span``."""
     with opened(path) as one:
         source = one.stream
@@ -83,14 +86,13 @@ def find_span(path: Path, stream: FileStream, read_layout: LayoutReader) -> Span
         head = source.read(TAIL_BYTES)
         if not head:
             raise PayloadError(f"{path.name}: line {layout.first_line}: no record after the header: remove the file")
-        tail, lines = head, 0
+        tail = head
         if not layout.time_fields:
-            lines = count_bytes(head, "\n")
-            while piece := source.read(PIECE_BYTES):
-                lines += count_bytes(piece, "\n")
-                tail = piece
-            lines += not tail.endswith(b"\n")
-            return Span(path, layout.first_ns, layout.first_ns + lines * layout.dt_ns)
+            pieces = LinePieces(source, path.name, head)
+            lines = sum(count_bytes(text, "\n") - blank_lines(text) for text in pieces)
+            lines += bool(pieces.rest.strip(FILLER + b" \t\r")) and whole_last_line
+            first_ns = layout.first_ns - (lines * layout.dt_ns if stream.layout.end else 0)
+            return Span(path, first_ns, first_ns + lines * layout.dt_ns)
         if one.size is None:
             while piece := source.read(PIECE_BYTES):
                 tail = (tail + piece)[-TAIL_BYTES:]
@@ -102,9 +104,11 @@ def find_span(path: Path, stream: FileStream, read_layout: LayoutReader) -> Span
     starts = _starts_of_both(head[:few], tail[-few:], layout)
     starts = starts or _starts_within(head, layout) + _starts_within(tail, layout)
     if not starts:
+        first = head[1:].split(b"\n", 1)[0][:60]
+        hint = comma_hint(first, layout.files) or "is it a file of this station, and does [files] describe it?"
         raise PayloadError(
-            f"{path.name}: line {layout.first_line}: expected {layout.fields} fields with a stamp and numbers, got "
-            f"{head[:60].decode('ascii', 'backslashreplace')!a}: is it a file of this station?"
+            f"{path.name}: line {layout.first_line}: expected {layout.fields} fields with a stamp"
+            f"{_written(layout)} and numbers, got {first.decode('ascii', 'backslashreplace')!a}: {hint}"
         )
     return Span(path, min(starts), max(starts) + layout.dt_ns)
 
@@ -122,6 +126,8 @@ def read_records(
         layout = read_layout(one.stream, file, stream)
         for note in layout.notes:
             report(note)
+        if stream.layout.end:
+            layout = replace(layout, first_ns=span.start_ns)
         line = layout.first_line
         pieces = LinePieces(one.stream, file)
         for piece in pieces:
@@ -131,6 +137,7 @@ def read_records(
                     lines = count_bytes(text, "\n")
                     if _ends_before(text, line + lines, layout, start_ns):
                         line += lines
+                        layout = pass_blank_lines(layout, text)
                         break
                 records = parse_alike(text, line, layout)
                 if records is None and _ends_badly(text, layout):
@@ -140,6 +147,7 @@ def read_records(
                 if len(records.starts) or records.left_out:
                     yield records
                 line += count_bytes(text[:cut], "\n")
+                layout = pass_blank_lines(layout, text[:cut])
                 text = text[cut:]
                 if text:
                     if len(text) < LONGEST_HEADER:
@@ -165,6 +173,8 @@ class LinePieces:
         Stands at the first line.
     file : str
         What to call it in errors.
+    head : bytes
+        What was read of it already.
 
     Attributes
     ----------
@@ -174,8 +184,8 @@ class LinePieces:
         Bytes of NUL or 0xFF that were passed over because there was nothing else. [bytes]
     """
 
-    def __init__(self, source: BinaryIO, file: str) -> None:
-        self._source, self._file = source, file
+    def __init__(self, source: BinaryIO, file: str, head: bytes = b"") -> None:
+        self._source, self._file, self._head = source, file, head
         self.rest = b""
         self.filled = 0
 
@@ -190,7 +200,8 @@ class LinePieces:
         PayloadError
             A piece has no line end at all.
         """
-        while piece := self._source.read(PIECE_BYTES):
+        while piece := self._head or self._source.read(PIECE_BYTES):
+            self._head = b""
             cut = piece.rfind(b"\n") + 1
             if cut:
                 text, self.rest = self.rest + piece[:cut], piece[cut:]
@@ -203,6 +214,12 @@ class LinePieces:
             if len(self.rest) > PIECE_BYTES:
                 raise PayloadError(f"{self._file}: no line end in {PIECE_BYTES} bytes: this is no text table")
         raise StopIteration
+
+
+def pass_blank_lines(layout: Layout, text: bytes) -> Layout:
+    """Return the layout of what follows a text: without stamps a record's place is its line's, blank ones not counted."""
+    blank = 0 if layout.time_fields else blank_lines(text)
+    return replace(layout, first_line=layout.first_line + blank) if blank else layout
 
 
 def find_header(text: bytes, layout: Layout) -> int:
@@ -321,3 +338,8 @@ def _starts_within(text: bytes, layout: Layout) -> list[int]:
 def _between_ends(text: bytes) -> bytes:
     """Return the lines between a text's first and last line end."""
     return text[text.find(b"\n") + 1 : text.rfind(b"\n") + 1]
+
+
+def _written(layout: Layout) -> str:
+    """Return how a stamp is written, where the station file says so."""
+    return f" ({layout.files.time_format})" if "time_format" in layout.files.model_fields_set else ""
