@@ -119,10 +119,13 @@ def read_records(
     """
     file = span.path.name
     with opened(span.path) as one:
+        filled = _skip_filler(one.stream)
         layout = read_layout(one.stream, file, stream)
         for note in layout.notes:
             report(note)
         line = layout.first_line
+        if filled:
+            yield Records(*_no_records(layout), (LeftOut(FILLED, 1, bytes=filled),))
         pieces = LinePieces(one.stream, file)
         for piece in pieces:
             text = piece
@@ -154,6 +157,21 @@ def read_records(
                     line += count_bytes(text[:length], "\n")
                     text = text[length:]
         yield from _read_end(pieces, line, layout, file, report, whole_last_line=whole_last_line)
+
+
+def _skip_filler(source: BinaryIO) -> int:
+    """Pass over a power cut's bytes before a file's first line; return how many."""
+    # plain files and what unpacks others can all be looked ahead in; a pipe's type has no such method
+    peek = getattr(source, "peek", None)
+    passed = 0
+    while peek is not None:
+        ahead = bytes(peek(1))
+        run = len(ahead) - len(ahead.lstrip(FILLER))
+        # a few such bytes may be a mark of the encoding; behind a long run they are its rest
+        if not run or not (passed or ahead.startswith(FILLER_RUNS)):
+            break
+        passed += len(source.read(run))
+    return passed
 
 
 class LinePieces:

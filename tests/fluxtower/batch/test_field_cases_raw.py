@@ -155,6 +155,12 @@ CASES = {
     "tail of NUL longer than a piece": Case(
         toa5(lambda head, rows: [*head, *rows, b"\0" * 9_000_000]), told="9,000,000 bytes left out"
     ),
+    "head of NUL": Case(
+        toa5(lambda head, rows: [b"\0" * 65_539, *head, *rows]), told="65,539 bytes left out from line 1"
+    ),
+    "NUL behind the header": Case(
+        toa5(lambda head, rows: [*head, b"\0" * 70_000, b"\n", *rows]), told="70,001 bytes left out from line 5"
+    ),
     "record cut by NUL": Case(
         toa5(lambda head, rows: [*head, *rows[:4000], rows[4000][:-3], b"\0" * 5000, *rows[4001:]]),
         {FIRST: WHOLE[FIRST], SECOND: (N - 2, {})},
