@@ -37,6 +37,8 @@ PIECE_BYTES = 1 << 22
 """Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
 LONGEST_HEADER = 1 << 17
 """A header inside a file may go over the end of a piece. [bytes]"""
+ORIGIN = re.compile(rb'^"?TOA5"?,', re.MULTILINE)
+"""The first line of a TOA5 header, of which the line of names may be damaged."""
 TAIL_BYTES = 1 << 16
 """Bytes that are looked at for the first and the last stamp, if a sixteenth of them does not have one."""
 
@@ -233,6 +235,8 @@ def find_header(text: bytes, layout: Layout) -> int:
         rb'(?:^|(?<=\n)|(?<=["\s]|' + separator + rb"))(?:" + names + rb')(?=["\s]|' + separator + rb"|$)"
     )
     wanted = {*layout.names}
+    origin = ORIGIN.search(text)
+    end = origin.start() if origin else len(text)
     place = 0
     while found := field.search(text, place):
         begin = text.rfind(b"\n", 0, found.start()) + 1
@@ -242,8 +246,8 @@ def find_header(text: bytes, layout: Layout) -> int:
         if len(fields & wanted) >= min(2, len(wanted)):
             for _ in range(layout.names_row - 1):
                 begin = text.rfind(b"\n", 0, max(0, begin - 1)) + 1
-            return begin
-    return len(text)
+            return min(begin, end)
+    return end
 
 
 def _ends_badly(text: bytes, layout: Layout) -> bool:
