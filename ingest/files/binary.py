@@ -24,7 +24,7 @@ from ingest.files.records import LeftOut, Records, Report, Span
 def find_span(path: Path, stream: FileStream, kind: str) -> Span:
     """Look at the stamps of a binary table of a kind, ``TOB1`` or ``TOB3``; as ``raw.find_span``."""
     with _table(path, kind) as (source, size, header):
-        stretches = tob3.index(source, header) if kind == "TOB3" else None
+        stretches = tob3.index(source, header, []) if kind == "TOB3" else None
         ends = tob1.ends(source, header, size) if stretches is None else tob3.ends(stretches, header)
         if ends is None:
             raise PayloadError(f"{path.name}: no record after the header: remove the file")
@@ -51,7 +51,7 @@ def read_records(
         pieces = (
             tob1.pieces(source, header, declared.dt_ns, damage)
             if kind == "TOB1"
-            else tob3.pieces(source, header, tob3.index(source, header))
+            else tob3.pieces(source, header, tob3.index(source, header, damage))
         )
         for stamps, records, number in pieces:
             starts = stamps + stream.shift_ns
@@ -69,7 +69,7 @@ def _tell_damage(damage: list[LeftOut], file: str, report: Report) -> tuple[Left
     """Report what was passed over, and take it from the list."""
     told = tuple(damage)
     for one in told:
-        if one.reason == tob1.NO_RECORDS:
+        if one.reason in (tob1.NO_RECORDS, tob3.NO_FRAMES):
             report(f"{file}: record {one.line}: {one.bytes} {one.reason}")
     damage.clear()
     return told

@@ -25,8 +25,9 @@ from ingest.files.records import JITTER_NS, Int64Array, LeftOut, Records, Span
 FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
 """Every time lies between. [ns since 1970]"""
 DAY_NS = 86_400 * NS
-YEAR_NS = 366 * DAY_NS
-"""Stamps further apart than this are not of one time unless there are many of both. [ns]"""
+YEAR_NS = 300 * DAY_NS
+"""Stamps further apart than this, a year set wrong, are not of one time unless there are many of both. [ns]"""
+MONTH_NS = 30 * DAY_NS
 FEW = 10
 """Stamps far from the others are taken for wrong where the others are this many times as many."""
 RESET_YEARS = (1970, 1980, 1990)
@@ -94,6 +95,10 @@ class Examined:
     account: FileAccount
     spans: list[FileSpan] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+
+Cluster = Sequence[tuple[FileSpan, Examined]]
+"""Spans of one time, each with its file."""
 
 
 def examine(
@@ -166,7 +171,11 @@ def choose_spans(files: Sequence[Examined], *, windowed: bool = False) -> list[S
     chosen: list[Span] = []
     counts = [sum(one.records for one, _ in cluster) for cluster in clusters]
     for cluster, count in zip(clusters, counts, strict=True):
-        wrong = len(clusters) > 1 and (count * FEW < max(counts) or _is_reset(cluster, clusters))
+        wrong = len(clusters) > 1 and (
+            count * FEW < max(counts)
+            or _is_reset(cluster, clusters)
+            or (count * 2 < max(counts) and _are_in_files_of(cluster, clusters[counts.index(max(counts))]))
+        )
         for one, file in cluster:
             if not wrong or (windowed and one.outside < one.records):
                 file.account.outside += one.outside
@@ -189,9 +198,12 @@ def _apart(one: FileSpan) -> str:
     return f"stamps {start:%Y-%m-%d %H:%M:%S}Z to {end:%Y-%m-%d %H:%M:%S}Z are years apart from the others"
 
 
-def _is_reset(
-    cluster: Sequence[tuple[FileSpan, Examined]], clusters: Sequence[Sequence[tuple[FileSpan, Examined]]]
-) -> bool:
+def _are_in_files_of(cluster: Cluster, other: Cluster) -> bool:
+    """Tell whether all records of a cluster stand in files that have records of another one."""
+    return {one.span.path for one, _ in cluster} <= {one.span.path for one, _ in other}
+
+
+def _is_reset(cluster: Cluster, clusters: Sequence[Cluster]) -> bool:
     """Tell whether a clock began anew: the first year of an epoch, with other records later."""
     year = from_ns(cluster[0][0].span.start_ns).year
     return cluster is not clusters[-1] and (year in RESET_YEARS or year < RESET_YEARS[-1])
@@ -335,13 +347,7 @@ def _without_strays(found: Examined, stretches: Sequence[Stretch]) -> list[Stret
     kept: list[Stretch] = []
     for i, one in enumerate(stretches):
         after = stretches[i + 1] if i + 1 < len(stretches) else None
-        if (
-            kept
-            and after is not None
-            and one.records * 2 * FEW < total
-            and abs(after.start_ns - kept[-1].last_ns) < DAY_NS
-            and min(abs(one.start_ns - kept[-1].last_ns), abs(after.start_ns - one.last_ns)) > DAY_NS
-        ):
+        if kept and after is not None and _is_astray(kept[-1], one, after, total):
             stamp = from_ns(one.start_ns)
             line = one.parts[0][0]
             reason = f"stamps like {stamp:%Y-%m-%d %H:%M:%S}Z stand amid records of another time"
@@ -352,6 +358,15 @@ def _without_strays(found: Examined, stretches: Sequence[Stretch]) -> list[Stret
         else:
             kept.append(replace(one))
     return kept
+
+
+def _is_astray(before: Stretch, one: Stretch, after: Stretch, total: int) -> bool:
+    """Tell whether records are of another time than those around them, which follow each other."""
+    if abs(after.start_ns - before.last_ns) >= DAY_NS:
+        return False
+    away = min(abs(one.start_ns - before.last_ns), abs(after.start_ns - one.last_ns))
+    # blocks of a ring may be days away; a clock that is months away and comes back was wrong
+    return one.records * 2 < total if away > MONTH_NS else one.records * 2 * FEW < total and away > DAY_NS
 
 
 def _tell_clock(found: Examined, groups: Sequence[Stretch], one: Stretch) -> None:

@@ -39,6 +39,8 @@ PIECE_BYTES = 1 << 22
 """Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
 LONGEST_HEADER = 1 << 17
 """A header inside a file may go over the end of a piece. [bytes]"""
+ORIGIN = re.compile(rb'^"?TOA5"?,', re.MULTILINE)
+"""The first line of a TOA5 header, of which the line of names may be damaged."""
 TAIL_BYTES = 1 << 16
 """Bytes that are looked at for the first and the last stamp, if a sixteenth of them does not have one."""
 
@@ -123,12 +125,15 @@ def read_records(
     """
     file = span.path.name
     with opened(span.path) as one:
+        filled = _skip_filler(one.stream)
         layout = read_layout(one.stream, file, stream)
         for note in layout.notes:
             report(note)
         if stream.layout.end:
             layout = replace(layout, first_ns=span.start_ns)
         line = layout.first_line
+        if filled:
+            yield Records(*_no_records(layout), (LeftOut(FILLED, 1, bytes=filled),))
         pieces = LinePieces(one.stream, file)
         for piece in pieces:
             text = piece
@@ -162,6 +167,21 @@ def read_records(
                     line += count_bytes(text[:length], "\n")
                     text = text[length:]
         yield from _read_end(pieces, line, layout, file, report, whole_last_line=whole_last_line)
+
+
+def _skip_filler(source: BinaryIO) -> int:
+    """Pass over a power cut's bytes before a file's first line; return how many."""
+    # plain files and what unpacks others can all be looked ahead in; a pipe's type has no such method
+    peek = getattr(source, "peek", None)
+    passed = 0
+    while peek is not None:
+        ahead = bytes(peek(1))
+        run = len(ahead) - len(ahead.lstrip(FILLER))
+        # a few such bytes may be a mark of the encoding; behind a long run they are its rest
+        if not run or not (passed or ahead.startswith(FILLER_RUNS)):
+            break
+        passed += len(source.read(run))
+    return passed
 
 
 class LinePieces:
@@ -232,6 +252,8 @@ def find_header(text: bytes, layout: Layout) -> int:
         rb'(?:^|(?<=\n)|(?<=["\s]|' + separator + rb"))(?:" + names + rb')(?=["\s]|' + separator + rb"|$)"
     )
     wanted = {*layout.names}
+    origin = ORIGIN.search(text)
+    end = origin.start() if origin else len(text)
     place = 0
     while found := field.search(text, place):
         begin = text.rfind(b"\n", 0, found.start()) + 1
@@ -241,8 +263,8 @@ def find_header(text: bytes, layout: Layout) -> int:
         if len(fields & wanted) >= min(2, len(wanted)):
             for _ in range(layout.names_row - 1):
                 begin = text.rfind(b"\n", 0, max(0, begin - 1)) + 1
-            return begin
-    return len(text)
+            return min(begin, end)
+    return end
 
 
 def _ends_badly(text: bytes, layout: Layout) -> bool:

@@ -19,6 +19,8 @@ WHOLE = ("ULONG", "LONG", "UINT4", "INT4")
 """Types of whole seconds and nanoseconds; the CR5000 writes the latter two."""
 LOOKAHEAD = 3
 """Records that must follow each other in time where reading goes on behind damage."""
+MAX_STEP_NS = 3600 * NS
+"""Behind a jump of the clock records follow each other within this, if they are records. [ns]"""
 NO_RECORDS = "bytes that are no records: is the file damaged there?"
 PIECE_BYTES = 1 << 22
 """Bytes read at once."""
@@ -99,11 +101,14 @@ def pieces(
         while (count := (len(data) - at) // width - ahead) > 0:
             records = np.frombuffer(data, header.record, count + ahead, at)
             stamps = _stamps(records, header)
-            usual = int(np.median(stamps)) if usual is None else usual
-            bad = _stand_alone(stamps, previous, far_ns) | (records[_field(header, "NANOSECONDS")] >= NS)
+            bad = _stand_alone(stamps, previous, far_ns, cut=ended and len(data) % width != at % width) | (
+                records[_field(header, "NANOSECONDS")] >= NS
+            )
             # the record before may have lost its end: its stamp is right, its values are not
             damaged = bool(bad[: count + 1].any())
             whole = max(0, int(bad.argmax()) - 1) if damaged else count
+            if usual is None:
+                usual = int(np.median(stamps[: max(1, whole)]))
             if whole:
                 if passed:
                     damage.append(LeftOut(NO_RECORDS, number, bytes=passed))
@@ -112,7 +117,7 @@ def pieces(
                 number, at, previous = number + whole, at + whole * width, int(stamps[whole - 1])
             if not damaged:
                 break
-            found = _next_record(data[at:], header, usual, far_ns)
+            found = _next_record(data[at:], header, usual, dt_ns)
             skipped = found or max(1, len(data) - at - (0 if ended else LOOKAHEAD * width))
             passed, at = passed + skipped, at + skipped
         data = data[at:]
@@ -122,15 +127,16 @@ def pieces(
         damage.append(LeftOut("the last record is not whole: the logger had not finished it", number, bytes=len(data)))
 
 
-def _stand_alone(stamps: Int64Array, previous: int | None, far_ns: int) -> NDArray[np.bool_]:
-    """Tell which records are far in time from those on both sides: what is shifted by bytes gives such stamps."""
-    far = np.abs(np.diff(stamps)) > far_ns
+def _stand_alone(stamps: Int64Array, previous: int | None, far_ns: int, *, cut: bool) -> NDArray[np.bool_]:
+    """Tell which records are far in time from the one before and not in step with the next: their bytes are shifted."""
+    steps = np.diff(stamps)
     first = previous is not None and abs(int(stamps[0]) - previous) > far_ns
-    alone: NDArray[np.bool_] = np.concatenate([[first], far]) & np.concatenate([far, [False]])
+    in_step = (steps >= 0) & (steps <= min(far_ns, MAX_STEP_NS))
+    alone: NDArray[np.bool_] = np.concatenate([[first], np.abs(steps) > far_ns]) & ~np.concatenate([in_step, [not cut]])
     return alone
 
 
-def _next_record(data: bytes, header: Header, usual: int, far_ns: int) -> int:
+def _next_record(data: bytes, header: Header, usual: int, dt_ns: int) -> int:
     """Return behind how many bytes three records follow each other in time; 0 if nowhere."""
     width = header.record.itemsize
     places = len(data) - LOOKAHEAD * width + 1
@@ -151,7 +157,7 @@ def _next_record(data: bytes, header: Header, usual: int, far_ns: int) -> int:
     for i in range(LOOKAHEAD):
         good &= numbers["NANOSECONDS"][i * width :][:places] < NS
     for one, following in pairwise(times):
-        good &= (following > one) & (following - one <= far_ns)
+        good &= (following > one) & (following - one <= 5 * dt_ns // 2)
     good &= np.abs(times[0] + EPOCH_NS - usual) <= 366 * 86_400 * NS
     good[0] = False
     return int(good.argmax()) if good.any() else 0

@@ -15,21 +15,31 @@ from numpy.typing import NDArray
 
 from core.clock import NS
 from ingest.files.campbell import EPOCH_NS, FRAME_FOOTER, FRAME_HEADER, Header
+from ingest.files.records import LeftOut
 
 Int64Array = NDArray[np.int64]
+NO_FRAMES = "bytes that are no frames of the table: is the file damaged there?"
+YEAR_NS = 366 * 86_400 * NS
 FRAMES_AT_ONCE = 1024
 """Frames looked at together."""
 
 _SIZE, _EMPTY, _MINOR = 0x7FF, 1 << 13, 1 << 14  # of a footer: length of a minor frame, without data, is a minor one
 
 
-def index(source: BinaryIO, header: Header) -> NDArray[np.int64]:
+def index(source: BinaryIO, header: Header, damage: list[LeftOut]) -> NDArray[np.int64]:
     """Return where the records are, in the order of time.
+
+    Where bytes are missing or foreign, so that frames no longer stand at their places, reading goes on at the next ones
+    that follow each other.
 
     Parameters
     ----------
     source : file
         Can be sought in.
+    header : Header
+        Of the file.
+    damage : list of LeftOut
+        Takes what was passed over.
 
     Returns
     -------
@@ -44,6 +54,13 @@ def index(source: BinaryIO, header: Header) -> NDArray[np.int64]:
         frames = np.frombuffer(block, np.uint8)[: len(block) // header.frame * header.frame].reshape(-1, header.frame)
         footers = frames[:, -FRAME_FOOTER:].copy().view("<u4")[:, 0]
         written = _is_written(footers, header)
+        shift = 0 if written.all() else _find_shift(block, frames, written, header)
+        if shift:
+            before = int(written[: shift // header.frame].sum())
+            kept = shift // header.frame
+            frames, footers, written = frames[:kept], footers[:kept], written[:kept]
+            records = 1 + (sum(len(rows) for rows in found) + before) * (room // header.record.itemsize)
+            damage.append(LeftOut(NO_FRAMES, records, bytes=shift - before * header.frame))
         minor = written & ((footers & _MINOR) != 0)
         whole = np.flatnonzero(written & ~minor & ((footers & _EMPTY) == 0))
         rows = np.empty((len(whole), 3), np.int64)
@@ -52,9 +69,33 @@ def index(source: BinaryIO, header: Header) -> NDArray[np.int64]:
         rows[:, 2] = room // header.record.itemsize
         found.append(rows)
         found += [_minor_frames(frames[i], offset + int(i) * header.frame, header) for i in np.flatnonzero(minor)]
-        offset += frames.size
+        offset += shift or frames.size
+        if shift:
+            source.seek(offset)
     stretches = np.concatenate(found)
     return stretches[np.argsort(stretches[:, 0], kind="stable")]
+
+
+def _find_shift(
+    block: bytes, frames: NDArray[np.uint8], written: NDArray[np.bool_], header: Header
+) -> int:  # fmt: skip
+    """Return where, behind the first frame that is not written, frames stand beside their places; 0 if nowhere. [bytes]
+
+    A ring has frames that were never written: those alone mean nothing.
+    """
+    text = np.frombuffer(block, np.uint8).astype(np.uint16)
+    pairs = text[:-1] | text[1:] << 8
+    stamped = np.flatnonzero((pairs == header.stamp) | (pairs == header.stamp ^ 0xFFFF)) + 2 - header.frame
+    starts = stamped[(stamped > int(written.argmin()) * header.frame) & (stamped % header.frame != 0)]
+    known = _times(frames[written, :FRAME_HEADER], header)
+    length = (header.frame - FRAME_HEADER - FRAME_FOOTER) // header.record.itemsize * header.step_ns
+    for start in starts[np.isin(starts + header.frame, stamped)].tolist():
+        heads = (block[place : place + FRAME_HEADER] for place in (start, start + header.frame))
+        first, second = (int(_times(np.frombuffer(head, np.uint8).reshape(1, -1), header)[0]) for head in heads)
+        near = not len(known) or int(np.abs(known - first).min()) <= YEAR_NS
+        if near and abs(second - first - length) <= header.step_ns:
+            return int(start)
+    return 0
 
 
 def ends(stretches: NDArray[np.int64], header: Header) -> tuple[int, int] | None:

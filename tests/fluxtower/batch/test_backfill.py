@@ -185,6 +185,28 @@ def test_what_is_wrong_is_reported_and_the_rest_is_stored(store, station, folder
     assert run(store, station, sorted(folder.iterdir())).known == 2
 
 
+def test_a_damaged_file_is_stored_by_its_records(store, station, tmp_path):
+    """Newer half first, a header with u and v in another order, zeros of a power cut, stamps of 1990."""
+    rows = values()
+    turned = rows[:, [1, 0, *range(2, len(NAMES))]]
+    names = '"Ux","Uy"'
+    older, newer = toa5(turned, 0, 1200).replace(names, '"Uy","Ux"'), toa5(rows, 1200, N)
+    dead = toa5(rows, 0, 40).split("\n", 4)[4].replace("2024-06-20", "1990-01-01")
+    path = tmp_path / "syn_1.dat"
+    path.write_bytes((newer + older + dead).encode() + bytes(5000))
+    assert names in newer
+    summary = run(store, station, [path])
+    np.testing.assert_array_equal(stored(store, station), rows)
+    assert (summary.files, summary.samples, summary.contested) == (1, N, 0)
+    (problem,) = summary.failed
+    assert "40 records left out: stamps 1990-01-01" in problem
+    account = summary.accounts[path]
+    assert (account.read, account.placed.used, account.missing) == (N + 40, N, 0)
+    assert sum(one.bytes for one in account.left_out) == 5000
+    # a file with a fault is looked at again, a whole one is remembered once
+    assert run(store, station, [path]).known == 0
+
+
 def test_slow_readings(store, tmp_path):
     store.stations.put(TEXT.replace("[flux]", MET + "[flux]") + FILES, "synthetic.toml")
     station = store.stations.read_all()[0].station

@@ -155,6 +155,12 @@ CASES = {
     "tail of NUL longer than a piece": Case(
         toa5(lambda head, rows: [*head, *rows, b"\0" * 9_000_000]), told="9,000,000 bytes left out"
     ),
+    "head of NUL": Case(
+        toa5(lambda head, rows: [b"\0" * 65_539, *head, *rows]), told="65,539 bytes left out from line 1"
+    ),
+    "NUL behind the header": Case(
+        toa5(lambda head, rows: [*head, b"\0" * 70_000, b"\n", *rows]), told="70,001 bytes left out from line 5"
+    ),
     "record cut by NUL": Case(
         toa5(lambda head, rows: [*head, *rows[:4000], rows[4000][:-3], b"\0" * 5000, *rows[4001:]]),
         {FIRST: WHOLE[FIRST], SECOND: (N - 2, {})},
@@ -259,6 +265,25 @@ CASES = {
         "17 bytes left out from line 4001",
         TOB1_STATION,
         tolerance=1e-5,
+    ),
+    "TOB1, a header amid": Case(
+        binary(lambda head, rows: [head, *rows[:4000], head, *rows[4000:]]),
+        {FIRST: WHOLE[FIRST], SECOND: (N - 1, {})},
+        "a.dat: record 4000",
+        station=TOB1_STATION,
+        tolerance=1e-5,
+    ),
+    "clock a year ahead for a while": Case(
+        toa5(lambda head, rows: [
+            *head, *rows[:4000], *(one.replace(b"2026-06", b"2027-06") for one in rows[4000:5000]), *rows[5000:]
+        ]),
+        {FIRST: WHOLE[FIRST], SECOND: (N - 1000, {})},
+        "a.dat: line 4005: stamps like 2027-06-01 11:06:40Z stand amid records of another time; 1000 left out",
+    ),
+    "line of names of a new header damaged": Case(
+        toa5(lambda head, rows: [*head, *rows[:N], head[0], b"\0" * len(head[1]) + b"\n", *head[2:], *rows[N:]]),
+        FIRST_ONLY,
+        "a.dat: line 3005: a new header begins here, and it is not as the station file says",
     ),
     "TOB1, foreign bytes, last record cut": Case(
         binary(lambda head, rows: [head, *rows[:4000], bytes(range(200)) * 37, *rows[4000:], rows[0][:20]]),

@@ -78,6 +78,33 @@ def slow() -> Station:
     return parse_station(SLOW, "station.toml")
 
 
+def test_a_new_header_maps_its_columns_anew_and_every_reading_is_accounted_for(slow: Station, tmp_path: Path) -> None:
+    def turned(line: str) -> str:
+        return ",".join(line.rstrip("\n").split(",")[i] for i in (0, 1, 2, 5, 4, 3)) + "\n"
+
+    origin, *names = HEADER.splitlines(keepends=True)
+    body = toa5()
+    again = [origin, *map(turned, names), *map(turned, body[8:])]
+    lost = body[3].replace(",12.6,", ",12.6,x")
+    met = write(tmp_path / "met.dat", [*body[:3], lost, *body[4:8], *again], HEADER)
+    twice = write(tmp_path / "twice.dat", body[:2], HEADER)
+    problems: list[str] = []
+    weather = read_meteorology([met, twice], slow, START, START + timedelta(minutes=3), problems.append)
+    starts = [START + i * timedelta(minutes=1) for i in range(3)]
+    left = np.delete(TA[:EACH], 3)
+    assert weather.means[starts[0]].air_temperature - 273.15 == pytest.approx(float(np.mean(left)))
+    for minute in (1, 2):
+        assert weather.means[starts[minute]].air_temperature - 273.15 == pytest.approx(mean(TA, minute))
+        assert weather.means[starts[minute]].pressure == pytest.approx(mean(BP, minute) * 100)
+    first, second = weather.accounts[met], weather.accounts[twice]
+    total, used = MINUTES * EACH, 3 * EACH - 1
+    assert (first.read, first.outside, sum(one.records for one in first.left_out)) == (total, total - 3 * EACH, 1)
+    both = first.placed + second.placed
+    assert (both.used, both.duplicate, both.contested) == (used, 2, 0)
+    assert (first.missing, second.missing) == (0, 0)
+    assert [problem.split(":")[:2] for problem in problems] == [["met.dat", " line 8"]]
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_table_has_the_means_of_a_toa5_file(workers: str, tmp_path: Path, run: RunCommand) -> None:
     raw, met = write(tmp_path / "a.dat", lines()), write(tmp_path / "met.dat", toa5(), HEADER)

@@ -137,6 +137,24 @@ def test_a_card_is_a_ring(tmp_path):
     np.testing.assert_array_equal(records.starts, to_ns(FIRST) + np.array(kept) * 50_000_000)
 
 
+@pytest.mark.parametrize("gap", [-13, 13, 1])
+def test_frames_beside_their_places_are_found_again(tmp_path, gap):
+    """Bytes of the sixth frame are lost, or foreign ones stand in it: its seven records are gone, no others."""
+    content = tob3(values())
+    size = 16 + 7 * len(writer.pack(KINDS, values(1)[0].tolist()))
+    begin = len(writer.tob3_header(NAMES, UNITS, KINDS, size)) + 5 * size
+    damaged = content[: begin + 20] + (b"\x55" * gap if gap > 0 else b"") + content[begin + 20 + max(0, -gap) :]
+    path = tmp_path / "card.dat"
+    path.write_bytes(damaged)
+    records, notes = read(path, station("tob3"))
+    kept = [i for i in range(N) if not 35 <= i < 42]
+    np.testing.assert_array_equal(records.starts, to_ns(FIRST) + np.array(kept) * 50_000_000)
+    np.testing.assert_array_equal(records.values, as_stored(values())[:, kept])
+    assert notes == [
+        f"card.dat: record 36: {size + gap} bytes that are no frames of the table: is the file damaged there?"
+    ]
+
+
 @given(st.integers(0, 0xFFFF))
 def test_fp2(word):
     sign, exponent, mantissa = word >> 15, word >> 13 & 3, word & 0x1FFF
