@@ -44,7 +44,7 @@ def test_ameriflux_base():
         "TA": [12.5, None], "VPD": [3.25, 3.5], "P": [None, 0.2], "SW_IN": [0.0, None], "FC": [-1.25, None],
     }  # fmt: skip
     assert table.sources["TA"] == "TA_1_1_1"
-    assert table.left_out == ("NEE_PI_F", "TA_1_2_1", "WTD")  # filled is not measured
+    assert tuple(table.left_out) == ("NEE_PI_F", "TA_1_2_1", "WTD")  # filled is not measured
 
 
 FULLSET = """TIMESTAMP_START,TIMESTAMP_END,TA_F,TA_F_QC,TA_F_MDS,TA_ERA,SW_IN_F,VPD_F,VPD_F_QC,USTAR,NEE_VUT_REF,NEE_VUT_REF_QC,NEE_VUT_50,LE_F_MDS,LE_F_MDS_QC,H_F_MDS
@@ -133,7 +133,7 @@ def test_a_whole_year_of_reddyproc_columns():
         (REDDYPROC.replace("\thPa\t", "\tkPa\t"), "line 2: VPD is in 'kPa', expected hPa"),
         (REDDYPROC.replace("\t0.5\t", "\tx\t"), "line 3: Hour: expected a number"),
         (EDDYPRO.replace("[K]", "[degC]"), "line 3: air_temperature is in '\\[degC\\]', expected K"),
-        (EDDYPRO.replace("00:30", "00h30"), "line 4: end: expected a time"),
+        (EDDYPRO.replace("00:30", "00h30"), "line 4: date, time: expected a time"),
     ],
 )
 def test_what_is_wrong_is_said(text, message):
