@@ -24,6 +24,12 @@ SIGNS = (("G", "NETRAD", -0.5), ("NETRAD", "SW_IN", -0.5), ("H", "NETRAD", -0.6)
 """Variables that go up and down together, and the correlation from which on one of them has the other sign."""
 LEAST_SPREAD = 1.0
 """Range of both from the 5th to the 95th percentile for a correlation. [W m-2]"""
+TURNED_EXCHANGE = 0.6
+"""Correlation of NEE with SW_IN from which on uptake has the other sign."""
+LOW_LIGHT, HIGH_LIGHT, ENOUGH_SUN = 0.15, 1.15, 200.0
+"""The 99th percentile of SW_IN over that above the atmosphere, and how large the latter must be. [1], [1], [W m-2]"""
+HOT = 45.0
+"""No median of air temperature is higher. [deg C]"""
 REPEATING = ("NEE", "FC", "LE", "H", "USTAR", "TA")
 """Variables that do not stand still for a day."""
 COMMON_SHARE, COMMON_TIMES = 0.05, 5
@@ -39,7 +45,14 @@ SMALL_EXCHANGE, LARGE_LATENT = 1.5, 100.0
 
 def cross_check(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Tell what contradicts itself: VPD and humidity, signs, values that stand still, an NEE that has no gap."""
-    for problem in (*_deficit(season), *_signs(season), *_standing(season), *_common(season)):
+    for problem in (
+        *_deficit(season),
+        *_signs(season),
+        *_light(season),
+        *_warmth(season),
+        *_standing(season),
+        *_common(season),
+    ):
         season = season.with_problem(problem)
     return season.noting(*_without_gaps(season), *_small(season))
 
@@ -74,6 +87,34 @@ def _signs(season: Season) -> Iterator[str]:
                 f"{name} goes down when {other} goes up (correlation {together:.2f}): its sign is turned; multiply it "
                 "by -1, or check which of the two it is; nothing was turned here"
             )
+
+    nee, light = season.measured("NEE"), season.measured("SW_IN")
+    both = np.isfinite(nee) & np.isfinite(light)
+    if both.sum() >= 5 * FEWEST and min(_range(nee[both]), _range(light[both])) > 0:
+        together = float(np.corrcoef(nee[both], light[both])[0, 1])
+        if together > TURNED_EXCHANGE:
+            yield (
+                f"NEE goes up with SW_IN (correlation {together:.2f}): uptake must be negative; multiply it by -1, if "
+                "it is; nothing was turned here"
+            )
+
+
+def _light(season: Season) -> Iterator[str]:
+    light, above = season.measured("SW_IN"), season.results["SW_IN_POT"]
+    known = np.isfinite(light)
+    if known.sum() < 5 * FEWEST or np.percentile(above[known], 99) < ENOUGH_SUN:
+        return
+    ratio = float(np.percentile(light[known], 99) / np.percentile(above[known], 99))
+    if ratio > HIGH_LIGHT:
+        yield f"SW_IN is up to {ratio:.2g} times what comes from the sun: is it PPFD (umol m-2 s-1)? Call it PPFD_IN"
+    elif ratio < LOW_LIGHT:
+        yield f"SW_IN is at most {ratio:.2g} of what comes from the sun: check its unit (W m-2)"
+
+
+def _warmth(season: Season) -> Iterator[str]:
+    warmth = season.measured("TA")
+    if season.has("TA") and (middle := float(np.nanmedian(warmth))) > HOT:
+        yield f"the median of TA is {middle:.3g} deg C: is it in degrees Fahrenheit? Convert it"
 
 
 def _standing(season: Season) -> Iterator[str]:
