@@ -103,14 +103,21 @@ def _read_table(
         raise ConfigError("command line", "--station", "the station's file, for a table", "nothing")
     station = read_station(station_file, streams=False)
     table = read_halfhours(path)
-    origins = [file_digest(path) | {"maker": table.maker, "columns": dict(table.sources)}, file_digest(station_file)]
+    origins = [_origin(path, table), file_digest(station_file)]
     if biomet is not None:
-        table = join_biomet(table, read_biomet(biomet), biomet.name)
-        origins.append(file_digest(biomet))
+        second = read_biomet(biomet)
+        table = join_biomet(table, second, biomet.name)
+        origins.append(_origin(biomet, second))
     grid = _lay(_cut(table.frame, begin, end), str(path), "line", table.lines, None)
     return SeasonInput(
         station, grid, tuple(origins), (*table.notes, *columns_left_out(table)), (*table.problems, *_rivals(table))
     )
+
+
+def _origin(path: Path, table: HalfHours) -> dict[str, object]:
+    return file_digest(path) | {
+        "maker": table.maker, "columns": dict(table.sources), "not_taken": dict(table.left_out)
+    }  # fmt: skip
 
 
 def columns_left_out(table: HalfHours) -> list[str]:

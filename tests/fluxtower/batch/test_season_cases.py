@@ -165,6 +165,25 @@ def check_invariants(table: Path, manifest: dict[str, dict[str, dict[str, float 
             assert total["joint"] > 0, name
 
 
+def test_columns_of_a_wanted_kind_are_named_where_none_was_taken(tables: Path, tmp_path: Path) -> None:
+    folder = tables / "12-missing-codes"
+    lines = (folder / "word_NA.csv").read_text().splitlines(keepends=True)
+    lines[0] = lines[0].replace("TA,RH,VPD", "Tair_2m,rH_old,VPD_mean").replace("USTAR", "u_star")
+    (tmp_path / "table.csv").write_text("".join(lines))
+    given = ["season", str(tmp_path / "table.csv"), "--station", str(folder / "station.toml"), "--no-figures"]
+    result = CliRunner().invoke(app, [*given, "--output", str(tmp_path / "o"), *QUICK])
+    assert result.exit_code == 1
+    for words in (
+        "TA: no column of it has a value, but there is Tair_2m: rename it TA",
+        "RH: no column of it has a value, but there is rH_old",
+        "VPD: no column of it has a value, but there is VPD_mean",
+        "USTAR: no column of it has a value, but there is u_star",
+    ):
+        assert words in result.output
+    (table, _) = json.loads((tmp_path / "o" / "manifest.json").read_text())["inputs"]
+    assert set(table["not_taken"]) == {"Tair_2m", "rH_old", "VPD_mean", "u_star"}
+
+
 def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
     for options in ([], ["--output", str(tmp_path / "o")]):
         result = CliRunner().invoke(app, ["season", str(tmp_path / "fluxes.csv"), *options])
