@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 from core.constants import ZERO_CELSIUS
 from core.progress import Progress
 from core.records import FloatArray
-from core.variables import VARIABLES
 from fluxcalc.season.grid import find_clock_shift
+from fluxcalc.season.plausible import reject_outside
 from fluxcalc.season.record import (
-    BALANCE,
     DRIVERS,
     FLAGGED,
     FLUXES,
-    IMPLAUSIBLE,
     LOW_TURBULENCE,
-    OTHER_DRIVERS,
     SPIKE,
     USED,
     WORST_FLAG,
@@ -30,6 +27,8 @@ from fluxcalc.season.spikes import find_spikes
 from fluxcalc.season.ustar.low_turbulence import ENOUGH_TURBULENCE, NIGHT_RADIATION, flag_low_turbulence
 from fluxcalc.sun import potential_radiation
 from fluxcalc.thermodynamics import saturation_pressure
+from qc.flag_scales import BAD_FLAG, map_flags
+from qc.plausibility import LARGE_SHARE
 
 
 def check_clock(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
@@ -49,29 +48,38 @@ def check_clock(season: Season, _methods: SeasonMethods, _progress: Progress) ->
 
 def complete_variables(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Add storage to the flux of CO2 where there is no NEE yet; the vapour pressure deficit from the humidity."""
-    variables = dict(season.variables)
-    notes = []
-    if not season.has("NEE") and "FC" in variables:
-        storage = variables.get("SC")
-        if storage is None or not np.isfinite(storage).any():
-            variables["NEE"] = variables["FC"]
-            notes.append("NEE is FC: no storage below the sensor (SC) was measured")
-        else:
-            known = np.isfinite(storage)
-            variables["NEE"] = variables["FC"] + np.where(known, storage, 0.0)
-            alone = int((np.isfinite(variables["FC"]) & ~known).sum())
-            notes.append(f"NEE is FC plus storage (SC); {alone} records without SC are FC alone")
-        if "FC_SSITC_TEST" in variables:
-            variables["NEE_SSITC_TEST"] = variables["FC_SSITC_TEST"]
-    if not season.has("VPD") and {"RH", "TA"} <= variables.keys():
-        saturated = saturation_pressure(variables["TA"] + ZERO_CELSIUS) / 100
-        variables["VPD"] = saturated * (1 - np.minimum(variables["RH"], 100.0) / 100)
-        notes.append("VPD is worked out of RH and TA")
-    season = replace(season, variables=variables).noting(*notes)
+    if not season.has("NEE") and "FC" in season.variables:
+        season = _with_exchange(season)
+    if not season.has("VPD") and season.has("RH") and season.has("TA"):
+        season = replace(season, flags={name: flag for name, flag in season.flags.items() if name != "VPD"})
+        season = season.with_variables(VPD=deficit_of(season)).noting("VPD is worked out of RH and TA")
     for name in ("NEE", *DRIVERS, "USTAR"):
         if not season.has(name):
-            season = replace(season, problems=(*season.problems, f"{name}: no record: {REMEDIES[name]}"))
+            season = season.with_problem(f"{name}: no record: {REMEDIES[name]}")
     return season
+
+
+def _with_exchange(season: Season) -> Season:
+    """Make NEE of the flux of CO2 and its storage."""
+    flux, storage = season.variables["FC"], season.measured("SC")
+    known = np.isfinite(storage)
+    exchange = flux + np.where(known, storage, 0.0)
+    note = "NEE is FC: no storage below the sensor (SC) was measured"
+    if known.any():
+        alone = int((np.isfinite(season.measured("FC")) & ~known).sum())
+        note = f"NEE is FC plus storage (SC); {alone} records without SC are FC alone"
+    flags = {**season.flags, "NEE": season.flags["FC"]} if "FC" in season.flags else season.flags
+    season = replace(season, flags=flags).with_variables(NEE=exchange).noting(note)
+    if "FC_SSITC_TEST" in season.variables:
+        season = season.with_variables(NEE_SSITC_TEST=season.variables["FC_SSITC_TEST"])
+    return reject_outside(season, "NEE")
+
+
+def deficit_of(season: Season) -> FloatArray:
+    """Return the vapour pressure deficit that humidity and temperature make. [hPa]"""
+    saturated = saturation_pressure(season.measured("TA") + ZERO_CELSIUS) / 100
+    deficit: FloatArray = saturated * (1 - np.minimum(season.measured("RH"), 100.0) / 100)
+    return deficit
 
 
 REMEDIES = {
@@ -84,19 +92,44 @@ REMEDIES = {
 """What is not possible without a variable."""
 
 
-def reject_flagged(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
-    """Take out what is flagged bad, or not judged, and what cannot be."""
-    for name in (*FLUXES, *DRIVERS, *OTHER_DRIVERS, *BALANCE, "USTAR"):
-        if name not in season.variables:
-            continue
-        values = season.variables[name]
+def reject_flagged(season: Season, methods: SeasonMethods, _progress: Progress) -> Season:
+    """Take out what is flagged bad, or not judged."""
+    for name in sorted(season.variables):
         flag = season.variables.get(f"{name}_SSITC_TEST")
-        if flag is not None:
-            season = season.rejecting(name, ~(flag <= WORST_FLAG), FLAGGED, "quality flag 2, or none")
-        limits = VARIABLES[name]
-        outside = (values < limits.low) | (values > limits.high)
-        season = season.rejecting(
-            name, outside, IMPLAUSIBLE, f"outside {limits.low:g} to {limits.high:g} {limits.unit}"
+        if flag is not None and not (name == "FC" and "NEE_SSITC_TEST" in season.variables):
+            season = _reject_by_flag(season, name, flag, methods.flags)
+    return season
+
+
+def _reject_by_flag(season: Season, name: str, flag: FloatArray, scale: str) -> Season:
+    column = "FC_SSITC_TEST" if name == "NEE" else f"{name}_SSITC_TEST"
+    present = np.isfinite(season.measured(name))
+    count = int(present.sum())
+    if not count:
+        return season
+    if not np.isfinite(flag[present]).any():
+        return season.with_problem(
+            f"{column} is empty: nothing judges {name}, and all of it is used: remove the column"
+        )
+    worst = float(np.nanmax(flag))
+    if worst > BAD_FLAG and scale == "ssitc":
+        season = season.with_problem(
+            f"{column} goes up to {worst:g}, and not 0, 1, 2: records above 1 are not used; give the scale by --flags "
+            "foken (1 to 9) or --flags goeckede (1 to 5)"
+        )
+    mapped = map_flags(flag, scale)
+    bad, unjudged = present & (mapped > WORST_FLAG), present & np.isnan(mapped)
+    season = season.rejecting(name, bad, FLAGGED, "quality flag 2")
+    season = season.rejecting(name, unjudged, FLAGGED, f"no quality flag in {column}")
+    if unjudged.sum() > LARGE_SHARE * count:
+        season = season.with_problem(
+            f"{column}: {int(unjudged.sum())} of {count} records of {name} have no flag, and are not used: complete "
+            "the column, or remove it"
+        )
+    elif bad.sum() > LARGE_SHARE * count and worst <= BAD_FLAG:
+        season = season.with_problem(
+            f"{column}: {int(bad.sum())} of {count} records of {name} are flagged bad, and are not used: is it a flag "
+            "0, 1, 2?"
         )
     return season
 

@@ -46,7 +46,7 @@ def fill_fluxes(season: Season, methods: SeasonMethods, progress: Progress) -> S
 def _look_up(season: Season, methods: SeasonMethods, name: str) -> Season:
     drivers = [season.measured(driver) for driver in DRIVERS]
     filled = fill_mds(season.measured(name), *drivers, per_day=season.per_day, dialect=methods.dialect)
-    season = season.with_results(**_filled(name, filled), **{f"{name}_F_SD": filled.sd})
+    season = season.with_results(**_filled(name, filled), **{f"{name}_F_SD": _known(filled.sd)})
     if name == "NEE":
         season = season.with_results(
             NEE_F_N=filled.count.astype(float),
@@ -96,6 +96,11 @@ def _learn(season: Season, methods: SeasonMethods, name: str) -> Season:
     if found.unfilled_long:
         season = season.without(f"{name}_F of {found.unfilled_long} records", "too long a gap")
     return season
+
+
+def _known(sd: FloatArray) -> FloatArray:
+    """Return standard deviations without those of equal values, which tell nothing."""
+    return np.where(sd > 0, sd, np.nan)
 
 
 def _filled(name: str, filled: Filled) -> dict[str, FloatArray]:

@@ -52,7 +52,10 @@ class TimeGrid:
     problems: tuple[str, ...] = ()
 
 
-def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", minutes: int | None = None) -> TimeGrid:
+def lay_grid(
+    frame: pl.DataFrame, *, first_line: int = 1, lines: pl.Series | None = None, what: str = "row",
+    minutes: int | None = None,
+) -> TimeGrid:  # fmt: skip
     """Lay rows on the regular grid from the first to the last; say of each stamp that is wrong where it is.
 
     Rows off the grid are left out; of rows for one interval the last counts; intervals without a row are gaps.
@@ -64,6 +67,8 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", min
         missing.
     first_line : int
         Number of the first row.
+    lines : pl.Series of int, optional
+        Number of each row, where blank lines are between them.
     what : str
         What the number counts: ``line`` of a file.
     minutes : int, optional
@@ -74,7 +79,8 @@ def lay_grid(frame: pl.DataFrame, *, first_line: int = 1, what: str = "row", min
     ValueError
         No row, no regular step, more than half of the stamps beside the grid, or more than forty years of half-hours.
     """
-    rows = frame.drop("end", strict=False).with_row_index("_line", offset=first_line)
+    numbers = pl.int_range(first_line, first_line + frame.height, eager=True) if lines is None else lines
+    rows = frame.drop("end", strict=False).insert_column(0, numbers.alias("_line"))
     rows = rows.filter(pl.col("start").is_not_null())
     if rows.is_empty():
         raise ValueError("there is no half-hour")

@@ -65,13 +65,13 @@ def partition_night(season: Season, methods: SeasonMethods, _progress: Progress)
     for name in ("NEE_F", "TA_F", "SW_IN_F"):
         if name not in season.results:
             return season.without("RECO_NT", f"there is no {name}")
-    parts = night_parts(season, season.measured("NEE"), season.results["NEE_F"])
+    parts = night_parts(season, season.measured("NEE"), season.results["NEE_F"], methods)
     if parts.reason:
         return season.without("RECO_NT", parts.reason)
     return _noting_gaps(replace(season, e0=parts.e0), "RECO_NT").with_results(RECO_NT=parts.reco, GPP_NT=parts.gpp)
 
 
-def night_parts(season: Season, nee: FloatArray, filled: FloatArray) -> NightPartition:
+def night_parts(season: Season, nee: FloatArray, filled: FloatArray, methods: SeasonMethods) -> NightPartition:
     """Partition NEE [umol m-2 s-1], as used and filled, by the night's exchange; nothing where a gap stays."""
     night = (season.measured("SW_IN") <= NIGHT_RADIATION) & (season.results["SW_IN_POT"] <= 0)
     parts = partition_by_night(
@@ -81,6 +81,8 @@ def night_parts(season: Season, nee: FloatArray, filled: FloatArray) -> NightPar
         nee_filled=filled,
         temperature_filled=season.results["TA_F"],
         per_day=season.per_day,
+        e0=methods.e0,
+        least_range=methods.temperature_range,
     )
     return replace(parts, reco=np.where(np.isnan(filled), np.nan, parts.reco))
 

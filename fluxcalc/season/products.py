@@ -47,7 +47,7 @@ def coarser(season: Season, size: str) -> pl.DataFrame:
     quality = {name: values for name, values in results.items() if name.endswith("_QC")}
     values = {name: values for name, values in results.items() if name not in quality}
     if "P" in season.variables:
-        values["P"] = season.variables["P"]
+        values["P"] = season.measured("P")
     table = aggregate(values, season.starts, size, season.per_day, quality)
     columns = _versions(season, size)
     for name in ("LE", "H"):

@@ -14,6 +14,7 @@ from core.progress import Progress
 from core.records import FloatArray
 from fluxcalc.season.energy_balance import Closure
 from fluxcalc.season.gapfill.mds import DIALECTS, REDDYPROC, Dialect
+from fluxcalc.season.partition.nighttime import LEAST_TEMPERATURE_RANGE
 from fluxcalc.season.spikes import USUAL_Z
 from fluxcalc.season.uncertainty.day_sums import DaySums
 from fluxcalc.season.uncertainty.gaps import SumUncertainty
@@ -34,6 +35,8 @@ FILLS = (*DIALECTS, LEARNED_FILL)
 UNCERTAINTY_METHODS = ("intended", "oneflux", "paired_days", "none")
 FEW_VERSIONS, MANY_VERSIONS = 3, 41
 """Versions by thresholds of u*: REddyProc's, of each year's own samples, or ONEFlux', pooled."""
+SW_IN_OF_PPFD = 0.52
+"""As in ONEFlux: W m-2 of shortwave radiation for 1 umol m-2 s-1 of photons, half of it being photosynthetic."""
 SHOWN_PERCENTILES = (5, 16, 25, 50, 75, 84, 95)
 
 
@@ -63,6 +66,14 @@ class SeasonMethods:
         Bootstrap samples of the thresholds.
     seed : int
         Of the samples, and of learning.
+    flags : str
+        One of ``FLAG_SCALES``: what quality flags go up to.
+    ppfd_factor : float
+        SW_IN [W m-2] of PPFD_IN [umol m-2 s-1], where no SW_IN was measured; 0 leaves it out.
+    e0 : float or None
+        Sensitivity of respiration to temperature for the night-time method; None estimates it. [K]
+    temperature_range : float
+        Range of temperature that a window of the night-time method needs. [K]
     """
 
     ustar: str | float = "seasonal"
@@ -74,6 +85,10 @@ class SeasonMethods:
     percentiles: int = FEW_VERSIONS
     samples: int = 100
     seed: int = 0
+    flags: str = "ssitc"
+    ppfd_factor: float = SW_IN_OF_PPFD
+    e0: float | None = None
+    temperature_range: float = LEAST_TEMPERATURE_RANGE
 
     @property
     def dialect(self) -> Dialect:
@@ -181,6 +196,14 @@ class Season:
     def with_results(self, **results: NDArray[Any]) -> Season:
         """Add results."""
         return replace(self, results={**self.results, **results})
+
+    def with_variables(self, **variables: FloatArray) -> Season:
+        """Add variables that were made of measured ones."""
+        return replace(self, variables={**self.variables, **variables})
+
+    def with_problem(self, problem: str) -> Season:
+        """Say what is wrong with the input."""
+        return replace(self, problems=(*self.problems, problem))
 
     def with_thresholds(self, thresholds: Iterable[UstarThreshold]) -> Season:
         """Add thresholds of u* to those that are published."""

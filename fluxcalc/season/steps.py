@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from core.progress import Progress, no_progress, part_of
+from fluxcalc.season.cross_checks import cross_check
+from fluxcalc.season.empty_stretches import explain_empty
 from fluxcalc.season.filtering import (
     check_clock,
     complete_variables,
@@ -24,6 +26,8 @@ from fluxcalc.season.partitioning import (
     partition_day,
     partition_night,
 )
+from fluxcalc.season.plausible import reject_implausible
+from fluxcalc.season.radiation import radiation_of_night, radiation_of_photons
 from fluxcalc.season.record import (
     FEW_VERSIONS,
     FILLS,
@@ -38,10 +42,15 @@ from fluxcalc.season.record import (
 from fluxcalc.season.threshold import find_threshold
 from fluxcalc.season.uncertainties import estimate_gap_errors, estimate_uncertainty
 from fluxcalc.season.versions import make_versions, partition_versions_by_day, partition_versions_by_night
+from qc.flag_scales import FLAG_SCALES
 
 SEASON_STEPS: tuple[tuple[str, Step], ...] = (
+    ("(limits)", reject_implausible),
+    ("SW_IN", radiation_of_photons),
     ("SW_IN_POT", check_clock),
+    ("SW_IN at night", radiation_of_night),
     ("NEE", complete_variables),
+    ("(cross-checks)", cross_check),
     ("NEE", reject_flagged),
     ("NEE", reject_spikes),
     ("USTAR_THRESHOLD", find_threshold),
@@ -57,6 +66,7 @@ SEASON_STEPS: tuple[tuple[str, Step], ...] = (
     ("NEE_SCENARIOS", make_versions),
     ("RECO_NT_SCENARIOS", partition_versions_by_night),
     ("RECO_DT_SCENARIOS", partition_versions_by_day),
+    ("(empty stretches)", explain_empty),
 )
 """What a step's failure leaves without a result, and the step."""
 
@@ -108,5 +118,7 @@ def _check_methods(methods: SeasonMethods) -> None:
         raise ValueError(f"partition: expected nt, dt, got {', '.join(methods.partition)}")
     if methods.uncertainty not in UNCERTAINTY_METHODS:
         raise ValueError(f"uncertainty: expected one of {', '.join(UNCERTAINTY_METHODS)}, got {methods.uncertainty!r}")
+    if methods.flags not in FLAG_SCALES:
+        raise ValueError(f"flags: expected one of {', '.join(FLAG_SCALES)}, got {methods.flags!r}")
     if methods.percentiles not in (FEW_VERSIONS, MANY_VERSIONS):
         raise ValueError(f"percentiles: expected {FEW_VERSIONS} or {MANY_VERSIONS}, got {methods.percentiles}")

@@ -30,7 +30,15 @@ SUM_AND_YEAR = (
 def random_of(
     season: Season, methods: SeasonMethods, name: str, measured: FloatArray, filled: FloatArray
 ) -> FloatArray:
-    """Return the random uncertainty of a flux by the method that is asked for. [as the flux]"""
+    """Return the random uncertainty of a flux by the method asked for; NaN, never 0, is unknown. [as it]"""
+    sd = _random_of(season, methods, name, measured, filled)
+    # values that are all equal tell nothing of their noise
+    return np.where(sd > 0, sd, np.nan)
+
+
+def _random_of(
+    season: Season, methods: SeasonMethods, name: str, measured: FloatArray, filled: FloatArray
+) -> FloatArray:
     light, warmth, dryness = (season.measured(driver) for driver in DRIVERS)
     if methods.uncertainty == "paired_days":
         wind = season.measured("WS") if season.has("WS") else None

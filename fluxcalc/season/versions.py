@@ -101,7 +101,11 @@ def partition_versions_by_night(season: Season, methods: SeasonMethods, progress
     """Partition each version by the night's exchange."""
     if "RECO_NT" not in season.results:
         return season
-    return _partition(season, methods, "NT", night_parts, progress)
+
+    def parts(season: Season, nee: FloatArray, filled: FloatArray) -> NightPartition:
+        return night_parts(season, nee, filled, methods)
+
+    return _partition(season, methods, "NT", parts, progress)
 
 
 def partition_versions_by_day(season: Season, methods: SeasonMethods, progress: Progress) -> Season:

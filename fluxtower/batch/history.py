@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from pathlib import Path
+
+import numpy as np
+import polars as pl
 
 from core.errors import ConfigError, PayloadError
 from core.records import FluxRecord
 from core.station import Station
 from core.store import StationRow, Store
-from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, WEATHER_COLUMNS
+from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, VARIABLES, WEATHER_COLUMNS
+from fluxtower.batch.season_input import columns_left_out
 from ingest.files.halfhours import HalfHours, read_halfhours
+from qc.flag_scales import FLAG_SCALES, map_flags
+from qc.plausibility import describe_rejected, outside_limits
 
 TAKEN_OVER = (*FLUX_COLUMNS, *TRACE_COLUMNS, *WEATHER_COLUMNS)
 """Variables that are taken over."""
@@ -35,6 +41,8 @@ class HistorySummary:
         Variables taken over.
     left_out : tuple of str
         The file's columns that are not kept.
+    notes, problems : tuple of str
+        What was assumed, and what was not taken; what is wrong with the file.
     """
 
     file: str
@@ -43,10 +51,16 @@ class HistorySummary:
     stored: int
     columns: tuple[str, ...]
     left_out: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
-def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[list[HistorySummary], list[str]]:
+def take_over(
+    store: Store, station_id: str, files: Sequence[Path], flags: str = "ssitc"
+) -> tuple[list[HistorySummary], list[str]]:
     """Store the half-hours of files where the station has none of its own.
+
+    ``flags`` is the scale of their quality flags, one of ``FLAG_SCALES``.
 
     Returns
     -------
@@ -58,22 +72,26 @@ def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[lis
     Raises
     ------
     ConfigError
-        The station has no [flux], and so no intervals.
+        The station has no [flux], and so no intervals, or the scale of flags is not known.
     UnknownStation, StoreError
         The store does not know the station, or is away.
     """
     row = store.stations.read(station_id)
     if row.station.flux is None:
         raise ConfigError(station_id, "flux", "a station with [flux], whose intervals these are", "none")
+    if flags not in FLAG_SCALES:
+        raise ConfigError("command line", "--flags", f"one of {', '.join(FLAG_SCALES)}", repr(flags))
     with store.attempts.importing(station_id):
-        return _take_over(store, row, files)
+        return _take_over(store, row, files, flags)
 
 
-def _take_over(store: Store, row: StationRow, files: Sequence[Path]) -> tuple[list[HistorySummary], list[str]]:
+def _take_over(
+    store: Store, row: StationRow, files: Sequence[Path], flags: str
+) -> tuple[list[HistorySummary], list[str]]:
     summaries, failed = [], []
     for file in files:
         try:
-            table = read_halfhours(file)
+            table = keep_plausible(read_halfhours(file), flags)
             records = as_records(table, row.station, file.name)
         except PayloadError as error:
             failed.append(str(error))
@@ -85,8 +103,47 @@ def _take_over(store: Store, row: StationRow, files: Sequence[Path]) -> tuple[li
         )
         kept = tuple(name for name in table.sources if name in TAKEN_OVER)
         rest = (*(source for name, source in table.sources.items() if name not in TAKEN_OVER), *table.left_out)
-        summaries.append(HistorySummary(file.name, table.maker, len(records), stored, kept, rest))
+        summaries.append(
+            HistorySummary(
+                file.name, table.maker, len(records), stored, kept, rest,
+                notes=(*table.notes, *columns_left_out(table)), problems=table.problems,
+            )
+        )  # fmt: skip
     return summaries, failed
+
+
+def keep_plausible(table: HalfHours, flags: str = "ssitc") -> HalfHours:
+    """Leave out values that cannot be, and bring flags to 0, 1, 2; say how many, and of what that is likely.
+
+    Parameters
+    ----------
+    table : HalfHours
+    flags : str
+        Scale of its quality flags, one of ``FLAG_SCALES``.
+    """
+    notes, problems, columns = [], [], []
+    for name in table.frame.columns[2:]:
+        values = table.frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy().copy()
+        limits, is_flag = VARIABLES[name], name.endswith("_SSITC_TEST")
+        if is_flag:
+            values = map_flags(values, flags)
+        outside = outside_limits(name, values)
+        if not outside.any():
+            columns.append(pl.Series(name, values, nan_to_null=True))
+            continue
+        worst = float(np.nanmax(values))
+        notes.append(f"{name}: {int(outside.sum())} values outside {limits.low:g} to {limits.high:g} are not taken")
+        if is_flag:
+            problems.append(
+                f"{name} goes up to {worst:g}, and not 0, 1, 2: give the scale by --flags foken (1 to 9) or --flags "
+                "goeckede (1 to 5); no flag of it is taken"
+            )
+            outside[:] = True
+        elif problem := describe_rejected(name, values, outside):
+            problems.append(problem)
+        columns.append(pl.Series(name, np.where(outside, np.nan, values), nan_to_null=True))
+    frame = table.frame.with_columns(columns)
+    return replace(table, frame=frame, notes=(*table.notes, *notes), problems=(*table.problems, *problems))
 
 
 def as_records(table: HalfHours, station: Station, file: str) -> list[FluxRecord]:
@@ -106,8 +163,14 @@ def as_records(table: HalfHours, station: Station, file: str) -> list[FluxRecord
     off = (lengths != minutes) | (frame["start"].dt.epoch("s") % (minutes * 60) != 0)
     if off.any():
         first = off.arg_max() or 0
+        line = f"line {table.lines[first]}" if table.lines.len() else f"row {first + 1}"
+        if lengths[first] == minutes:
+            raise PayloadError(
+                f"{file}: {line}: an interval begins at {frame['start'][first]}, beside the full {minutes} minutes: "
+                "are its stamps those of the middle? Give those of START or END"
+            )
         raise PayloadError(
-            f"{file}: row {first + 1}: an interval of {lengths[first]} minutes from {frame['start'][first]}; the "
+            f"{file}: {line}: an interval of {lengths[first]} minutes from {frame['start'][first]}; the "
             f"station's have {minutes} minutes: set `averaging_minutes`, or average the table first"
         )
     shift = timedelta(hours=station.station.utc_offset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,17 +36,19 @@ def make_season(
     *,
     figures: bool,
     keep: bool = False,
+    biomet: Path | None = None,
 ) -> bool:
     """Make a season with a progress bar and a summary; return whether nothing was wrong with the input.
 
-    ``output`` is the folder to write, None for none; ``keep`` stores the season as a run of the station.
+    ``output`` is the folder to write, None for none; ``keep`` stores the season as a run of the station; ``biomet``
+    is a second table, with the meteorology of the first.
     """
     started = datetime.now(UTC)
     if keep:
         _check_storable(source, station_file)
+    given = read_input(source, station_file, begin, end, biomet)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-    given = read_input(source, station_file, begin, end)
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn())
     with ProgressBar(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
@@ -81,7 +83,7 @@ def _process(given: SeasonInput, methods: SeasonMethods, progress: Progress) -> 
         season = process_season(given.grid, place.latitude, place.longitude, place.utc_offset, methods, progress)
     except ValueError as error:
         raise ConfigError("command line", "(methods)", "methods that are known", str(error)) from None
-    return season.noting(*given.notes)
+    return replace(season.noting(*given.notes), problems=(*given.problems, *season.problems))
 
 
 def _write(given: SeasonInput, season: Season, report: SeasonReport, output: Path, *, figures: bool) -> None:

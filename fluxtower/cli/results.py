@@ -128,6 +128,22 @@ def season(
     end: ToLocal = None,
     figures: Annotated[bool, typer.Option(help="Draw figures.")] = True,
     keep: Annotated[bool, typer.Option("--store", help="Store it as a run of the station.")] = False,
+    biomet: Annotated[
+        Path | None, typer.Option(help="Second table: EddyPro's biomet, or other meteorology.", show_default=False)
+    ] = None,
+    flags: Annotated[
+        str, typer.Option(help="Scale of quality flags: ssitc (0-2), foken (1-9), goeckede (1-5).")
+    ] = "ssitc",
+    ppfd_factor: Annotated[
+        float, typer.Option(help="SW_IN of PPFD_IN where there is no SW_IN; 0 = none.", min=0, max=2)
+    ] = 0.52,
+    e0: Annotated[
+        float | None,
+        typer.Option(help="Sensitivity of respiration to temperature (K), for nt.", show_default=False, min=0),
+    ] = None,
+    temperature_range: Annotated[
+        float, typer.Option(help="Range of temperature that a window of nt needs (K).", min=0)
+    ] = 5.0,
 ) -> None:
     """Filter, fill and partition a season: a table of EddyPro, AmeriFlux, FLUXNET, REddyProc, or a station's fluxes.
 
@@ -137,6 +153,9 @@ def season(
     if output is None and not keep:
         if Path(source).is_file():
             raise ConfigError("command line", "--output", "a directory, for a table", "nothing")
+        from fluxtower.batch.season_input import check_not_a_path
+
+        check_not_a_path(source)
         _fill_running(source)
         return
     from fluxcalc.season.record import SeasonMethods
@@ -151,8 +170,12 @@ def season(
         uncertainty=uncertainty,
         percentiles=percentiles,
         samples=samples,
+        flags=flags,
+        ppfd_factor=ppfd_factor,
+        e0=e0,
+        temperature_range=temperature_range,
     )
-    if not make_season(source, station, output, methods, begin, end, figures=figures, keep=keep):
+    if not make_season(source, station, output, methods, begin, end, figures=figures, keep=keep, biomet=biomet):
         raise typer.Exit(1)
 
 

@@ -60,23 +60,32 @@ def ingest(
 
 @app.command()
 def history(
-    files: Annotated[list[Path], typer.Argument(help="EddyPro full output, AmeriFlux BASE or FLUXNET CSV.")],
+    files: Annotated[list[Path], typer.Argument(help="EddyPro full or FLUXNET output, AmeriFlux BASE, FLUXNET CSV.")],
     station: Annotated[str, typer.Option(help="The registered station whose half-hours these are.")],
+    flags: Annotated[
+        str, typer.Option(help="Scale of quality flags: ssitc (0-2), foken (1-9), goeckede (1-5).")
+    ] = "ssitc",
 ) -> None:
-    """Take half-hours that another program made over into the database, where the station has none of its own."""
+    """Take half-hours that another program made over into the database, where the station has none of its own.
+
+    What is wrong with a file goes to stderr and makes the exit status 1; what can be taken is taken all the same.
+    """
     from fluxtower.batch.history import take_over
     from fluxtower.cli.common import open_store
 
     with open_store(read_settings()) as store:
-        taken, failed = take_over(store, station, files)
+        taken, failed = take_over(store, station, files, flags)
     for one in taken:
         typer.echo(
             f"{one.file} ({one.maker}): {one.stored:,} of {one.intervals:,} half-hours are new; "
             f"{', '.join(one.columns) or 'no column'} taken, {len(one.left_out)} columns not kept"
         )
-    for what in failed:
+        for note in one.notes:
+            typer.echo(f"  {note}")
+    problems = [f"{one.file}: {problem}" for one in taken for problem in one.problems]
+    for what in (*failed, *problems):
         typer.echo(what, err=True)
-    if failed:
+    if failed or problems:
         raise typer.Exit(1)
 
 

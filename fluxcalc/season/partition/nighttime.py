@@ -27,6 +27,8 @@ SENSITIVITY_DAYS, SENSITIVITY_STEP = 7, 5
 """Half-width of the windows of sensitivity, and days from one to the next."""
 REFERENCE_DAYS, REFERENCE_STEP = 3, 4
 """The same for the reference respiration."""
+FEWEST_OF_WINDOW = 6
+"""A window needs more records than these."""
 LEAST_TEMPERATURE_RANGE = 5.0
 """Range of temperature that a window needs. [K]"""
 TRIM_QUANTILES = (0.05, 0.95)
@@ -81,6 +83,8 @@ def partition_by_night(
     nee_filled: FloatArray,
     temperature_filled: FloatArray,
     per_day: int = 48,
+    e0: float | None = None,
+    least_range: float = LEAST_TEMPERATURE_RANGE,
 ) -> NightPartition:
     """Estimate respiration from the night's exchange, and uptake as what is left.
 
@@ -98,6 +102,10 @@ def partition_by_night(
         With gaps filled. [umol m-2 s-1], [deg C]
     per_day : int
         Records a day; the first day has one less, as records are numbered by their END.
+    e0 : float, optional
+        Sensitivity that is given; by default it is estimated. [K]
+    least_range : float
+        Range of temperature that a window needs. [K]
 
     References
     ----------
@@ -109,13 +117,14 @@ def partition_by_night(
     day = (places + 1) // per_day
     last = n // per_day
     rise, flux = _rise(temperature[places]), nee[places]
-    windows = tuple(_sensitivities(day, rise, flux, temperature[places], last))
-    if len(windows) < BEST_WINDOWS:
-        why = "windows of 15 days tell how respiration depends on temperature"
-        reason = f"only {len(windows)} {why}, {BEST_WINDOWS} are needed"
-        return NightPartition(*(np.full(n, np.nan),) * 2, np.nan, np.full(n, np.nan), windows, reason)
-    best = sorted(windows, key=lambda window: window.error)[:BEST_WINDOWS]
-    e0 = float(np.round(np.mean([window.e0 for window in best]), 2))
+    windows: tuple[NightWindow, ...] = ()
+    if e0 is None:
+        windows = tuple(_sensitivities(day, rise, flux, temperature[places], last, least_range))
+        if len(windows) < BEST_WINDOWS:
+            reason = _why_no_sensitivity(day, temperature[places], last, len(windows), least_range)
+            return NightPartition(*(np.full(n, np.nan),) * 2, np.nan, np.full(n, np.nan), windows, reason)
+        best = sorted(windows, key=lambda window: window.error)[:BEST_WINDOWS]
+        e0 = float(np.round(np.mean([window.e0 for window in best]), 2))
     r_ref = _interpolate(_references(day, np.exp(e0 * rise), flux, places, last), n)
     if r_ref is None:
         return NightPartition(
@@ -151,12 +160,19 @@ def _rise(temperature: FloatArray) -> FloatArray:
     return rise
 
 
-def _sensitivities(
-    day: NDArray[np.int64], rise: FloatArray, flux: FloatArray, temperature: FloatArray, last: int
-) -> Iterator[NightWindow]:
+def _windows_of(day: NDArray[np.int64], last: int) -> Iterator[tuple[int, slice]]:
+    """Yield the windows of sensitivity that have records enough, with their middle days."""
     for middle in range(SENSITIVITY_DAYS + 1, last + 1, SENSITIVITY_STEP):
         some = _window(day, middle, SENSITIVITY_DAYS)
-        if some.stop - some.start <= 6 or np.ptp(temperature[some]) < LEAST_TEMPERATURE_RANGE:
+        if some.stop - some.start > FEWEST_OF_WINDOW:
+            yield middle, some
+
+
+def _sensitivities(
+    day: NDArray[np.int64], rise: FloatArray, flux: FloatArray, temperature: FloatArray, last: int, least_range: float
+) -> Iterator[NightWindow]:
+    for middle, some in _windows_of(day, last):
+        if np.ptp(temperature[some]) < least_range:
             continue
         first = fit_response(rise[some], flux[some])
         if first is None:
@@ -167,6 +183,25 @@ def _sensitivities(
         second = fit_response(rise[some][kept], flux[some][kept])
         if second is not None and second.e0 - second.error > LOWEST_E0 and second.e0 + second.error < HIGHEST_E0:
             yield NightWindow(middle, second.e0, second.error)
+
+
+def _why_no_sensitivity(
+    day: NDArray[np.int64], temperature: FloatArray, last: int, count: int, least_range: float
+) -> str:
+    """Say why too few windows tell the sensitivity, and what to do."""
+    reason = f"only {count} windows of 15 days tell how respiration depends on temperature, {BEST_WINDOWS} are needed"
+    ranges = np.array([np.ptp(temperature[some]) for _, some in _windows_of(day, last)])
+    if not ranges.size:
+        return f"{reason}: none has more than {FEWEST_OF_WINDOW} records of the night"
+    if ranges.size < BEST_WINDOWS:
+        return f"{reason}: the records are too few for more than {ranges.size}"
+    wide = int((ranges >= least_range).sum())
+    if wide < BEST_WINDOWS:
+        reason += (
+            f": the temperature of the night ranges over {least_range:g} K in {wide} of {ranges.size} windows, over "
+            f"{np.median(ranges):.1f} K in the median one"
+        )
+    return f"{reason}; --e0 NUMBER gives the sensitivity (K), --temperature-range NUMBER asks for less"
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,8 @@ class SumUncertainty:
     Attributes
     ----------
     random, filling, threshold, joint : float
-        Of measured values, of filled ones, of the u* threshold, and of all three in squares.
+        Of measured values, of filled ones, of the u* threshold, and of those that are known in squares; NaN where there
+        are such values, but of none it is known.
     effective : float
         How many independent values the filled ones are worth.
     """
@@ -190,5 +191,9 @@ def uncertainty_of_sum(
     measured = gap_sd == 0
     random = sum_uncertainty(random_sd[measured])[0]
     filling, effective = sum_uncertainty(gap_sd[~measured], residuals)
-    parts = [0.0 if np.isnan(part) else part for part in (random, filling, threshold)]
-    return SumUncertainty(parts[0], parts[1], parts[2], float(np.sqrt(np.square(parts).sum())), effective)
+    # of no record nothing is uncertain; of records without a known one it is not 0, but not known
+    random = random if measured.any() else 0.0
+    filling = filling if not measured.all() else 0.0
+    known = [part for part in (random, filling, threshold) if np.isfinite(part)]
+    joint = float(np.sqrt(np.square(known).sum())) if known else np.nan
+    return SumUncertainty(random, filling, threshold, joint, effective)

@@ -105,7 +105,7 @@ def test_the_command(store, station, tmp_path, environment):
 def test_intervals_of_another_length_are_refused():
     station = parse_station(TEXT, "synthetic.toml")
     hourly = AMERIFLUX.replace("202607010030,-1", "202607010100,-1")
-    with pytest.raises(PayloadError, match=r"row 1: an interval of 60 minutes .* the station's have 30"):
+    with pytest.raises(PayloadError, match=r"line 4: an interval of 60 minutes .* the station's have 30"):
         as_records(parse_halfhours(hourly, "a.csv"), station, "a.csv")
 
 

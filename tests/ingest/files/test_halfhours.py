@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import PayloadError
-from ingest.files.halfhours import parse_halfhours, read_halfhours
+from ingest.files.halfhours import HalfHours, parse_halfhours, read_halfhours
+from ingest.files.text_columns import missing_codes
+from ingest.files.unit_words import read_unit
 from tests.fluxcalc.reference import HALFHOUR, SEASON, needs_halfhour, needs_season
 
 AMERIFLUX = """# Site: XX-Syn
@@ -44,7 +46,7 @@ def test_ameriflux_base():
         "TA": [12.5, None], "VPD": [3.25, 3.5], "P": [None, 0.2], "SW_IN": [0.0, None], "FC": [-1.25, None],
     }  # fmt: skip
     assert table.sources["TA"] == "TA_1_1_1"
-    assert table.left_out == ("NEE_PI_F", "TA_1_2_1", "WTD")  # filled is not measured
+    assert tuple(table.left_out) == ("NEE_PI_F", "TA_1_2_1", "WTD")  # filled is not measured
 
 
 FULLSET = """TIMESTAMP_START,TIMESTAMP_END,TA_F,TA_F_QC,TA_F_MDS,TA_ERA,SW_IN_F,VPD_F,VPD_F_QC,USTAR,NEE_VUT_REF,NEE_VUT_REF_QC,NEE_VUT_50,LE_F_MDS,LE_F_MDS_QC,H_F_MDS
@@ -69,6 +71,86 @@ def test_of_filled_columns_the_measured_records_are_taken():
     assert "H_F_MDS is not taken: without H_F_MDS_QC nothing tells what of it was measured" in notes
     assert "its maker has filtered it by u*: --ustar none leaves it so" in notes
     assert parse_halfhours(AMERIFLUX, "AMF_XX-Syn.csv").notes == ()
+
+
+def fluxnet(head: str, *rows: str) -> HalfHours:
+    stamps = ("202607010000,202607010030", "202607010030,202607010100", "202607010100,202607010130")
+    lines = [f"TIMESTAMP_START,TIMESTAMP_END,{head}", *(f"{a},{b}" for a, b in zip(stamps, rows, strict=False))]
+    return parse_halfhours("\n".join(lines) + "\n", "table.csv")
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "variable", "column"),
+    [
+        ("NEE_VUT_USTAR50,NEE_VUT_USTAR50_QC", "-1.5,0", "NEE", "NEE_VUT_USTAR50"),
+        ("FCH4_F,FCH4_F_QC", "12,0", "FCH4", "FCH4_F"),
+        ("TA_2_1_1,TA_1_2_1,TA_1_3_1", "1,2,3", "TA", "TA_2_1_1"),
+        ("TA_1_3_1,TA_1_2_1", "1,2", "TA", "TA_1_2_1"),
+        ("TA_1_1_1,TA_1_2_1", "-9999,2", "TA", "TA_1_2_1"),
+        ("ta,Rh", "1,50", "TA", "ta"),
+        ("TA_PI_1_1_1,TA_1_2_1", "1,2", "TA", "TA_PI_1_1_1"),
+        ("TA_EP,TA_1_1_1", "1,2", "TA", "TA_1_1_1"),
+        ("TA_EP,TA_1_1_1", "1,-9999", "TA", "TA_EP"),
+        ("SC_SINGLE,FC", "0.1,2", "SC", "SC_SINGLE"),
+    ],
+)
+def test_the_likeliest_column_with_values_is_taken(head, row, variable, column):
+    assert fluxnet(head, row).sources[variable] == column
+
+
+def test_makers_are_told_by_their_columns():
+    assert fluxnet("FC,SC_SINGLE", "1,2").maker == "EddyPro FLUXNET output"
+    assert fluxnet("NEE,NEE_UNCLEANED", "1,2").maker == "ICOS ETC L2"
+    assert fluxnet("NEE", "1").maker == "FLUXNET"
+
+
+def test_an_exchange_without_gaps_beside_one_with_gaps_has_been_filled():
+    filled = fluxnet("FC,NEE_PI", "1,1.1", "-9999,2", "3,3.1")
+    assert "NEE" not in filled.sources
+    assert "FC is taken, and not NEE_PI" in filled.notes[0]
+    own = fluxnet("FC,NEE_PI,FC_SSITC_TEST", "1,1.1,0", "2,-9999,0", "3,3.1,1")
+    assert own.sources["NEE"] == "NEE_PI"
+    assert "FC and its flag is not used for it" in own.notes[0]
+
+
+def test_water_in_an_hour_is_known_by_the_latent_heat():
+    """245 W m-2 are 0.36 mm h-1, 0.18 mm in half an hour, with 2.45 MJ kg-1."""
+    hourly, of_interval = (fluxnet("LE,ET", *[f"245,{water}"] * 3) for water in (0.36, 0.18))
+    for table in (hourly, of_interval):
+        assert table.frame["ET"].to_list() == pytest.approx([0.18] * 3)
+    assert any("ET is in mm h-1" in note for note in hourly.notes)
+    assert of_interval.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "column", "codes"),
+    [
+        ("SC", [0.1, 0.2, -6999.0, -999.99], [-6999.0, -999.99]),
+        ("PA", [99.0, 99.9, 9999.0], [9999.0]),
+        ("TA", [20.0, 21.0, -99.9], [-99.9]),
+        ("RH", [99.0, 99.9, 98.0], []),
+        ("FCH4", [*range(-20, 40), *[-999.0] * 6], [-999.0]),  # within the limits, and far from all else
+        ("FCH4", [*range(-20, 40), -999.0], []),
+        ("SW_IN", [*range(900, 1000), *[999.0] * 9], []),
+        ("SW_IN", [1.0, 9.96921e36], [9.96921e36]),
+    ],
+)
+def test_codes_of_missing_values(variable, column, codes):
+    assert missing_codes(pl.Series(column, dtype=pl.Float64, strict=False), variable) == codes
+
+
+@pytest.mark.parametrize(
+    ("words", "unit"),
+    [
+        ("[W+1m-2]", "W m-2"), ("Wm-2", "W m-2"), ("W/m2", "W m-2"), ("[µmol+1s-1m-2]", "umol m-2 s-1"),
+        ("umolCO2 m-2 s-1", "umol m-2 s-1"), ("umol_m-2_s-1", "umol m-2 s-1"), ("°C", "deg C"), ("degC", "deg C"),
+        ("degK", "K"), ("[mm+1hour-1]", "mm h-1"), ("mgCO2m-2s-1", "mg m-2 s-1"), ("-", ""), ("[#]", ""),
+        ("furlong", None),
+        ("[mmol+1mol_d-1]", "mmol mol-1"), ("[m+2s-2]", "m2 s-2"),
+    ],
+)  # fmt: skip
+def test_words_of_units(words, unit):
+    assert read_unit(words) == unit
 
 
 def test_reddyproc_text():
@@ -133,7 +215,7 @@ def test_a_whole_year_of_reddyproc_columns():
         (REDDYPROC.replace("\thPa\t", "\tkPa\t"), "line 2: VPD is in 'kPa', expected hPa"),
         (REDDYPROC.replace("\t0.5\t", "\tx\t"), "line 3: Hour: expected a number"),
         (EDDYPRO.replace("[K]", "[degC]"), "line 3: air_temperature is in '\\[degC\\]', expected K"),
-        (EDDYPRO.replace("00:30", "00h30"), "line 4: end: expected a time"),
+        (EDDYPRO.replace("00:30", "00h30"), "line 4: date, time: expected a time"),
     ],
 )
 def test_what_is_wrong_is_said(text, message):
