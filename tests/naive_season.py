@@ -225,12 +225,18 @@ def curve_through(x: Series, y: Series, error: Series, length: float, share: flo
     return level + near @ inverse @ (y - level), math.sqrt(variance * share) / error[0], likelihood
 
 
-def likeliest_curve(x: Series, y: Series, error: Series) -> tuple[np.ndarray, float]:
+def likeliest_curve(
+    x: Series,
+    y: Series,
+    error: Series,
+    lengths: tuple[float, float] = (2, 60),
+    shares: tuple[float, float] = (0.01, 10),
+) -> tuple[np.ndarray, float]:
     """Return a Gaussian process at its points and what it multiplies errors with: the likeliest of a grid."""
     tried = (
         curve_through(x, y, error, length, share)
-        for length in np.geomspace(2, 60, 60)
-        for share in np.geomspace(0.01, 10, 60)
+        for length in np.geomspace(*lengths, 60)
+        for share in np.geomspace(*shares, 60)
     )
     curve, scale, _ = max(tried, key=lambda one: one[2])
     return curve, scale

@@ -88,7 +88,8 @@ def aggregate(
     variables : mapping of str to ndarray, shape (n,), float64
         FLUXNET name -> values. CO2 (NEE, RECO, GPP [umol m-2 s-1]) becomes gC m-2 d-1, of years gC m-2 y-1; ET and P
         [mm an interval] mm d-1 and mm y-1; the others are means. Random uncertainty (``_RANDUNC``) is that of
-        independent records, those without one being as the others; a period in which more than half lack it has none.
+        the mean of the independent records that have one, as ONEFlux has it; a period in which more than half lack it
+        has none.
     starts : pl.Series of datetime, length n
         Starts of the intervals, local standard time.
     size : str
@@ -116,7 +117,7 @@ def aggregate(
 
 
 def random_of_mean(sd: FloatArray, periods: Periods) -> FloatArray:
-    """Return the standard deviation of the mean of each whole period's independent records."""
+    """Return the standard deviation of the mean of those independent records of each whole period that have one."""
     if periods.first.size == 0:
         return np.zeros(0)
     known = np.add.reduceat(np.isfinite(sd).astype(float), periods.first)
@@ -126,7 +127,7 @@ def random_of_mean(sd: FloatArray, periods: Periods) -> FloatArray:
 def mean_error(known: FloatArray, squares: FloatArray, periods: Periods) -> FloatArray:
     """Return the same from how many records of each period have an error, and the sum of its squares."""
     told = (periods.count == periods.whole) & (2 * known >= periods.count)
-    mean: FloatArray = np.sqrt(squares / np.where(told, known * periods.count, np.nan))
+    mean: FloatArray = np.sqrt(squares) / np.where(told, known, np.nan)
     return mean
 
 

@@ -64,7 +64,7 @@ def _versions(season: Season, size: str) -> dict[str, FloatArray]:
         if stem.endswith("_U"):
             continue  # three versions are three columns, and no more
         judged = stem.startswith("NEE")
-        means = days.published(stem, size, season.starts, season.per_day)
+        means = days.of_size(stem, size, season.starts, season.per_day)
         columns |= shown_of(means, stem, judged=judged)
         for name, row in (("REF", means.reference), ("USTAR50", -1)) if judged else ():
             random = days.random(row, stem, size, season.starts, season.per_day)

@@ -93,7 +93,7 @@ def _make_kind(season: Season, methods: SeasonMethods, kind: str, progress: Prog
 def _uncertain_rows(season: Season, stem: str) -> list[int]:
     """Return the versions that are shown with their uncertainty: the median one, and each size's reference."""
     days = season.versions[stem]
-    sizes = [days.published(stem, size, season.starts, season.per_day).reference for size in SIZES]
+    sizes = [days.of_size(stem, size, season.starts, season.per_day).reference for size in SIZES]
     return [-1, *sorted({days.reference, *sizes})]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.ndimage import minimum_filter
 from scipy.optimize import minimize
 
 from core.constants import ZERO_CELSIUS
@@ -23,8 +24,13 @@ UNCERTAIN_QUANTILE, UNSEEN_FACTOR = 0.9, 1.5
 """Quantile of the errors that a window without an estimate has; by how much that of a year without any is larger."""
 LEAST_CURVE_WINDOWS = 3
 """Windows of a year that a smooth curve is put through."""
-START_LENGTHS = (3.0, 8.0, 30.0)
-"""Where the search for the length of the correlation starts. [d]"""
+LENGTHS = np.geomspace(0.5, 4000.0, 43)
+"""Lengths of the correlation that the likelihood is looked at for before the search starts: a slow change over a year
+is likeliest with one of several years. [d]"""
+LOG_SHARES = np.linspace(-12.0, 12.0, 49)
+"""The same of the logarithm of the errors' mean square over the variance of the curve."""
+MOST_STARTS = 6
+"""From so many of the likeliest places the search starts: how far it improves on them is less than they differ."""
 SMOOTHED_YEAR, SMOOTHED_YEAR_LAG = 368, 4
 """Days of a smoothed year, 184 windows, and by how many days it begins later: found from the results of the program
 compared with. [d]"""
@@ -152,7 +158,8 @@ def smooth_curve(
     """Put a Gaussian process through points of unequal error.
 
     The correlation is exp(-((x - x')/length)^2), the mean constant. Length, variance and by what the errors are to be
-    multiplied are those of the greatest likelihood.
+    multiplied are those of the greatest likelihood. It may have several maxima: it is looked at on a grid, and every
+    likely maximum of that is followed to its top.
 
     Parameters
     ----------
@@ -174,7 +181,7 @@ def smooth_curve(
     """
     squares = (x[:, None] - x) ** 2
     power = float(np.mean(error**2))
-    noise = np.maximum(error**2 / power, 1e-8)
+    noise = np.maximum(error**2 / power, 1e-6)  # what a factorisation can bear
     ones = np.ones(x.size)
 
     def solve(p: FloatArray):  # type: ignore[no-untyped-def]
@@ -199,13 +206,43 @@ def smooth_curve(
 
     if np.ptp(y) == 0:
         return np.full(at.size, y[0]), np.zeros(at.size), 1.0
-    bounds = ((-2 * np.log(400.0), -2 * np.log(0.5)), (-12.0, 12.0))
-    fits = [
-        minimize(cost, (-2 * np.log(start), 0.0), jac=True, method="L-BFGS-B", bounds=bounds) for start in START_LENGTHS
-    ]
+    bounds = ((-2 * np.log(LENGTHS[-1]), -2 * np.log(LENGTHS[0])), (LOG_SHARES[0], LOG_SHARES[-1]))
+    starts = _likely_places(squares, y, noise)
+    fits = [minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds) for start in starts]
     best = min(fits, key=lambda fit: float(fit.fun)).x
     _, shares, factor, mean, pull, variance = solve(best)
     across = np.exp(-np.exp(best[0]) * (at[:, None] - x) ** 2)
     known = (across * cho_solve(factor, across.T).T).sum(axis=1)
     spread = np.sqrt(variance * np.maximum(1 - known, 0))
     return mean + across @ pull, spread, float(np.sqrt(variance * shares[0] / noise[0] / power))
+
+
+def _likely_places(squares: FloatArray, y: FloatArray, noise: FloatArray) -> list[tuple[float, float]]:
+    """Return where a search for the greatest likelihood starts: the likeliest of a grid's maxima.
+
+    Parameters
+    ----------
+    squares : ndarray, shape (n, n), float64
+        Squared distances of the points. [d2]
+    y, noise : ndarray, shape (n,), float64
+        Values, and the squares of their errors over the mean of these.
+
+    Returns
+    -------
+    list of tuple of float
+        Logarithms of the inverse squared length [d-2] and of the share of the errors.
+    """
+    shares = np.exp(LOG_SHARES)
+    root = 1 / np.sqrt(noise)
+    cost = np.empty((LENGTHS.size, shares.size))
+    for i, length in enumerate(LENGTHS):
+        # one decomposition serves all shares
+        power, axes = np.linalg.eigh(root[:, None] * np.exp(-squares / length**2) * root)
+        weight = 1 / (np.maximum(power, 0.0) + shares[:, None])
+        level, values = axes.T @ root, axes.T @ (root * y)
+        off = values - (weight @ (level * values) / (weight @ level**2))[:, None] * level
+        variance = (weight * off**2).sum(axis=1) / y.size
+        cost[i] = y.size * np.log(variance) / 2 - np.log(weight).sum(axis=1) / 2
+    lowest = cost <= minimum_filter(cost, size=3, mode="nearest")
+    places = sorted(np.argwhere(lowest).tolist(), key=lambda place: float(cost[*place]))[:MOST_STARTS]
+    return [(float(-2 * np.log(LENGTHS[i])), float(LOG_SHARES[j])) for i, j in places]

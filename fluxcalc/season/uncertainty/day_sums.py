@@ -71,7 +71,7 @@ class DaySums:
         value[:, periods.count != periods.whole] = np.nan
         return Versions(value, np.add.reduceat(self.good, days, axis=1) / periods.whole, self.reference)
 
-    def published(self, stem: str, size: str, starts: pl.Series, per_day: int) -> Versions:
+    def of_size(self, stem: str, size: str, starts: pl.Series, per_day: int) -> Versions:
         """Return the versions over days, weeks, months or years (``size``) in the unit that ``stem`` has there.
 
         The reference is chosen anew from these values, as ONEFlux does.

@@ -129,7 +129,7 @@ def test_random_uncertainty_of_days_and_years():
     hole[:20] = np.nan
     day = aggregate({"NEE_RANDUNC": sd, "LE_RANDUNC": hole}, starts, "DD", 48, {}).row(0, named=True)
     assert day["NEE_RANDUNC"] == pytest.approx(math.sqrt((sd[:48] ** 2).sum()) * K)
-    assert day["LE_RANDUNC"] == pytest.approx(math.sqrt((sd[20:48] ** 2).mean() / 48))
+    assert day["LE_RANDUNC"] == pytest.approx(math.sqrt((sd[20:48] ** 2).sum()) / 28)
     year = aggregate({"NEE_RANDUNC": sd}, starts, "YY", 48, {})["NEE_RANDUNC"][0]
     assert year == pytest.approx(math.sqrt((sd**2).sum()) * K)
     hole[:30] = np.nan

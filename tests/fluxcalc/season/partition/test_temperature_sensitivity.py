@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import least_squares
 
+from core.records import FloatArray
 from fluxcalc.season.partition import daytime
 from fluxcalc.season.partition.daytime import window_centres
 from fluxcalc.season.partition.nighttime import respiration
@@ -100,3 +101,35 @@ def test_curve_is_of_the_greatest_likelihood():
     flat, none, _ = smooth_curve(x, np.full(25, 180.0), error, x)
     assert_array_equal(flat, 180)
     assert_array_equal(none, 0)
+
+
+@pytest.mark.parametrize(("seed", "within"), [(24, 2.5), (118, 4.0), (231, 0.5)])
+def test_of_several_maxima_of_the_likelihood_the_greatest_is_found(seed, within):
+    """A search from a few lengths ends in a lesser one here, 17 to 44 K away; the naive twin looks everywhere."""
+    random = np.random.default_rng(seed)
+    n = int(random.integers(8, 60))
+    x = np.sort(random.choice(np.arange(2, 366, 2), n, replace=False)).astype(float)
+    error = np.exp(random.normal(3, 0.8, n))
+    wave = random.uniform(20, 80) * np.sin(x / random.uniform(3, 60))
+    y = 150 + wave + error * random.normal(0, 1, n) * random.uniform(0.3, 1.5)
+    curve, _, scale = smooth_curve(x, y, error, x)
+    found, its_scale = everywhere(x, y, error)
+    assert_allclose(curve, found, atol=within)
+    assert scale == pytest.approx(its_scale, rel=0.03)
+
+
+def test_a_slow_change_may_be_smoother_than_a_year_is_long():
+    random = np.random.default_rng(30)
+    x = np.sort(random.choice(np.arange(2, 366, 2), 60, replace=False)).astype(float)
+    error = random.uniform(5, 15, 60)
+    y = 150 + 0.3 * x + 5e-4 * (x - 180) ** 2 + error * random.normal(0, 1, 60)
+    curve, _, scale = smooth_curve(x, y, error, x)
+    found, its_scale = everywhere(x, y, error)
+    assert_allclose(curve, found, atol=0.5)
+    assert scale == pytest.approx(its_scale, rel=0.03)
+
+
+def everywhere(x: FloatArray, y: FloatArray, error: FloatArray) -> tuple[FloatArray, float]:
+    """The likeliest curve of all lengths to ten years, and of all shares of noise that say anything."""
+    shares = (1e-6 * error[0] ** 2 / np.mean(error**2), 1e3 * error[0] ** 2 / np.mean(error**2))
+    return naive_season.likeliest_curve(x, y, error, (0.6, 3900.0), shares)

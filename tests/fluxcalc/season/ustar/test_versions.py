@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fluxcalc.season.uncertainty.day_sums import sum_days
-from fluxcalc.season.uncertainty.random import joint_uncertainty
+from fluxcalc.season.uncertainty.day_sums import day_errors, sum_days
+from fluxcalc.season.uncertainty.random import joint_uncertainty, random_uncertainty
 from fluxcalc.season.ustar.low_turbulence import ENOUGH_TURBULENCE, flag_low_turbulence, in_low_turbulence
 from fluxcalc.season.ustar.versions import (
     PERCENTILES,
@@ -89,11 +90,21 @@ def test_all_versions_of_oneflux():
     assert mean[0] * GRAMS == pytest.approx(float(year["NEE_mean_y"]), rel=3e-6)
     assert error[0] * GRAMS == pytest.approx(float(year["NEE_SE_y"]), rel=3e-6)
     starts = inputs["time"].str.to_datetime().dt.offset_by("-30m")
-    own = sum_days(found, starts, 48).published("NEE_VUT", "YY", starts, 48)
+    own = sum_days(found, starts, 48).of_size("NEE_VUT", "YY", starts, 48)
     assert own.value[own.reference, 0] == pytest.approx(float(year["NEE_ref_y"]), rel=3e-6)
     assert own.qc[own.reference, 0] == pytest.approx(float(year["NEE_ref_qc_y"]), abs=1e-6)
     assert PERCENTILES[own.reference] == references(THARANDT, "DE-Tha")["NEE_VUT_REF", "1998"]
+    days = sum_days(found, starts, 48)
+    for name, row in (("ref", own.reference), ("ust50", -1)):
+        kept = np.where(in_low_turbulence(ustar, thresholds[row]), np.nan, flux)
+        sd = random_uncertainty(kept, found.value[row], *drivers, neighbours="oneflux").sd
+        days = replace(days, errors={row: day_errors(sd, days.first)})
+        random = days.random(row, "NEE_VUT", "YY", starts, 48)[0]
+        assert random == pytest.approx(float(year[f"NEE_{name}_randUnc_y"]), rel=5e-5)
+        joint = joint_uncertainty(np.array([random]), own.half_spread())[0]
+        assert joint == pytest.approx(float(year[f"NEE_{name}_joinUnc_y"]), rel=5e-6)
     print(f"10 series of {flux.size} half-hours, joint uncertainty of {some.sum()}, 10 sums of the year: all equal")
+    print("random and joint uncertainty of 2 of these sums: equal")
 
 
 @pytest.mark.figures
@@ -109,11 +120,11 @@ def test_sums_of_three_years_whose_thresholds_differ():
     place = (ends.dt.offset_by("-30m").dt.year() - 2004).to_numpy()
     found = fill_versions(flux, drivers, lambda k: in_low_turbulence(ustar, table[k][place]))
     starts = ends.dt.offset_by("-30m")
-    of_year = sum_days(found, starts, 48).published("NEE_VUT", "YY", starts, 48)
+    of_year = sum_days(found, starts, 48).of_size("NEE_VUT", "YY", starts, 48)
     assert PERCENTILES[of_year.reference] == references(folder, "DE-Geb")["NEE_VUT_REF", "2005"]
     # of three years the middle one has the thresholds of all
     all_years = fill_versions(flux, drivers, lambda k: in_low_turbulence(ustar, np.full(flux.size, table[k][1])))
-    constant = sum_days(all_years, starts, 48).published("NEE_CUT", "YY", starts, 48)
+    constant = sum_days(all_years, starts, 48).of_size("NEE_CUT", "YY", starts, 48)
     assert PERCENTILES[constant.reference] == references(folder, "DE-Geb")["NEE_CUT_REF", "-9999"]
     means = found.period_means(place)
     values, quality = means.percentiles((5, 16, 25, 50, 75, 84, 95))
