@@ -38,8 +38,17 @@ MAX_RECORDS = 10_000
 MISSING_WORDS = frozenset(("", "NAN", "NaN", "nan", "INF", "-INF"))
 """What loggers write where a value is missing or no number."""
 
+EPOCH_UNITS = {"seconds": NS, "milliseconds": 10**6, "microseconds": 1000}
+"""Other ways to count time since 1970, and nanoseconds of each."""
+NOT_A_NUMBER = frozenset(("NAN", "INF", "INFINITY", "NULL", "NA", ""))
+
 T = TypeVar("T")
 
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NOT_A_NUMBER = re.compile(r"(?<![A-Za-z_])(nan|inf|infinity)(?![A-Za-z_])", re.IGNORECASE)
+_COMMA = re.compile(r",\s*[}\]]")
+_SEVERAL = re.compile(r"}\s*{")
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -102,10 +111,19 @@ def time_ns(value: object, key: str) -> int:
     """Return a time given as nanoseconds since 1970 UTC or as RFC 3339 text, between the years 1990 and 2100."""
     time = _rfc3339_ns(value, key) if isinstance(value, str) else value
     if type(time) is not int:
-        raise PayloadError(f"{key}: expected a whole number, got {shown(time)}")
+        raise PayloadError(f"{key}: expected a whole number, got {shown(time)}{_other_epoch(time)}")
     if not EARLIEST_NS <= time < LATEST_NS:
-        raise PayloadError(f"{key}: expected a time from 1990 to 2100, got {shown(value)}")
+        raise PayloadError(f"{key}: expected a time from 1990 to 2100, got {shown(value)}{_other_epoch(value)}")
     return time
+
+
+def _other_epoch(value: object) -> str:
+    """Say what a number may mean that is no time in nanoseconds, empty if nothing we know."""
+    if type(value) is int or type(value) is float:
+        for unit, factor in EPOCH_UNITS.items():
+            if EARLIEST_NS <= value * factor < LATEST_NS:
+                return f": these may be {unit}; send nanoseconds since 1970 UTC as a whole number, or RFC 3339 text"
+    return ""
 
 
 def _rfc3339_ns(text: str, key: str) -> int:
@@ -131,7 +149,7 @@ def _iso_ns(text: str, fraction: str, key: str) -> int:
         whole = datetime.fromisoformat(text.replace(fraction, "", 1))
         return to_ns(whole) + int(fraction[1:].ljust(9, "0") or 0)
     except (ValueError, OverflowError):
-        raise PayloadError(f"{key}: no such time: {shown(text)}") from None
+        raise PayloadError(f"{key}: no such time: {shown(text)}: hours are 00 to 23, seconds 00 to 59") from None
 
 
 def channel_names(value: object, key: str, declared: Stream | None) -> Mapping[str, object]:
@@ -154,10 +172,19 @@ def number(value: object, key: str) -> float:
     if value is None:
         return math.nan
     if type(value) is not float and type(value) is not int:
-        raise PayloadError(f"{key}: expected a number, got {shown(value)}")
+        raise PayloadError(f"{key}: expected a number, got {shown(value)}{_number_in_text(value)}")
     if not math.isnan(value) and not -MAX_FLOAT32 <= value <= MAX_FLOAT32:
         raise PayloadError(f"{key}: expected a finite number, got {shown(value)}")
     return float(value)
+
+
+def _number_in_text(value: object) -> str:
+    """Say what to send instead of a text, empty if it is no number."""
+    if not isinstance(value, str):
+        return ""
+    if value.strip().lstrip("+-").upper() in NOT_A_NUMBER:
+        return ": send null where a value is missing"
+    return ": send it without quotes" if _NUMBER.fullmatch(value.strip()) else ""
 
 
 def numbers(fields: Mapping[object, object]) -> tuple[int | None, int]:
@@ -179,7 +206,28 @@ def json_value(payload: bytes) -> object:
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        raise PayloadError(f"no valid JSON: {shown(error.msg)}", offset=error.pos) from None
+        raise PayloadError(f"no valid JSON: {shown(error.msg)}{_remedy(payload)}", offset=error.pos) from None
+
+
+def _remedy(payload: bytes) -> str:
+    """Say what makes a message no JSON and what to send instead, empty if it is nothing that is seen often."""
+    start = payload[:4]
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start:
+        return ": it is UTF-16: send UTF-8"
+    if start[:3] == b"\xef\xbb\xbf":
+        return ": it begins with a byte order mark: send it without"
+    if payload.endswith(b"\0"):
+        return ": it ends with a NUL byte: send the text without its terminating zero"
+    text = _STRING.sub('""', payload.decode("utf-8", "replace"))
+    if _NOT_A_NUMBER.search(text):
+        return ": NaN and infinity are not JSON: send null where a value is missing"
+    if "'" in text and '"' not in text:
+        return ": names and texts stand between double quotes, not single ones"
+    if _COMMA.search(text):
+        return ": a comma stands before } or ]"
+    if _SEVERAL.search(text):
+        return ": several objects: send a list of them, or each as a message of its own"
+    return "" if text.lstrip()[:1] in ("{", "[") else ": it is no object {...} (other formats: `format` of the stream)"
 
 
 def member(fields: object, key: str, kind: type[T], *others: str) -> T:
