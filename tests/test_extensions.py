@@ -200,13 +200,8 @@ def test_the_collector_stores_its_messages(
             )
     finally:
         collector.terminate()
-<<<<<<< HEAD
-        collector.wait(30)
-    readings = store.readings.read("cn-foreign", "met", START, END)
-=======
         collector.wait(PATIENCE)
-    readings = store.readings("cn-foreign", "met", START, END)
->>>>>>> h7
+    readings = store.readings.read("cn-foreign", "met", START, END)
     # a row is stamped at the END of its minute, and is stored at its START
     assert readings["time"].to_list() == [datetime(2026, 6, 30, 23, 59, tzinfo=UTC)]
     assert readings["TA"].to_list() == [21.5]
