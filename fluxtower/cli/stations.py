@@ -32,7 +32,7 @@ def variables() -> None:
 def check(files: StationFiles) -> None:
     """Check station files without registering them."""
     from core.errors import ConfigError
-    from fluxtower.station_files import outside_parts, read_checked_station
+    from fluxtower.station_files import outside_parts, read_checked_station, sample_stamps
 
     root = read_settings().topic_root
     checked: list[Station] = []
@@ -47,6 +47,8 @@ def check(files: StationFiles) -> None:
             typer.echo(f"{file}: valid")
             for what, package in outside_parts(checked[-1]):
                 typer.echo(f"    {what}: {package}")
+            for sample in sample_stamps(checked[-1]):
+                typer.echo(f"    {sample}")
     if not valid:
         raise typer.Exit(1)
 

@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from core.errors import PayloadError
 from ingest.files.format import FileStream
-from ingest.files.layouts import EPOCH, LONGEST_LINE, Layout, check_units, fields_of, make_layout
+from ingest.files.layouts import LONGEST_LINE, Layout, check_units, fields_of, make_layout
+from ingest.files.stamps import EPOCH
 from ingest.files.text import text_format
 
 MOST_HEADER_LINES = 100

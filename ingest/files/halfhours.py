@@ -16,6 +16,7 @@ import polars as pl
 
 from core.errors import PayloadError
 from ingest.files.fluxnet import choose_columns
+from ingest.files.header import decode_text
 from ingest.files.opening import opened
 from ingest.files.peer_columns import EDDYPRO, REDDYPROC, Column, check_units, to_fluxnet
 
@@ -70,10 +71,7 @@ def _text(path: Path) -> str:
         content = one.stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise PayloadError(f"{path.name}: more than {MAX_BYTES} bytes: split it by years")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PayloadError(f"{path.name}: this is no text table: {error}") from None
+    return decode_text(content)
 
 
 def parse_halfhours(text: str, file: str) -> HalfHours:

@@ -14,12 +14,13 @@ from core.errors import PayloadError
 from core.station import FileLayout, Stream
 from core.variables import UNITS
 from ingest.files.format import FileStream, part_of
+from ingest.files.header import decode_text, require_single
 
 LONGEST_LINE = 1 << 16
 """A line longer than this is no line of a table. [bytes]"""
 
-EPOCH = "epoch"
-"""Time format of seconds and nanoseconds since 1970, a column each."""
+BLANK = " "
+"""Separator of columns that stand apart by blanks, however many."""
 
 LOGGER_UNITS = {
     "c": "deg C",
@@ -105,7 +106,7 @@ def make_layout(
         _time_fields(names, time_columns, file, where),
         fields,
         first_line,
-        0 if time_columns else start_of(file, stream.start_pattern) - stream.offset_ns,
+        0 if time_columns else start_of(file, stream.name_pattern) - stream.offset_ns,
         stream.declared.dt_ns,
         stream.shift_ns,
         notes,
@@ -116,6 +117,7 @@ def _time_fields(names: Sequence[str], columns: Sequence[str], file: str, where:
     for name in columns:
         if name not in names:
             raise PayloadError(f"{file}: {where}: no column {name!a} for the time; it has {_shown(names)}")
+    require_single(names, columns, f"{file}: {where}")
     return tuple(names.index(name) for name in columns)
 
 
@@ -136,6 +138,7 @@ def channel_fields(
     PayloadError
         None of the channels is there.
     """
+    require_single(names, declared.channel_index, f"{file}: {where}")
     fields = tuple(names.index(channel) if channel in names else -1 for channel in declared.channel_index)
     lacking = [name for name, field in zip(declared.channel_index, fields, strict=True) if field < 0]
     if len(lacking) == len(fields):
@@ -179,8 +182,16 @@ def start_of(file: str, pattern: str) -> int:
         return to_ns(datetime.strptime(found[0], pattern).replace(tzinfo=UTC))
     except ValueError:
         raise PayloadError(
-            f"{file}: its name has no time like {pattern}: rename it, or correct [files] start in the station file"
+            f"{file}: its name has no time like {pattern}: rename it, or correct start or end under [files]"
         ) from None
+
+
+def fault_of_pattern(pattern: str) -> str | None:
+    """Return what a pattern of a time in a file's name should be, None if it is good."""
+    unknown = [part for part in re.findall(r"%.?", pattern) if part not in _DIGITS]
+    if unknown:
+        return f"directives of {' '.join(_DIGITS)}: {unknown[0]} means nothing in a file's name"
+    return None if re.search("%[Yy]", pattern) else "a date, as %Y%m%d"
 
 
 def header_lines(source: BinaryIO, rows: int, file: str) -> list[bytes]:
@@ -200,14 +211,14 @@ def header_lines(source: BinaryIO, rows: int, file: str) -> list[bytes]:
 
 def fields_of(line: bytes, separator: str, file: str, number: int) -> list[str]:
     """Return the columns' names in a line of a header."""
+    text = decode_text(line)
+    if separator == BLANK:
+        text = " ".join(text.split())
     try:
-        names = next(csv.reader([line.decode("utf-8-sig")], delimiter=separator, strict=True), [])
-    except (UnicodeDecodeError, csv.Error) as error:
+        names = next(csv.reader([text], delimiter=separator, strict=True), [])
+    except csv.Error as error:
         raise PayloadError(f"{file}: line {number}: this is no text table: {error}") from None
-    stripped = [name.strip() for name in names]
-    if len(set(stripped)) < len(stripped):
-        raise PayloadError(f"{file}: line {number}: two columns have the same name")
-    return stripped
+    return [name.strip() for name in names]
 
 
 def check_units(

@@ -6,6 +6,7 @@ A piece is a few megabytes of lines, so memory does not grow with a file's lengt
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -13,7 +14,7 @@ from core.errors import PayloadError
 from ingest.files.format import FileFormat, FileStream
 from ingest.files.layouts import Layout
 from ingest.files.opening import opened
-from ingest.files.records import Records, Report, Span, check_clock, count_bytes, parse_lines
+from ingest.files.records import Records, Report, Span, blank_lines, check_clock, comma_hint, count_bytes, parse_lines
 
 PIECE_BYTES = 1 << 22
 """Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
@@ -50,12 +51,13 @@ def text_format(
     def read(span: Span, stream: FileStream, start_ns: int, report: Report) -> Generator[Records, None, None]:
         return read_records(span, stream, start_ns, report, read_layout, whole_last_line=whole_last_line)
 
-    return FileFormat(
-        lambda path, stream: find_span(path, stream, read_layout), read, stamps, clock_utc, described, start
-    )
+    def find(path: Path, stream: FileStream) -> Span:
+        return find_span(path, stream, read_layout, whole_last_line=whole_last_line)
+
+    return FileFormat(find, read, stamps, clock_utc, described, start)
 
 
-def find_span(path: Path, stream: FileStream, read_layout: LayoutReader) -> Span:
+def find_span(path: Path, stream: FileStream, read_layout: LayoutReader, *, whole_last_line: bool = True) -> Span:
     """Look at the first and the last lines of a file; as ``raw.find_span``."""
     with opened(path) as one:
         source = one.stream
@@ -63,14 +65,12 @@ def find_span(path: Path, stream: FileStream, read_layout: LayoutReader) -> Span
         head = source.read(TAIL_BYTES)
         if not head:
             raise PayloadError(f"{path.name}: line {layout.first_line}: no record after the header: remove the file")
-        tail, lines = head, 0
+        tail = head
         if not layout.time_fields:
-            lines = count_bytes(head, "\n")
-            while piece := source.read(PIECE_BYTES):
-                lines += count_bytes(piece, "\n")
-                tail = piece
-            lines += not tail.endswith(b"\n")
-            return Span(path, layout.first_ns, layout.first_ns + lines * layout.dt_ns)
+            pieces = _whole_lines(source, path.name, finished=whole_last_line, head=head)
+            lines = sum(count_bytes(text, "\n") - blank_lines(text) for text in pieces)
+            first_ns = layout.first_ns - (lines * layout.dt_ns if stream.layout.end else 0)
+            return Span(path, first_ns, first_ns + lines * layout.dt_ns)
         if one.size is None:
             while piece := source.read(PIECE_BYTES):
                 tail = (tail + piece)[-TAIL_BYTES:]
@@ -82,9 +82,11 @@ def find_span(path: Path, stream: FileStream, read_layout: LayoutReader) -> Span
     starts = _starts_of_both(head[:few], tail[-few:], layout)
     starts = starts or _starts_within(head, layout) + _starts_within(tail, layout)
     if not starts:
+        first = head[1:].split(b"\n", 1)[0][:60]
+        hint = comma_hint(first, layout.files) or "is it a file of this station, and does [files] describe it?"
         raise PayloadError(
-            f"{path.name}: line {layout.first_line}: expected {layout.fields} fields with a stamp and numbers, got "
-            f"{head[:60].decode('ascii', 'backslashreplace')!a}: is it a file of this station?"
+            f"{path.name}: line {layout.first_line}: expected {layout.fields} fields with a stamp"
+            f"{_written(layout)} and numbers, got {first.decode('ascii', 'backslashreplace')!a}: {hint}"
         )
     return Span(path, min(starts), max(starts) + layout.dt_ns)
 
@@ -99,30 +101,39 @@ def read_records(
         layout = read_layout(source, file, stream)
         for note in layout.notes:
             report(note)
+        if stream.layout.end:
+            layout = replace(layout, first_ns=span.start_ns)
         line = layout.first_line
         newest: int | None = None
         for text in _whole_lines(source, file, finished=whole_last_line):
             lines = count_bytes(text, "\n")
+            # without stamps a record's place is its line's; blank lines have none, so what follows moves up
+            blank = 0 if layout.time_fields else blank_lines(text)
             if start_ns > span.start_ns and _ends_before(text, line + lines, layout, start_ns):
                 line += lines
+                layout = replace(layout, first_line=layout.first_line + blank) if blank else layout
                 continue
             records = parse_lines(text, line, layout, file, report)
             line += lines
+            layout = replace(layout, first_line=layout.first_line + blank) if blank else layout
             if len(records.starts):
                 check_clock(records, newest, file, report)
                 newest = int(records.starts[-1])
                 yield records
 
 
-def _whole_lines(source: BinaryIO, file: str, *, finished: bool) -> Iterator[bytes]:
-    """Cut a stream behind line ends; ``finished`` takes a last line without an end, too."""
+def _whole_lines(source: BinaryIO, file: str, *, finished: bool, head: bytes = b"") -> Iterator[bytes]:
+    """Cut a stream behind line ends, ``head`` being what was read of it; ``finished`` takes a last line without end."""
     rest = b""
-    while piece := source.read(PIECE_BYTES):
+    while piece := head or source.read(PIECE_BYTES):
+        head = b""
         cut = piece.rfind(b"\n") + 1
-        if not cut:
+        if not cut and len(piece) == PIECE_BYTES:
             raise PayloadError(f"{file}: no line end in {PIECE_BYTES} bytes: this is no text table")
-        yield rest + piece[:cut]
-        rest = piece[cut:]
+        if cut:
+            yield rest + piece[:cut]
+            rest = b""
+        rest += piece[cut:]
     if rest and finished:
         yield rest + b"\n"
 
@@ -154,3 +165,8 @@ def _starts_within(text: bytes, layout: Layout) -> list[int]:
 def _between_ends(text: bytes) -> bytes:
     """Return the lines between a text's first and last line end."""
     return text[text.find(b"\n") + 1 : text.rfind(b"\n") + 1]
+
+
+def _written(layout: Layout) -> str:
+    """Return how a stamp is written, where the station file says so."""
+    return f" ({layout.files.time_format})" if "time_format" in layout.files.model_fields_set else ""
