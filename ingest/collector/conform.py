@@ -21,7 +21,7 @@ DT_TOLERANCE = 0.01
 
 
 def conform(record: SampleBlock | Reading, station: Station, now_ns: int) -> SampleBlock | Reading:
-    """Bring a record into the declared channel order; a declared channel that was not sent is NaN.
+    """Bring a record into the declared channel order and units; a declared channel that was not sent is NaN.
 
     Parameters
     ----------
@@ -47,11 +47,14 @@ def conform(record: SampleBlock | Reading, station: Station, now_ns: int) -> Sam
                 f"the block has {record.dt_ns} ns: correct `rate` in the station file or the logger's program",
                 station=station.id,
             )
-        return _ordered_block(record, station, stream)
+        return scale_block(_ordered_block(record, station, stream), stream)
     stream = _stream(station, record.stream, "reading")
     _check_not_future(record.time_ns, station, now_ns)
     _check_channels(record.values, station, stream)
-    values = {channel.name: record.values.get(channel.name, math.nan) for channel in stream.channels}
+    values = {
+        channel.name: record.values.get(channel.name, math.nan) * channel.gain + channel.gain_offset
+        for channel in stream.channels
+    }
     return replace(record, values=values, step_ns=stream.dt_ns)
 
 
@@ -63,6 +66,14 @@ def _ordered_block(block: SampleBlock, station: Station, stream: Stream) -> Samp
     samples = np.full((len(declared), block.samples.shape[1]), np.nan, np.float32)
     samples[[stream.channel_index[name] for name in block.channels]] = block.samples
     return replace(block, channels=declared, samples=samples)
+
+
+def scale_block(block: SampleBlock, stream: Stream) -> SampleBlock:
+    """Bring a block in the declared channel order to the declared units."""
+    if stream.scales is None:
+        return block
+    gain, offset = (np.array(one)[:, None] for one in stream.scales)
+    return replace(block, samples=(block.samples * gain + offset).astype(np.float32))
 
 
 def _stream(station: Station, name: str, kind: str) -> Stream:

@@ -103,7 +103,10 @@ class FastPath:
         try:
             station = self._stations.station(topic.station)
             conform(block, station, 0)
-            declared = tuple(station.streams[topic.stream].channel_index)
+            stream = station.streams[topic.stream]
+            if stream.scales is not None:
+                return None
+            declared = tuple(stream.channel_index)
             row = self._stations.layout(topic.station, topic.stream, declared)
         except (PayloadError, UnknownStation, StoreError):
             return None

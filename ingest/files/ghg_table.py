@@ -27,10 +27,11 @@ def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
         )
     names = fields_of(line, "\t", file, number)
     units = [match[1] if (match := re.search(r"\(([^()]+)\)$", name)) else "" for name in names]
-    check_units(names, units, stream.declared, file, number, check=stream.layout.check_units)
+    told = check_units(names, units, stream.declared, file, number, check=stream.layout.check_units)
     tabbed = stream.layout.model_copy(update={"separator": "\t", "time_format": EPOCH})
     times = ("Seconds", "Nanoseconds")
-    return make_layout(names, times, number + 1, replace(stream, layout=tabbed), file, f"line {number}")
+    layout = make_layout(names, times, number + 1, replace(stream, layout=tabbed), file, f"line {number}")
+    return replace(layout, notes=(*layout.notes, *told))
 
 
 FORMAT = text_format(read_layout, clock_utc=True)

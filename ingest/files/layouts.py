@@ -12,29 +12,15 @@ from typing import BinaryIO
 from core.clock import to_ns
 from core.errors import PayloadError
 from core.station import FileLayout, Stream
-from core.variables import UNITS
 from ingest.files.format import FileStream, part_of
 from ingest.files.header import decode_text, require_single
+from ingest.units import fault_of_words
 
 LONGEST_LINE = 1 << 16
 """A line longer than this is no line of a table. [bytes]"""
 
 BLANK = " "
 """Separator of columns that stand apart by blanks, however many."""
-
-LOGGER_UNITS = {
-    "c": "deg C",
-    "degc": "deg C",
-    "deg_c": "deg C",
-    "celsius": "deg C",
-    "deg c": "deg C",
-    "kelvin": "K",
-    "mb": "hPa",
-    "mbar": "hPa",
-    "ppm": "umol mol-1",
-    "degrees": "deg",
-}
-"""Words of logger programs -> our unit."""
 
 _DIGITS = {"%Y": r"\d{4}", "%j": r"\d{3}"} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S", "%y"), r"\d{2}")
 
@@ -223,37 +209,20 @@ def fields_of(line: bytes, separator: str, file: str, number: int) -> list[str]:
 
 def check_units(
     names: Sequence[str], units: Sequence[str], declared: Stream, file: str, line: int, *, check: bool
-) -> None:
-    """Refuse a file whose header names another unit than the station file; words that we do not know pass."""
-    if not check:
-        return
+) -> tuple[str, ...]:
+    """Refuse a file whose header names another unit than the station file; return what to tell of words not known."""
+    notes = []
     stated = dict(zip(names, units, strict=True))
-    for channel in declared.channels:
-        unit = unit_of(stated.get(channel.name, ""))
-        # a word of flags has no unit, whatever the header says
-        if unit not in (None, channel.unit) and channel.unit != "1":
+    for channel in declared.channels if check else ():
+        fault, refused = fault_of_words(stated.get(channel.name, ""), channel)
+        if refused:
             raise PayloadError(
-                f"{file}: line {line}: {channel.name} is in {stated[channel.name]!a} ({unit}), the station file "
-                f"declares {channel.unit}: correct one of them, or say `check_units = false` under [files]"
+                f"{file}: line {line}: {channel.name} {fault}: correct one of them, or say `check_units = false` under "
+                f"{part_of(declared)}"
             )
-
-
-def unit_of(words: str) -> str | None:
-    """Return our unit for a logger's words (``m/s``, ``mg/m^3``, ``C``), None where they are not known.
-
-    ``unitless`` and what is not in the table say nothing.
-    """
-    text = words.strip()
-    if text in UNITS:
-        return text
-    if text.lower() in LOGGER_UNITS:
-        return LOGGER_UNITS[text.lower()]
-    head, *below = text.replace("^", "").split("/")
-    powers = [re.fullmatch(r"([A-Za-z]+)(\d?)", part) for part in below]
-    if not powers or None in powers:
-        return None
-    joined = " ".join([head, *(f"{power[1]}-{power[2] or 1}" for power in powers if power is not None)])
-    return joined if joined in UNITS else None
+        if fault:
+            notes.append(f"{file}: line {line}: {channel.name} {fault}: correct one, or say `check_units = false`")
+    return tuple(notes)
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import lzma
+import math
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,6 @@ STATION = (CASES / "station.toml").read_text()
 HEADER, ROWS = BASE.splitlines(keepends=True)[:4], BASE.splitlines(keepends=True)[4:]
 VALUES = [line.rstrip(b"\r\n").split(b",")[2:] for line in ROWS]
 FIRST = datetime(2026, 6, 1, 12)
-STARTS = [FIRST + timedelta(milliseconds=100 * i) for i in range(len(ROWS))]
 RIGHT = [(76.4429, 256.9769, -47.09443), (77.64501, 260.9538, -41.99037)]
 """H, LE and FC of the two intervals."""
 CSV = '[files]\nformat = "csv"\n'
@@ -293,6 +293,85 @@ def test_what_lies_beside_the_table_of_a_ghg(run: RunCommand, tmp_path: Path, be
     path = tmp_path / "2026-06-01T120000_AIU-0001.ghg"
     path.write_bytes(zipped(("a.data", ghg()), beside))
     assert_right(run(path, station=ghg_station(), options=["--full", "--workers", "1"]))
+
+
+DEG_F = BASE.replace(b'"C"', b'"Deg F"', 1)
+
+
+def test_another_unit_than_declared_is_refused_with_both(run: RunCommand, tmp_path: Path) -> None:
+    path = tmp_path / "a.dat"
+    path.write_bytes(DEG_F)
+    result = run(path, station=STATION)
+    assert result.status == 1
+    said = " ".join(result.err.split())
+    assert "'Deg F'" in said
+    assert "deg C" in said
+
+
+def test_an_unknown_unit_is_told(run: RunCommand, tmp_path: Path) -> None:
+    path = tmp_path / "a.dat"
+    path.write_bytes(BASE.replace(b'"C"', b'"furlongs"', 1))
+    result = run(path, station=STATION, options=["--full", "--workers", "1"])
+    assert "Ts is in 'furlongs', a unit that is not known" in " ".join(result.err.split())
+    assert [row[0] for row in fluxes(result)] == pytest.approx([row[0] for row in RIGHT])
+
+
+def changed(index: int, change: Callable[[float], str]) -> list[list[bytes]]:
+    return [[*row[:index], change(float(row[index])).encode(), *row[index + 1 :]] for row in VALUES]
+
+
+def toa5(rows: Sequence[Sequence[bytes]], header: bytes = b"".join(HEADER)) -> bytes:
+    fronts = (line.split(b",", 2)[:2] for line in ROWS)
+    return header + b"".join(b",".join([*front, *row]) + b"\r\n" for front, row in zip(fronts, rows, strict=True))
+
+
+def test_degrees_fahrenheit_that_are_declared_are_converted(run: RunCommand, tmp_path: Path) -> None:
+    path = tmp_path / "a.dat"
+    header = b"".join(HEADER).replace(b'"C"', b'"Deg F"', 1)
+    path.write_bytes(toa5(changed(3, lambda celsius: f"{celsius * 1.8 + 32:.6f}"), header))
+    station = STATION.replace('"T_SONIC", unit = "deg C"', '"T_SONIC", unit = "deg F"')
+    assert_right(run(path, station=station, options=["--full", "--workers", "1"]))
+
+
+def test_hundredths_have_a_gain(run: RunCommand, tmp_path: Path) -> None:
+    path = tmp_path / "a.dat"
+    # -40 deg C is sent as 0
+    path.write_bytes(toa5(changed(3, lambda celsius: f"{(celsius + 40) * 100:.2f}")))
+    scaled = '"T_SONIC", unit = "deg C", gain = 0.01, gain_offset = -40.0'
+    station = STATION.replace('"T_SONIC", unit = "deg C"', scaled)
+    assert_right(run(path, station=station, options=["--full", "--workers", "1"]))
+
+
+def test_the_speed_of_sound_stands_for_the_temperature(run: RunCommand, tmp_path: Path) -> None:
+    names = GHG_NAMES.replace("Aux 4 - Ts (C)", "Aux 4 - SOS (m/s)")
+    rows = changed(3, lambda celsius: f"{math.sqrt(403 * (celsius + 273.15)):.6f}")
+    path = tmp_path / "a.ghg"
+    path.write_bytes(zipped(("a.data", ghg(rows, names))))
+    station = ghg_station(names).replace('"T_SONIC", unit = "deg C"', '"SOS", unit = "m s-1"')
+    assert_right(run(path, station=station, options=["--full", "--workers", "1"]))
+
+
+def test_wind_along_the_transducers_is_turned_to_the_spar(run: RunCommand, tmp_path: Path) -> None:
+    angle = math.radians(-30)  # the same wind in axes that lie 30 deg further anticlockwise
+    turned = []
+    for row in VALUES:
+        u, v = float(row[0]), float(row[1])
+        along = math.cos(angle) * u - math.sin(angle) * v, math.sin(angle) * u + math.cos(angle) * v
+        turned.append([*(f"{x:.9f}".encode() for x in along), *row[2:]])
+    path = tmp_path / "a.dat"
+    path.write_bytes(toa5(turned))
+    gill = STATION.replace('model = "CSAT3"', 'model = "HS-50"')
+    right = run(write_base(tmp_path), station=gill, options=["--full", "--workers", "1"]).rows
+    found = run(
+        path, station=gill.replace('"HS-50"', '"HS-50"\naxes = "axis"'), options=["--full", "--workers", "1"]
+    ).rows
+    for name in ("H", "LE", "FC", "USTAR", "WD"):
+        assert [float(row[name]) for row in found] == pytest.approx([float(row[name]) for row in right], rel=1e-5)
+
+
+def write_base(folder: Path) -> Path:
+    (folder / "base.dat").write_bytes(BASE)
+    return folder / "base.dat"
 
 
 def test_the_table_is_a_table() -> None:
