@@ -13,6 +13,7 @@ from ingest.files.layouts import fault_of_pattern
 from ingest.files.raw import FILE_FORMATS
 from ingest.files.stamps import fault_of_format, has_zone, is_epoch, try_format
 from ingest.payloads import FORMATS
+from ingest.payloads.mapped_json import fault_of_time_format
 
 DESCRIBING_KEYS = (
     *("separator", "decimal", "header_rows", "names_row", "columns", "time_columns", "time_format", "start", "end"),
@@ -68,6 +69,13 @@ def _check_stream(stream: Stream, name: str, file: str, key: str) -> None:
     if stream.logger_utc_offset is not None and not format.local_times:
         offset = f"{stream.logger_utc_offset:g}"
         raise ConfigError(file, f"{key}.logger_utc_offset", "nothing: the stamps have a zone", offset)
+    if stream.time_path and not format.has_paths:
+        raise ConfigError(
+            file, f"{key}.time_path", "nothing: the format says where the time is", repr(stream.time_path)
+        )
+    fault = fault_of_time_format(stream.time_format) if stream.time_path else None
+    if fault:
+        raise ConfigError(file, f"{key}.time_format", fault, repr(stream.time_format))
     if stream.columns and not format.needs_columns:
         expected = "nothing: the messages name their fields"
         raise ConfigError(file, f"{key}.columns", expected, repr(list(stream.columns)))

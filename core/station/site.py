@@ -187,6 +187,12 @@ class Stream(Part):
     stamps: Literal["start", "end"] | None = Field(None, description="which end of its interval a record's stamp is")
     logger_utc_offset: float | None = Field(None, ge=-12, le=14, description="stamps minus UTC, hours")
     columns: tuple[str, ...] = Field((), description="the fields of a line without a header")
+    time_path: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
+        None, description="where in a message of mapped JSON its time is"
+    )
+    time_format: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
+        "iso", description="how that time is written"
+    )
 
     @model_validator(mode="after")
     def _step_is_given(self) -> Stream:
@@ -210,6 +216,8 @@ class Stream(Part):
         self._allow("stamps", foreign, "nothing: our own formats stamp the START")
         self._allow("logger_utc_offset", foreign, "nothing: the stamps have a zone")
         self._allow("columns", foreign, "nothing: the messages name their fields")
+        self._allow("time_path", foreign, "nothing: the time is `t`")
+        self._allow("time_format", foreign and self.time_path is not None, "nothing without `time_path`")
         fields = [channel.sent_as for channel in self.channels]
         if not foreign and fields != [channel.name for channel in self.channels]:
             raise mistake("channels", "no `field`: our own formats use the channel's name", "a `field`")

@@ -44,7 +44,8 @@ def conform(record: SampleBlock | Reading, station: Station, now_ns: int) -> Sam
         if abs(record.dt_ns - stream.dt_ns) > DT_TOLERANCE * stream.dt_ns:
             raise PayloadError(
                 f"dt: stream {stream.name!r} declares {stream.rate:g} samples a second ({stream.dt_ns} ns), "
-                f"the block has {record.dt_ns} ns: correct `rate` in the station file or the logger's program",
+                f"the block has {record.dt_ns} ns: correct `rate` in the station file or the logger's program"
+                f"{_unit_of_step(record.dt_ns, stream.dt_ns)}",
                 station=station.id,
             )
         return scale_block(_ordered_block(record, station, stream), stream)
@@ -66,6 +67,14 @@ def _ordered_block(block: SampleBlock, station: Station, stream: Stream) -> Samp
     samples = np.full((len(declared), block.samples.shape[1]), np.nan, np.float32)
     samples[[stream.channel_index[name] for name in block.channels]] = block.samples
     return replace(block, channels=declared, samples=samples)
+
+
+def _unit_of_step(dt: int, wanted_ns: int) -> str:
+    """Say in which unit a step would be the declared one, if it would."""
+    for unit, factor in (("milliseconds", 10**6), ("microseconds", 1000)):
+        if abs(dt * factor - wanted_ns) <= DT_TOLERANCE * wanted_ns:
+            return f"; it looks like {unit}: nanoseconds are due, multiply by {factor}"
+    return ""
 
 
 def scale_block(block: SampleBlock, stream: Stream) -> SampleBlock:

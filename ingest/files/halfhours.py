@@ -19,6 +19,7 @@ from ingest.files.fluxnet import choose_columns
 from ingest.files.header import decode_text
 from ingest.files.opening import opened
 from ingest.files.peer_columns import EDDYPRO, REDDYPROC, Column, check_units, to_fluxnet
+from ingest.files.stamps import read_stamps
 
 MAX_BYTES = 1 << 30
 """Largest table. [bytes]"""
@@ -214,7 +215,7 @@ def _number(frame: pl.DataFrame, name: str, first: int, file: str) -> pl.Series:
 
 
 def _stamp(frame: pl.DataFrame, name: str, pattern: str, first: int, file: str) -> pl.Series:
-    times = frame[name].str.strip_chars().str.to_datetime(pattern, time_unit="us", strict=False)
+    times = read_stamps([frame[name].str.strip_chars()], pattern).cast(LOCAL_TIME)
     if times.null_count():
         line = times.is_null().arg_max() or 0
         raise PayloadError(

@@ -24,6 +24,7 @@ _WIDTHS = {"%Y": 4, "%j": 3} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S", "%y"
 _DIRECTIVE = re.compile(r"%(?:\.[369]?f|[369]f|[-_]?[YymdjHIMSbBaAeklpTFDR]|:?z|%)")
 _PERCENT = re.compile(r"%\S{0,3}")
 _RUN = re.compile(r"(?:%[YjmdHMSyI]){2,}")
+_LAST_HOUR = re.compile("%H%M(?:%S)?$")
 _ZONE = re.compile(r"%:?z|Z$")
 _MIDNIGHT = r"(^|[ T])24:00((?::00(?:\.0*)?)?(?:$|[Z+ -]))"
 
@@ -167,6 +168,12 @@ def _of_full_width(text: pl.Series, time_format: str) -> tuple[pl.Series, pl.Ser
             late = late | midnight
         elif _RUN.search(part):
             column = column.set(~column.str.contains(_expression(part)), None)
+            hour = _LAST_HOUR.search(part)
+            if hour:
+                end = "0" * _width_of(hour[0])
+                midnight = column.str.ends_with("24" + end[2:]).fill_null(False)
+                column = (column.str.head(-len(end)) + end).zip_with(midnight, column)
+                late = late | midnight
         columns.append(column)
     return pl.select(pl.concat_str(columns, separator=" ")).to_series(), late
 

@@ -102,10 +102,22 @@ def time_ns(value: object, key: str) -> int:
     """Return a time given as nanoseconds since 1970 UTC or as RFC 3339 text, between the years 1990 and 2100."""
     time = _rfc3339_ns(value, key) if isinstance(value, str) else value
     if type(time) is not int:
-        raise PayloadError(f"{key}: expected a whole number, got {shown(time)}")
+        raise PayloadError(
+            f"{key}: expected a whole number (nanoseconds since 1970) or a text with zone, got {shown(time)}{_in(time)}"
+        )
     if not EARLIEST_NS <= time < LATEST_NS:
-        raise PayloadError(f"{key}: expected a time from 1990 to 2100, got {shown(value)}")
+        raise PayloadError(f"{key}: expected a time from 1990 to 2100, got {shown(value)}{_in(time)}")
     return time
+
+
+def _in(time: object) -> str:
+    """Say in which unit a number would be a time, if it would."""
+    if type(time) is not int and type(time) is not float:
+        return ""
+    for unit, factor in (("seconds", NS), ("milliseconds", 10**6), ("microseconds", 1000)):
+        if EARLIEST_NS <= time * factor < LATEST_NS:
+            return f": it looks like {unit}: nanoseconds are due, multiply by {factor}"
+    return ""
 
 
 def _rfc3339_ns(text: str, key: str) -> int:
@@ -154,10 +166,18 @@ def number(value: object, key: str) -> float:
     if value is None:
         return math.nan
     if type(value) is not float and type(value) is not int:
-        raise PayloadError(f"{key}: expected a number, got {shown(value)}")
+        raise PayloadError(f"{key}: expected a number, got {shown(value)}{_instead_of(value)}")
     if not math.isnan(value) and not -MAX_FLOAT32 <= value <= MAX_FLOAT32:
         raise PayloadError(f"{key}: expected a finite number, got {shown(value)}")
     return float(value)
+
+
+def _instead_of(value: object) -> str:
+    """Say what to send in place of a value that is no number."""
+    if isinstance(value, str):
+        missing = value.strip().lower().lstrip("+-") in ("", "nan", "na", "n/a", "null", "none", "inf", "infinity")
+        return ": send null for a missing value" if missing else ": send numbers without quotes"
+    return ": send 0 or 1" if isinstance(value, bool) else ""
 
 
 def numbers(fields: Mapping[object, object]) -> tuple[int | None, int]:
@@ -179,7 +199,30 @@ def json_value(payload: bytes) -> object:
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        raise PayloadError(f"no valid JSON: {shown(error.msg)}", offset=error.pos) from None
+        remedy = _json_remedy(payload, error.pos)
+        raise PayloadError(f"no valid JSON: {remedy or shown(error.msg)}", offset=error.pos) from None
+
+
+def _json_remedy(payload: bytes, place: int) -> str:
+    """Say what a sender should do otherwise, for the mistakes that senders make."""
+    if payload.startswith((b"\xff\xfe", b"\xfe\xff")) or payload[1:2] == b"\0":
+        return "this is UTF-16: send UTF-8"
+    if payload.startswith(b"\xef\xbb\xbf"):
+        return "a byte order mark stands before the text: send UTF-8 without it"
+    if payload.endswith(b"\0"):
+        return "a NUL stands behind the text: send its length without the NUL that ends a string"
+    # the place counts characters
+    text = payload.decode("utf-8", "replace")
+    around = text[max(place - 8, 0) : place + 8].lower()
+    if re.search(r"\bnan|\binf", around):
+        return "NaN and Infinity are not JSON: send null"
+    if re.match(r"\s*[{\[].*[}\]]\s*[{\[]", text, re.DOTALL) and text[place : place + 1] in "{[":
+        return "several values one after the other: send each as a message, or all as a list"
+    if text.lstrip()[:2] in ("{'", "['"):
+        return "names and texts stand in double quotes"
+    if re.search(r",\s*[}\]]", text[max(place - 8, 0) : place + 2]):
+        return "a comma stands before a bracket: leave it out"
+    return ""
 
 
 def member(fields: object, key: str, kind: type[T], *others: str) -> T:

@@ -50,6 +50,10 @@ TENTH = timedelta(milliseconds=100)
         # what touches must have its full width
         ("%Y%m%d%H%M", ["202606011200"], NOON),
         ("%Y%m%d%H%M", ["20260601120"], None),
+        ("%Y%m%d%H%M", ["202606302400"], datetime(2026, 7, 1)),
+        ("%Y%m%d%H%M", ["202606302430"], None),
+        ("%Y%m%d%H%M%S", ["20260630240000"], datetime(2026, 7, 1)),
+        ("%Y-%m-%d %H:%M", ["2026-05-01 24:00"], datetime(2026, 5, 2)),
         ("%Y%j %H:%M", ["202615 12:00"], None),
         ("%Y%m%dT%H%M%S%.f", ["20260601T120000.1"], NOON + TENTH),
         ("%Y%m%dT%H%M%S%.f", ["2026601T120000.1"], None),

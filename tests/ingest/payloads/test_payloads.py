@@ -429,6 +429,6 @@ def test_a_station_file_may_name_every_format() -> None:
     """Whatever has a row beside its decoder; the state of a logger has a key of its own."""
     modules = [import_module(f"{payloads.__name__}.{one.name}") for one in pkgutil.iter_modules(payloads.__path__)]
     rows = [value for module in modules for value in vars(module).values() if isinstance(value, MessageFormat)]
-    assert len(rows) == 7
+    assert len(rows) == 8
     assert all(any(row is known for known in FORMATS.own.values()) for row in rows)
     assert STATE not in FORMATS
