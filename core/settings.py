@@ -72,6 +72,12 @@ class Settings(BaseSettings):
         le=65535,
         description="Most messages the broker may send before an acknowledgement: bounds memory.",
     )
+    max_ahead_seconds: float = Field(
+        300.0, ge=0, le=1e9, description="How far the stamp of a message may be ahead of this machine's clock. [s]"
+    )
+    max_age_days: float = Field(
+        7305.0, ge=0, le=1e5, description="How old the data of a message may be when it comes. [days, 0 = any age]"
+    )
     latest_per_second: int = Field(
         200,
         ge=0,

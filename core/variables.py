@@ -209,8 +209,10 @@ TRACE_COLUMNS: tuple[str, ...] = (
 )
 """What half-hours publish beside, where CH4 or N2O is measured; columns of the table ``flux``, too."""
 
-WEATHER_COLUMNS: tuple[str, ...] = ("SW_IN", "NETRAD", "G", "TS", "P")
-"""What half-hours of another program bring beside; columns of the table ``flux``, too."""
+WEATHER_COLUMNS: tuple[str, ...] = (
+    *("SW_IN", "NETRAD", "G", "TS", "P", "PPFD_IN", "SWC", "SW_OUT", "LW_IN", "LW_OUT"),
+)
+"""Means (of P the sum) of a station's meteorology, where it is measured; columns of the table ``flux``, too."""
 
 GASES = ("CO2", "H2O", "CH4", "N2O")
 """The gases that FLUXNET names; any other scalar is one of the family that ``scalar_variable`` knows."""

@@ -11,7 +11,7 @@ from fluxcalc.halfhour.steps import check_methods, outside_methods
 from ingest.formats import check_formats, outside_formats, sample_stamps
 from ingest.sources import check_topics
 
-__all__ = ["outside_parts", "read_checked_station", "sample_stamps"]
+__all__ = ["find_doubts", "outside_parts", "read_checked_station", "sample_stamps"]
 
 
 def read_checked_station(file: Path, topic_root: str, others: Callable[[], Iterable[Station]]) -> tuple[Station, str]:
@@ -41,6 +41,24 @@ def read_checked_station(file: Path, topic_root: str, others: Callable[[], Itera
     except ConfigError as error:
         raise with_line(error, text) from None
     return station, text
+
+
+MAX_USUAL_SEPARATION = 3.0
+"""Farthest that an analyser stands from its sonic where both see the same eddies. [m]"""
+
+
+def find_doubts(station: Station) -> list[str]:
+    """Return what of a valid station file is hardly meant, each with the key and the likely cause."""
+    doubts = []
+    for number, analyzer in enumerate(station.analyzer):
+        for key in ("northward_separation", "eastward_separation", "vertical_separation"):
+            distance = getattr(analyzer, key)
+            if abs(distance) > MAX_USUAL_SEPARATION:
+                doubts.append(
+                    f"analyzer[{number}].{key}: {distance:g} m from the sonic; if it is in centimetres, write "
+                    f"{distance / 100:g}"
+                )
+    return doubts
 
 
 def outside_parts(station: Station) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from rich.table import Table
 
 from core.settings import Settings
-from core.store import Gap, RejectRow, RunRow, Store
+from core.store import CorrectionRow, Gap, RejectRow, RunRow, Store
 from core.variables import AMOUNTS, VARIABLES, units_for
 
 SECRETS = ("dsn", "broker", "grafana_token")
@@ -117,6 +117,31 @@ def reject_table(rejects: Iterable[RejectRow]) -> Table:
         stored = f"{row.done:%Y-%m-%d %H:%M:%S}" if row.done else ""
         came = f"{row.last:%Y-%m-%d %H:%M:%S}"
         table.add_row(str(row.id), came, str(row.times), row.topic, str(row.size), row.reason, stored)
+    return table
+
+
+def correction_table(corrections: Iterable[CorrectionRow]) -> Table:
+    """Return what people said of readings."""
+    names = (
+        "made (UTC)",
+        "by",
+        "station",
+        "stream",
+        "what",
+        "channels",
+        "from (UTC)",
+        "to (UTC)",
+        "readings",
+        "reason",
+    )
+    table = Table(*names)
+    for row in corrections:
+        said = row.correction
+        made, start, end = (f"{time:%Y-%m-%d %H:%M:%S}" for time in (row.made, said.start, said.end))
+        channels = ", ".join(said.channels) or "all"
+        table.add_row(
+            made, said.by, said.station, said.stream, said.action, channels, start, end, str(row.readings), said.reason
+        )
     return table
 
 

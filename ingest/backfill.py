@@ -17,10 +17,11 @@ from core.progress import Progress, no_progress
 from core.records import FloatArray, Reading, SampleBlock, Samples
 from core.station import Station
 from core.store import FileRow, Store
-from ingest.collector.conform import MAX_AHEAD_NS
+from ingest.files.account import FileAccount, Placed, describe_accounts, find_defects
+from ingest.files.examination import Examined, choose_spans, examine
 from ingest.files.gathering import gather
-from ingest.files.raw import find_span, read_records
-from ingest.files.records import Span
+from ingest.files.raw import read_records
+from ingest.files.records import LeftOut, Span
 from ingest.payloads.checks import EARLIEST_NS
 
 WINDOW_MINUTES = 30
@@ -29,6 +30,8 @@ MAX_GAP_NS = NS
 """A block is cut where no sample came for so long; shorter holes are missing samples of it. [ns]"""
 MAX_READINGS = 5000
 """Most readings of a commit."""
+MAX_AHEAD_NS = 86_400 * NS
+"""How far ahead of our clock a file may reach. [ns]"""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,8 @@ class BackfillSummary:
         Samples that could not be stored because a block with the same start is there.
     failed : list of str
         What is wrong with a file, in words.
+    accounts : dict of Path to FileAccount
+        What became of the records of each file that was read.
     """
 
     files: int = 0
@@ -60,12 +65,31 @@ class BackfillSummary:
     contested: int = 0
     refused: int = 0
     failed: list[str] = field(default_factory=list)
+    accounts: dict[Path, FileAccount] = field(default_factory=dict)
 
     def add(self, other: BackfillSummary) -> None:
         """Add what another one did."""
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failed += other.failed
+        self.accounts |= other.accounts
+
+    def fail(self, what: str) -> None:
+        """Add what is wrong with a file, once."""
+        if what not in self.failed:
+            self.failed.append(what)
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for a report."""
+        return {
+            **{name: getattr(self, name) for name in _COUNTS},
+            "accounts": [account.as_json() for account in self.accounts.values()],
+            "problems": self.failed,
+        }
+
+    def lines(self) -> list[str]:
+        """Say what is out of the ordinary in files, then all in one line."""
+        return [*describe_accounts(self.accounts.values()), self.sentence()]
 
     def sentence(self) -> str:
         """Say it in one line."""
@@ -125,30 +149,38 @@ def backfill(
     known = set() if again else {(row.name, row.size, row.modified) for row in store.files.read(station.id, stream)}
     unread = [path for path in paths if _file_identity(path) not in known]
     summary.known = len(paths) - len(unread)
-    spans = []
-    for path in unread:
-        try:
-            spans.append(_check_times(find_span(path, station, stream)))
-        except PayloadError as error:
-            summary.failed.append(str(error))
+    found = [_check_times(examine(path, station, stream)) for path in unread]
+    spans = choose_spans(found)
+    for one in found:
+        summary.accounts[one.path] = one.account
+        for problem in one.problems:
+            summary.fail(problem)
     if spans and station.streams[stream].kind == "block":
         _fill_blocks(store, station, stream, spans, block_seconds, progress, summary)
     elif spans:
         _fill_readings(store, station, stream, spans, progress, summary)
     if summary.samples or summary.readings:
         store.gaps.check(station.station.id)  # what a sender left out may now be here
+    for defect in find_defects(summary.accounts.values()):
+        summary.fail(defect)
     return summary
 
 
-def _check_times(span: Span) -> Span:
-    """Refuse a file whose stamps are far off: one in the year 2200 would make it reach over a million half-hours."""
+def _check_times(found: Examined) -> Examined:
+    """Leave out stamps before 1990 and of the future: one in the year 2200 would reach over a million half-hours."""
     latest = time.time_ns() + MAX_AHEAD_NS
-    if span.start_ns < EARLIEST_NS or span.end_ns > latest:
-        raise PayloadError(
-            f"{span.path.name}: it reaches from {from_ns(span.start_ns):%Y-%m-%d} to {from_ns(span.end_ns):%Y-%m-%d}, "
-            f"expected 1990 to {from_ns(latest):%Y-%m-%d}: correct its stamps"
-        )
-    return span
+    for one in list(found.spans):
+        start_ns, end_ns = one.span.start_ns, one.span.end_ns
+        if start_ns < EARLIEST_NS or end_ns > latest:
+            found.spans.remove(one)
+            times = f"stamps {from_ns(start_ns):%Y-%m-%d} to {from_ns(end_ns):%Y-%m-%d}"
+            expected = f"expected 1990 to {from_ns(latest):%Y-%m-%d}"
+            line = one.span.parts[0][0]
+            found.account.left_out.append(LeftOut(f"{times}, {expected}", line, one.records))
+            found.problems.append(
+                f"{found.path.name}: line {line}: {one.records} records left out: {times}, {expected}: correct them"
+            )
+    return found
 
 
 def _file_identity(path: Path) -> tuple[str, int, datetime]:
@@ -164,14 +196,16 @@ def _fill_blocks(
     starts = _touched_windows(spans)
     waiting = sorted(spans, key=lambda span: span.end_ns)
     before = {span.path: _file_identity(span.path) for span in spans}
-    with_problems: set[str] = set()
+    with_problems = _names_of(summary.failed)
 
     def report(what: str) -> None:
-        summary.failed.append(what)
+        summary.fail(what)
         with_problems.add(what.split(":", 1)[0])
 
     for i, gathered in enumerate(gather(spans, station, stream, starts, WINDOW_MINUTES, report)):
         summary.contested += gathered.contested
+        for path, placed in gathered.placed.items():
+            summary.accounts[path].placed += placed
         if gathered.samples is not None:
             end_ns = gathered.samples.start_ns + gathered.samples.n * gathered.samples.dt_ns
             stored = store.samples.read(station.id, stream, gathered.start, from_ns(end_ns))
@@ -181,10 +215,17 @@ def _fill_blocks(
             summary.samples += done.samples
             summary.refused += sum(block.samples.shape[1] for block in blocks) - done.samples
         while waiting and i + 1 < len(starts) and waiting[0].end_ns <= to_ns(starts[i + 1]):
-            _remember_file(store, station, stream, waiting.pop(0), before, with_problems, summary)
+            done_with = waiting.pop(0)
+            if all(span.path != done_with.path for span in waiting):
+                _remember_file(store, station, stream, done_with, before, with_problems, summary)
         progress(f"{station.id}/{stream}, {len(spans)} files", i + 1, len(starts))
-    for span in waiting:
+    for span in {span.path: span for span in waiting}.values():
         _remember_file(store, station, stream, span, before, with_problems, summary)
+
+
+def _names_of(problems: Sequence[str]) -> set[str]:
+    """Return the files that problems are about."""
+    return {what.split(":", 1)[0] for what in problems}
 
 
 def missing_blocks(
@@ -254,15 +295,18 @@ def _fill_readings(
     """Fill slow readings, file after file; what is there already stays."""
     names = tuple(station.streams[stream].channel_index)
     before = {span.path: _file_identity(span.path) for span in spans}
-    for i, span in enumerate(sorted(spans, key=lambda one: one.start_ns)):
-        with_problems: set[str] = set()
+    with_problems = _names_of(summary.failed)
 
-        def report(what: str, with_problems: set[str] = with_problems) -> None:
-            summary.failed.append(what)
-            with_problems.add(what.split(":", 1)[0])
+    def report(what: str) -> None:
+        summary.fail(what)
+        with_problems.add(what.split(":", 1)[0])
 
+    in_order = sorted(spans, key=lambda one: one.start_ns)
+    for i, span in enumerate(in_order):
+        account = summary.accounts[span.path]
         try:
-            for records in read_records(span, station, stream, span.start_ns, report):
+            for piece in read_records(span, station, stream, span.start_ns, report):
+                records = span.select(piece)
                 for first in range(0, len(records.starts), MAX_READINGS):
                     some = slice(first, first + MAX_READINGS)
                     readings = [
@@ -272,9 +316,11 @@ def _fill_readings(
                     done = store.messages.commit([], readings)
                     summary.readings += done.readings
                     summary.present += done.duplicate_readings
+                    account.placed += Placed(done.readings, len(readings) - done.readings)
         except PayloadError as error:
             report(str(error))
-        _remember_file(store, station, stream, span, before, with_problems, summary)
+        if all(other.path != span.path for other in in_order[i + 1 :]):
+            _remember_file(store, station, stream, span, before, with_problems, summary)
         progress(f"{station.id}/{stream}, {len(spans)} files", i + 1, len(spans))
 
 

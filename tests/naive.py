@@ -111,9 +111,12 @@ def window_of(i: int, n: int, window: int, step: int) -> int:
 
 
 def despike_pass(
-    x: Series, window: int, step: int, limit: float, longest: int
-) -> tuple[list[float], int, int, list[tuple[float, float]]]:
-    """Return the series after one pass, spikes, outliers kept, and each sample's (mean, sd)."""
+    x: Series, replaced: set[int], window: int, step: int, limit: float, longest: int
+) -> tuple[list[float], int, int, int, list[tuple[float, float]]]:
+    """Return the series after one pass, spikes, spikes seen before, outliers kept, and each sample's (mean, sd).
+
+    ``replaced`` holds the samples that passes before replaced, and takes up this one's.
+    """
     n = len(x)
     norms = []
     for i in range(n):
@@ -127,7 +130,7 @@ def despike_pass(
         return abs(x[i] - average) > limit * sd
 
     result = list(x)
-    spikes = kept = 0
+    spikes = repeated = kept = 0
     i = 0
     while i < n:
         if not is_outlier(i):
@@ -140,7 +143,9 @@ def despike_pass(
         if end == n or length > longest:
             kept += length
         else:
-            spikes += 1
+            repeated += end - 1 in replaced
+            spikes += end - 1 not in replaced
+            replaced.update(range(i, end))
             for j in range(i, end):
                 if i > 0:
                     result[j] = result[i - 1] + (x[end] - result[i - 1]) * (j - i + 1) / (length + 1)
@@ -148,7 +153,7 @@ def despike_pass(
                     average, sd = norms[0]
                     result[j] = min(max(x[j], average - limit * sd), average + limit * sd)
         i = end
-    return result, spikes, kept, norms
+    return result, spikes, repeated, kept, norms
 
 
 def cospectrum(x: Series, y: Series, dt: float, window: Series) -> list[float]:

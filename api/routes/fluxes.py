@@ -91,7 +91,8 @@ def flux_names(row: StationRow, table: pl.DataFrame) -> list[str]:
     """Return what half-hours of a station have: by its present configuration, and by an earlier one in ``table``."""
     others = {"start", "end", "reasons", "diagnostics", *PROVENANCE}
     earlier = (name for name in table.columns if name not in others)
-    return list(dict.fromkeys((*(row.station.flux_columns if row.station.flux else FLUX_COLUMNS), *earlier)))
+    declared = row.station.flux_columns if row.station.flux else FLUX_COLUMNS
+    return list(dict.fromkeys((*declared, *row.station.weather_columns, *earlier)))
 
 
 def choose_variables(names: str | None, known: list[str]) -> list[str]:

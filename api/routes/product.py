@@ -52,7 +52,7 @@ def product(
     kind: Kind = PROVISIONAL,  # type: ignore[assignment]
     form: SeasonFormat = "json",
 ) -> Response:
-    """Return the newest run's half-hours of [from, to); default: the last 7 days that have fluxes.
+    """Return the newest run's half-hours of [from, to); default: from the run's first to its last.
 
     ``NEE``, ``LE``, ``H``: as measured and used; ``NEE_FLAG`` says why a flux of CO2 is not: 1 its quality, 2 outside
     its limits, 3 a spike, 4 u* below ``USTAR_THRESHOLD``, or missing. ``_F``: gaps filled; ``_F_QC``: 0 measured, 1-3
@@ -60,8 +60,8 @@ def product(
     the step of marginal distribution sampling (4: machine learning, ``_SD`` that of its error), its window. ``RECO``,
     ``GPP``: by night-time (``_NT``) and day-time (``_DT``) partitioning. ``not_done`` says what is not there, and why.
     """
-    period = flux_period(store, row, start, end)
     run = store.runs.read_newest(row.station.id, kind)
+    period = flux_period(store, row, start, end) if run is None else run_period(run, start, end)
     return answer_product(request, store, row, run, kind, period, variables, form)
 
 

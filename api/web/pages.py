@@ -45,15 +45,18 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
     latest = store.latest.read(row.station.id)
     flux = row.station.flux
     run = _newest_run(store, row.station.id) if flux else None
+    names = (*row.station.flux_columns, *row.station.weather_columns, *EXCHANGE_VARIABLES)
     data = {
         "station": describe(row, latest, store.fluxes.read_span(row.station.id), now),
         "latest": latest_values(row, latest, now),
-        "variables": {name: _words_of(name) for name in (*row.station.flux_columns, *EXCHANGE_VARIABLES)}
-        if flux
-        else {},
+        "variables": {name: _words_of(name) for name in names} if flux else {},
         "run": run and _run_for_scripts(run),
     }
-    shown = {**_run_for_templates(run), "failures": store.attempts.read_failures(row.station.id)}
+    shown = {
+        **_run_for_templates(run),
+        "failures": store.attempts.read_failures(row.station.id),
+        "newer": _newer_provisional(store, row.station.id, run),
+    }
     return _render(request, "station.html", data, shown=shown, offset=row.station.station.utc_offset)
 
 
@@ -83,8 +86,16 @@ def run_page(request: Request, found: RunDep, store: StoreDep) -> Response:
 
 
 def _newest_run(store: Store, station: str) -> RunRow | None:
-    """Return the running season, without one the newest on demand."""
-    return store.runs.read_newest(station, PROVISIONAL) or store.runs.read_newest(station, ON_DEMAND)
+    """Return the newest run that somebody asked for and kept, without one that of the running season."""
+    return store.runs.read_newest(station, ON_DEMAND) or store.runs.read_newest(station, PROVISIONAL)
+
+
+def _newer_provisional(store: Store, station: str, shown: RunRow | None) -> RunRow | None:
+    """Return the provisional run if it is newer than the run that is shown."""
+    if shown is None or shown.kind == PROVISIONAL:
+        return None
+    provisional = store.runs.read_newest(station, PROVISIONAL)
+    return provisional if provisional and provisional.finished > shown.finished else None
 
 
 def _run_for_scripts(run: RunRow) -> dict[str, object]:

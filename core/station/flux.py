@@ -119,6 +119,9 @@ class Options(Part):
     )
     random_error_reach: float | None = Field(default=None, gt=0, le=600, description="longest lag looked at, seconds")
     lag_windows: Mapping[GasName, LagLimits] = Field(default_factory=dict)
+    assessment: Literal["fluxtower", "eddypro"] = Field(
+        default="fluxtower", description="dialect of the in-situ spectral methods"
+    )
     screening: Screening = Screening()
     least_signal: Percent | None = Field(default=None, description="weaker samples of an analyser are removed")
     most_agc: Percent | None = Field(default=None, description="samples of an analyser with more gain are removed")

@@ -11,7 +11,7 @@ from core.station.filters import overlap
 from core.station.flux import Flux, Profile
 from core.station.part import Part, mistake, require_different
 from core.station.site import Analyzer, Identity, Site, Sonic, Stream
-from core.variables import FLUX_COLUMNS, GASES, base_name, gas_columns
+from core.variables import FLUX_COLUMNS, GASES, WEATHER_COLUMNS, base_name, gas_columns
 
 
 class Station(Part):
@@ -47,6 +47,12 @@ class Station(Part):
     def flux_columns(self) -> tuple[str, ...]:
         """What a half-hour of this station publishes: ``FLUX_COLUMNS``, then those of its gases beside CO2 and H2O."""
         return (*FLUX_COLUMNS, *(name for gas in self.gases[2:] for name in gas_columns(gas)))
+
+    @cached_property
+    def weather_columns(self) -> tuple[str, ...]:
+        """What a half-hour has beside ``flux_columns``: those of ``WEATHER_COLUMNS`` that the meteorology measures."""
+        stream = self.streams.get(self.flux.meteorology or "") if self.flux else None
+        return tuple(name for name in WEATHER_COLUMNS if stream is not None and stream.channel_of(name) is not None)
 
     def analyzer_of(self, gas: str) -> Analyzer | None:
         """Return the analyser that measures a gas."""

@@ -4,6 +4,7 @@ from core.store.attempts import SeasonFailure
 from core.store.blocks import NO_SEQ, BlockArrays
 from core.store.catalogue import Catalogue
 from core.store.compaction import Compacted
+from core.store.corrections import Action, Corrected, Correction, CorrectionRow, FlaggedReadings
 from core.store.database import Health
 from core.store.files import FileRow
 from core.store.fits import FitRow
@@ -23,16 +24,21 @@ __all__ = [
     "NO_SEQ",
     "ON_DEMAND",
     "PROVISIONAL",
+    "Action",
     "Advance",
     "Arrival",
     "BlockArrays",
     "Catalogue",
     "Committed",
     "Compacted",
+    "Corrected",
+    "Correction",
+    "CorrectionRow",
     "Dropped",
     "DueInterval",
     "FileRow",
     "FitRow",
+    "FlaggedReadings",
     "FluxOrigin",
     "Gap",
     "Health",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.errors import UnknownStation
 from core.store.database import Database, sql
 from core.store.runs import PROVISIONAL
 
@@ -42,10 +45,28 @@ class SeasonAttempts:
     def find_due(self, seconds: float, kind: str = PROVISIONAL) -> list[str]:
         """Return stations with fluxes newer than their newest run, where that run is older than ``seconds``.
 
-        One whose last attempt failed is not among them until its time to wait is over.
+        After an import the run need not be that old. One whose last attempt failed is not among them until its time to
+        wait is over; one with an import at work, or intervals that are due, not until these have ended; one with a
+        single half-hour never.
         """
         rows = self._database.rows("stale_seasons", seconds=seconds, kind=kind, wait=FIRST_WAIT_SECONDS)
         return [row["station"] for row in rows]
+
+    @contextmanager
+    def importing(self, station: str) -> Iterator[None]:
+        """Keep a station's provisional run from being made for the time of a block, and have it made after that.
+
+        An import that is killed keeps nothing: its lock goes with its connection.
+        """
+        key = self._database.row("import_key", station=station)
+        if key is None:
+            raise UnknownStation(station)
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(sql("lock_import", key=str(key["key"])))
+                yield
+        finally:
+            self._database.execute("request_season", station=station)
 
     def begin(self, station: str, seconds: float, kind: str = PROVISIONAL) -> bool:
         """Count an attempt at a station's run, if ``find_due`` finds it; return whether it does."""

@@ -51,7 +51,7 @@ class StoredLatest:
         for row in self._database.rows("latest", station=station):
             values = dict(zip(row["channels"], row["values"], strict=True))
             one = Latest(row["station"], row["stream"], row["time"], row["received"], values)
-            # a stream with an older layout keeps its row; the one received last comes first
+            # a stream with an older layout keeps its row; the newest comes first
             newest.setdefault((one.station, one.stream), one)
         return list(newest.values())
 
@@ -70,16 +70,23 @@ class LatestBuffer:
         self._waiting: list[tuple[float, NDArray[np.int64], FloatArray]] = []
 
     def add(self, blocks: Sequence[BlockArrays], readings: Sequence[tuple[int, int, Reading]]) -> None:
-        """Add what was committed: blocks, and readings with the keys of their station and stream."""
+        """Add what was committed: blocks, and readings with the keys of their station and stream.
+
+        A message without any value says nothing of its sensors: what was known before stays, and grows old.
+        """
         now = time.monotonic()
         found: list[tuple[float, NDArray[np.int64], FloatArray]] = []
         for one in blocks:
-            last = one.start_ns + one.dt_ns * (one.samples.shape[2] - 1)
+            last, newest, some = newest_vectors(one)
             keys = np.stack([one.stream, one.station, last], axis=1)
-            found.append((now, keys, one.samples[:, :, -1].astype(np.float64)))
+            if not some.all():
+                keys, newest = keys[some], newest[some]
+            if len(keys):
+                found.append((now, keys, newest))
         for station, stream, reading in readings:
-            keys = np.array([[stream, station, reading.time_ns]], np.int64)
-            found.append((now, keys, np.array([list(reading.values.values())], np.float64)))
+            values = np.array([list(reading.values.values())], np.float64)
+            if np.isfinite(values).any():
+                found.append((now, np.array([[stream, station, reading.time_ns]], np.int64), values))
         with self._lock:
             self._waiting += found
 
@@ -111,6 +118,31 @@ class LatestBuffer:
                 "channels": channels,
             }
             connection.execute(sql("put_latest"), parameters)
+
+
+def newest_vectors(blocks: BlockArrays) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.bool_]]:
+    """Find the last sample of each block that has a value in any channel.
+
+    Returns
+    -------
+    time_ns : ndarray, shape (m,), int64
+        [ns since 1970 UTC]
+    values : ndarray, shape (m, channels), float64
+        NaN is missing.
+    some : ndarray, shape (m,), bool
+        False for a block without any value.
+    """
+    n = blocks.samples.shape[2]
+    values = blocks.samples[:, :, -1].astype(np.float64)
+    last = np.full(len(blocks), n - 1)
+    some = np.array(np.isfinite(values).any(axis=1))
+    for i in np.flatnonzero(~some).tolist():  # few, unless an instrument is off
+        with_value = np.flatnonzero(np.isfinite(blocks.samples[i]).any(axis=0))
+        if with_value.size:
+            last[i], some[i] = with_value[-1], True
+            values[i] = blocks.samples[i, :, with_value[-1]]
+    time_ns: NDArray[np.int64] = blocks.start_ns + blocks.dt_ns * last
+    return time_ns, values, some
 
 
 def _last_of_each(

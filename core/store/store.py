@@ -8,6 +8,7 @@ from typing import Self
 from core.store.attempts import SeasonAttempts
 from core.store.catalogue import Catalogue
 from core.store.compaction import Compaction
+from core.store.corrections import Corrections
 from core.store.database import Database, Health
 from core.store.files import StoredFiles
 from core.store.fits import StoredFits
@@ -45,6 +46,8 @@ class Store:
         Takes what came: blocks, readings, and what was refused of them.
     samples, readings, minutes, latest, loggers, rejects
         What is known of messages.
+    corrections
+        What people say of readings.
     watermarks, gaps
         Which of them are committed, and which are missing.
     intervals, fluxes, fits
@@ -67,6 +70,7 @@ class Store:
         self.catalogue = catalogue = Catalogue(database, stations)
         self.samples = StoredSamples(database, stations)
         self.readings = StoredReadings(database, stations)
+        self.corrections = Corrections(database, stations)
         self.minutes = StoredMinutes(database, catalogue, stations)
         self.latest = StoredLatest(database)
         self.messages = StoredMessages(database, catalogue, self.latest)

@@ -72,7 +72,11 @@ def choose_sensors(half: HalfHour, station: Station) -> HalfHour:
 
 
 def describe_air(half: HalfHour, _: Station) -> HalfHour:
-    """Work out the mean state of the air; without any temperature there is none."""
+    """Work out the mean state of the air; without any temperature there is none.
+
+    Publishes ``heat_capacity``, ``vaporisation`` and ``relative_humidity`` [1]: that of the samples' air, where RH is
+    the slow hygrometer's if there is one.
+    """
     means = {gas: _mean(half, gas) for gas in half.gases}
     published = half.diagnostics_with(**{f"mean_{gas}": mean for gas, mean in means.items()})
     half = replace(half, gas_means=means, diagnostics=published)
@@ -84,7 +88,9 @@ def describe_air(half: HalfHour, _: Station) -> HalfHour:
     if not math.isfinite(water):
         # dry air stands in where density and heat capacity are needed; what is humidity itself stays unknown
         air = replace(air, vapour_pressure=math.nan, relative_humidity=math.nan)
-    published = half.diagnostics_with(heat_capacity=air.heat_capacity, vaporisation=air.vaporisation)
+    published = half.diagnostics_with(
+        heat_capacity=air.heat_capacity, vaporisation=air.vaporisation, relative_humidity=air.relative_humidity
+    )
     return replace(half, air=air, diagnostics=published)
 
 

@@ -52,6 +52,8 @@ class Fits:
     cutoffs : mapping of str to tuple of (float, float, float)
         Gas -> (lowest RH [1], highest RH [1], cut-off frequency [Hz]) of the low-pass filter that an analyser and its
         tube are, for the in-situ spectral methods.
+    cutoff_curves : mapping of str to (float, float, float)
+        Gas -> (a, b, c) of ln(cut-off frequency in Hz) = a + b RH + c RH^2, in place of its classes.
     attenuation : mapping of str to (float, float)
         ``unstable`` and ``stable`` -> (a1 [m-1], a2 [Hz]) of the factor 1 + a1 U/(a2 + cut-off frequency), for
         ``spectral = "ibrom_2007"``.
@@ -60,6 +62,7 @@ class Fits:
     planes: tuple[PlaneSector, ...] = ()
     lags: Mapping[str, tuple[LagWindow, ...]] = field(default_factory=dict)
     cutoffs: Mapping[str, tuple[tuple[float, float, float], ...]] = field(default_factory=dict)
+    cutoff_curves: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     attenuation: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 

@@ -13,7 +13,8 @@ from core.station import Station
 from fluxcalc.halfhour.fits import Fits, read_fits, write_fits
 from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.lag.lag_fit import fit_lag_windows, observe_lags
-from fluxcalc.halfhour.spectral.cutoff_fit import assess_spectra, fit_spectra
+from fluxcalc.halfhour.spectral.cutoff_fit import SpectralAssessment, assess_spectra, fit_spectra
+from fluxcalc.halfhour.spectral.eddypro_assessment import EddyproAssessment, assess_as_eddypro, fit_as_eddypro
 from fluxcalc.halfhour.wind.planar_fit import fit_periods, observe_wind
 
 
@@ -28,8 +29,8 @@ class Fitter:
     methods : tuple of str
         Its choices that need the fit.
     keep : callable
-        ``(half, record) -> what the fit needs of a half-hour``, small; None if it says nothing. Where only the record
-        is stored ``half`` is None, which is enough for planes and lags.
+        ``(half, record, station) -> what the fit needs of a half-hour``, small; None if it says nothing. Where only the
+        record is stored ``half`` is None, which is enough for planes and lags.
     fit : callable
         ``(all that was kept, station) -> Fits``; empty where it is too little.
     too_few : str
@@ -38,29 +39,45 @@ class Fitter:
 
     step: str
     methods: tuple[str, ...]
-    keep: Callable[[HalfHour | None, FluxRecord], Any]
+    keep: Callable[[HalfHour | None, FluxRecord, Station], Any]
     fit: Callable[[Sequence[Any], Station], Fits]
     too_few: str = "too few of {n} half-hours can be used: choose a longer period"
+
+
+def assess_by_dialect(half: HalfHour, station: Station) -> SpectralAssessment | EddyproAssessment | None:
+    """Keep the spectra of an interval in the dialect of the station's ``assessment``; None if it says nothing."""
+    if flux_of(station).options.assessment == "eddypro":
+        return assess_as_eddypro(half)
+    return assess_spectra(half)
+
+
+def fit_by_dialect(assessed: Sequence[Any], station: Station) -> Fits:
+    """Fit to what ``assess_by_dialect`` kept."""
+    if flux_of(station).options.assessment == "eddypro":
+        return fit_as_eddypro(assessed, Fits())
+    return fit_spectra(assessed, Fits())
 
 
 FITTERS: Mapping[str, Fitter] = {
     "planes": Fitter(
         "rotation",
         ("planar_fit", "planar_fit_no_bias"),
-        lambda _, record: observe_wind(record),
+        lambda _, record, __: observe_wind(record),
         lambda periods, station: Fits(planes=fit_periods(periods, station)),
     ),
     "lags": Fitter(
         "lag",
         ("optimised",),
-        lambda _, record: observe_lags(record),
-        lambda observed, _: Fits(lags=fit_lag_windows(observed)),
+        lambda _, record, __: observe_lags(record),
+        lambda observed, station: Fits(
+            lags=fit_lag_windows(observed, 1e-9 * station.streams[flux_of(station).stream].dt_ns)
+        ),
     ),
     "spectra": Fitter(
         "spectral",
         ("horst_1997", "ibrom_2007", "fratini_2012"),
-        lambda half, _: None if half is None else assess_spectra(half),
-        lambda assessed, _: fit_spectra(assessed, Fits()),
+        lambda half, _, station: None if half is None else assess_by_dialect(half, station),
+        fit_by_dialect,
         "{n} half-hours with large fluxes show nothing to correct: choose a longer period",
     ),
 }

@@ -68,12 +68,16 @@ class Meteorology:
         [1]
     levels : mapping of str to Levels
         ``CO2``, ``H2O``, ``TA`` as far as the station has a profile of them.
+    published : mapping of str to float
+        What the half-hour publishes of its weather: FLUXNET name -> mean, of ``P`` the sum, in FLUXNET's unit. Empty
+        where no slow sensor was asked.
     """
 
     air_temperature: float = math.nan
     pressure: float = math.nan
     relative_humidity: float = math.nan
     levels: Mapping[str, Levels] = field(default_factory=dict)
+    published: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

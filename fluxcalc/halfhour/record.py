@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from core.constants import M_H2O
 from core.records import FluxRecord
 from core.station import Station
-from core.variables import UNITS, flux_column, flux_variable, fraction_column
+from core.variables import UNITS, WEATHER_COLUMNS, flux_column, flux_variable, fraction_column
 from fluxcalc.halfhour.interval import HalfHour
 from fluxcalc.halfhour.quality.flags import tested_fluxes
 from fluxcalc.halfhour.quality.footprint import FETCH_COLUMNS
 from fluxcalc.halfhour.state import NO_BROADENING
 
+NO_READING = "no slow sensor gave a believable value in the interval"
 WATER_DENSITY = 1000.0  # of liquid water [kg m-3]
 
 REQUIRED_SERIES: dict[str, tuple[str, ...]] = {
@@ -33,6 +34,11 @@ def build_record(half: HalfHour, station: Station) -> FluxRecord:
     """Make the record of an interval; every missing value gets a reason."""
     si = {**_fluxes(half), **_turbulence(half), **_air(half), **_footprint(half)}
     values = {name: in_fluxnet_unit(name, si.get(name, math.nan)) for name in station.flux_columns}
+    weather = half.meteorology.published
+    # the one value of the weather, in half-hours and seasons alike, is what the slow sensors measured
+    values |= {name: value for name, value in weather.items() if name in values and math.isfinite(value)}
+    if weather:
+        values |= {name: weather.get(name, math.nan) for name in station.weather_columns}
     for name in tested_fluxes(half):
         if not math.isnan(values[name]) and name in half.flags:
             values[f"{name}_SSITC_TEST"] = float(half.flags[name])
@@ -134,6 +140,8 @@ def _required_series(half: HalfHour) -> dict[str, tuple[str, ...]]:
 
 
 def _why_missing(name: str, half: HalfHour, needs: Mapping[str, tuple[str, ...]]) -> str:
+    if name in WEATHER_COLUMNS:
+        return NO_READING
     flux = name.removesuffix("_SSITC_TEST")
     if flux != name and flux not in half.flags and not any(series in half.absent for series in needs[flux]):
         return "there is no flux to judge"

@@ -104,13 +104,17 @@ def window_bounds(x: FloatArray, window: int, step: int, limit: float) -> tuple[
 
 
 @kernel
-def despike_pass(x: FloatArray, window: int, step: int, limit: float, longest: int) -> tuple[int, int]:
+def despike_pass(
+    x: FloatArray, replaced: NDArray[np.bool_], window: int, step: int, limit: float, longest: int
+) -> tuple[int, int, int]:
     """Replace short outlier runs by straight lines, once, in place.
 
     Parameters
     ----------
     x : ndarray, shape (n,), float64
         Series, changed; NaN is missing and, inside a run, counts to its length. [any]
+    replaced : ndarray, shape (n,), bool
+        Samples that earlier passes replaced; this one adds its own.
     window, step : int
         Moving window; its mean and deviation hold for the ``step`` samples in its middle. [samples]
     limit : float
@@ -121,7 +125,9 @@ def despike_pass(x: FloatArray, window: int, step: int, limit: float, longest: i
     Returns
     -------
     spikes : int
-        Spikes (runs, not samples) replaced.
+        Spikes (runs, not samples) replaced for the first time.
+    repeated : int
+        Spikes replaced whose last sample an earlier pass had replaced: what is left of a spike that is counted.
     kept : int
         Outlier samples in longer runs, which a later pass with a wider limit may cut short enough.
 
@@ -135,6 +141,7 @@ def despike_pass(x: FloatArray, window: int, step: int, limit: float, longest: i
     # counting samples from one, the first step of the second window starts at its middle less half a step
     margin = (window - step) // 2 - 1
     spikes = 0
+    repeated = 0
     kept = 0
     run = 0
     for k in range(low.size):
@@ -153,7 +160,11 @@ def despike_pass(x: FloatArray, window: int, step: int, limit: float, longest: i
                 continue
             if 0 < run <= longest:
                 first = i - run
-                spikes += 1
+                if replaced[i - 1]:
+                    repeated += 1
+                else:
+                    spikes += 1
+                replaced[first:i] = True
                 if first == 0:
                     # nothing stands before the first sample: it is brought to the edge of what is no outlier
                     for j in range(run):
@@ -166,7 +177,7 @@ def despike_pass(x: FloatArray, window: int, step: int, limit: float, longest: i
             elif run > longest:
                 kept += run
             run = 0
-    return spikes, kept + run
+    return spikes, repeated, kept + run
 
 
 @kernel

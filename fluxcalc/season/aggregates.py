@@ -120,7 +120,11 @@ def random_of_mean(sd: FloatArray, periods: Periods) -> FloatArray:
     if periods.first.size == 0:
         return np.zeros(0)
     known = np.add.reduceat(np.isfinite(sd).astype(float), periods.first)
-    squares = np.add.reduceat(np.nan_to_num(sd) ** 2, periods.first)
+    return mean_error(known, np.add.reduceat(np.nan_to_num(sd) ** 2, periods.first), periods)
+
+
+def mean_error(known: FloatArray, squares: FloatArray, periods: Periods) -> FloatArray:
+    """Return the same from how many records of each period have an error, and the sum of its squares."""
     told = (periods.count == periods.whole) & (2 * known >= periods.count)
     mean: FloatArray = np.sqrt(squares / np.where(told, known * periods.count, np.nan))
     return mean

@@ -9,10 +9,11 @@ import numpy as np
 from core.progress import Progress
 from core.records import FloatArray
 from fluxcalc.season.energy_balance import closing_factors, closure, evapotranspiration
-from fluxcalc.season.partition.daytime import partition_by_day
+from fluxcalc.season.gapfill.mds import fill_mds
+from fluxcalc.season.partition.daytime import DAY_RADIATION, partition_by_day
 from fluxcalc.season.partition.daytime_record import DayPartition
 from fluxcalc.season.partition.nighttime import NightPartition, partition_by_night
-from fluxcalc.season.record import BALANCE, Season, SeasonMethods
+from fluxcalc.season.record import BALANCE, DRIVERS, LEARNED_FILL, Season, SeasonMethods
 from fluxcalc.season.uncertainty.random import joint_uncertainty
 from fluxcalc.season.ustar.low_turbulence import NIGHT_RADIATION
 from fluxcalc.season.ustar.versions import GOOD_QUALITY
@@ -91,23 +92,55 @@ def partition_day(season: Season, methods: SeasonMethods, _progress: Progress) -
     for name in ("NEE_F", "SW_IN_F", "TA_F"):
         if name not in season.results:
             return season.without("RECO_DT", f"there is no {name}")
-    parts = day_parts(season, season.measured("NEE"), season.results["NEE_F"])
+    sd = day_weights(season, methods)
+    parts = day_parts(season, season.measured("NEE"), season.results["NEE_F"], sd)
     if parts.reason:
         return season.without("RECO_DT", parts.reason)
+    season = season.noting(*_about_weights(season, methods, sd))
     return _noting_gaps(season, "RECO_DT").with_results(
         RECO_DT=parts.reco, GPP_DT=parts.gpp, RECO_DT_SD=parts.reco_sd, GPP_DT_SD=parts.gpp_sd
     )
 
 
-def day_parts(season: Season, nee: FloatArray, filled: FloatArray) -> DayPartition:
+def day_weights(season: Season, methods: SeasonMethods) -> FloatArray:
+    """Return the standard deviation by which the day's fits weigh each record of NEE. [umol m-2 s-1]
+
+    It is that of what was measured under like conditions: ``NEE_F_SD`` of MDS. Learning tells the error of what it
+    fills, and nothing of measured records, so MDS tells theirs.
+    """
+    if methods.fill != LEARNED_FILL:
+        return season.results["NEE_F_SD"]
+    drivers = [season.measured(name) for name in DRIVERS]
+    return fill_mds(season.measured("NEE"), *drivers, per_day=season.per_day, dialect=methods.dialect).sd
+
+
+def _about_weights(season: Season, methods: SeasonMethods, sd: FloatArray) -> list[str]:
+    """Say where the weights of the day's fits come from if that is not plain."""
+    notes = []
+    if methods.fill == LEARNED_FILL:
+        notes.append(
+            f"RECO_DT, GPP_DT: the day's fits weigh measured NEE by the standard deviation of mds_reddyproc: "
+            f"{LEARNED_FILL} tells that of filled records only"
+        )
+    by_day = (season.results["SW_IN_F"] > DAY_RADIATION) & (season.results["SW_IN_POT"] > 0)
+    unknown = int((np.isfinite(season.measured("NEE")) & by_day & np.isnan(sd)).sum())
+    if unknown:
+        notes.append(
+            f"RECO_DT, GPP_DT: {unknown} measured records of the day have no standard deviation, as nothing like them "
+            "was measured; they are weighed by a fifth of the flux, 0.7 umol m-2 s-1 at least"
+        )
+    return notes
+
+
+def day_parts(season: Season, nee: FloatArray, filled: FloatArray, sd: FloatArray) -> DayPartition:
     """Partition NEE [umol m-2 s-1], as used, by the day's light response; nothing where a gap of ``filled`` stays.
 
-    All versions have the sd of ``NEE_F``.
+    All versions have the standard deviations ``sd`` of ``day_weights``. [umol m-2 s-1]
     """
     nothing = np.full(len(season.starts), np.nan)
     parts = partition_by_day(
         nee,
-        season.results["NEE_F_SD"],
+        sd,
         season.results["SW_IN_F"],
         season.results["TA_F"],
         season.results.get("VPD_F", nothing),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.records import FloatArray
-from fluxcalc.season.aggregates import aggregate, factor_of, find_periods
+from fluxcalc.season.aggregates import aggregate
 from fluxcalc.season.partitioning import BETWEEN_QUARTILES
 from fluxcalc.season.record import FLUXES, Season
 from fluxcalc.season.uncertainty.random import joint_uncertainty
@@ -43,15 +42,14 @@ def coarser(season: Season, size: str) -> pl.DataFrame:
     results = {
         name: values
         for name, values in season.results.items()
-        if name.split("_")[-1] not in ENDS_WITHOUT_MEAN
-        and (name.endswith("_RANDUNC") or not {"VUT", "CUT"} & {*name.split("_")})
+        if name.split("_")[-1] not in ENDS_WITHOUT_MEAN and not {"VUT", "CUT"} & {*name.split("_")}
     }
     quality = {name: values for name, values in results.items() if name.endswith("_QC")}
     values = {name: values for name, values in results.items() if name not in quality}
     if "P" in season.variables:
         values["P"] = season.variables["P"]
     table = aggregate(values, season.starts, size, season.per_day, quality)
-    columns = _versions(season, size, table)
+    columns = _versions(season, size)
     for name in ("LE", "H"):
         if f"{name}_CORR_JOINTUNC" in season.results:
             spread = (table[f"{name}_CORR_75"] - table[f"{name}_CORR_25"]).to_numpy() / BETWEEN_QUARTILES
@@ -59,18 +57,17 @@ def coarser(season: Season, size: str) -> pl.DataFrame:
     return table.with_columns(pl.Series(name, column) for name, column in columns.items())
 
 
-def _versions(season: Season, size: str, table: pl.DataFrame) -> dict[str, FloatArray]:
-    """Return what is published of the versions' means, and the joint uncertainty of those of NEE."""
+def _versions(season: Season, size: str) -> dict[str, FloatArray]:
+    """Return what is published of the versions' means, with the uncertainty of those of NEE."""
     columns: dict[str, FloatArray] = {}
-    periods = find_periods(season.starts, size, season.per_day)
     for stem, days in season.versions.items():
         if stem.endswith("_U"):
             continue  # three versions are three columns, and no more
         judged = stem.startswith("NEE")
-        means = days.over(periods)
-        means = replace(means, value=means.value * factor_of(stem, size, periods, season.per_day))
+        means = days.published(stem, size, season.starts, season.per_day)
         columns |= shown_of(means, stem, judged=judged)
-        for name in ("REF", "USTAR50") if judged else ():
-            random = table[f"{stem}_{name}_RANDUNC"].to_numpy()
+        for name, row in (("REF", means.reference), ("USTAR50", -1)) if judged else ():
+            random = days.random(row, stem, size, season.starts, season.per_day)
+            columns[f"{stem}_{name}_RANDUNC"] = random
             columns[f"{stem}_{name}_JOINTUNC"] = joint_uncertainty(random, means.half_spread())
     return columns

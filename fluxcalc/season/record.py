@@ -91,9 +91,9 @@ class VersionThresholds:
     Attributes
     ----------
     table : ndarray, shape (k, y), float64
-        Of each version and year. [m s-1]
+        Of each version and year, or season. [m s-1]
     place : ndarray of int, shape (n,)
-        Column of each record's year.
+        Column of each record's year or season.
     """
 
     table: FloatArray

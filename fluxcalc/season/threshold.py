@@ -41,9 +41,23 @@ class _Found:
 
     def of_versions(self, table: Samples) -> VersionThresholds:
         """Return the thresholds of versions, given those of each year."""
-        places = {year: place for place, year in enumerate(table)}
+        return self._of_periods(table, self.years)
+
+    def of_seasons(self, levels: Sequence[float]) -> tuple[Samples, VersionThresholds]:
+        """Return quantiles of the samples' thresholds of each season, its year's if it has none, and of versions."""
+        own = self.thresholds.estimate.season
+        table = {
+            key: np.nanquantile(
+                [s.used[key] if np.isfinite(own[key]) else s.year[year] for s in self.thresholds.samples], levels
+            )
+            for key, year in self.years.items()
+        }
+        return table, self._of_periods(table, {key: key for key in table})
+
+    def _of_periods(self, table: Samples, period_of: Mapping[int, int]) -> VersionThresholds:
+        places = {period: place for place, period in enumerate(table)}
         labels, each = np.unique(self.labels, return_inverse=True)
-        of_label = np.array([places[self.years[label]] for label in labels.tolist()], dtype=np.int64)
+        of_label = np.array([places[period_of[label]] for label in labels.tolist()], dtype=np.int64)
         return VersionThresholds(np.array(list(table.values())).T, of_label[each])
 
 
@@ -93,10 +107,7 @@ def _with_versions(season: Season, methods: SeasonMethods, found: _Found, sample
     if any(np.isfinite(values).mean() < LEAST_SHARE_OF_SAMPLES for values in samples.values()):
         return season.without("NEE_SCENARIOS", "less than 40 % of the samples of u* have a threshold")
     if methods.percentiles != MANY_VERSIONS:
-        table = {year: np.nanquantile(values, QUANTILES) for year, values in samples.items()}
-        for year, values in table.items():
-            season = season.with_thresholds(_of_percentiles("year", year, [100 * level for level in QUANTILES], values))
-        return replace(season, version_thresholds={"U": found.of_versions(table)})
+        return _with_few_versions(season, methods, found, samples)
     kinds: tuple[ThresholdKind, ...] = ("VUT", "CUT") if len(samples) >= LEAST_YEARS_OF_CUT else ("VUT",)
     if "CUT" not in kinds:
         season = season.noting(f"CUT is left out: with less than {LEAST_YEARS_OF_CUT} years it is VUT")
@@ -107,8 +118,25 @@ def _with_versions(season: Season, methods: SeasonMethods, found: _Found, sample
         # all years have the same of CUT: it is published once
         published: list[tuple[int | None, FloatArray]] = [*table.items()]
         for holds, values in [(None, published[0][1])] if kind == "CUT" else published:
-            season = season.with_thresholds(_of_percentiles(kind, holds, (*PERCENTILES, 50.0), values))
+            season = season.with_thresholds(_of_percentiles(kind, (holds, None), (*PERCENTILES, 50.0), values))
     return replace(season, version_thresholds=of_versions)
+
+
+def _with_few_versions(season: Season, methods: SeasonMethods, found: _Found, samples: Samples) -> Season:
+    """Add the thresholds of three versions, by season or by year as those of the exchange itself."""
+    percents = [100 * level for level in QUANTILES]
+    table = {year: np.nanquantile(values, QUANTILES) for year, values in samples.items()}
+    thresholds = found.of_versions(table)
+    if methods.ustar == "seasonal":
+        of_seasons, thresholds = found.of_seasons(QUANTILES)
+        without = [key for key, own in found.thresholds.estimate.season.items() if np.isnan(own)]
+        for key, values in of_seasons.items():
+            if key not in without:
+                season = season.with_thresholds(_of_percentiles("season", split_label(key), percents, values))
+        table = {year: values for year, values in table.items() if year in {found.years[key] for key in without}}
+    for year, values in table.items():
+        season = season.with_thresholds(_of_percentiles("year", (year, None), percents, values))
+    return replace(season, version_thresholds={"U": thresholds})
 
 
 def _of_years(kind: ThresholdKind, values: Mapping[int, float]) -> list[UstarThreshold]:
@@ -116,10 +144,12 @@ def _of_years(kind: ThresholdKind, values: Mapping[int, float]) -> list[UstarThr
 
 
 def _of_percentiles(
-    kind: ThresholdKind, year: int | None, percentiles: Sequence[float], values: FloatArray
+    kind: ThresholdKind, holds: tuple[int | None, int | None], percentiles: Sequence[float], values: FloatArray
 ) -> list[UstarThreshold]:
+    """Return the thresholds of a year and season, None for all."""
+    year, number = holds
     return [
-        UstarThreshold(kind=kind, value=value, year=year, percentile=percentile)
+        UstarThreshold(kind=kind, value=value, year=year, season=number, percentile=percentile)
         for percentile, value in zip(percentiles, values.tolist(), strict=True)
         if np.isfinite(value)
     ]

@@ -19,6 +19,14 @@ ALIKE_WITHIN = {"NEE": 2.0, "LE": 10.0, "H": 10.0}
 [W m-2], [W m-2]"""
 
 
+SUM_AND_YEAR = (
+    "the uncertainty of a sum is not that of the tables of days to years: the sum has random errors of measured "
+    "records, and of filled ones what gaps cost; _RANDUNC and _JOINTUNC of the tables have, as in FLUXNET, random "
+    "errors of all records, filled ones too, as independent, and nothing of what gaps cost"
+)
+"""What is noted of the two."""
+
+
 def random_of(
     season: Season, methods: SeasonMethods, name: str, measured: FloatArray, filled: FloatArray
 ) -> FloatArray:
@@ -68,7 +76,7 @@ def estimate_gap_errors(season: Season, methods: SeasonMethods, progress: Progre
         season = replace(season, parts={**season.parts, name: parts})
         season = season.with_results(**{f"{name}_GAPUNC": np.where(own.sd > 0, own.sd, np.nan)})
         progress(f"estimate errors of {name}", number, len(names))
-    return season
+    return season.noting(SUM_AND_YEAR) if names else season
 
 
 def _left_out(measured: FloatArray, predicted: FloatArray, sd: FloatArray) -> GapUncertainty:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,16 @@ from numpy.typing import NDArray
 
 from core.progress import Progress, part_of
 from core.records import FloatArray
+from fluxcalc.season.aggregates import MOLAR_CARBON, SIZES
 from fluxcalc.season.filtering import before_threshold, below_threshold
 from fluxcalc.season.gapfill.gaps import UNFILLED
 from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.partition.daytime_record import DayPartition
 from fluxcalc.season.partition.nighttime import NightPartition
-from fluxcalc.season.partitioning import day_parts, night_parts
+from fluxcalc.season.partitioning import day_parts, day_weights, night_parts
 from fluxcalc.season.record import DRIVERS, LEARNED_FILL, SHOWN_PERCENTILES, Season, SeasonMethods
 from fluxcalc.season.uncertainties import random_of
-from fluxcalc.season.uncertainty.day_sums import sum_days
+from fluxcalc.season.uncertainty.day_sums import day_errors, five_to_95, sum_days
 from fluxcalc.season.uncertainty.random import joint_uncertainty
 from fluxcalc.season.ustar.estimates import QUANTILES
 from fluxcalc.season.ustar.versions import Versions, fill_versions, most_alike
@@ -37,7 +39,28 @@ def make_versions(season: Season, methods: SeasonMethods, progress: Progress) ->
         season = season.noting("NEE: versions by thresholds of u* are filled by mds_reddyproc")
     for number, kind in enumerate(season.version_thresholds):
         season = _make_kind(season, methods, kind, part_of(progress, number, len(season.version_thresholds)))
-    return season
+    return season.noting(*_about_bands(season, methods))
+
+
+def _about_bands(season: Season, methods: SeasonMethods) -> list[str]:
+    """Say where the sum of NEE_F lies if it has other thresholds than its versions, or is not among them."""
+    notes = []
+    each = MOLAR_CARBON * season.minutes * 60
+    value = float(season.results["NEE_F"].sum()) * each
+    for kind in season.version_thresholds:
+        low, high = five_to_95(season.versions[f"NEE_{kind}"].sums.sum(axis=1) * each)
+        outside = value < low or value > high
+        if methods.ustar == "seasonal" and kind != "U":
+            why = "it has thresholds of u* by season, they have thresholds by year, as with --ustar annual it has, too"
+        elif methods.fill == LEARNED_FILL:
+            why = f"its gaps are filled by {LEARNED_FILL}, theirs by mds_reddyproc"
+        else:
+            why = "its thresholds of u* are of the records as they are, theirs of resampled ones"
+        if outside or (np.isfinite(value) and methods.ustar == "seasonal" and kind != "U"):
+            where = "not among" if outside else "among"
+            band = f"{low:.1f} to {high:.1f} (5 to 95 %)"
+            notes.append(f"NEE_F, of the sum {value:.1f} gC m-2, is {where} its versions {kind}, of {band}: {why}")
+    return notes
 
 
 def _make_kind(season: Season, methods: SeasonMethods, kind: str, progress: Progress) -> Season:
@@ -55,12 +78,23 @@ def _make_kind(season: Season, methods: SeasonMethods, kind: str, progress: Prog
     season = _with_versions(season, "NEE", kind, versions)
     if kind == "U":
         return season
-    spread = versions.half_spread()
-    for name, row in (("REF", versions.reference), ("USTAR50", -1)):
+    stem, spread = f"NEE_{kind}", versions.half_spread()
+    days = season.versions[stem]
+    errors = {}
+    for row in _uncertain_rows(season, stem):
         random = random_of(season, methods, "NEE", kept(row), versions.value[row])
-        joint = joint_uncertainty(random, spread)
-        season = season.with_results(**{f"NEE_{kind}_{name}_RANDUNC": random, f"NEE_{kind}_{name}_JOINTUNC": joint})
-    return season
+        errors[row] = day_errors(random, days.first)
+        for name in [name for name, shown in (("REF", versions.reference), ("USTAR50", -1)) if shown == row]:
+            joint = joint_uncertainty(random, spread)
+            season = season.with_results(**{f"{stem}_{name}_RANDUNC": random, f"{stem}_{name}_JOINTUNC": joint})
+    return replace(season, versions={**season.versions, stem: replace(days, errors=errors)})
+
+
+def _uncertain_rows(season: Season, stem: str) -> list[int]:
+    """Return the versions that are shown with their uncertainty: the median one, and each size's reference."""
+    days = season.versions[stem]
+    sizes = [days.published(stem, size, season.starts, season.per_day).reference for size in SIZES]
+    return [-1, *sorted({days.reference, *sizes})]
 
 
 def partition_versions_by_night(season: Season, methods: SeasonMethods, progress: Progress) -> Season:
@@ -74,7 +108,7 @@ def partition_versions_by_day(season: Season, methods: SeasonMethods, progress: 
     """Partition each version by the day's light response."""
     if "RECO_DT" not in season.results:
         return season
-    return _partition(season, methods, "DT", day_parts, progress)
+    return _partition(season, methods, "DT", partial(day_parts, sd=day_weights(season, methods)), progress)
 
 
 def _partition(season: Season, methods: SeasonMethods, method: str, parts: Parts, progress: Progress) -> Season:

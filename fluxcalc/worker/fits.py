@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from core.errors import ProcessingError
 from core.store import Store
 from fluxcalc.halfhour.fits import read_fits, write_fits
-from fluxcalc.halfhour.fitters import FITTERS, fit_kind
+from fluxcalc.halfhour.fitters import FITTERS, assess_by_dialect, fit_kind
 from fluxcalc.halfhour.interval import flux_of
-from fluxcalc.halfhour.spectral.cutoff_fit import assess_spectra
 from fluxcalc.halfhour.steps import run_steps
 from fluxcalc.worker.halfhours import describe_code, read_meteorology
 
@@ -28,7 +27,9 @@ def fit_station(store: Store, station_id: str, kind: str, start: datetime, end: 
         There are too few half-hours.
     """
     row = store.stations.read(station_id)
-    kept = [FITTERS[kind].keep(None, record) for record in store.fluxes.read_records(station_id, start, end)]
+    kept = [
+        FITTERS[kind].keep(None, record, row.station) for record in store.fluxes.read_records(station_id, start, end)
+    ]
     fitted = write_fits(fit_kind(kind, kept, row.station, start, end))
     return store.fits.put(
         station_id,
@@ -71,7 +72,7 @@ def assess_station(store: Store, station_id: str, start: datetime, end: datetime
         except ProcessingError as error:
             log.warning("%s %s: not assessed: %s", station_id, begin, error)
             continue
-        one = assess_spectra(half)
+        one = assess_by_dialect(half, row.station)
         if one is not None:
             assessed.append(one)
     fitted = write_fits(fit_kind("spectra", assessed, row.station, start, end))

@@ -15,7 +15,7 @@ from core.errors import FluxTowerError
 from core.frames import PRODUCT_COLUMNS, UTC_TIME
 from core.station import Station
 from core.store import ON_DEMAND, PROVISIONAL, Store
-from fluxcalc.halfhour.flux.meteorology import WEATHER_VARIABLES, average_weather, weather
+from fluxcalc.halfhour.flux.meteorology import average_weather, weather
 from fluxcalc.season.grid import lay_grid
 from fluxcalc.season.products import half_hours
 from fluxcalc.season.record import USUAL_METHODS, Season
@@ -27,9 +27,11 @@ RUNNING_SEASON = timedelta(days=366)
 """Longest season of a provisional run."""
 READ_AT_ONCE = timedelta(days=31)
 """Is read at once: a year of readings each minute need not be in memory together."""
+SEASON_WEATHER = ("TA", "RH", "PA", "SW_IN", "VPD", "NETRAD", "G", "TS", "P")
+"""Weather that a season takes."""
 INPUT_COLUMNS = (
     *("FC", "SC", "LE", "H", "FCH4", "FC_SSITC_TEST", "LE_SSITC_TEST", "H_SSITC_TEST", "FCH4_SSITC_TEST"),
-    *("USTAR", "WS", *WEATHER_VARIABLES),
+    *("USTAR", "WS", *SEASON_WEATHER),
 )
 """Columns of stored half-hours that a season takes."""
 
@@ -150,7 +152,7 @@ def season_product(season: Season) -> pl.DataFrame:
 
 
 def fill_season(store: Store, station_id: str) -> int | None:
-    """Make the running season's provisional run and store it; return its id, None without fluxes.
+    """Make the running season's provisional run and store it; return its id, None without two intervals with fluxes.
 
     The methods are those of every season; what a young season, or a station without meteorology, does not allow is left
     out, and the run says why.
@@ -161,6 +163,8 @@ def fill_season(store: Store, station_id: str) -> int | None:
     if span is None:
         return None
     inputs = read_inputs(store, station_id, row.station, max(span[0], span[1] - RUNNING_SEASON), span[1])
+    if inputs.frame.height < 2:
+        return None
     place = row.station.station
     grid = lay_grid(inputs.frame, minutes=inputs.minutes, what="half-hour")
     season = process_season(grid, place.latitude, place.longitude, place.utc_offset, USUAL_METHODS)
@@ -207,10 +211,10 @@ def _slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime
 
 def _join(fluxes: pl.DataFrame, slow: pl.DataFrame, minutes: int) -> pl.DataFrame:
     """Add the weather of slow sensors to half-hours, also where there is none; what they measured counts first."""
-    averages = average_weather(slow, minutes)
+    averages = average_weather(slow, minutes).select("start", *SEASON_WEATHER)
     joined = fluxes.join(averages, on="start", how="full", coalesce=True, suffix="_SLOW").sort("start")
-    first = (pl.coalesce(f"{name}_SLOW", name).alias(name) for name in WEATHER_VARIABLES)
-    return joined.with_columns(first).drop([f"{name}_SLOW" for name in WEATHER_VARIABLES])
+    first = (pl.coalesce(f"{name}_SLOW", name).alias(name) for name in SEASON_WEATHER)
+    return joined.with_columns(first).drop([f"{name}_SLOW" for name in SEASON_WEATHER])
 
 
 def _digest(season: Season) -> str:

@@ -17,6 +17,7 @@ from core.errors import ConfigError, StoreError
 from core.progress import Progress, no_progress
 from core.station import Station
 from core.store import Store
+from fluxtower.batch.report import write_report
 from fluxtower.progress_bar import progress_bar
 from ingest.backfill import BackfillSummary, backfill
 
@@ -52,8 +53,10 @@ class Request:
     again: bool = False
 
 
-def ingest_files(store: Store, request: Request, files: Sequence[Path]) -> BackfillSummary:
-    """Ingest files with a progress bar.
+def ingest_files(
+    store: Store, request: Request, files: Sequence[Path], report: Path | None = None
+) -> BackfillSummary:  # fmt: skip
+    """Ingest files with a progress bar, and write a report of what became of their records.
 
     Raises
     ------
@@ -71,6 +74,8 @@ def ingest_files(store: Store, request: Request, files: Sequence[Path]) -> Backf
         with progress_bar(what, percent=True) as progress:
             total.add(_ingest(store, stations[id], stream, paths, request, progress))
             progress(what, 1, 1)
+    if report is not None:
+        write_report(report, total.as_json())
     return total
 
 
@@ -98,7 +103,8 @@ def ingest_quietly(store: Store, request: Request, files: Sequence[Path]) -> Non
     total.failed += unassigned
     for (id, stream), paths in owners.items():
         total.add(_ingest(store, stations[id], stream, paths, request, no_progress))
-    log.info("%s", total.sentence())
+    for line in total.lines():
+        log.info("%s", line)
     for what in total.failed:
         log.warning("%s", what)
 
@@ -128,10 +134,11 @@ def _ingest(
     store: Store, station: Station, stream: str, paths: Sequence[Path], request: Request,
     progress: Progress,
 ) -> BackfillSummary:  # fmt: skip
-    return backfill(
-        store, station, stream, paths,
-        block_seconds=request.block_seconds, again=request.again, progress=progress,
-    )  # fmt: skip
+    with store.attempts.importing(station.id):
+        return backfill(
+            store, station, stream, paths,
+            block_seconds=request.block_seconds, again=request.again, progress=progress,
+        )  # fmt: skip
 
 
 def _stations(store: Store, request: Request) -> dict[str, Station]:

@@ -40,7 +40,7 @@ def cut_chunks(
     flux = flux_of(station)
     length = max(1, min(MAX_INTERVALS_PER_CHUNK, -(-len(starts) // (4 * workers))))
     margin = timedelta(minutes=flux.averaging_minutes)
-    reach = station.streams[flux.stream].dt_ns
+    reach = 2 * station.streams[flux.stream].dt_ns
 
     def touching(some: Sequence[datetime]) -> list[Span]:
         first, last = to_ns(some[0] - margin), to_ns(some[-1] + margin)

@@ -120,7 +120,7 @@ def _keep_chunk(station: Station, kind: str, fits: Fits, chunk: Chunk) -> tuple[
         half, record = compute(
             gathered.samples, station, gathered.start, meteorology=chunk.meteorology.get(gathered.start), fits=fits
         )
-        one = None if half is None else FITTERS[kind].keep(half, record)
+        one = None if half is None else FITTERS[kind].keep(half, record, station)
         if one is not None:
             kept.append(one)
     return kept, problems

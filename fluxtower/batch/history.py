@@ -11,7 +11,7 @@ from pathlib import Path
 from core.errors import ConfigError, PayloadError
 from core.records import FluxRecord
 from core.station import Station
-from core.store import Store
+from core.store import StationRow, Store
 from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, WEATHER_COLUMNS
 from ingest.files.halfhours import HalfHours, read_halfhours
 
@@ -65,6 +65,11 @@ def take_over(store: Store, station_id: str, files: Sequence[Path]) -> tuple[lis
     row = store.stations.read(station_id)
     if row.station.flux is None:
         raise ConfigError(station_id, "flux", "a station with [flux], whose intervals these are", "none")
+    with store.attempts.importing(station_id):
+        return _take_over(store, row, files)
+
+
+def _take_over(store: Store, row: StationRow, files: Sequence[Path]) -> tuple[list[HistorySummary], list[str]]:
     summaries, failed = [], []
     for file in files:
         try:

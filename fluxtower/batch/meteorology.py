@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +12,19 @@ import polars as pl
 from core.clock import NS, from_ns, to_ns
 from core.errors import PayloadError
 from core.station import Station
-from fluxcalc.halfhour.flux.meteorology import mean_meteorology, trusted_readings, weather
+from fluxcalc.halfhour.flux.meteorology import (
+    SUMMED_VARIABLES,
+    WEATHER_VARIABLES,
+    meteorology_of,
+    trusted_readings,
+    weather,
+)
 from fluxcalc.halfhour.flux.profile import join_levels, sort_levels
 from fluxcalc.halfhour.interval import Meteorology, flux_of
-from ingest.files.raw import find_span, read_records
-from ingest.files.records import Records, Report, Span
+from ingest.files.account import FileAccount, Placed
+from ingest.files.examination import choose_spans, examine
+from ingest.files.raw import read_records
+from ingest.files.records import JITTER_NS, Records, Report, Span
 from qc.limits import flag_limits
 
 SLOW_VARIABLES = ("TA", "RH", "PA")
@@ -34,11 +42,14 @@ class IntervalMeteorology:
         Start -> readings of ``SLOW_VARIABLES``.
     expected : float
         Readings that an interval should have.
+    accounts : mapping of Path to FileAccount
+        What became of each file's readings.
     """
 
     means: Mapping[datetime, Meteorology]
     counts: Mapping[datetime, tuple[int, ...]]
     expected: float
+    accounts: Mapping[Path, FileAccount] = field(default_factory=dict)
 
     def explain(self, starts: Sequence[datetime]) -> str:
         """Say in words how many of some intervals have a mean, and how many of these lack some of their readings."""
@@ -77,53 +88,51 @@ def read_meteorology(
     stream = flux.meteorology or ""
     length = flux.averaging_minutes * 60 * NS
     first, last = to_ns(begin), to_ns(end)
-    names = (*SLOW_VARIABLES, *_levels(station))
-    pending = pl.DataFrame(schema={"time": pl.Int64, **dict.fromkeys(names, pl.Float64)})
-    sums = [_sums(pending, station)]
-    spans = _spans(files, station, stream, first, last, report)
-    for i, span in enumerate(spans):
-        following = spans[i + 1].start_ns if i + 1 < len(spans) else last
+    names = (*WEATHER_VARIABLES, *_levels(station))
+    found = [examine(file, station, stream, first, last) for file in files]
+    spans = sorted(choose_spans(found, windowed=True), key=lambda one: one.start_ns)
+    for one in found:
+        for problem in one.problems:
+            report(problem)
+    accounts = [one.account for one in found]
+    numbers = {one.path: number for number, one in enumerate(found)}
+    pending = pl.DataFrame(schema={"time": pl.Int64, **dict.fromkeys(names, pl.Float64), "file": pl.Int64})
+    sums = [_sums(pending, station, accounts)]
+    reaching = [span for span in spans if span.start_ns < last and span.end_ns > first]
+    for i, span in enumerate(reaching):
+        following = reaching[i + 1].start_ns if i + 1 < len(reaching) else last
         for records in _records_of(span, station, stream, first, report):
-            readings = _readings(records, station, stream)
-            pending = pl.concat([pending, readings.filter(pl.col("time").is_between(first, last, closed="left"))])
+            readings = _readings(records, station, stream).with_columns(pl.lit(numbers[span.path]).alias("file"))
+            pending = pl.concat(
+                [pending, readings.filter(pl.col("time").is_between(first, last, closed="left"))],
+                how="vertical_relaxed",
+            )
             # nothing that comes later, in this file or in another one, belongs to an interval that is over by then
-            over = min(int(records.starts[-1]), following) // length * length
-            sums.append(_sums(pending.filter(pl.col("time") < over), station))
+            over = min(int(records.starts[-1]) - JITTER_NS, following) // length * length
+            sums.append(_sums(pending.filter(pl.col("time") < over), station, accounts))
             pending = pending.filter(pl.col("time") >= over)
-    totals = pl.concat([*sums, _sums(pending, station)]).group_by("start", maintain_order=True).sum()
-    return _average(totals, station)
-
-
-def _spans(files: Sequence[Path], station: Station, stream: str, first: int, last: int, report: Report) -> list[Span]:
-    """Return the files that reach into a time, in its order."""
-    spans = []
-    for file in files:
-        try:
-            span = find_span(file, station, stream)
-        except PayloadError as error:
-            report(str(error))
-        else:
-            if span.start_ns < last and span.end_ns > first:
-                spans.append(span)
-    return sorted(spans, key=lambda one: one.start_ns)
+    totals = pl.concat([*sums, _sums(pending, station, accounts)]).group_by("start", maintain_order=True).sum()
+    return replace(_average(totals, station), accounts={one.path: one.account for one in found})
 
 
 def _records_of(span: Span, station: Station, stream: str, begin: int, report: Report) -> Iterator[Records]:
     """Read a file piece by piece; where it cannot be read further, what came before counts."""
     try:
-        yield from read_records(span, station, stream, begin, report)
+        for piece in read_records(span, station, stream, begin, lambda _: None):
+            if len((records := span.select(piece)).starts):
+                yield records
     except PayloadError as error:
         report(str(error))
 
 
 def _readings(records: Records, station: Station, stream: str) -> pl.DataFrame:
-    """Bring raw readings into TA [deg C], RH [%] and PA [kPa]; what cannot be trusted is null."""
+    """Bring raw readings into the units of ``weather``; what cannot be trusted is null."""
     declared = station.streams[stream]
     variables, units = zip(*((one.variable, one.unit) for one in declared.channels), strict=True)
     flags = flag_limits(records.values.T, variables, units)
     raw = dict(zip(declared.channel_index, records.values, strict=True))
     frame = pl.DataFrame({"time": records.starts, **raw, "flags": pl.Series(flags).arr.to_list()})
-    means = weather(frame, declared).select(pl.col("start").alias("time"), *SLOW_VARIABLES)
+    means = weather(frame, declared).select(pl.col("start").alias("time"), *WEATHER_VARIABLES)
     columns = {level: declared.channel_index[name] for level, name in _levels(station).items()}
     levels = (trusted_readings(declared.channels[column], column).alias(level) for level, column in columns.items())
     return means.hstack(frame.select(*levels))
@@ -137,15 +146,22 @@ def _levels(station: Station) -> dict[str, str]:
     return {f"level {name}": name for name in flux.profile.heights}
 
 
-def _sums(readings: pl.DataFrame, station: Station) -> pl.DataFrame:
-    """Return sum and number of each variable by the start of its interval; of levels only what is near its end."""
+def _sums(readings: pl.DataFrame, station: Station, accounts: Sequence[FileAccount]) -> pl.DataFrame:
+    """Return sum and number of each variable by the start of its interval; of levels only what is near its end.
+
+    What became of the readings goes into the accounts of their files.
+    """
     flux = flux_of(station)
     length = flux.averaging_minutes * 60 * NS
     near = 0 if flux.profile is None else length - round(flux.profile.seconds * NS)
-    once = readings.unique(maintain_order=True)
+    once = readings.unique([name for name in readings.columns if name != "file"], keep="first", maintain_order=True)
     agreed = once.filter(pl.col("time").is_unique())
+    every, different, used = (dict(some["file"].value_counts().iter_rows()) for some in (readings, once, agreed))
+    for number, count in every.items():
+        kept, good = different.get(number, 0), used.get(number, 0)
+        accounts[number].placed += Placed(good, count - kept, kept - good)
     late = pl.col("time") % length >= near
-    wanted = {name: pl.col(name) for name in SLOW_VARIABLES} | {
+    wanted = {name: pl.col(name) for name in WEATHER_VARIABLES} | {
         name: pl.col(name).filter(late) for name in _levels(station)
     }
     return agreed.group_by((pl.col("time") // length * length).alias("start"), maintain_order=True).agg(
@@ -156,11 +172,16 @@ def _sums(readings: pl.DataFrame, station: Station) -> pl.DataFrame:
 
 def _average(totals: pl.DataFrame, station: Station) -> IntervalMeteorology:
     flux = flux_of(station)
-    names = (*SLOW_VARIABLES, *_levels(station))
+    names = (*WEATHER_VARIABLES, *_levels(station))
     # no reading makes no mean: nothing over nothing is NaN
-    means = totals.select("start", *(pl.col(name) / pl.col(f"{name}_n") for name in names))
+    means = totals.select(
+        "start",
+        *(pl.when(pl.col(f"{name}_n") > 0).then(pl.col(name)) for name in SUMMED_VARIABLES),
+        *(pl.col(name) / pl.col(f"{name}_n") for name in names if name not in SUMMED_VARIABLES),
+    )
     starts = [from_ns(start) for start in totals["start"]]
-    found = {start: mean_meteorology(means[i : i + 1]) for i, start in enumerate(starts)}
+    rows = means.select(WEATHER_VARIABLES).iter_rows(named=True)
+    found = {start: meteorology_of(row) for start, row in zip(starts, rows, strict=True)}
     if flux.profile is not None and _levels(station):
         stream, length = station.streams[flux.profile.stream], timedelta(minutes=flux.averaging_minutes)
         rows = means.select(pl.col(level).alias(name) for level, name in _levels(station).items()).iter_rows(named=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from core.errors import ConfigError, PayloadError, SetupError
+from core.clock import NS, to_ns
+from core.errors import ConfigError, SetupError
 from core.progress import Progress
 from core.records import FluxRecord
 from core.station import Station
@@ -23,10 +24,12 @@ from fluxcalc.halfhour.spectral.spectra import tabulate_spectra
 from fluxtower.batch.chunks import Chunk, call_each, cut_chunks, open_executor
 from fluxtower.batch.fits import StoredFits, fit_files, write_fits_file
 from fluxtower.batch.meteorology import NO_METEOROLOGY, IntervalMeteorology, read_meteorology
+from fluxtower.batch.report import write_report
 from fluxtower.batch.summary import ProcessSummary
 from fluxtower.batch.table import tabulate, write_spectra, write_table
+from fluxtower.station_files import find_doubts
+from ingest.files.examination import Examined, choose_spans, examine
 from ingest.files.gathering import Gathered, gather, grid_starts
-from ingest.files.raw import find_span
 from ingest.files.records import Span
 
 MAX_INTERVALS = 2_000_000
@@ -60,6 +63,8 @@ class Job:
         Only intervals within [fit_begin, fit_end), UTC, count for that.
     meteorology : sequence of Path
         Files of slow readings, in any order.
+    report : Path or None
+        JSON of what became of each file's records.
     """
 
     station: Station
@@ -75,6 +80,7 @@ class Job:
     fit_begin: datetime | None = None
     fit_end: datetime | None = None
     meteorology: Sequence[Path] = ()
+    report: Path | None = None
 
     @property
     def fits_path(self) -> Path:
@@ -105,6 +111,7 @@ def process_files(job: Job, progress: Progress) -> ProcessSummary:
     began = time.perf_counter()
     minutes = flux_of(job.station).averaging_minutes
     summary = ProcessSummary(averaging_minutes=minutes)
+    summary.notes += [f"station file: {doubt}" for doubt in find_doubts(job.station)]
     try:
         with (
             tempfile.TemporaryDirectory(dir=job.output.resolve().parent, prefix=".fluxtower-") as folder,
@@ -127,6 +134,10 @@ def process_files(job: Job, progress: Progress) -> ProcessSummary:
         ) from None
     except OSError as error:
         raise SetupError(f"{job.output} cannot be written: {error}", "choose another --output") from None
+    finally:
+        summary.finish_accounts()
+        if job.report is not None:
+            write_report(job.report, summary.as_json())
     summary.seconds = time.perf_counter() - began
     return summary
 
@@ -135,16 +146,15 @@ def _find_spans(job: Job, executor: Executor | None, summary: ProcessSummary) ->
     stream = flux_of(job.station).stream
     size = max(1, min(64, len(job.files) // (4 * job.workers)))
     groups = [job.files[i : i + size] for i in range(0, len(job.files), size)]
-    spans = []
-    answers = (
-        executor.map(_spans_of, groups, *_repeated(len(groups), job.station, stream))
-        if executor
-        else (_spans_of(group, job.station, stream) for group in groups)
-    )
-    for found, problems in answers:
-        spans += found
-        summary.add_problems(problems)
-    summary.files, summary.refused = len(job.files), len(job.files) - len(spans)
+    window = _asked_window(job, summary.averaging_minutes)
+    calls = [(group, job.station, stream, *window) for group in groups]
+    answers = dict(call_each(executor, _examine_files, calls))
+    files = [one for number in sorted(answers) for one in answers[number]]
+    spans = choose_spans(files, windowed=None not in window)
+    for one in files:
+        summary.accounts[one.path] = one.account
+        summary.add_problems(one.problems)
+    summary.files, summary.refused = len(job.files), len(job.files) - len({span.path for span in spans})
     if not spans:
         raise ConfigError(
             str(job.files[0]),
@@ -155,18 +165,18 @@ def _find_spans(job: Job, executor: Executor | None, summary: ProcessSummary) ->
     return spans
 
 
-def _repeated(count: int, *values: object) -> list[list[object]]:
-    return [[value] * count for value in values]
+def _asked_window(job: Job, minutes: int) -> tuple[int | None, int | None]:
+    """Return the time asked for, in whole intervals. [ns since 1970 UTC]"""
+    step = minutes * 60 * NS
+    begin_ns = None if job.begin is None else -(-to_ns(job.begin) // step) * step
+    end_ns = None if job.end is None else to_ns(job.end) // step * step
+    return begin_ns, end_ns
 
 
-def _spans_of(files: Sequence[Path], station: Station, stream: str) -> tuple[list[Span], list[str]]:
-    spans, problems = [], []
-    for file in files:
-        try:
-            spans.append(find_span(file, station, stream))
-        except PayloadError as error:
-            problems.append(str(error))
-    return spans, problems
+def _examine_files(
+    files: Sequence[Path], station: Station, stream: str, begin_ns: int | None, end_ns: int | None
+) -> list[Examined]:
+    return [examine(file, station, stream, begin_ns, end_ns) for file in files]
 
 
 def _check_extent(starts: Sequence[datetime], spans: Sequence[Span], options: str) -> None:
@@ -203,6 +213,7 @@ def _read_meteorology(
         job.meteorology, job.station, min(asked) - length, max(asked) + length, summary.add_problem
     )
     summary.notes.append(meteorology.explain(starts))
+    summary.meteorology = dict(meteorology.accounts)
     return meteorology
 
 
@@ -261,7 +272,7 @@ def _compute_chunk(job: Job, chunk: Chunk, part: Path) -> ProcessSummary:
         if half is not None and job.spectra is not None:
             write_spectra(tabulate_spectra(half, bins=job.bins or None), job.spectra, station, record)
         records.append(_with_counts(record, gathered))
-        summary.count(record, gathered.duplicates, gathered.contested, empty=gathered.samples is None)
+        summary.count(record, gathered)
     tabulate(records, job.station, full=job.full).write_ipc(part)
     return summary
 

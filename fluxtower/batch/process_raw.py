@@ -40,6 +40,7 @@ def process_raw(
     fit_begin: datetime | None,
     fit_end: datetime | None,
     meteorology: list[Path],
+    report: Path | None,
 ) -> bool:
     """Compute the half-hours of raw files with a progress bar and a summary; return whether no file had a problem."""
     station = read_station(station_file)
@@ -68,6 +69,7 @@ def process_raw(
         local_to_utc(fit_begin, station),
         local_to_utc(fit_end, station),
         find_files(meteorology, "*") if meteorology else (),
+        report,
     )
     with progress_bar("looking at the files", transient=True) as progress:
         summary = process_files(job, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,15 +19,18 @@ REASONS = "REASONS"
 
 
 def tabulate(records: Sequence[FluxRecord], station: Station, *, full: bool) -> pl.DataFrame:
-    """Return one row a record: ``start`` (UTC), the station's ``flux_columns``, and in full diagnostics and reasons.
+    """Return one row a record: ``start`` (UTC), the station's columns, and in full diagnostics and reasons.
+
+    Its ``weather_columns`` are there if a record has them.
 
     Flags are whole numbers; a diagnostic that a record lacks is NaN; reasons are JSON, empty where there is none.
     """
     columns: dict[str, pl.Series] = {
         "start": pl.Series([record.start for record in records], dtype=pl.Datetime("us", "UTC"))
     }
-    for name in station.flux_columns:
-        series = pl.Series([record.values[name] for record in records], dtype=pl.Float64)
+    weather = [name for name in station.weather_columns if any(name in record.values for record in records)]
+    for name in (*station.flux_columns, *weather):
+        series = pl.Series([record.values.get(name, math.nan) for record in records], dtype=pl.Float64)
         columns[name] = series.fill_nan(None).cast(pl.Int32) if name.endswith("_SSITC_TEST") else series
     if full:
         for name in sorted({name for record in records for name in record.diagnostics}):
@@ -71,14 +75,18 @@ def write_table(
     full : bool
         Whether there are diagnostics and reasons.
     """
-    columns = station.flux_columns
-    diagnostics = sorted({name for part in parts for name in pl.read_ipc_schema(part)} - {"start", REASONS, *columns})
+    present = {name for part in parts for name in pl.read_ipc_schema(part)}
+    weather = [name for name in station.weather_columns if name in present]
+    columns = (*station.flux_columns, *weather)
+    diagnostics = sorted(present - {"start", REASONS, *columns})
     names = ["start", *columns, *diagnostics, *([REASONS] if full else [])]
     unfinished = folder / "table.csv"
     with unfinished.open("w", encoding="utf-8") as stream:
         for i, part in enumerate(parts):
             table = pl.read_ipc(part)
-            absent = [pl.lit(float("nan")).alias(name) for name in diagnostics if name not in table.columns]
+            absent = [
+                pl.lit(float("nan")).alias(name) for name in (*weather, *diagnostics) if name not in table.columns
+            ]
             whole = table.with_columns(absent).select(names)
             stream.write(write_fluxnet(whole, utc_offset=station.station.utc_offset, minutes=minutes, header=i == 0))
         stream.flush()

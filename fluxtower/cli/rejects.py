@@ -72,6 +72,7 @@ def replay(
     Say which: by number, by --station, --since and --reason, or --all. The exit status is 1 if one is refused still.
     """
     from ingest.collector.reject_retry import RejectRetry, pending_rejects
+    from ingest.collector.stamp_limits import StampLimits
 
     chosen = bool(ids) + (everything or bool(station or since or reason))
     if chosen != 1:
@@ -80,7 +81,7 @@ def replay(
         raise ConfigError("command line", "--file", "the number of the one message that it corrects", "none or several")
     settings = read_settings()
     stored = refused = 0
-    with open_store(settings) as store, RejectRetry(store, settings.topic_root) as retry:
+    with open_store(settings) as store, RejectRetry(store, settings.topic_root, StampLimits.of(settings)) as retry:
         which = ids or pending_rejects(store, station=station, since=_utc(since), reason=reason)
         for row, why in retry.retry(which, None if file is None else file.read_bytes()):
             stored, refused = stored + (why is None), refused + (why is not None)

@@ -39,6 +39,7 @@ def process(
         datetime | None, typer.Option("--fit-from", formats=TIMES, help="Begin of the period that is fitted.")
     ] = None,
     fit_end: Annotated[datetime | None, typer.Option("--fit-to", formats=TIMES, help="End of that period.")] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON of what became of each file's records.")] = None,
 ) -> None:
     """Compute half-hours from raw files (TOA5, ICOS CSV, other CSV, gzip of each) into one FLUXNET table.
 
@@ -62,6 +63,7 @@ def process(
         fit_begin=fit_begin,
         fit_end=fit_end,
         meteorology=meteorology or [],
+        report=report,
     )
     if not clean:
         raise typer.Exit(1)

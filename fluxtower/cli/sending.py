@@ -38,6 +38,7 @@ def ingest(
     block_seconds: Annotated[float, typer.Option(help="Length of a block.", min=0.1, max=3600)] = 10.0,
     again: Annotated[bool, typer.Option(help="Read files again that were read wholly before.")] = False,
     watch: Annotated[bool, typer.Option(help="Then go on with what comes into the directories.")] = False,
+    report: Annotated[Path | None, typer.Option(help="JSON of what became of each file's records.")] = None,
 ) -> None:
     """Store what raw files have and the database lacks; may be broken off and begun again."""
     from fluxtower.batch.backfill import Request, ingest_files, watch_folders
@@ -46,8 +47,8 @@ def ingest(
 
     request = Request(station, stream, block_seconds, again)
     with open_store(read_settings()) as store:
-        summary = ingest_files(store, request, find_files(files, pattern, required=not watch))
-        typer.echo(summary.sentence())
+        summary = ingest_files(store, request, find_files(files, pattern, required=not watch), report)
+        typer.echo("\n".join(summary.lines()))
         for what in summary.failed:
             typer.echo(what, err=True)
         if watch:

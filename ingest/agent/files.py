@@ -13,7 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +24,7 @@ from core.errors import PayloadError
 from ingest.agent.blocks import BlockMaker, Piece, SentTimes
 from ingest.agent.config import FileSourceConfig
 from ingest.agent.file_position import MAX_LINE_BYTES, FilePosition, checksum_of, is_unchanged, whole_lines
-from ingest.agent.toa5 import LineReader
+from ingest.agent.toa5 import LineReader, begins_header, find_last_header
 from ingest.files.header import HEADER_LINES
 
 READ_BYTES = 1 << 17
@@ -51,7 +51,9 @@ class FollowedFile:
     path, inode
         Where it is, and by what it is found again after it was renamed.
     reader, maker
-        Read its lines and make its blocks.
+        Read its lines and make its blocks; no reader behind a header that cannot be used.
+    header : list of bytes
+        Lines of a new header inside the file, as far as they are read.
     first_ns : int
         START of its first record. [ns since 1970 UTC]
     position : FilePosition
@@ -68,7 +70,7 @@ class FollowedFile:
 
     path: Path
     inode: int
-    reader: LineReader
+    reader: LineReader | None
     maker: BlockMaker
     first_ns: int
     position: FilePosition
@@ -76,6 +78,7 @@ class FollowedFile:
     read_to: int = -1
     changed_at: float = 0.0
     is_bad: bool = False
+    header: list[bytes] = field(default_factory=list)
 
     @property
     def has_more(self) -> bool:
@@ -223,9 +226,12 @@ class FolderFollower:
             self._finished[inode] = state  # read to its end by an earlier process
             return
         maker = BlockMaker(self._source, self._sent)
-        self._followed[fingerprint] = FollowedFile(
-            path, inode, reader, maker, first_ns, position, state, changed_at=time.monotonic()
-        )
+        file = FollowedFile(path, inode, reader, maker, first_ns, position, state, changed_at=time.monotonic())
+        self._followed[fingerprint] = file
+        if again := find_last_header(opened, position):
+            # what holds at the position is the last header before it, and that may not be read to its end
+            file.position, lines = again
+            self._take_header(file, lines)
 
     def _read(self, file: FollowedFile, now: float, *, has_room: bool) -> list[Piece]:
         """Read a file's next lines; a last line without an end waits."""
@@ -251,8 +257,12 @@ class FolderFollower:
             return []
         pieces: list[Piece] = []
         for line, position in whole_lines(text, file.position):
-            record = file.reader.read(line)
-            if record is None:
+            is_header = file.header or begins_header(line)
+            record = None if is_header or file.reader is None else file.reader.read(line)
+            if is_header:
+                file.maker.skip(position)
+                self._take_header(file, [line])
+            elif record is None:
                 file.maker.skip(position)
                 self._count_bad(file, line)
             else:
@@ -261,6 +271,21 @@ class FolderFollower:
         if len(text) < READ_BYTES:
             file.read_to = file.state[0]
         return pieces
+
+    def _take_header(self, file: FollowedFile, lines: list[bytes]) -> None:
+        """Take lines of a new header; what follows it is read by it, or left out if it lacks a column."""
+        file.header += [line.rstrip(b"\r\n") for line in lines]
+        if len(file.header) < HEADER_LINES:
+            return
+        try:
+            file.reader = LineReader(self._source, file.header, file.path.name)
+        except PayloadError as error:
+            file.reader = None
+            log.error(
+                "%s has a new header before byte %d, and what follows is left out: %s",
+                file.path, file.position.offset, error,
+            )  # fmt: skip
+        file.header = []
 
     def _start_again(self, file: FollowedFile) -> list[Piece]:
         """Read a file that is shorter or another than it was from its beginning, at the next look."""

@@ -6,12 +6,17 @@ import csv
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 from core.clock import NS, to_ns
 from core.errors import PayloadError
 from ingest.agent.config import FileSourceConfig
-from ingest.files.header import MISSING_WORDS, TIMESTAMP, parse_header, require_single
+from ingest.agent.file_position import MAX_LINE_BYTES, FilePosition, checksum_of
+from ingest.files.header import HEADER_LINES, MISSING_WORDS, TIMESTAMP, parse_header, require_single
 
+HEADER_BEGINNINGS = (b'"TOA5"', b"TOA5,")
+SEARCHED_BYTES = 1 << 20
+"""Bytes that are searched for a header at once."""
 _MISSING_WORDS = frozenset(MISSING_WORDS)
 
 
@@ -81,3 +86,39 @@ def _number(text: str) -> float:
     if not text.isascii():
         raise ValueError(text)
     return math.nan if text in _MISSING_WORDS else float(text)
+
+
+def begins_header(line: bytes) -> bool:
+    """Tell whether a line is the first of a TOA5 header: a logger whose program was changed may write another one."""
+    return line.startswith(HEADER_BEGINNINGS)
+
+
+def find_last_header(opened: BinaryIO, position: FilePosition) -> tuple[FilePosition, list[bytes]] | None:
+    """Return the last header before a position, but for that at the file's beginning.
+
+    Returns
+    -------
+    position : FilePosition
+        Where to read on: that given, or the header's beginning if it reaches further than that.
+    lines : list of bytes
+        The header; none if it is still to be read.
+    """
+    found = -1
+    opened.seek(0)
+    begin, text = 0, b""
+    while begin < position.offset and (piece := opened.read(min(SEARCHED_BYTES, position.offset - begin))):
+        text += piece
+        last = max(text.rfind(b"\n" + mark) for mark in HEADER_BEGINNINGS)
+        if last >= 0:
+            found = begin - (len(text) - len(piece)) + last + 1
+        begin += len(piece)
+        text = text[-len(HEADER_BEGINNINGS[0]) :]
+    if found < 0:
+        return None
+    opened.seek(found)
+    lines = [opened.readline(MAX_LINE_BYTES) for _ in range(HEADER_LINES)]
+    if opened.tell() <= position.offset:
+        return position, lines
+    opened.seek(max(0, found - MAX_LINE_BYTES))
+    before = opened.read(found - opened.tell())
+    return FilePosition(position.file, found, checksum_of(before[before.rfind(b"\n", 0, -1) + 1 :])), []

@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 
-from core.clock import NS, from_ns
 from core.errors import PayloadError
 from core.records import Reading, SampleBlock
 from core.station import Station, Stream
+from ingest.collector.stamp_limits import StampLimits
 
-MAX_AHEAD_NS = 86_400 * NS
-"""How far ahead of our clock a record may be. [ns]"""
+DEFAULT_LIMITS = StampLimits()
 DT_TOLERANCE = 0.01
 """Largest relative difference between a block's step and the declared rate."""
 
 
-def conform(record: SampleBlock | Reading, station: Station, now_ns: int) -> SampleBlock | Reading:
+def conform(
+    record: SampleBlock | Reading, station: Station, came_ns: int, limits: StampLimits = DEFAULT_LIMITS
+) -> SampleBlock | Reading:
     """Bring a record into the declared channel order and units; a declared channel that was not sent is NaN.
 
     Parameters
@@ -29,18 +29,20 @@ def conform(record: SampleBlock | Reading, station: Station, now_ns: int) -> Sam
         As decoded.
     station : Station
         The station of that id, as registered.
-    now_ns : int
-        The time now. [ns since 1970 UTC]
+    came_ns : int
+        When it came. [ns since 1970 UTC]
+    limits : StampLimits
+        How far from that its stamp may be.
 
     Raises
     ------
     PayloadError
-        The station declares no such stream, kind, channel or rate, or the record lies more than a day ahead;
-        says the remedy.
+        The station declares no such stream, kind, channel or rate, or the record lies too far ahead or
+        back; says the remedy.
     """
     if isinstance(record, SampleBlock):
         stream = _stream(station, record.stream, "block")
-        _check_not_future(record.start_ns + record.dt_ns * record.samples.shape[1], station, now_ns)
+        limits.check(record.start_ns + record.dt_ns * record.samples.shape[1], came_ns, station.id)
         if abs(record.dt_ns - stream.dt_ns) > DT_TOLERANCE * stream.dt_ns:
             raise PayloadError(
                 f"dt: stream {stream.name!r} declares {stream.rate:g} samples a second ({stream.dt_ns} ns), "
@@ -50,7 +52,7 @@ def conform(record: SampleBlock | Reading, station: Station, now_ns: int) -> Sam
             )
         return scale_block(_ordered_block(record, station, stream), stream)
     stream = _stream(station, record.stream, "reading")
-    _check_not_future(record.time_ns, station, now_ns)
+    limits.check(record.time_ns, came_ns, station.id)
     _check_channels(record.values, station, stream)
     values = {
         channel.name: record.values.get(channel.name, math.nan) * channel.gain + channel.gain_offset
@@ -108,15 +110,5 @@ def _check_channels(names: Iterable[str], station: Station, stream: Stream) -> N
         raise PayloadError(
             f"unknown channel {unknown[0]!a}: stream {stream.name!r} declares {', '.join(stream.channel_index)}; "
             "add it to the station file and run `fluxtower station add FILE.toml` again",
-            station=station.id,
-        )
-
-
-def _check_not_future(end_ns: int, station: Station, now_ns: int) -> None:
-    ahead_ns = end_ns - now_ns
-    if ahead_ns > MAX_AHEAD_NS:
-        raise PayloadError(
-            f"t: the record ends at {from_ns(end_ns):%Y-%m-%dT%H:%M:%SZ}, {timedelta(seconds=ahead_ns // NS)} ahead "
-            "of this machine's clock: set the logger's clock, and check that `t` is UTC",
             station=station.id,
         )

@@ -17,7 +17,8 @@ import numpy as np
 from core.errors import PayloadError, StoreError, UnknownStation
 from core.records import Float32Array, SampleBlock
 from core.store import BlockArrays
-from ingest.collector.conform import MAX_AHEAD_NS, conform
+from ingest.collector.conform import DEFAULT_LIMITS, conform
+from ingest.collector.stamp_limits import StampLimits
 from ingest.collector.stations import KnownStations
 from ingest.mqtt.wire import Message
 from ingest.payloads.block_template import Blocks, Structure, Templates
@@ -47,10 +48,13 @@ class FastPath:
     ----------
     stations : KnownStations
         When they change, everything is looked up again.
+    limits : StampLimits
+        A block out of them takes the slow path, which refuses it.
     """
 
-    def __init__(self, stations: KnownStations) -> None:
+    def __init__(self, stations: KnownStations, limits: StampLimits = DEFAULT_LIMITS) -> None:
         self._stations = stations
+        self._limits = limits
         self._version = -1
         self._templates = Templates()
         self._topics: dict[str, _BlockTopic | None] = {}
@@ -68,8 +72,9 @@ class FastPath:
         arrays = []
         for blocks in decoded:
             of_order: dict[tuple[int, ...] | None, list[tuple[int, _Destination]]] = defaultdict(list)
-            ahead = blocks.start_ns + blocks.structure.dt_ns * blocks.samples.shape[2] - time.time_ns() > MAX_AHEAD_NS
-            for i, (other, too_far) in enumerate(zip(blocks.places.tolist(), ahead.tolist(), strict=True)):
+            end_ns = blocks.start_ns + blocks.structure.dt_ns * blocks.samples.shape[2]
+            refused = self._limits.out_of_range(end_ns, time.time_ns())
+            for i, (other, too_far) in enumerate(zip(blocks.places.tolist(), refused.tolist(), strict=True)):
                 topic = topics[which[other]]
                 assert topic is not None
                 destination = self._destination(topic, blocks.structure)
@@ -102,7 +107,7 @@ class FastPath:
         block = SampleBlock(topic.station, topic.stream, 0, structure.dt_ns, structure.channels, nothing)
         try:
             station = self._stations.station(topic.station)
-            conform(block, station, 0)
+            conform(block, station, 0)  # not its time, which is another for each block
             stream = station.streams[topic.stream]
             if stream.scales is not None:
                 return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from core.records import Reading, SampleBlock
+from core.records import Float32Array, Reading, SampleBlock
 from core.store import BlockArrays, StreamRow
 from ingest.encoding import encode_reading
 from ingest.mqtt.topics import latest_topic
@@ -58,7 +59,7 @@ class LatestPublisher:
         self._interval = max(MIN_INTERVAL_SECONDS, len(self._published) / self._rate)
         for record in records:
             reading = _last_reading(record) if isinstance(record, SampleBlock) else record
-            if self._is_due((record.station, record.stream), reading.time_ns, now):
+            if self._is_due((record.station, record.stream), reading.time_ns, now) and _has_value(reading):
                 self._publish(reading, now)
         for blocks in arrays:
             self._publish_blocks(blocks, now)
@@ -74,10 +75,11 @@ class LatestPublisher:
             row = self._layout(int(blocks.stream[i]))
             if row is None:
                 continue
-            time_ns = int(blocks.start_ns[i] + blocks.dt_ns[i] * (blocks.samples.shape[2] - 1))
-            if self._is_due((row.station, row.name), time_ns, now):
-                values = dict(zip(row.channels, blocks.samples[i, :, -1].tolist(), strict=True))
-                self._publish(Reading(row.station, row.name, time_ns, values), now)
+            reading = _newest_reading(
+                row.station, row.name, row.channels, int(blocks.start_ns[i]), int(blocks.dt_ns[i]), blocks.samples[i]
+            )
+            if self._is_due((row.station, row.name), reading.time_ns, now) and _has_value(reading):
+                self._publish(reading, now)
             self._due[blocks.stream[i]] = self._published.get((row.station, row.name), NEVER_PUBLISHED)[0]
 
     def _is_due(self, stream: tuple[str, str], time_ns: int, now: float) -> bool:
@@ -91,6 +93,19 @@ class LatestPublisher:
 
 
 def _last_reading(block: SampleBlock) -> Reading:
-    time_ns = block.start_ns + block.dt_ns * (block.samples.shape[1] - 1)
-    values = dict(zip(block.channels, block.samples[:, -1].tolist(), strict=True))
-    return Reading(block.station, block.stream, time_ns, values)
+    return _newest_reading(block.station, block.stream, block.channels, block.start_ns, block.dt_ns, block.samples)
+
+
+def _newest_reading(
+    station: str, stream: str, channels: Sequence[str], start_ns: int, dt_ns: int, samples: Float32Array
+) -> Reading:
+    """Return the last sample of a block that has a value, as a reading."""
+    at = samples.shape[1] - 1
+    while at > 0 and not np.isfinite(samples[:, at]).any():
+        at -= 1
+    return Reading(station, stream, start_ns + dt_ns * at, dict(zip(channels, samples[:, at].tolist(), strict=True)))
+
+
+def _has_value(reading: Reading) -> bool:
+    """Say whether there is a value: a message without any is not what a display should show as the newest."""
+    return any(map(math.isfinite, reading.values.values()))

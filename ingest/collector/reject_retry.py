@@ -12,6 +12,8 @@ from typing import Self
 from core.clock import to_ns
 from core.store import RejectRow, Store
 from ingest.collector.acknowledgements import Acknowledgements
+from ingest.collector.conform import DEFAULT_LIMITS
+from ingest.collector.stamp_limits import StampLimits
 from ingest.collector.writer import Writer
 from ingest.mqtt.subscriber import Message
 
@@ -30,14 +32,16 @@ class RejectRetry:
         Where the messages are kept.
     topic_root : str
         First levels of our own topics.
+    limits : StampLimits
+        How far the stamps of records may be from when they came.
     """
 
-    def __init__(self, store: Store, topic_root: str) -> None:
+    def __init__(self, store: Store, topic_root: str, limits: StampLimits = DEFAULT_LIMITS) -> None:
         self._store = store
         # no watermark is published: senders hear of it when they send again
         self._acknowledgements = Acknowledgements(store, topic_root, len)
         add_commit = partial(self._acknowledgements.add_commit, live=False)
-        self._writer = Writer(store, topic_root, threading.Event(), add_commit)
+        self._writer = Writer(store, topic_root, threading.Event(), add_commit, limits)
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from core.store import BlockArrays, Committed, Store
 from ingest.collector.acknowledgements import Acknowledgements
 from ingest.collector.latest_publisher import LatestPublisher
 from ingest.collector.minute_merger import MinuteMerger
+from ingest.collector.stamp_limits import StampLimits
 from ingest.collector.writer import Batch, Counts, Records, Stopped, Writer
 from ingest.mqtt.subscriber import Subscriber
 
@@ -46,7 +47,7 @@ def run_collector(settings: Settings, stop: threading.Event) -> None:
             acknowledgements.add_commit(records, arrays, done)
             latest.publish_due(records, arrays)
 
-        writer = Writer(store, settings.topic_root, stop, after_commit)
+        writer = Writer(store, settings.topic_root, stop, after_commit, StampLimits.of(settings))
         report = LoadReport(writer.counts)
 
         def gather() -> Batch:

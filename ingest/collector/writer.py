@@ -13,8 +13,9 @@ from typing import TypeVar
 from core.errors import PayloadError, StoreError, StoreUnavailable, UnknownStation
 from core.records import LoggerState, Reading, Reject, SampleBlock
 from core.store import BlockArrays, Committed, Store
-from ingest.collector.conform import conform
+from ingest.collector.conform import DEFAULT_LIMITS, conform
 from ingest.collector.fast_path import FastPath
+from ingest.collector.stamp_limits import StampLimits
 from ingest.collector.stations import KnownStations
 from ingest.mqtt import topics
 from ingest.mqtt.subscriber import Message
@@ -88,17 +89,25 @@ class Writer:
         Ends the waiting when the store is away.
     after_commit : callable, optional
         Called after each commit with its records, its other blocks, and what the store did.
+    limits : StampLimits
+        How far the stamps of records may be from when they came.
     """
 
     def __init__(
-        self, store: Store, topic_root: str, stop: threading.Event, after_commit: AfterCommit | None = None
+        self,
+        store: Store,
+        topic_root: str,
+        stop: threading.Event,
+        after_commit: AfterCommit | None = None,
+        limits: StampLimits = DEFAULT_LIMITS,
     ) -> None:
         self._root = topic_root
         self._after_commit = after_commit
         self._store = store
         self._stop = stop
         self._stations = KnownStations(store, topic_root)
-        self._fast_path = FastPath(self._stations)
+        self._limits = limits
+        self._fast_path = FastPath(self._stations, limits)
         self._lock = threading.RLock()  # of the known stations and the fast path
         self.counts = Counts()
 
@@ -184,7 +193,8 @@ class Writer:
         message : Message
             As it came, or corrected.
         came_ns : int
-            When it came: relative times count from there. [ns since 1970 UTC]
+            When it came: relative times count from there, and what was ahead of it then is still wrong. [ns since 1970
+            UTC]
 
         Raises
         ------
@@ -220,15 +230,15 @@ class Writer:
         return PreparedMessage(message, reject=_reject(message, reason, refusal.station))
 
     def _read(self, message: Message, came_ns: int | None) -> PreparedMessage:
-        now_ns = time.time_ns()
+        came_ns = came_ns or time.time_ns()
         source = self._stations.sources.resolve(message.topic)
         station = self._stations.station(source.station)
         prepared = PreparedMessage(message)
-        for record in decode(source, message.payload, came_ns or now_ns):
+        for record in decode(source, message.payload, came_ns):
             if isinstance(record, LoggerState):
                 prepared.states.append(record)
             else:
-                prepared.records.append(conform(record, station, now_ns))
+                prepared.records.append(conform(record, station, came_ns, self._limits))
         return prepared
 
     def _commit(self, batch: Sequence[PreparedMessage], arrays: Sequence[BlockArrays] = ()) -> None:

@@ -18,7 +18,7 @@ from ingest.files.campbell import Header, column, read_header
 from ingest.files.format import FileFormat, FileStream
 from ingest.files.layouts import channel_fields, check_units, missing_numbers
 from ingest.files.opening import opened, seekable
-from ingest.files.records import Records, Report, Span, check_clock
+from ingest.files.records import LeftOut, Records, Report, Span
 
 
 def find_span(path: Path, stream: FileStream, kind: str) -> Span:
@@ -47,18 +47,32 @@ def read_records(
         fields, notes = channel_fields(header.names, declared, file, f"line {line}")
         for note in (*notes, *told):
             report(note)
+        damage: list[LeftOut] = []
         pieces = (
-            tob1.pieces(source, header) if kind == "TOB1" else tob3.pieces(source, header, tob3.index(source, header))
+            tob1.pieces(source, header, declared.dt_ns, damage)
+            if kind == "TOB1"
+            else tob3.pieces(source, header, tob3.index(source, header))
         )
-        newest: int | None = None
         for stamps, records, number in pieces:
             starts = stamps + stream.shift_ns
             if starts.max() + declared.dt_ns <= start_ns:
                 continue
-            piece = Records(starts, _values(records, header, fields, files), np.arange(number, number + len(starts)))
-            check_clock(piece, newest, file, report, unit="record")
-            newest = int(starts[-1])
-            yield piece
+            left_out = _tell_damage(damage, file, report)
+            numbers = np.arange(number, number + len(starts))
+            yield Records(starts, _values(records, header, fields, files), numbers, left_out)
+        if left_out := _tell_damage(damage, file, report):
+            nothing = np.empty(0, np.int64)
+            yield Records(nothing, np.empty((len(fields), 0)), nothing, left_out)
+
+
+def _tell_damage(damage: list[LeftOut], file: str, report: Report) -> tuple[LeftOut, ...]:
+    """Report what was passed over, and take it from the list."""
+    told = tuple(damage)
+    for one in told:
+        if one.reason == tob1.NO_RECORDS:
+            report(f"{file}: record {one.line}: {one.bytes} {one.reason}")
+    damage.clear()
+    return told
 
 
 _NAMES_LINE = {"TOB1": 2, "TOB3": 3}

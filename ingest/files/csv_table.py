@@ -22,7 +22,8 @@ def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
     row = files.names_row
     names = list(files.columns) or fields_of(lines[row - 1], files.separator, file, row)
     where = f"{stream.part} columns" if files.columns else f"line {row}"
-    return make_layout(names, files.time_columns, files.header_rows + 1, stream, file, where)
+    names_row = 0 if files.columns else row
+    return make_layout(names, files.time_columns, files.header_rows + 1, stream, file, where, names_row)
 
 
 CSV = text_format(read_layout, described=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from core.errors import PayloadError
 from core.memory import keep_freed_memory
 from core.records import FloatArray, Samples
 from core.station import Station
+from ingest.files.account import Placed
 from ingest.files.raw import read_records
-from ingest.files.records import Int64Array, Records, Report, Span
+from ingest.files.records import JITTER_NS, Int64Array, Records, Report, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Gathered:
         Records that another one repeats, value by value; they count once.
     contested : int
         Places that different records claim; such a place is missing.
+    placed : mapping of Path to Placed
+        What became of the records of each file.
     """
 
     start: datetime
@@ -40,6 +44,7 @@ class Gathered:
     records: int = 0
     duplicates: int = 0
     contested: int = 0
+    placed: Mapping[Path, Placed] = field(default_factory=dict)
 
 
 def gather(
@@ -63,22 +68,26 @@ def gather(
     if not starts:
         return
     keep_freed_memory()
-    begin = to_ns(starts[0])
     dt_ns = station.streams[stream].dt_ns
+    begin = to_ns(starts[0]) - 2 * dt_ns  # a sample may stand a step beside its place
     names = tuple(station.streams[stream].channel_index)
     tapes = [_Tape(span, station, stream, begin, report) for span in sorted(spans, key=lambda one: one.start_ns)]
     for start in starts:
         first, last = to_ns(start), to_ns(start + timedelta(minutes=minutes))
-        grid = _Grid(len(names), round((last - first) / dt_ns))
-        for tape in tapes:
-            if tape.span.start_ns < last and tape.span.end_ns > first - dt_ns:
-                for records in tape.until(first, last):
-                    grid.place(records, first, dt_ns)
+        grid = _Grid(len(names), round((last - first) / dt_ns), len(tapes))
+        for number, tape in enumerate(tapes):
+            if tape.span.start_ns - dt_ns < last and tape.span.end_ns > first - dt_ns:
+                for records in tape.until(last):
+                    grid.place(records, first, dt_ns, number)
         if not grid.records:
             yield Gathered(start, None)
             continue
         samples = Samples(first, dt_ns, dict(zip(names, grid.values, strict=True)))
-        yield Gathered(start, samples, grid.records, grid.duplicates, grid.contested)
+        placed: dict[Path, Placed] = {}
+        for number, tape in enumerate(tapes):
+            if (count := grid.placed(number)) != Placed():
+                placed[tape.span.path] = placed.get(tape.span.path, Placed()) + count
+        yield Gathered(start, samples, grid.records, grid.duplicates, grid.contested, placed)
     for tape in tapes:
         tape.close()
 
@@ -93,12 +102,10 @@ class _Tape:
         self._pieces = read_records(span, station, stream, begin, report)
         self._held: list[Records] = []
         self._over = False
-        self._late = 0
-        self._begin = begin
 
-    def until(self, first: int, last: int) -> Iterator[Records]:
-        """Yield what the file has of [first, last), reading on until it is past it."""
-        while not self._over and not (self._held and self._held[-1].starts[-1] >= last):
+    def until(self, last: int) -> Iterator[Records]:
+        """Yield what the file has up to a time, reading on until it is past it."""
+        while not self._over and not (self._held and self._held[-1].starts[-1] >= last + JITTER_NS):
             try:
                 piece = next(self._pieces, None)
             except PayloadError as error:
@@ -106,34 +113,33 @@ class _Tape:
                 piece = None
             if piece is None:
                 self._over = True
-            else:
-                self._late += int(np.count_nonzero((piece.starts < first - self._half) & (piece.starts >= self._begin)))
+            elif len((piece := self.span.select(piece)).starts):
                 self._held.append(piece)
         yield from self._held
         self._held = [piece for piece in self._held if piece.starts.max() >= last - self._half]
 
     def close(self) -> None:
-        """Close the file, and say what came too late to be used."""
+        """Close the file."""
         self._pieces.close()
-        if self._late:
-            self._report(
-                f"{self.span.path.name}: {self._late} records stand behind later ones, after their interval was done, "
-                "and are left out: sort the file by time"
-            )
 
 
 class _Grid:
     """The regular places of one interval."""
 
-    def __init__(self, channels: int, n: int) -> None:
+    def __init__(self, channels: int, n: int, tapes: int) -> None:
         self.values: FloatArray = np.full((channels, n), np.nan)
         self.records = self.duplicates = self.contested = 0
         self._n = n
-        self._taken = np.zeros(n, bool)
+        self._owner = np.full(n, _FREE, np.int32)
         self._disputed = np.zeros(n, bool)
+        self._counts = np.zeros((4, tapes), np.int64)
 
-    def place(self, records: Records, first: int, dt_ns: int) -> None:
-        """Put records where their stamps say, to the nearest place."""
+    def placed(self, tape: int) -> Placed:
+        """Return what became of a tape's records."""
+        return Placed(*self._counts[:, tape].tolist())
+
+    def place(self, records: Records, first: int, dt_ns: int, tape: int) -> None:
+        """Put records of a tape where their stamps say, to the nearest place."""
         slots = (records.starts - first + dt_ns // 2) // dt_ns
         values = records.values
         if slots[0] < 0 or slots[-1] >= self._n or slots.min() < 0 or slots.max() >= self._n:
@@ -141,28 +147,48 @@ class _Grid:
             slots, values = slots[inside], values[:, inside]
         if not len(slots):
             return
-        if (np.diff(slots) > 0).all() and not self._taken[slots[0] : slots[-1] + 1].any():
-            self._put(slots, values)
+        if (np.diff(slots) > 0).all() and (self._owner[slots[0] : slots[-1] + 1] == _FREE).all():
+            self._put(slots, values, tape)
             return
         unique, at = np.unique(slots, return_index=True)
-        fresh = ~self._taken[unique]
-        self._put(unique[fresh], values[:, at[fresh]])
+        fresh = self._owner[unique] == _FREE
+        self._put(unique[fresh], values[:, at[fresh]], tape)
         others = np.ones(len(slots), bool)
         others[at[fresh]] = False
-        here, there = values[:, others], self.values[:, slots[others]]
-        same = ((here == there) | (np.isnan(here) & np.isnan(there))).all(axis=0)
+        self._compare(slots[others], values[:, others], tape)
+
+    def _compare(self, slots: Int64Array, values: FloatArray, tape: int) -> None:
+        """Judge records whose places are taken."""
+        there = self.values[:, slots]
+        same = ((values == there) | (np.isnan(values) & np.isnan(there))).all(axis=0)
+        disputed = self._disputed[slots]
+        same &= ~disputed
+        # two of one clock that never ran back are no contradiction: it gives more than there are places for
+        crowded = ~same & ~disputed & (self._owner[slots] == tape)
+        contested = ~same & ~crowded
+        fresh = np.unique(slots[contested & ~disputed])
+        owners = np.bincount(self._owner[fresh], minlength=self._counts.shape[1])
+        self._counts[_USED] -= owners
+        self._counts[_CONTESTED] += owners
+        for row, some in ((_DUPLICATE, same), (_CROWDED, crowded), (_CONTESTED, contested)):
+            self._counts[row, tape] += np.count_nonzero(some)
         self.duplicates += int(np.count_nonzero(same))
-        self._disputed[slots[others][~same]] = True
-        self.values[:, self._disputed] = np.nan
+        self._disputed[fresh] = True
+        self.values[:, fresh] = np.nan
         self.contested = int(np.count_nonzero(self._disputed))
 
-    def _put(self, slots: Int64Array, values: FloatArray) -> None:
+    def _put(self, slots: Int64Array, values: FloatArray, tape: int) -> None:
         if len(slots) and slots[-1] - slots[0] + 1 == len(slots):
             self.values[:, slots[0] : slots[-1] + 1] = values
         else:
             self.values[:, slots] = values
-        self._taken[slots] = True
+        self._owner[slots] = tape
+        self._counts[_USED, tape] += len(slots)
         self.records += len(slots)
+
+
+_FREE = -1
+_USED, _DUPLICATE, _CONTESTED, _CROWDED = range(4)
 
 
 def grid_starts(spans: Sequence[Span], minutes: int, begin: datetime | None, end: datetime | None) -> list[datetime]:

@@ -30,7 +30,7 @@ def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
     told = check_units(names, units, stream.declared, file, number, check=stream.layout.check_units)
     tabbed = stream.layout.model_copy(update={"separator": "\t", "time_format": EPOCH})
     times = ("Seconds", "Nanoseconds")
-    layout = make_layout(names, times, number + 1, replace(stream, layout=tabbed), file, f"line {number}")
+    layout = make_layout(names, times, number + 1, replace(stream, layout=tabbed), file, f"line {number}", number)
     return replace(layout, notes=(*layout.notes, *told))
 
 

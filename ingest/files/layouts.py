@@ -49,6 +49,10 @@ class Layout:
         What brings a stamp to the START of its sample, UTC. [ns]
     notes : tuple of str
         What the reader of the file should be told.
+    names : tuple of str
+        The columns' names that are looked for: those of the time and of the channels.
+    names_row : int
+        Line of the names within the header, from 1; 0 where the file does not have them.
     """
 
     files: FileLayout
@@ -60,11 +64,14 @@ class Layout:
     dt_ns: int
     shift_ns: int
     notes: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    names_row: int = 0
 
 
 def make_layout(
-    names: Sequence[str], time_columns: Sequence[str], first_line: int, stream: FileStream, file: str, where: str
-) -> Layout:
+    names: Sequence[str], time_columns: Sequence[str], first_line: int, stream: FileStream, file: str, where: str,
+    names_row: int = 0,
+) -> Layout:  # fmt: skip
     """Find a stream's channels and its time among a file's columns.
 
     Parameters
@@ -79,6 +86,8 @@ def make_layout(
         What the file holds.
     file, where : str
         What to call the file, and the place of its names, in errors.
+    names_row : int
+        Line of the names within the header, from 1; 0 where the file does not have them.
 
     Raises
     ------
@@ -96,6 +105,8 @@ def make_layout(
         stream.declared.dt_ns,
         stream.shift_ns,
         notes,
+        (*time_columns, *stream.declared.channel_index),
+        names_row,
     )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from core.clock import from_ns
 from core.records import FloatArray
 from core.station import FileLayout
 from ingest.files import kernels
@@ -23,13 +22,41 @@ from ingest.files.stamps import ISO, read_stamps
 Int64Array = NDArray[np.int64]
 Report = Callable[[str], None]
 
+JITTER_NS = 10**9
+"""Stamps that run back no further than this do so because they jitter. [ns]"""
+FILLER = b"\0\xff"
+"""What stands where a power cut kept a logger from writing, or where it had kept room."""
+FILLER_RUNS = (b"\0" * 8, b"\xff" * 8)
+FILLED = "bytes of NUL or 0xFF: a power cut, or room that the logger had kept"
 MOST_HARD_NUMBERS = 64
 """Numbers of very many digits are read one by one if they are no more than this, and than one in as many lines."""
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What of a file is not used, and why.
+
+    Attributes
+    ----------
+    reason : str
+        In words, without the file.
+    line : int
+        The first line, or record of a binary table, that it holds for.
+    records : int
+        Records.
+    bytes : int
+        Bytes that are no records: what a power cut or room that was kept left behind. [bytes]
+    """
+
+    reason: str
+    line: int
+    records: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
-    """Some records of a file, in its order.
+    """Some records of a file, in its order; none where there is only something to tell.
 
     Attributes
     ----------
@@ -39,42 +66,66 @@ class Records:
         In the order of the stream's channels; NaN is missing. [sender's units]
     lines : ndarray, shape (n,), int64
         Line numbers.
+    left_out : tuple of LeftOut
+        What of the same stretch of the file is no record that can be used.
+    header : str
+        What is new about a header right before these records; empty without one.
     """
 
     starts: Int64Array
     values: FloatArray
     lines: Int64Array
+    left_out: tuple[LeftOut, ...] = ()
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The stretch of time that a file covers: START of its first sample to END of its last. [ns since 1970 UTC]"""
+    """A stretch of time that a file, or some lines of it, cover.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    start_ns, end_ns : int
+        START of the first sample to END of the last. [ns since 1970 UTC]
+    parts : tuple of (int, int)
+        First and last lines that belong to it, in order; empty for the whole file.
+    phases : tuple of (int, int)
+        From which line on by how much samples stand beside the grid of their stream. [ns]
+    skippable : bool
+        Whether what ends before a time may be passed over unread: the file is in the order of time, under one header.
+    """
 
     path: Path
     start_ns: int
     end_ns: int
+    parts: tuple[tuple[int, int], ...] = ()
+    phases: tuple[tuple[int, int], ...] = ()
+    skippable: bool = True
+
+    def select(self, records: Records) -> Records:
+        """Return those records that belong to it, their STARTs brought onto the grid."""
+        lines = records.lines
+        if not len(lines):
+            return records
+        starts = records.starts
+        if self.phases:
+            firsts, shifts = (np.array(some, np.int64) for some in zip(*self.phases, strict=True))
+            at = np.searchsorted(firsts, lines, side="right") - 1
+            starts = starts - np.where(at >= 0, shifts[at], 0)
+        mine = np.ones(len(lines), bool)
+        if self.parts:
+            ends = np.array(self.parts, np.int64)
+            at = np.searchsorted(ends[:, 0], lines, side="right") - 1
+            mine = (at >= 0) & (lines <= ends[at, 1])
+        if mine.all():
+            return Records(starts, records.values, lines)
+        return Records(starts[mine], records.values[:, mine], lines[mine])
 
 
 class _NotWhole(Exception):
     """A line is not like the others: it needs the careful way."""
-
-
-def check_clock(records: Records, newest: int | None, file: str, report: Report, *, unit: str = "line") -> None:
-    """Report where stamps go back, within these records or against the newest before them. [ns since 1970 UTC]"""
-    starts = records.starts
-    back = starts[1:] < starts[:-1]
-    if newest is not None and starts[0] < newest:
-        place, before = 0, newest
-    elif back.any():
-        place = int(back.argmax()) + 1
-        before = int(starts[place - 1])
-    else:
-        return
-    report(
-        f"{file}: {unit} {records.lines[place]}: the clock runs backwards, from "
-        f"{from_ns(before):%Y-%m-%d %H:%M:%S}Z to {from_ns(int(starts[place])):%Y-%m-%d %H:%M:%S}Z; where two "
-        "different records claim the same time neither is used: correct the stamps, or cut the file there"
-    )
 
 
 def parse_lines(text: bytes, line: int, layout: Layout, file: str, report: Report) -> Records:
@@ -115,6 +166,9 @@ def with_plain_separators(text: bytes, files: FileLayout) -> bytes:
 def parse_alike(text: bytes, line: int, layout: Layout) -> Records | None:
     """Read lines that are as loggers write them; None if one of them, or the layout, is of another kind."""
     if layout.time_fields and layout.files.time_format != f"{ISO}%.f":
+        return None
+    text = with_plain_separators(text, layout.files)
+    if has_filler(text):
         return None
     if len(layout.time_fields) > 1 or {*layout.time_fields} & {*layout.channel_fields} or not text.endswith(b"\n"):
         return None
@@ -166,7 +220,12 @@ def _parse_whole(text: bytes, line: int, layout: Layout) -> Records:
     height = count_bytes(text, "\n")
     separators = count_bytes(text, layout.files.separator)
     # no line may have more fields than the schema, so the right total means the right number in each
-    if separators != height * (layout.fields - 1) or b"\r" in text or text.startswith(PACKED_BEGINNINGS):
+    if (
+        separators != height * (layout.fields - 1)
+        or b"\r" in text
+        or text.startswith(PACKED_BEGINNINGS)
+        or has_filler(text)
+    ):
         raise _NotWhole
     channels = {field for field in layout.channel_fields if field >= 0}
     kinds = {f"column_{i + 1}": pl.Float64() if i in channels else pl.String() for i in range(layout.fields)}
@@ -192,10 +251,17 @@ def count_bytes(text: bytes, character: str) -> int:
     return kernels.count(np.frombuffer(text, np.uint8), ord(character))
 
 
+def has_filler(line: bytes) -> bool:
+    """Tell whether a line was damaged by a power cut: what is left of it may look whole and be cut."""
+    return any(run in line for run in FILLER_RUNS)
+
+
 def _parse_careful(text: bytes, line: int, layout: Layout, file: str, report: Report) -> Records:
     lines = text.split(b"\n")[:-1]
     whole = [
-        _count_fields(one, layout.files.separator) == layout.fields and not one.startswith(PACKED_BEGINNINGS)
+        _count_fields(one, layout.files.separator) == layout.fields
+        and not one.startswith(PACKED_BEGINNINGS)
+        and not has_filler(one)
         for one in lines
     ]
     rows = np.flatnonzero(whole)
@@ -220,20 +286,31 @@ def _parse_careful(text: bytes, line: int, layout: Layout, file: str, report: Re
         bad |= stamps.is_null().to_numpy()
     good = pl.Series(~bad)
     lost = sorted({*np.flatnonzero(~np.array(whole, bool)).tolist(), *rows[bad].tolist()})
-    lost = [i for i in lost if lines[i].strip()]
-    if lost:
-        fields = _count_fields(lines[lost[0]], layout.files.separator)
-        what = "a stamp or a number cannot be read" if fields == layout.fields else f"{fields} fields"
-        first = lines[lost[0]][:60].decode("ascii", "backslashreplace")
-        count = "one record is" if len(lost) == 1 else f"{len(lost)} records are"
-        hint = comma_hint(lines[lost[0]], layout.files)
-        report(
-            f"{file}: line {line + lost[0]}: expected {layout.fields} fields with a stamp and numbers, got {what}: "
-            f"{first!a}; {count} left out: {hint or 'correct the file, or name its marks under [files] missing'}"
-        )
+    left_out = _leave_out(lost, lines, line, layout, file, report)
     kept_stamps = None if stamps is None else stamps.filter(good)
     blank = np.cumsum([not one.strip() for one in lines])
-    return _records(numbers.filter(good), kept_stamps, rows[~bad], line, layout, blank[rows[~bad]])
+    records = _records(numbers.filter(good), kept_stamps, rows[~bad], line, layout, blank[rows[~bad]])
+    return replace(records, left_out=left_out)
+
+
+def _leave_out(
+    lost: list[int], lines: list[bytes], line: int, layout: Layout, file: str, report: Report
+) -> tuple[LeftOut, ...]:
+    """Report lines that are no records, and count them; blank ones are nothing, and filler alone is bytes."""
+    empty = sum(len(lines[i]) + 1 for i in lost if lines[i] and not lines[i].strip(FILLER))
+    left_out = (LeftOut(FILLED, line, bytes=empty),) if empty else ()
+    lost = [i for i in lost if lines[i].strip(FILLER + b" \t\r")]
+    if not lost:
+        return left_out
+    fields = _count_fields(lines[lost[0]], layout.files.separator)
+    what = "a stamp or a number cannot be read" if fields == layout.fields else f"{fields} fields"
+    what = "bytes of a power cut" if has_filler(lines[lost[0]]) else what
+    expected = f"expected {layout.fields} fields with a stamp and numbers"
+    first = lines[lost[0]][:60].decode("ascii", "backslashreplace")
+    count = "one record is" if len(lost) == 1 else f"{len(lost)} records are"
+    remedy = comma_hint(lines[lost[0]], layout.files) or "correct the file, or name its marks under [files] missing"
+    report(f"{file}: line {line + lost[0]}: {expected}, got {what}: {first!a}; {count} left out: {remedy}")
+    return (LeftOut(expected, line + lost[0], len(lost)), *left_out)
 
 
 def _records(

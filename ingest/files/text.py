@@ -5,19 +5,40 @@ A piece is a few megabytes of lines, so memory does not grow with a file's lengt
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+import numpy as np
+
 from core.errors import PayloadError
+from core.records import FloatArray
 from ingest.files.format import FileFormat, FileStream
 from ingest.files.layouts import Layout
 from ingest.files.opening import opened
-from ingest.files.records import Records, Report, Span, blank_lines, check_clock, comma_hint, count_bytes, parse_lines
+from ingest.files.records import (
+    FILLED,
+    FILLER,
+    FILLER_RUNS,
+    Int64Array,
+    LeftOut,
+    Records,
+    Report,
+    Span,
+    blank_lines,
+    comma_hint,
+    count_bytes,
+    parse_alike,
+    parse_lines,
+)
 
 PIECE_BYTES = 1 << 22
 """Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
+LONGEST_HEADER = 1 << 17
+"""A header inside a file may go over the end of a piece. [bytes]"""
 TAIL_BYTES = 1 << 16
 """Bytes that are looked at for the first and the last stamp, if a sixteenth of them does not have one."""
 
@@ -67,8 +88,9 @@ def find_span(path: Path, stream: FileStream, read_layout: LayoutReader, *, whol
             raise PayloadError(f"{path.name}: line {layout.first_line}: no record after the header: remove the file")
         tail = head
         if not layout.time_fields:
-            pieces = _whole_lines(source, path.name, finished=whole_last_line, head=head)
+            pieces = LinePieces(source, path.name, head)
             lines = sum(count_bytes(text, "\n") - blank_lines(text) for text in pieces)
+            lines += bool(pieces.rest.strip(FILLER + b" \t\r")) and whole_last_line
             first_ns = layout.first_ns - (lines * layout.dt_ns if stream.layout.end else 0)
             return Span(path, first_ns, first_ns + lines * layout.dt_ns)
         if one.size is None:
@@ -94,48 +116,199 @@ def find_span(path: Path, stream: FileStream, read_layout: LayoutReader, *, whol
 def read_records(
     span: Span, stream: FileStream, start_ns: int, report: Report, read_layout: LayoutReader, *, whole_last_line: bool
 ) -> Generator[Records, None, None]:
-    """Yield a file's records piece by piece; as ``raw.read_records``."""
+    """Yield a file's records piece by piece; as ``raw.read_records``.
+
+    A new header inside the file (the logger's program was changed, files were joined) holds from there on: its columns
+    may have another order. Where it lacks a channel that the file had, what follows is left out, and that is reported.
+    """
     file = span.path.name
     with opened(span.path) as one:
-        source = one.stream
-        layout = read_layout(source, file, stream)
+        layout = read_layout(one.stream, file, stream)
         for note in layout.notes:
             report(note)
         if stream.layout.end:
             layout = replace(layout, first_ns=span.start_ns)
         line = layout.first_line
-        newest: int | None = None
-        for text in _whole_lines(source, file, finished=whole_last_line):
-            lines = count_bytes(text, "\n")
-            # without stamps a record's place is its line's; blank lines have none, so what follows moves up
-            blank = 0 if layout.time_fields else blank_lines(text)
-            if start_ns > span.start_ns and _ends_before(text, line + lines, layout, start_ns):
-                line += lines
-                layout = replace(layout, first_line=layout.first_line + blank) if blank else layout
-                continue
-            records = parse_lines(text, line, layout, file, report)
-            line += lines
-            layout = replace(layout, first_line=layout.first_line + blank) if blank else layout
-            if len(records.starts):
-                check_clock(records, newest, file, report)
-                newest = int(records.starts[-1])
-                yield records
+        pieces = LinePieces(one.stream, file)
+        for piece in pieces:
+            text = piece
+            while text:
+                if span.skippable and start_ns > span.start_ns:
+                    lines = count_bytes(text, "\n")
+                    if _ends_before(text, line + lines, layout, start_ns):
+                        line += lines
+                        layout = pass_blank_lines(layout, text)
+                        break
+                records = parse_alike(text, line, layout)
+                if records is None and _ends_badly(text, layout):
+                    text += next(pieces, b"")  # a header may go over the end of a piece
+                cut = len(text) if records is not None else find_header(text, layout)
+                records = records or parse_lines(text[:cut], line, layout, file, report)
+                if len(records.starts) or records.left_out:
+                    yield records
+                line += count_bytes(text[:cut], "\n")
+                layout = pass_blank_lines(layout, text[:cut])
+                text = text[cut:]
+                if text:
+                    if len(text) < LONGEST_HEADER:
+                        text += next(pieces, b"")
+                    try:
+                        layout, length = _next_layout(text, line, layout, read_layout, file, stream)
+                    except PayloadError as error:
+                        yield _leave_out_rest(text, pieces, line, file, str(error), report)
+                        return
+                    told = f"line {line}: a new header begins here; its columns are read by their names"
+                    yield Records(*_no_records(layout), header=told)
+                    line += count_bytes(text[:length], "\n")
+                    text = text[length:]
+        yield from _read_end(pieces, line, layout, file, report, whole_last_line=whole_last_line)
 
 
-def _whole_lines(source: BinaryIO, file: str, *, finished: bool, head: bytes = b"") -> Iterator[bytes]:
-    """Cut a stream behind line ends, ``head`` being what was read of it; ``finished`` takes a last line without end."""
-    rest = b""
-    while piece := head or source.read(PIECE_BYTES):
-        head = b""
-        cut = piece.rfind(b"\n") + 1
-        if not cut and len(piece) == PIECE_BYTES:
-            raise PayloadError(f"{file}: no line end in {PIECE_BYTES} bytes: this is no text table")
-        if cut:
-            yield rest + piece[:cut]
-            rest = b""
-        rest += piece[cut:]
-    if rest and finished:
-        yield rest + b"\n"
+class LinePieces:
+    """Cuts a stream behind line ends.
+
+    Parameters
+    ----------
+    source : file
+        Stands at the first line.
+    file : str
+        What to call it in errors.
+    head : bytes
+        What was read of it already.
+
+    Attributes
+    ----------
+    rest : bytes
+        At the end: what has no line end.
+    filled : int
+        Bytes of NUL or 0xFF that were passed over because there was nothing else. [bytes]
+    """
+
+    def __init__(self, source: BinaryIO, file: str, head: bytes = b"") -> None:
+        self._source, self._file, self._head = source, file, head
+        self.rest = b""
+        self.filled = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """Return whole lines.
+
+        Raises
+        ------
+        PayloadError
+            A piece has no line end at all.
+        """
+        while piece := self._head or self._source.read(PIECE_BYTES):
+            self._head = b""
+            cut = piece.rfind(b"\n") + 1
+            if cut:
+                text, self.rest = self.rest + piece[:cut], piece[cut:]
+                return text
+            if not piece.strip(FILLER):
+                # what a logger keeps for a table may be gigabytes; a run of it still marks where it was
+                self.filled += len(piece) - len(FILLER_RUNS[0])
+                piece = piece[: len(FILLER_RUNS[0])]
+            self.rest += piece
+            if len(self.rest) > PIECE_BYTES:
+                raise PayloadError(f"{self._file}: no line end in {PIECE_BYTES} bytes: this is no text table")
+        raise StopIteration
+
+
+def pass_blank_lines(layout: Layout, text: bytes) -> Layout:
+    """Return the layout of what follows a text: without stamps a line is a place, but for blank ones."""
+    blank = 0 if layout.time_fields else blank_lines(text)
+    return replace(layout, first_line=layout.first_line + blank) if blank else layout
+
+
+def find_header(text: bytes, layout: Layout) -> int:
+    """Return where a new header begins in lines; their length if none does. [bytes]"""
+    if not layout.names_row or not layout.names:
+        return len(text)
+    separator = re.escape(layout.files.separator.encode())
+    names = b"|".join(re.escape(name.encode()) for name in layout.names)
+    field = re.compile(
+        rb'(?:^|(?<=\n)|(?<=["\s]|' + separator + rb"))(?:" + names + rb')(?=["\s]|' + separator + rb"|$)"
+    )
+    wanted = {*layout.names}
+    place = 0
+    while found := field.search(text, place):
+        begin = text.rfind(b"\n", 0, found.start()) + 1
+        place = text.find(b"\n", found.end()) + 1 or len(text)
+        line = text[begin:place].decode("utf-8", "replace").strip()
+        fields = {one.strip().strip('"').strip() for one in line.split(layout.files.separator)}
+        if len(fields & wanted) >= min(2, len(wanted)):
+            for _ in range(layout.names_row - 1):
+                begin = text.rfind(b"\n", 0, max(0, begin - 1)) + 1
+            return begin
+    return len(text)
+
+
+def _ends_badly(text: bytes, layout: Layout) -> bool:
+    """Tell whether the last lines are not all records, so that a header may begin there."""
+    if layout.names_row < 2:
+        return False
+    lines = text.rsplit(b"\n", layout.names_row)[-layout.names_row : -1]
+    tail = b"".join(line + b"\n" for line in lines)
+    return len(parse_lines(tail, layout.first_line, layout, "", lambda _: None).starts) < len(lines)
+
+
+def _next_layout(
+    text: bytes, line: int, before: Layout, read_layout: LayoutReader, file: str, stream: FileStream
+) -> tuple[Layout, int]:
+    """Read a header inside a file; return what holds from there on, and its length.
+
+    Raises
+    ------
+    PayloadError
+        It is none, or lacks a channel that the file had before.
+    """
+    source = io.BytesIO(text)
+    try:
+        layout = read_layout(source, file, stream)
+    except PayloadError as error:
+        raise PayloadError(f"it is not as the station file says ({error})") from None
+    if not layout.time_fields:
+        raise PayloadError("its records have no times, and the file's name says only that of the first")
+    both = zip(stream.declared.channel_index, before.channel_fields, layout.channel_fields, strict=True)
+    lacking = [name for name, old, new in both if old >= 0 > new]
+    if lacking:
+        raise PayloadError(f"it has no column {', '.join(map(repr, lacking))}")
+    return replace(layout, first_line=line + layout.first_line - 1), source.tell()
+
+
+def _leave_out_rest(
+    text: bytes, pieces: LinePieces, line: int, file: str, why: str, report: Report
+) -> Records:  # fmt: skip
+    """Leave out what follows a header that cannot be used."""
+    count = count_bytes(text, "\n") + sum(count_bytes(piece, "\n") for piece in pieces)
+    reason = f"a new header begins here, and {why}"
+    report(f"{file}: line {line}: {reason}; it and the {count} lines from there are left out: cut the file there")
+    nothing = np.empty(0, np.int64)
+    return Records(nothing, np.empty((0, 0)), nothing, (LeftOut(reason, line, count),))
+
+
+def _no_records(layout: Layout) -> tuple[Int64Array, FloatArray, Int64Array]:
+    return np.empty(0, np.int64), np.empty((len(layout.channel_fields), 0)), np.empty(0, np.int64)
+
+
+def _read_end(
+    pieces: LinePieces, line: int, layout: Layout, file: str, report: Report, *, whole_last_line: bool
+) -> Iterator[Records]:
+    """Yield what stands behind the last line end."""
+    text = pieces.rest.strip(FILLER)
+    filled = pieces.filled + len(pieces.rest) - len(text)
+    if text and whole_last_line and not filled:
+        yield parse_lines(text + b"\n", line, layout, file, report)
+        return
+    left_out = []
+    if text.strip():
+        left_out.append(LeftOut("the last line has no line end: the logger had not finished it", line, 1))
+    if filled:
+        left_out.append(LeftOut(FILLED, line, bytes=filled))
+    if left_out:
+        yield Records(*_no_records(layout), tuple(left_out))
 
 
 def _ends_before(text: bytes, line: int, layout: Layout, start_ns: int) -> bool:

@@ -15,7 +15,7 @@ def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
     """Read the four header lines; as ``text.LayoutReader``."""
     _origin, names, units, _process = parse_header(header_lines(source, HEADER_LINES, file), file)
     notes = check_units(names, units, stream.declared, file, 3, check=stream.layout.check_units)
-    layout = make_layout(names, (TIMESTAMP,), HEADER_LINES + 1, stream, file, "line 2")
+    layout = make_layout(names, (TIMESTAMP,), HEADER_LINES + 1, stream, file, "line 2", 2)
     return replace(layout, notes=(*layout.notes, *notes))
 
 

@@ -19,7 +19,7 @@ def test_counters_and_gaps(client: httpx.Client, store: Store) -> None:
     store.stations.put(FILE, "x.toml")
     collector = Collector(store)
     collector.commit(*(block(i, i) for i in range(200) if not 50 <= i < 53), block(0, 0))
-    collector.marks.tell()
+    collector.acknowledgements.publish_due()
     store.gaps.search()
     said = FeedsOut.model_validate(client.get("/api/v1/stations/cn-x/feeds").json())
     (feed,) = said.feeds

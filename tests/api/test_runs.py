@@ -36,6 +36,17 @@ def season(store: Store, first: float = 1.0, days: int = 2, **more: object) -> i
     return tower.put_run(store, product, kind="season", **more)
 
 
+def test_the_product_without_dates_is_that_of_the_whole_run(client: httpx.Client, registered: Store) -> None:
+    """Also where its station's fluxes lie years apart from it, or are not there at all."""
+    number = season(registered, days=20)
+    table = ProductOut.model_validate(client.get(f"{BASE}/product", params={"kind": "season"}).json())
+    assert (table.run, table.start, table.end) == (number, START, START + timedelta(days=20))
+    assert table.data["NEE_F"] == [1.0 + i for i in range(960)]
+    later = {"kind": "season", "from": (START + timedelta(days=19)).isoformat()}
+    table = ProductOut.model_validate(client.get(f"{BASE}/product", params=later).json())
+    assert table.data["NEE_F"] == [1.0 + i for i in range(912, 960)]
+
+
 def test_runs_are_listed_and_described(client: httpx.Client, registered: Store) -> None:
     tower.put_days(registered, 2)
     said = {"sums": {"NEE_F": {"value": -1.5}}, "not_done": {"RECO_DT": "too young"}, "inputs": {"sha256": "a" * 64}}

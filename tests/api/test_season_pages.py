@@ -136,8 +136,20 @@ def test_the_station_tells_its_newest_season(client: httpx.Client, registered: S
     on_demand = tower.put_run(registered, tower.filled_days(1), kind="season")
     assert f"made on demand Run {on_demand}" in text_of(client.get(f"/station/{ID}"))
     tower.put_run(registered, tower.filled_days(1))
+    provisional = tower.put_run(registered, tower.filled_days(2))
+    text = text_of(client.get(f"/station/{ID}"))
+    assert f"made on demand Run {on_demand}" in text  # what somebody asked for is not hidden by what is made anew daily
+    assert f"A newer provisional run exists: Run {provisional} · made" in text
+    newest = tower.put_run(registered, tower.filled_days(2), kind="season")
+    text = text_of(client.get(f"/station/{ID}"))
+    assert f"2026-07-01 08:00 – 2026-07-03 08:00 UTC+08:00 made on demand Run {newest}" in text
+    assert "A newer provisional run exists" not in text
+
+
+@pytest.mark.integration
+def test_the_station_tells_its_running_season_where_nobody_kept_one(client: httpx.Client, registered: Store) -> None:
+    tower.put_run(registered, tower.filled_days(1))
     newest = tower.put_run(registered, tower.filled_days(2))
-    tower.put_run(registered, tower.filled_days(1), kind="season")  # one on demand does not hide the running season
     text = text_of(client.get(f"/station/{ID}"))
     assert f"2026-07-01 08:00 – 2026-07-03 08:00 UTC+08:00 provisional: made anew every day Run {newest}" in text
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -224,13 +226,58 @@ def test_the_flux_table_has_the_columns_of_the_variables_table(store: Store) -> 
 
 def test_a_run_is_stale_only_when_fluxes_are_newer(tower: Store) -> None:
     assert tower.attempts.find_due(0) == []
-    record = FluxRecord("cn-test", START, START + timedelta(minutes=30), {"FC": -3.0})
-    tower.fluxes.put(record, config_sha256="x", code_version="1", revision=1)
+    put_flux(tower, 0)
+    assert tower.attempts.find_due(0) == []  # a single half-hour is no season
+    put_flux(tower, 1)
     assert tower.attempts.find_due(0) == ["cn-test"]
+    put_run(tower)
+    assert tower.attempts.find_due(0) == []
+
+
+def put_flux(tower: Store, i: int) -> None:
+    start = START + i * timedelta(minutes=30)
+    record = FluxRecord("cn-test", start, start + timedelta(minutes=30), {"FC": -3.0})
+    tower.fluxes.put(record, config_sha256="x", code_version="1", revision=1)
+
+
+def put_run(tower: Store) -> None:
     product = pl.DataFrame({"start": [START], "NEE_F": [-3.0]})
     started = datetime.now(UTC)
     tower.runs.put("cn-test", config_sha256="x", code_version="1", methods={}, started=started, product=product)
+
+
+def test_a_run_waits_for_the_end_of_imports_and_is_made_then(tower: Store) -> None:
+    day = 86_400
+    put_flux(tower, 0)
+    put_run(tower)
+    with Store(tower.dsn) as importer:
+        with importer.attempts.importing("cn-test"):
+            for i in (1, 2):
+                put_flux(tower, i)
+                assert tower.attempts.find_due(0) == []
+                assert not tower.attempts.begin("cn-test", 0)
+            with tower.attempts.importing("cn-test"):  # another one at the same time
+                assert tower.attempts.find_due(0) == []
+            assert tower.attempts.find_due(0) == []
+        assert tower.attempts.find_due(day) == ["cn-test"]  # though the run is young
+        put_run(tower)
+        assert tower.attempts.find_due(day) == []
+        with suppress(RuntimeError), importer.attempts.importing("cn-test"):
+            put_flux(tower, 3)
+            raise RuntimeError
+    assert tower.attempts.find_due(day) == ["cn-test"]
+    with pytest.raises(UnknownStation), tower.attempts.importing("nobody"):
+        pass
+
+
+def test_a_run_waits_for_half_hours_that_are_due(tower: Store) -> None:
+    for i in range(2):
+        put_flux(tower, i)
+    tower.messages.commit(blocks(random_samples(36000), start_ns=START_NS + 7200 * NS), [])
+    (due,) = tower.intervals.find_due(datetime.now(UTC), 10)
     assert tower.attempts.find_due(0) == []
+    tower.intervals.fail("cn-test", due.start, due.revision, "why")
+    assert tower.attempts.find_due(0) == ["cn-test"]
 
 
 def test_a_new_configuration_is_appended_and_the_same_is_not(tower: Store) -> None:
@@ -294,6 +341,36 @@ def test_latest_is_the_newest_in_time_not_the_last_to_come(tower: Store) -> None
     (latest,) = tower.latest.read("cn-test")
     assert latest.time == from_ns(START_NS + 60 * NS)
     assert latest.values == {"TA": 60.0, "RH": 50.0}
+
+
+def test_values_time_and_arrival_of_the_newest_are_those_of_one_message(tower: Store) -> None:
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS + 60 * NS, {"TA": 1.0, "RH": 2.0})])
+    with psycopg.connect(tower.dsn) as connection:
+        connection.execute("UPDATE latest SET received = received - interval '1 hour'")
+    (before,) = tower.latest.read("cn-test")
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS, {"TA": 3.0, "RH": 4.0})])  # late
+    assert tower.latest.read("cn-test") == [before]
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS + 120 * NS, {"TA": 5.0, "RH": 6.0})])
+    (after,) = tower.latest.read("cn-test")
+    assert after.values == {"TA": 5.0, "RH": 6.0}
+    assert after.received - before.received >= timedelta(hours=1)
+
+
+def test_a_message_without_any_value_is_not_the_newest(tower: Store) -> None:
+    whole = random_samples(20)
+    half = whole.copy()
+    half[:, 12:] = np.nan
+    none = np.full_like(whole, np.nan)
+    for i, samples in enumerate((whole, half, none)):
+        tower.messages.commit(blocks(samples, n=20, start_ns=START_NS + i * NS), [])
+    nothing = Reading("cn-test", "met", START_NS, {"TA": math.nan, "RH": math.nan})
+    tower.messages.commit([], [nothing])
+    (latest,) = tower.latest.read("cn-test")
+    assert latest.stream == "ec"
+    assert latest.time == START + timedelta(seconds=1 + 11 / 20)  # the last sample of the second block with a value
+    assert list(latest.values.values()) == pytest.approx(whole[:, 11].tolist(), rel=1e-6)
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS + NS, {"TA": math.nan, "RH": 5.0})])
+    assert [one.stream for one in tower.latest.read("cn-test")] == ["ec", "met"]
 
 
 def test_flags_stand_beside_readings(tower: Store) -> None:

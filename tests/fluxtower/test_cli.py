@@ -81,6 +81,21 @@ def test_a_wrong_unit_names_file_line_key_expected_and_got(tmp_path: Path) -> No
     )
 
 
+def test_separations_in_centimetres_are_doubted(tmp_path: Path) -> None:
+    """Valid, for a big tower may have them; 14 cm written as 14."""
+    text = (DEMO / "stations" / "us-orchard.toml").read_text(encoding="utf-8")
+    doubtful = tmp_path / "doubtful.toml"
+    lines = [line for line in text.splitlines() if "_separation" not in line]
+    lines.insert(lines.index("[[analyzer]]") + 1, "eastward_separation = 14.0")
+    doubtful.write_text("\n".join(lines), encoding="utf-8")
+    result = fluxtower("station", "check", doubtful)
+    assert result.returncode == 0
+    assert result.stderr == (
+        f"doubt: {doubtful}: analyzer[0].eastward_separation: 14 m from the sonic; if it is in centimetres, "
+        "write 0.14\n"
+    )
+
+
 def test_a_setting_out_of_range_is_one_line() -> None:
     result = fluxtower("settings", environment={"FLUXTOWER_DB_PORT": "no"})
     assert result.returncode == 1

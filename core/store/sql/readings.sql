@@ -1,9 +1,14 @@
 -- Slow messages and the flags beside them.
 
 -- name: insert_reading
+-- what a person deleted stays out, if it is sent again; another value for its time is stored
 INSERT INTO reading (time, station, stream, values)
-SELECT r.time, r.station, r.stream, ARRAY(SELECT jsonb_array_elements_text(r.values)::real)
+SELECT r.time, r.station, r.stream, v.values
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (time timestamptz, station int, stream int, values jsonb)
+CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(r.values)::real) AS values) AS v
+WHERE NOT EXISTS (
+    SELECT FROM reading_deleted d
+    WHERE d.station = r.station AND d.stream = r.stream AND d.time = r.time AND d.values = v.values)
 ORDER BY r.station, r.stream, r.time
 ON CONFLICT (station, stream, time) DO NOTHING
 RETURNING station, stream, time;

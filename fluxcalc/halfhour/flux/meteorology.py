@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import timedelta
 
 import numpy as np
@@ -14,10 +15,12 @@ from core.variables import convert, variable
 from fluxcalc.halfhour.interval import Meteorology
 from fluxcalc.thermodynamics import saturation_pressure
 
-AVERAGED_VARIABLES = ("TA", "RH", "PA", "SW_IN", "VPD", "NETRAD", "G", "TS")
+AVERAGED_VARIABLES = (
+    *("TA", "RH", "PA", "SW_IN", "VPD", "NETRAD", "G", "TS", "PPFD_IN", "SWC", "SW_OUT", "LW_IN", "LW_OUT"),
+)
 SUMMED_VARIABLES = ("P",)
 WEATHER_VARIABLES = (*AVERAGED_VARIABLES, *SUMMED_VARIABLES)
-SUSPECT_FLAG = 3  # flag of a value that its check did not believe
+REFUSED_FLAGS = (3, 4)  # of a value that its check, or a person, did not believe
 
 
 def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
@@ -33,9 +36,10 @@ def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        ``start`` and the columns of ``WEATHER_VARIABLES``: TA [deg C], RH [%], PA [kPa], SW_IN [W m-2], VPD [hPa],
-        NETRAD [W m-2], G [W m-2], TS [deg C], P [mm]; each from the stream's first channel that measures it. Null where
-        nothing was measured or the value was flagged as suspect. VPD comes from TA and RH where no channel gives it.
+        ``start`` and the columns of ``WEATHER_VARIABLES``: TA [deg C], RH [%], PA [kPa], VPD [hPa], radiation and heat
+        into the ground [W m-2], TS [deg C], PPFD_IN [umol m-2 s-1], SWC [%], P [mm]; each from the stream's first
+        channel that measures it. Null where nothing was measured or the value was flagged as suspect. VPD comes from TA
+        and RH where no channel gives it.
     """
     columns = []
     for name in WEATHER_VARIABLES:
@@ -56,28 +60,42 @@ def average_weather(frame: pl.DataFrame, minutes: int) -> pl.DataFrame:
     return (
         frame.select(pl.col("start").dt.truncate(timedelta(minutes=minutes)), measured)
         .group_by("start")
-        .agg(
-            pl.col(AVERAGED_VARIABLES).mean(),
-            *(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in SUMMED_VARIABLES),
-        )
+        .agg(average_of(name) for name in WEATHER_VARIABLES)
     )
 
 
+def average_of(name: str) -> pl.Expr:
+    """Return what an interval has of a variable: the mean of its readings, or their sum; null without any."""
+    if name in SUMMED_VARIABLES:
+        return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum())
+    return pl.col(name).mean()
+
+
 def mean_meteorology(frame: pl.DataFrame) -> Meteorology:
-    """Average the weather of one interval; NaN where there is none."""
+    """Average the weather of one interval as ``average_weather`` does for a season; NaN where there is none."""
+    names = [name for name in WEATHER_VARIABLES if name in frame.columns]
+    measured = frame.select(pl.col(names).cast(pl.Float64).fill_nan(None))
+    return meteorology_of(measured.select(average_of(name) for name in names).row(0, named=True))
+
+
+def meteorology_of(means: Mapping[str, float | None]) -> Meteorology:
+    """Return what a half-hour takes of means by FLUXNET name and in FLUXNET's units; None is missing."""
+    published = {name: math.nan if value is None or math.isnan(value) else value for name, value in means.items()}
 
     def mean(name: str) -> float:
-        value = frame[name].mean()
-        return math.nan if not isinstance(value, float) else value
+        return published.get(name, math.nan)
 
     return Meteorology(
-        air_temperature=mean("TA") + ZERO_CELSIUS, pressure=mean("PA") * 1e3, relative_humidity=mean("RH") / 100.0
+        air_temperature=mean("TA") + ZERO_CELSIUS,
+        pressure=mean("PA") * 1e3,
+        relative_humidity=mean("RH") / 100.0,
+        published=published,
     )
 
 
 def trusted_readings(channel: Channel, index: int) -> pl.Expr:
     """Return the readings of a channel, by its place among the flags, without the missing and the suspect ones."""
-    suspect = pl.col("flags").list.get(index, null_on_oob=True).eq_missing(SUSPECT_FLAG)
+    suspect = pl.col("flags").list.get(index, null_on_oob=True).is_in(REFUSED_FLAGS).fill_null(value=False)
     return pl.when(~suspect).then(pl.col(channel.name).fill_nan(None))
 
 

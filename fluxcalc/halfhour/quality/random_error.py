@@ -14,6 +14,7 @@ from core.records import FloatArray
 from core.station import Options, Station
 from fluxcalc.halfhour.choices import choices
 from fluxcalc.halfhour.interval import HalfHour, flux_of
+from fluxcalc.halfhour.raw.channels import came
 from fluxcalc.halfhour.state import RandomError, flux_name
 from fluxcalc.kernels.correlation import cross_covariances
 
@@ -34,7 +35,7 @@ class CorrelatedPair(NamedTuple):
     scale : float
         Integral time scale; NaN if there is none. [samples]
     n : int
-        Samples that the interval should have.
+        Records that the interval has.
     """
 
     w_w: FloatArray
@@ -149,7 +150,7 @@ def _correlate(half: HalfHour, options: Options) -> dict[str, CorrelatedPair]:
     names = {flux: name for flux, name in flux_series(half).items() if half.has(name)}
     w = half.series["w"]
     scalars = [half.series[name] for name in names.values()]
-    n = len(w)
+    n, present = len(w), count_records(half)
     seconds = MAX_CORRELATION_LAG if options.random_error_reach is None else options.random_error_reach
     reach = min(round(seconds / half.dt), n - 1)
     found = {}
@@ -158,8 +159,17 @@ def _correlate(half: HalfHour, options: Options) -> dict[str, CorrelatedPair]:
         if scale > reach:
             farther = min(math.ceil(scale), n // 2)
             covariances = _all_pairs([w, scalar], max(reach, farther))[0]
-        found[flux] = CorrelatedPair(*covariances, scale, n)
+        found[flux] = CorrelatedPair(*covariances, scale, present)
     return found
+
+
+def count_records(half: HalfHour) -> int:
+    """Return how many records the interval has: those of which any channel came.
+
+    A record that was lost makes the errors larger. A value that is missing alone does not: those around it, within the
+    integral time scale, say nearly the same.
+    """
+    return int(np.count_nonzero(came(half)))
 
 
 def _all_pairs(series: Sequence[FloatArray], reach: int) -> list[tuple[FloatArray, FloatArray, FloatArray]]:

@@ -11,6 +11,7 @@ from core.records import FloatArray
 from core.station import Station
 from fluxcalc.halfhour.interval import HalfHour, flux_of
 from fluxcalc.halfhour.raw.instrument_diagnostics import explain_losses
+from fluxcalc.halfhour.raw.likely_causes import likely_cause
 from fluxcalc.halfhour.raw.screening import absolute_limits
 from fluxcalc.kernels.screening import count_faster, count_outside
 from fluxcalc.kernels.statistics import moments
@@ -98,10 +99,10 @@ def exclude_unusable(half: HalfHour, station: Station, names: tuple[str, ...]) -
         missing = 100.0 * (1.0 - count / half.n)
         counts[f"valid_{name}"] = count
         if count == 0:
-            absent[name] = _join("no usable sample", explain_losses(half, name, station))
+            absent[name] = _join("no usable sample", *_explain(half, name, station))
         elif missing > allowed:
             gaps = f"{missing:.1f} % of the samples are missing, {allowed:g} % may be"
-            absent[name] = _join(gaps, explain_losses(half, name, station))
+            absent[name] = _join(gaps, *_explain(half, name, station))
         elif low == high:
             absent[name] = "the signal does not move: the sensor is frozen or not connected"
     wind = ("u", "v", "w")
@@ -109,6 +110,10 @@ def exclude_unusable(half: HalfHour, station: Station, names: tuple[str, ...]) -
     if fault is not None:
         absent.update({name: f"wind component {fault[0]}: {fault[1]}" for name in wind if half.has(name)})
     return half.with_diagnostics(**counts).without(absent)
+
+
+def _explain(half: HalfHour, name: str, station: Station) -> tuple[str, str]:
+    return explain_losses(half, name, station), likely_cause(half, name, station)
 
 
 def _within(values: FloatArray, low: float, high: float) -> FloatArray:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.clock import to_ns
 from core.records import FloatArray, Samples
@@ -131,3 +132,11 @@ def on_grid(values: FloatArray, samples: Samples, half: HalfHour) -> FloatArray:
     if first < last:
         grid[first:last] = values[first - offset : last - offset]
     return grid
+
+
+def came(half: HalfHour) -> NDArray[np.bool_]:
+    """Return at which places of the interval's grid there is a record: any channel of it."""
+    there = np.zeros(half.n, dtype=np.bool_)
+    for values in half.samples.channels.values():
+        there |= ~np.isnan(on_grid(values, half.samples, half))
+    return there

@@ -46,7 +46,8 @@ def despike_vickers_mahrt(half: HalfHour, _: Station) -> HalfHour:
 
     Mean and standard deviation of a window of a sixth of the interval (in whole minutes) hold for its middle
     100 samples. Passes over all series, each with a limit 0.1 sd wider, go on until one finds no spike in any series:
-    a wider limit can cut a long run of one series short enough to be a spike.
+    a wider limit can cut a long run of one series short enough to be a spike. A spike that ends in a sample which an
+    earlier pass replaced is the rest of one that is counted.
 
     References
     ----------
@@ -57,16 +58,17 @@ def despike_vickers_mahrt(half: HalfHour, _: Station) -> HalfHour:
     step = min(WINDOW_STEP, window)
     limits = outlier_limits(half)
     clean = {name: np.array(half.series[name]) for name in limits}
+    replaced = {name: np.zeros(len(series), dtype=np.bool_) for name, series in clean.items()}
     spikes = dict.fromkeys(clean, 0)
     pending = set(clean)
     for number in range(MAX_PASSES):
         found = 0
         for name in tuple(pending):
             limit = limits[name] + LIMIT_INCREMENT * number
-            count, kept = despike_pass(clean[name], window, step, limit, MAX_SPIKE_LENGTH)
+            count, repeated, kept = despike_pass(clean[name], replaced[name], window, step, limit, MAX_SPIKE_LENGTH)
             spikes[name] += count
-            found += count
-            if count == kept == 0:
+            found += count + repeated
+            if count + repeated + kept == 0:
                 pending.discard(name)  # no outlier is left, and a wider limit makes none
         if found == 0:
             break

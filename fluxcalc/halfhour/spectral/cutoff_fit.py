@@ -254,7 +254,7 @@ def _fit_wind(lost: FloatArray, wind: FloatArray, cutoff: FloatArray) -> tuple[f
     def ratio(a2: float) -> FloatArray:
         return np.log(lost * (a2 + cutoff) / wind)
 
-    a2 = _minimise(lambda a2: float(np.var(ratio(a2))), (1e-4, 10.0))
+    a2 = minimise_on_logarithm(lambda a2: float(np.var(ratio(a2))), (1e-4, 10.0))
     return float(np.exp(np.mean(ratio(a2)))), a2
 
 
@@ -268,10 +268,10 @@ def _fit_filter(frequency: FloatArray, ratio: FloatArray) -> float:
         scale = (weight * kept * ratio).sum() / (weight * kept * kept).sum()
         return float((weight * (ratio - scale * kept) ** 2).sum())
 
-    return _minimise(misfit, (frequency[0], 20.0 * frequency[-1]))
+    return minimise_on_logarithm(misfit, (frequency[0], 20.0 * frequency[-1]))
 
 
-def _minimise(misfit: Callable[[float], float], bounds: tuple[float, float]) -> float:
+def minimise_on_logarithm(misfit: Callable[[float], float], bounds: tuple[float, float]) -> float:
     """Return the positive number within bounds for which the misfit is least; NaN at the upper bound."""
     low, high = math.log(bounds[0]), math.log(bounds[1])
 

@@ -69,12 +69,12 @@ def correct_in_situ(half: HalfHour, station: Station, *, low_pass: LowPassFactor
 
 
 def cutoff_of(fits: Fits, gas: str, humidity: float) -> float:
-    """Return the cut-off frequency of a gas in the class of humidity that holds, or else is nearest. [Hz]
+    """Return the cut-off frequency of a gas by its curve, or in the class of humidity that holds or is nearest. [Hz]
 
     Parameters
     ----------
     fits : Fits
-        Classes by gas.
+        Curves and classes by gas.
     gas : str
         ``co2``, ``h2o``...
     humidity : float
@@ -85,6 +85,8 @@ def cutoff_of(fits: Fits, gas: str, humidity: float) -> float:
     float
         NaN where nothing is fitted, or humidity is not known and there is more than one class.
     """
+    if gas in fits.cutoff_curves:
+        return math.exp(sum(factor * humidity**power for power, factor in enumerate(fits.cutoff_curves[gas])))
     classes = fits.cutoffs.get(gas, ())
     if len(classes) == 1:
         return classes[0][2]
@@ -158,9 +160,12 @@ def stability_class(half: HalfHour) -> str:
     return "stable" if half.raw_stability > 0 else "unstable"
 
 
-def has_large_fluxes(half: HalfHour, gas: str) -> bool:
-    """Return whether momentum, heat and a gas are exchanged so much that an interval's spectra can be trusted."""
-    smallest, raw = LARGE_FLUXES[stability_class(half)], half.raw_fluxes
+def has_large_fluxes(half: HalfHour, gas: str, *, stability: str | None = None) -> bool:
+    """Return whether momentum, heat and a gas are exchanged so much that an interval's spectra can be trusted.
+
+    ``stability`` says whose limits of ``LARGE_FLUXES`` hold, if not those of the interval's own.
+    """
+    smallest, raw = LARGE_FLUXES[stability or stability_class(half)], half.raw_fluxes
     if half.air is None:
         return False
     flux = raw.h2o * M_H2O * half.air.vaporisation if gas == "h2o" else raw.of(gas)

@@ -75,7 +75,7 @@ class Versions:
         Quality of half-hours (``fluxcalc.season.gapfill.mds.Filled``), or of means the share of their records that is
         measured or filled well.
     reference : int
-        Row of the version that is most like all others.
+        Row of the version that is most like all others (``most_alike``).
     """
 
     value: NDArray[Any]
@@ -180,20 +180,36 @@ def fill_versions(
     return Versions(values, qc, most_alike(values[:-1]))
 
 
-def most_alike(values: NDArray[Any]) -> int:
-    """Return the row whose model efficiencies against all other rows have the largest sum.
+def most_alike(values: NDArray[Any], finer: NDArray[Any] | None = None) -> int:
+    """Return the row against which all rows have the largest sum of model efficiencies.
 
     The efficiency of row b where row a is the truth is 1 - sum (b - a)^2 / sum (a - mean a)^2, over the records that
-    all rows have. Rows that do not vary tell nothing; without any that does, the first row is returned.
+    all rows have; it is summed over b. Rows that do not vary are no truth. Where none varies, as in a single year, the
+    row is taken that most rows equal; of several such, the one that ``finer`` tells, or the first.
+
+    Parameters
+    ----------
+    values : ndarray, shape (k, n)
+        NaN is missing. [any]
+    finer : ndarray, shape (k, m), or None
+        The same rows over shorter periods. [any]
 
     References
     ----------
     Pastorello et al. (2020), doi:10.1038/s41597-020-0534-3: the version REF
     """
+    efficiency, equal = _efficiency(values)
+    if np.isneginf(efficiency).all():
+        tied = equal == equal.max()
+        return int(np.argmax(np.where(tied, 0.0 if finer is None else _efficiency(finer)[0], -np.inf)))
+    return int(np.argmax(efficiency))
+
+
+def _efficiency(values: NDArray[Any]) -> tuple[FloatArray, IntArray]:
+    """Return the sum of efficiencies against each row, -inf of those that do not vary, and how many rows equal it."""
     rows, n = values.shape
     count = 0
-    sums, apart = np.zeros(rows), np.zeros((rows, rows))
-    squares = np.zeros(rows)
+    sums, squares, apart = np.zeros(rows), np.zeros(rows), np.zeros((rows, rows))
     for first in range(0, n, BLOCK_RECORDS):
         some = values[:, first : first + BLOCK_RECORDS].astype(np.float64)
         some = some[:, np.isfinite(some).all(axis=0)]
@@ -204,5 +220,5 @@ def most_alike(values: NDArray[Any]) -> int:
             apart[row] += ((some - some[row]) ** 2).sum(axis=1)
     power = squares - sums**2 / max(count, 1)
     truth = power > 1e-12 * squares
-    total = (1 - apart[truth] / power[truth, np.newaxis]).sum(axis=0)
-    return int(np.argmax(total))
+    efficiency = np.where(truth, rows - apart.sum(axis=1) / np.where(truth, power, 1.0), -np.inf)
+    return efficiency, (apart == 0).sum(axis=1)

@@ -123,15 +123,15 @@ def test_lags_of_any_gas_are_fitted():
         nitrous = 330.0 + 0.3 * np.roll(data["Uz"], 28 + seed % 3) + 0.2 * turbulence(seed + 50)["Uz"]
         start = START + seed * HALF
         records.append(process(samples(data | {"n2o": nitrous}, start), station, start))
-    fits = fit_lags(records)
+    fits = fit_lags(records, 0.05)
     (window,) = fits["n2o"]
     assert window.nominal == pytest.approx(1.45, abs=0.051)
     # what is kept of each half-hour for a fit is enough for that of further gases, too
-    kept = [FITTERS["lags"].keep(None, record) for record in records]
+    kept = [FITTERS["lags"].keep(None, record, station) for record in records]
     assert fit_kind("lags", kept, station, START, START + 12 * HALF).lags == fits
     # a flux within its random error says nothing of the lag
     faint = [replace(one, diagnostics={**one.diagnostics, "raw_n2o": 1e-15}) for one in records]
-    assert set(fit_lags(faint)) == {"co2", "h2o"} & set(fits)
+    assert set(fit_lags(faint, 0.05)) == {"co2", "h2o"} & set(fits)
 
 
 def test_cut_off_frequencies_of_any_gas_are_fitted():

@@ -116,9 +116,9 @@ def test_sums_side_by_side_equal_their_twins(n, gaps):
     assert count_outside(x, 14.0, 17.0) == sum(value < 14.0 or value > 17.0 for value in x)
     assert_allclose(largest_steps(x, 33, 1), naive.largest_steps(x, 33, 1), rtol=1e-9)
     size = min(n, 200)
-    expected, *counts, _norms = naive.despike_pass(list(x), size, 50, 1.5, 3)
+    expected, *counts, _norms = naive.despike_pass(list(x), set(), size, 50, 1.5, 3)
     clean = x.copy()
-    assert despike_pass(clean, size, 50, 1.5, 3) == tuple(counts)
+    assert despike_pass(clean, nothing_replaced(clean), size, 50, 1.5, 3) == tuple(counts)
     assert_allclose(clean, expected, rtol=1e-9)
 
 
@@ -168,6 +168,10 @@ def test_mean_wind_takes_complete_triplets_only(uvw):
         assert_allclose(largest, max(math.hypot(*sample) for sample in complete))
 
 
+def nothing_replaced(x):
+    return np.zeros(len(x), dtype=np.bool_)
+
+
 @unhurried
 @given(
     st.integers(0, 2**32 - 1),
@@ -176,14 +180,16 @@ def test_mean_wind_takes_complete_triplets_only(uvw):
     st.sampled_from([2.0, 2.5, 3.5]),
     st.lists(st.tuples(st.integers(0, 149), st.integers(1, 5), st.floats(-30, 30)), max_size=6),
     st.lists(st.integers(0, 149), max_size=10),
+    st.sets(st.integers(0, 149), max_size=75),
 )
-def test_despiking_equals_its_twin(seed, n, window, limit, spikes, gaps):
+def test_despiking_equals_its_twin(seed, n, window, limit, spikes, gaps, before):
     size, step = min(window[0], n), window[1]
     x = np.random.default_rng(seed).normal(15, 1, n)
     for place, length, height in spikes:
         x[place : place + length] += height
     x[[place for place in gaps if place < n]] = np.nan
-    expected, count, kept, norms = naive.despike_pass(list(x), size, step, limit, 3)
+    replaced = np.isin(np.arange(n), list(before))
+    expected, *counts, norms = naive.despike_pass(list(x), before, size, step, limit, 3)
     # a sample on the very edge may fall to either side in floating point
     assume(
         not any(
@@ -192,7 +198,8 @@ def test_despiking_equals_its_twin(seed, n, window, limit, spikes, gaps):
         )
     )
     clean = x.copy()
-    assert despike_pass(clean, size, step, limit, 3) == (count, kept)
+    assert despike_pass(clean, replaced, size, step, limit, 3) == tuple(counts)
+    assert set(np.flatnonzero(replaced)) == {place for place in before if place < n}
     assert_allclose(clean, expected, rtol=1e-7, atol=1e-6)
 
 
@@ -201,7 +208,7 @@ def test_despiking_equals_its_twin(seed, n, window, limit, spikes, gaps):
 def test_despiking_leaves_a_clean_signal_untouched(seed, amplitude, offset):
     x = offset + amplitude * np.random.default_rng(seed).uniform(-1, 1, 1000)  # no sample beyond 1.8 sd
     clean = x.copy()
-    assert despike_pass(clean, 300, 100, 3.5, 3) == (0, 0)
+    assert despike_pass(clean, nothing_replaced(clean), 300, 100, 3.5, 3) == (0, 0, 0)
     assert (clean == x).all()
 
 
@@ -209,9 +216,10 @@ def test_despiking_finds_nothing_in_a_frozen_stretch():
     x = np.random.default_rng(3).normal(20, 1, 2000)
     x[700:] = 20.1  # not exact in binary: the mean of many differs from each in the last digit
     clean = x.copy()
-    despike_pass(clean, 300, 100, 3.5, 3)
+    despike_pass(clean, nothing_replaced(clean), 300, 100, 3.5, 3)
     assert (clean[700:] == x[700:]).all()
-    assert despike_pass(np.full(2000, 20.1), 300, 100, 3.5, 3) == (0, 0)
+    still = np.full(2000, 20.1)
+    assert despike_pass(still, nothing_replaced(still), 300, 100, 3.5, 3) == (0, 0, 0)
 
 
 @settings(deadline=None, max_examples=25)

@@ -9,10 +9,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from core.records import FloatArray
 from fluxcalc.season.gapfill.machine_learning import LEAST_MEASURED, METHOD_LEARNED
+from fluxcalc.season.partition.daytime import partition_by_day
 from fluxcalc.season.record import FLUXES, LEARNED_FILL, Season, SeasonMethods
 from fluxcalc.season.report import report_season
 from fluxcalc.season.sums import sum_season
+from tests.fluxcalc.reference import needs_season
 from tests.fluxcalc.season.test_steps import made_up, run
+from tests.fluxcalc.season.ustar.test_moving_point import read_site
 
 DAYS = 100
 NOISE = {"NEE": 0.6, "LE": 5.0, "H": 2.5, "FCH4": 0.6 / 16}
@@ -137,3 +140,56 @@ def test_soil_water_teaches_where_it_is_measured():
     without, told = (run(each, **options) for each in (frame, frame.with_columns(SWC=water)))
     assert told.skill["NEE all"]["rmse"] < 0.5 * without.skill["NEE all"]["rmse"]
     assert_allclose(told.results["NEE_F"], frame["FC"].to_numpy())
+
+
+@pytest.fixture(scope="module")
+def with_noise() -> pl.DataFrame:
+    """Noise that grows with light: what the day's fits find hangs on how records are weighed."""
+    frame = made_up(40)
+    random = np.random.default_rng(5)
+    noise = random.standard_t(3, frame.height) * (0.2 + 0.01 * frame["SW_IN"].to_numpy())
+    lost = random.random(frame.height) < 0.2
+    return frame.with_columns(FC=pl.when(~pl.Series(lost)).then(pl.col("FC") + pl.Series(noise)))
+
+
+def test_day_time_partitioning_weighs_measured_records_as_after_mds(with_noise):
+    """The day's fits see measured records alone: how gaps are filled must not change them."""
+    options = {"ustar": "none", "spikes": None, "partition": ("dt",), "uncertainty": "none"}
+    learned, looked_up = (run(with_noise, fill=fill, **options) for fill in (LEARNED_FILL, "mds_reddyproc"))
+    same = np.isfinite(learned.results["NEE_F"]) & np.isfinite(looked_up.results["NEE_F"])
+    for name in ("RECO_DT", "GPP_DT"):
+        assert_array_equal(learned.results[name][same], looked_up.results[name][same])
+    (note,) = (note for note in learned.notes if note.startswith("RECO_DT, GPP_DT"))
+    assert "standard deviation of mds_reddyproc" in note
+    assert not any(note.startswith("RECO_DT, GPP_DT") for note in looked_up.notes)
+    # without weights it is another result, so that the test above says something
+    fallback = partition_by_day(
+        learned.measured("NEE"), np.full(with_noise.height, np.nan),
+        *(learned.results[name] for name in ("SW_IN_F", "TA_F", "VPD_F", "SW_IN_POT")),
+    )  # fmt: skip
+    assert abs(fallback.gpp[same].sum() / learned.results["GPP_DT"][same].sum() - 1) > 0.01
+
+
+def test_measured_records_without_a_weight_are_counted(with_noise):
+    """A record more than 210 days from all others has nothing like it."""
+    alone = pl.int_range(pl.len()) == 300 * 48 + 24
+    frame = made_up(301).select("start", "SW_IN", "TA", "VPD", FC=pl.when(alone).then("FC"))
+    frame = frame.join(with_noise.select("start", near="FC"), on="start", how="left")
+    frame = frame.select("start", "SW_IN", "TA", "VPD", FC=pl.coalesce("near", "FC"))
+    season = run(frame, ustar="none", spikes=None, partition=("dt",), uncertainty="none")
+    (note,) = (note for note in season.notes if "no standard deviation" in note)
+    assert note.startswith("RECO_DT, GPP_DT: 1 measured records of the day")
+
+
+@pytest.mark.figures
+@needs_season
+def test_day_time_partitioning_of_tharandt_after_learning():
+    """GPP_DT after learning is that after MDS."""
+    inputs, starts = read_site("DE-Tha_1998")
+    names = {"NEE": "NEE", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR"}
+    frame = inputs.select(starts.alias("start"), *(pl.col(old).alias(new) for old, new in names.items()))
+    options = {"ustar": 0.4, "partition": ("dt",), "uncertainty": "none"}
+    learned, looked_up = (run(frame, fill=fill, **options) for fill in (LEARNED_FILL, "mds_reddyproc"))
+    sums = [season.results["GPP_DT"].sum() * 1800 * 12.0107e-6 for season in (learned, looked_up)]
+    print(f"GPP_DT of Tharandt: {sums[0]:.1f} gC m-2 after learning, {sums[1]:.1f} after MDS")
+    assert sums[0] == pytest.approx(sums[1], rel=1e-9)

@@ -17,9 +17,11 @@ from fluxcalc.season.aggregates import find_periods
 from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.partition.daytime import partition_by_day
 from fluxcalc.season.partition.nighttime import partition_by_night
+from fluxcalc.season.products import coarser
 from fluxcalc.season.record import Season, SeasonMethods, VersionThresholds
 from fluxcalc.season.sums import sum_season
 from fluxcalc.season.uncertainty.day_sums import sum_days
+from fluxcalc.season.uncertainty.random import random_uncertainty
 from fluxcalc.season.ustar.change_point import change_points, seasons_by_count
 from fluxcalc.season.ustar.estimates import select_night
 from fluxcalc.season.ustar.moving_point import ONEFLUX, bootstrap
@@ -50,14 +52,19 @@ def refilled(season: Season, nee: FloatArray) -> FloatArray:
     return fill_mds(nee, *(season.variables[name] for name in ("SW_IN", "TA", "VPD"))).value
 
 
+def most_efficient(rows: FloatArray) -> int:
+    """The truth against which all others have the largest sum of model efficiencies."""
+    sums = [sum(1 - ((b - a) ** 2).sum() / ((a - a.mean()) ** 2).sum() for b in rows) for a in rows]
+    return int(np.argmax(sums))
+
+
 def test_versions_are_those_made_by_hand(many):
     filled = np.array([refilled(many, filtered(many, row)) for row in range(41)])
     assert_allclose(many.results["NEE_VUT_USTAR50"], filled[40], rtol=1e-6)
     ascending = np.sort(filled[:40], axis=0)
     for percent, rank in zip(PERCENTS, (2, 6, 10, 20, 30, 34, 38), strict=True):
         assert_allclose(many.results[f"NEE_VUT_{percent:02d}"], ascending[rank - 1], rtol=1e-6)
-    efficiency = [sum(1 - ((b - a) ** 2).sum() / ((a - a.mean()) ** 2).sum() for a in filled[:40]) for b in filled[:40]]
-    assert_allclose(many.results["NEE_VUT_REF"], filled[int(np.argmax(efficiency))], rtol=1e-6)
+    assert_allclose(many.results["NEE_VUT_REF"], filled[most_efficient(filled[:40])], rtol=1e-6)
     assert_allclose(many.results["NEE_VUT_MEAN"], filled[:40].mean(axis=0), rtol=1e-5, atol=1e-6)
     measured = np.isfinite(many.measured("NEE")) & (many.variables["SW_IN"] >= 10)
     assert (many.results["NEE_VUT_05_QC"][measured] == 0).all()
@@ -71,6 +78,24 @@ def test_versions_are_those_made_by_hand(many):
     assert january.percentile(16)[0][0] * 31 * 48 == pytest.approx(sums[5])
     totals = np.sort(filled[:40].sum(axis=1))
     assert sum_season(many)["NEE_F"].ustar == pytest.approx((totals[33] - totals[5]) / 2 * K)
+
+
+@pytest.mark.parametrize(("size", "days"), [("DD", [1] * 100), ("WW", [7] * 14), ("MM", [31, 28, 31])])
+def test_days_weeks_and_months_have_a_reference_of_their_own(many, size, days):
+    """By hand: means of every version, the most alike of these, and the random error of that version's half-hours."""
+    filled = np.array([refilled(many, filtered(many, row)) for row in range(41)]).astype(np.float32).astype(float)
+    ends = np.cumsum(days) * 48
+    means = np.array([filled[:, end - 48 * d : end].mean(axis=1) for end, d in zip(ends, days, strict=True)]).T
+    row = most_efficient(means[:40])
+    table, last = coarser(many, size), len(days)
+    assert_allclose(table["NEE_VUT_REF"][:last], means[row] * 86400 * 12.0107e-6, rtol=1e-5)
+    drivers = (many.variables[name] for name in ("SW_IN", "TA", "VPD"))
+    sd = random_uncertainty(filtered(many, row), filled[row], *drivers, neighbours="intended", alike=2.0).sd
+    expected = [np.sqrt(np.nanmean(sd[end - 48 * d : end] ** 2) / (48 * d)) for end, d in zip(ends, days, strict=True)]
+    assert_allclose(table["NEE_VUT_REF_RANDUNC"][:last], np.array(expected) * 86400 * 12.0107e-6, rtol=1e-3)
+    spread = np.sort(means[:40], axis=0)[[33, 5]].T @ [0.5, -0.5] * 86400 * 12.0107e-6
+    joint = np.hypot(table["NEE_VUT_REF_RANDUNC"].to_numpy()[:last], spread)
+    assert_allclose(table["NEE_VUT_REF_JOINTUNC"][:last], joint, rtol=1e-4)
 
 
 def test_versions_are_partitioned_by_both_methods(many):
@@ -107,6 +132,50 @@ def test_three_versions_are_named_as_in_reddyproc():
     sums = [season.results[f"RECO_NT_U{percent:02d}"].astype(float).sum() for percent in (5, 50, 95)]
     assert total["RECO_NT"].ustar == pytest.approx((max(sums) - min(sums)) / 3.2898 * K, rel=1e-4)
     assert math.isnan(total["RECO_NT"].random)
+
+
+@pytest.mark.parametrize("ustar", ["seasonal", "annual"])
+def test_versions_have_thresholds_of_the_kind_of_the_headline(ustar):
+    """Bootstraps by hand: their quantiles by season for NEE_F by season, by year for NEE_F by year."""
+    season = run(made_up(365), ustar=ustar, partition=(), samples=12)
+    labels = continuous_seasons(season.starts)
+    of_season = season_years(season.starts, labels)
+    nee = np.where(np.isin(season.flags["NEE"], (0, 4)), season.variables["NEE"], np.nan)
+    night = select_night(nee, *(season.measured(name) for name in ("TA", "USTAR", "SW_IN")), labels, of_season)
+    samples = bootstrap(night, 12).samples
+    thresholds = season.version_thresholds["U"]
+    for label in np.unique(labels).tolist():
+        values = [s.used[label] if ustar == "seasonal" else s.year[of_season[label]] for s in samples]
+        record = int(np.flatnonzero(labels == label)[0])
+        expected = np.quantile(values, (0.05, 0.5, 0.95))
+        assert_allclose([thresholds.of_records(row)[record] for row in range(3)], expected)
+        # the threshold of NEE_F is the first sample's
+        assert season.results["USTAR_THRESHOLD"][record] == values[0]
+    (kind,) = {one.kind for one in season.thresholds if one.percentile is not None}
+    assert kind == {"seasonal": "season", "annual": "year"}[ustar]
+    total = sum_season(season)["NEE_F"].value
+    sums = [season.results[f"NEE_U{percent:02d}"].astype(float).sum() * K for percent in (5, 50, 95)]
+    outside = [note for note in season.notes if "not among its versions U" in note]
+    assert len(outside) == (not min(sums) <= total <= max(sums))
+
+
+def test_a_headline_with_other_thresholds_than_its_versions_is_told(many):
+    totals = np.sort([sums.sum() * K for sums in many.versions["NEE_VUT"].sums[:40]])
+    total = sum_season(many)["NEE_F"].value
+    where = "among" if totals[1] <= total <= totals[37] else "not among"
+    expected = (
+        f"NEE_F, of the sum {total:.1f} gC m-2, is {where} its versions VUT, of {totals[1]:.1f} to {totals[37]:.1f}"
+    )
+    (note,) = (note for note in many.notes if note.startswith(expected))
+    assert "--ustar annual" in note
+
+
+def test_the_summary_says_why_a_sum_is_less_certain_than_its_year(many):
+    (note,) = (note for note in many.notes if "the uncertainty of a sum" in note)
+    assert "_RANDUNC" in note
+    measured = np.isfinite(many.measured("NEE"))
+    sd = many.results["NEE_RANDUNC"]
+    assert sum_season(many)["NEE_F"].random == pytest.approx(np.sqrt((sd[measured] ** 2).sum()) * K)
 
 
 def years(count: int) -> pl.DataFrame:

@@ -70,6 +70,10 @@ def test_a_run_that_is_stored_ends_the_attempts(store: Store) -> None:
     put_broken(store)
     try_season(store, BROKEN, DAY)
     execute(store, "DELETE FROM flux WHERE time > '2023-05-01 00:30Z'")
+    record = FluxRecord(
+        BROKEN, datetime(2023, 5, 1, 2, tzinfo=UTC), datetime(2023, 5, 1, 2, 30, tzinfo=UTC), {"FC": 1.0}
+    )
+    store.fluxes.put_history([record], config_sha256="c" * 64, code_version="other")
     assert waited(store, 61)
     assert try_season(store, BROKEN, DAY) == store.runs.find()[0].id
     assert store.attempts.read_failures() == []

@@ -24,7 +24,7 @@ from core.errors import ProcessingError
 from core.records import FluxRecord, Reading, SampleBlock
 from core.settings import Settings
 from core.station import Station
-from core.store import Store
+from core.store import Correction, Store
 from fluxcalc import worker
 from fluxcalc.halfhour import steps
 from fluxcalc.halfhour.fits import read_fits
@@ -32,6 +32,7 @@ from fluxcalc.halfhour.flux.meteorology import mean_meteorology, weather
 from fluxcalc.halfhour.flux.profile import profile_storage
 from fluxcalc.halfhour.lag.lag_fit import MIN_LAGS
 from fluxcalc.halfhour.spectral.cutoff_fit import MIN_INTERVALS
+from fluxtower.corrections import correct
 from ingest.collector.conform import conform
 from ingest.simulation.tower import Tower, records
 from tests.waiting import PATIENCE, SOON, wait_for
@@ -100,6 +101,37 @@ def test_slow_sensors_give_temperature_and_pressure(store: Store, forest: Statio
     row = store.fluxes.read(ID, START, START + HALF)
     assert row["TA"].item() == pytest.approx(np.mean([v["TA_1_1_1"] for v in measured]), abs=1e-4)
     assert row["PA"].item() == pytest.approx(np.mean([v["PA_1_1_1"] for v in measured]), abs=1e-4)
+
+
+def test_half_hours_carry_the_means_of_the_meteorology_and_the_season_has_the_same(
+    store: Store, forest: Station
+) -> None:
+    store.messages.commit(*forest_records(forest, 1))
+    _, readings = forest_records(forest, 1)
+    worker.compute_half_hour(store, ID, START)
+    met = [one.values for one in readings if one.stream == "met" and one.time_ns < to_ns(START + HALF)]
+    measured = {name: np.array([one[f"{name}_1_1_1"] for one in met]) for name in ("TA", "RH", "PA", "SW_IN", "P")}
+    row = store.fluxes.read(ID, START, START + HALF).row(0, named=True)
+    for name in ("TA", "RH", "PA", "SW_IN"):
+        assert row[name] == pytest.approx(measured[name].mean(), rel=1e-6), name
+    assert row["P"] == pytest.approx(measured["P"].sum(), abs=1e-9)
+    # Tetens' formula, good to some tenths of a percent
+    saturation = 6.1078 * np.exp(17.27 * measured["TA"] / (measured["TA"] + 237.3))
+    assert row["VPD"] == pytest.approx(np.mean(saturation * (1 - measured["RH"] / 100)), rel=5e-3)
+    season = worker.read_inputs(store, ID, forest, START, START + HALF).frame.row(0, named=True)
+    for name in ("TA", "RH", "PA", "SW_IN", "P", "VPD"):
+        assert season[name] == pytest.approx(row[name], rel=1e-12), name
+
+
+def test_a_half_hour_without_a_believable_reading_says_so(store: Store, forest: Station) -> None:
+    blocks, _ = forest_records(forest, 1)
+    store.messages.commit(blocks, [])
+    worker.compute_half_hour(store, ID, START)
+    (record,) = store.fluxes.read_records(ID, START, START + HALF)
+    assert math.isfinite(record.values["VPD"])  # of the analyser's vapour
+    for name in ("SW_IN", "P"):
+        assert math.isnan(record.values[name])
+        assert record.reasons[name] == "no slow sensor gave a believable value in the interval"
 
 
 def test_storage_is_the_change_since_the_half_hour_before(store: Store, forest: Station) -> None:
@@ -330,3 +362,20 @@ def test_a_worker_ends_at_once_when_asked(settings: Settings) -> None:
     stop.set()
     thread.join(SOON)
     assert not thread.is_alive()
+
+
+def test_flagged_weather_is_not_used_and_half_hours_of_it_are_made_anew(store: Store, forest: Station) -> None:
+    store.messages.commit(*forest_records(forest, 1))
+    _, readings = forest_records(forest, 1)
+    worker.flag_readings(store)
+    worker.compute_half_hour(store, ID, START)
+    assert store.intervals.find_due(datetime.now(UTC), 10) == []
+    said = Correction("flag", ID, "met", START, START + HALF / 2, ("TA_1_1_1",), "sun on the shield", "me")
+    assert correct(store, said).due == 1
+    (due,) = store.intervals.find_due(datetime.now(UTC) + HALF, 10)
+    worker.compute_half_hour(store, ID, due.start)
+    row = store.fluxes.read(ID, START, START + HALF).row(0, named=True)
+    met = [one.values["TA_1_1_1"] for one in readings if one.stream == "met"][:30]
+    assert row["TA"] == pytest.approx(np.mean(met[15:]), rel=1e-6)
+    season = worker.read_inputs(store, ID, forest, START, START + HALF).frame.row(0, named=True)
+    assert season["TA"] == pytest.approx(row["TA"], rel=1e-12)

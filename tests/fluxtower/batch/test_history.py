@@ -52,9 +52,9 @@ def test_what_is_there_stays(store, station, tmp_path):
     assert store.fluxes.read(station, FIRST, FIRST + timedelta(hours=2))["FC"].to_list() == [9.0, 9.0]
 
 
-WEATHER = """TIMESTAMP_START,TIMESTAMP_END,FC,TA,SW_IN,NETRAD,G,TS,P,LW_IN,FCH4
-202607010000,202607010030,1.5,14.0,0.0,-40.5,-5.25,11.5,0.2,310,12.5
-202607010030,202607010100,-9999,14.5,2.0,-38.0,-5.0,-9999,-9999,311,-9999
+WEATHER = """TIMESTAMP_START,TIMESTAMP_END,FC,TA,SW_IN,NETRAD,G,TS,P,LW_IN,FCH4,SW_DIF
+202607010000,202607010030,1.5,14.0,0.0,-40.5,-5.25,11.5,0.2,310,12.5,7
+202607010030,202607010100,-9999,14.5,2.0,-38.0,-5.0,-9999,-9999,311,-9999,8
 """
 
 
@@ -62,13 +62,14 @@ def test_radiation_soil_and_rain_are_taken_over_and_a_season_has_them(store, sta
     path = tmp_path / "AMF.csv"
     path.write_text(WEATHER)
     ((taken,), failed) = take_over(store, station, [path])
-    assert (taken.stored, taken.left_out, failed) == (2, ("LW_IN",), [])
+    assert (taken.stored, taken.left_out, failed) == (2, ("SW_DIF",), [])
     expected = {
         "SW_IN": [0.0, 2.0], "NETRAD": [-40.5, -38.0], "G": [-5.25, -5.0], "TS": [11.5, None], "P": [0.2, None],
         "FCH4": [12.5, None],
     }  # fmt: skip
     frame = store.fluxes.read(station, FIRST, FIRST + timedelta(hours=1))
     inputs = read_inputs(store, station, store.stations.read(station).station, FIRST, FIRST + timedelta(hours=1)).frame
+    assert frame["LW_IN"].to_list() == [310, 311]  # a season does not need it
     for name, values in expected.items():
         assert frame[name].to_list() == values
         assert inputs[name].to_list() == values

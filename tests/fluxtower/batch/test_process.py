@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -354,6 +355,16 @@ def test_bad_options_are_reported(options: list[str], expected_words: str, tmp_p
     assert expected_words in result.err
 
 
+def test_a_summary_doubts_what_is_hardly_meant(tmp_path: Path, run: RunCommand) -> None:
+    path = write(tmp_path / "a.dat", lines(1))
+    assert "centimetres" not in run(path).out
+    text = re.sub(r"(?m)^.*_separation.*\n", "", STATION).replace(
+        "[[analyzer]]", "[[analyzer]]\nvertical_separation = -15.0"
+    )
+    told = " ".join(run(path, station=text).out.split())
+    assert "analyzer[0].vertical_separation: -15 m from the sonic; if it is in centimetres, write -0.15" in told
+
+
 def test_a_summary_groups_the_reasons(tmp_path: Path, run: RunCommand) -> None:
     body = lines()
     path = write(tmp_path / "a.dat", body[: N + 500] + body[2 * N : 2 * N + 400] + body[3 * N :])
@@ -361,7 +372,8 @@ def test_a_summary_groups_the_reasons(tmp_path: Path, run: RunCommand) -> None:
     row = next(line for line in out.splitlines() if "H " in line and "samples are missing" in line)
     assert row.split("│")[2].strip() == "missing"
     assert row.split("│")[3].strip() == "2"
-    assert "… % of the samples are missing, … % may be" in row
+    missing = [100 * (1 - came / N) for came in (500, 400)]
+    assert f"{missing[0]:.1f}-{missing[1]:.1f} % of the samples are missing, 10 % may be" in row
 
 
 def test_spectra_are_written_beside_the_table(tmp_path: Path, run: RunCommand) -> None:

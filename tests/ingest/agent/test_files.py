@@ -240,6 +240,46 @@ def test_bad_lines_are_left_out_and_counted(station: Station, caplog: pytest.Log
     assert len(caplog.records) == 1
 
 
+def swapped(text: bytes) -> bytes:
+    """Put w before u, as after a change of the logger's program."""
+    lines = []
+    for line in text.splitlines(keepends=True):
+        stamp, number, *rest = line.split(b",", 4)
+        turned = line if line.startswith(b'"TOA5"') else b",".join([stamp, number, rest[1], rest[0], *rest[2:]])
+        lines.append(turned)
+    return b"".join(lines)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_new_header_inside_a_file_holds_from_there_on(station: Station, *, restarted: bool) -> None:
+    whole = header() + rows(0, 25) + swapped(header() + rows(25, 25)) + header() + rows(50, 15)
+    lines = whole.splitlines(keepends=True)
+    path = station.folder / "ts.dat"
+    path.write_bytes(b"".join(lines[:6]))
+    for line in lines[6:]:
+        station.poll()
+        if restarted:
+            station.start()
+        append(path, line)
+    assert station.finish() == expected(0, 65)
+    assert station.follower.bad_lines == 0
+
+
+def test_what_follows_a_header_that_lacks_a_column_is_left_out(
+    station: Station, caplog: pytest.LogCaptureFixture
+) -> None:
+    lacking = header().replace(b'"w"', b'"T"')
+    path = station.folder / "ts.dat"
+    path.write_bytes(header() + rows(0, 12) + lacking + rows(12, 10))
+    station.poll()
+    station.keep(station.follower.finish())
+    station.start()  # a restart behind that header knows it, too
+    append(path, rows(22, 5) + header() + rows(27, 8))
+    assert station.finish() == expected(0, 12) | expected(27, 8)
+    assert "has a new header" in caplog.text
+    assert "no column 'w'" in caplog.text
+
+
 def test_missing_values_and_gaps_are_missing(station: Station) -> None:
     text = rows(0, 3) + row(START + 3 * NS // 10).replace(b",3.0,", b',"NAN",')
     (station.folder / "ts.dat").write_bytes(header() + text + rows(7, 4))

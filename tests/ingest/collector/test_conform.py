@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 from core.errors import PayloadError
 from core.records import Reading, SampleBlock
+from core.settings import read_settings
 from core.station import Station
 from ingest.collector.conform import conform
+from ingest.collector.stamp_limits import StampLimits
 
 NOW = 1_782_864_000_000_000_000
 DT = 100_000_000
 DAY = 86_400_000_000_000
+MINUTE = 60_000_000_000
 
 
 def block(*names: str, start: int = NOW - DAY, dt: int = DT, stream: str = "ec") -> SampleBlock:
@@ -63,6 +67,7 @@ def test_readings_get_the_declared_order(forest: Station) -> None:
         (block("u", dt=DT // 2), "correct `rate` in the station file"),
         (block("u", start=NOW + DAY), "set the logger's clock"),
         (reading(time=NOW + DAY + 2_000_000_000, TA_1_1_1=1.0), "2026-07-02T00:00:02Z, 1 day, 0:00:02 ahead"),
+        (reading(time=NOW + 6 * MINUTE, TA_1_1_1=1.0), "FLUXTOWER_MAX_AHEAD_SECONDS allows 300"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_remedy(
@@ -74,6 +79,33 @@ def test_what_does_not_fit_is_refused_with_the_remedy(
     assert caught.value.station == "cn-simulated-forest"
 
 
-def test_a_step_within_a_percent_and_a_day_ahead_are_taken(forest: Station) -> None:
+def test_a_step_within_a_percent_and_a_clock_some_minutes_ahead_are_taken(forest: Station) -> None:
     conform(block("u", dt=DT + DT // 200), forest, NOW)
-    conform(reading(time=NOW + DAY, TA_1_1_1=1.0), forest, NOW)
+    conform(reading(time=NOW + 5 * MINUTE, TA_1_1_1=1.0), forest, NOW)
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(0, True), (9, True), (11, False)])
+def test_the_end_of_a_block_must_not_lie_too_far_ahead(forest: Station, minutes: int, taken: bool) -> None:
+    record = block("u", start=NOW + minutes * MINUTE)
+    limits = StampLimits(ahead_ns=10 * MINUTE)
+    ends = np.array([record.start_ns + 4 * DT])
+    assert limits.out_of_range(ends, NOW).tolist() == [not taken]
+    with nullcontext() if taken else pytest.raises(PayloadError, match="allows 600"):
+        conform(record, forest, NOW, limits)
+
+
+@pytest.mark.parametrize(("days", "taken"), [(0, True), (29, True), (31, False), (9000, False)])
+def test_data_that_are_too_old_when_they_come_are_refused(forest: Station, days: int, taken: bool) -> None:
+    record = block("u", start=NOW - days * DAY)
+    limits = StampLimits(age_ns=30 * DAY)
+    assert limits.out_of_range(np.array([record.start_ns + 4 * DT]), NOW).tolist() == [not taken]
+    with (
+        nullcontext() if taken else pytest.raises(PayloadError, match=r"days before it came: set the .*AGE_DAYS \(30\)")
+    ):
+        conform(record, forest, NOW, limits)
+
+
+def test_the_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUXTOWER_MAX_AHEAD_SECONDS", "90")
+    monkeypatch.setenv("FLUXTOWER_MAX_AGE_DAYS", "2.5")
+    assert StampLimits.of(read_settings()) == StampLimits(90_000_000_000, 216_000_000_000_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from core.clock import NS
 from core.records import Reading, SampleBlock
 from core.store import Store
 from ingest.collector.fast_path import FastPath
+from ingest.collector.stamp_limits import StampLimits
 from ingest.collector.writer import Writer
 from ingest.encoding import encode_block, encode_reading
 from ingest.mqtt.topics import block_topic, reading_topic
@@ -23,6 +25,8 @@ from tests.core.test_store import CHANNELS, START_NS, STATION
 pytestmark = pytest.mark.integration
 
 ROOT = "flux/v1"
+TOO_OLD_NS = 1_000_000_000 * NS
+LIMITS = StampLimits(age_ns=time.time_ns() - TOO_OLD_NS - 86_400 * NS)
 
 
 def message(station: str, payload: bytes, stream: str = "ec") -> Message:
@@ -51,6 +55,8 @@ def make_messages() -> list[Message]:
         replace(good[3], dt_ns=NS // 10, start_ns=START_NS + 120 * NS),
         replace(good[4], start_ns=4_000_000_000 * NS),
         replace(good[5], start_ns=1000),
+        replace(good[8], start_ns=TOO_OLD_NS),
+        replace(good[9], start_ns=time.time_ns() + 400 * NS),
         replace(good[6], samples=np.full((4, 20), np.inf, np.float32), start_ns=START_NS + 120 * NS),
     ]
     messages = [message(block.station, payload) for block, payload in zip(good, some, strict=True)]
@@ -77,7 +83,8 @@ def content(store: Store) -> list[object]:
             "SELECT time, station, stream, n, min, max FROM minute ORDER BY 2, 3, 1",
             "SELECT stream, time, values FROM latest ORDER BY 1",
             "SELECT station, time, samples, expected FROM interval_state ORDER BY 1, 2",
-            "SELECT topic, station, regexp_replace(reason, 'Z, .*ahead', ''), payload FROM reject ORDER BY 1, 3, 4",
+            "SELECT topic, station, regexp_replace(reason, 'Z, .*(ahead|before)', ''), payload FROM reject "
+            "ORDER BY 1, 3, 4",
             "SELECT time, station, stream, values FROM reading",
         ):
             found.append(str(connection.execute(statement).fetchall()))
@@ -86,7 +93,7 @@ def content(store: Store) -> list[object]:
 
 def written(store: Store, batches: Sequence[Sequence[Message]]) -> tuple[list[object], Writer]:
     store.stations.put_all([(STATION.format(id=f"t{i}"), f"t{i}.toml") for i in range(6)])
-    writer = Writer(store, ROOT, threading.Event())
+    writer = Writer(store, ROOT, threading.Event(), limits=LIMITS)
     for batch in batches:
         writer.write(batch)
     return content(store), writer

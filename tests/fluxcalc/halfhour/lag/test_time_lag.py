@@ -177,6 +177,9 @@ def test_without_a_fit_geometry_gives_the_window():
 
 # --- the fit
 
+STEP = 0.05
+"""Time between samples. [s]"""
+
 
 def found(lag: float, humidity: float = 50.0, **noted: float) -> FluxRecord:
     values = dict.fromkeys(FLUX_COLUMNS, math.nan) | {"RH": humidity}
@@ -187,9 +190,16 @@ def found(lag: float, humidity: float = 50.0, **noted: float) -> FluxRecord:
 
 
 def test_a_window_is_the_median_and_one_and_a_half_deviations():
-    """Of 1 2 3 4 100 the median is 3, the deviations from it are 2 1 0 1 97: their median is 1."""
-    window = window_of(np.array([4.0, 1.0, 100.0, 3.0, 2.0]))
-    assert (window.nominal, window.earliest, window.latest) == (3.0, 1.5, 4.5)
+    """Of 1 2 3 4 100 the median is 3, the deviations from it are 2 1 0 1 97, their median is 1 and sd 1/0.6745."""
+    window = window_of(np.array([4.0, 1.0, 100.0, 3.0, 2.0]), 0.05)
+    assert (window.nominal, window.earliest, window.latest) == pytest.approx((3.0, 0.75, 5.25))  # 3 +- 2.22
+
+
+@pytest.mark.parametrize(("step", "reach"), [(0.05, 0.15), (0.1, 0.3), (0.2, 0.6)])
+def test_a_window_is_never_narrower_than_what_samples_resolve(step, reach):
+    """Most lags equal: one and a half deviations of one sample, 2.22 samples, rounded away from the median."""
+    window = window_of(np.array([1.0] * 9 + [1.0 + step]), step)
+    assert (window.nominal, window.earliest, window.latest) == pytest.approx((1.0, 1.0 - reach, 1.0 + reach))
 
 
 def test_only_true_maxima_of_strong_fluxes_count():
@@ -199,40 +209,41 @@ def test_only_true_maxima_of_strong_fluxes_count():
         found(9.0, raw_co2=1.9e-6, raw_le=-19.0),
         found(9.0, raw_co2=math.nan, raw_le=math.nan),
     ] * 50
-    assert fit_lags(good + bad) == fit_lags(good)
-    (window,) = fit_lags(good)["co2"]
-    assert (window.nominal, window.earliest, window.latest) == pytest.approx((1.0, 0.925, 1.075))
+    assert fit_lags(good + bad, STEP) == fit_lags(good, STEP)
+    (window,) = fit_lags(good, STEP)["co2"]
+    # deviations of 0.05, sd 0.0741: 1 +- 0.111, to the next sample
+    assert (window.nominal, window.earliest, window.latest) == pytest.approx((1.0, 0.85, 1.15))
 
 
 def test_too_few_lags_make_no_fit():
-    assert fit_lags([found(1.0)] * 9) == {}
-    assert set(fit_lags([found(1.0)] * 10)) == {"co2", "h2o"}
+    assert fit_lags([found(1.0)] * 9, STEP) == {}
+    assert set(fit_lags([found(1.0)] * 10, STEP)) == {"co2", "h2o"}
     constant = found(1.0)
     del constant.diagnostics["lag_co2_maximum_s"]  # as ``constant`` and ``none`` leave it
-    assert "co2" not in fit_lags([constant] * 20)
+    assert "co2" not in fit_lags([constant] * 20, STEP)
 
 
 def test_vapour_is_fitted_by_class_of_humidity():
     """Lags grow with humidity; a class without enough takes the nearest, the moister of two."""
     records = [found(1.0, 25.0)] * 20 + [found(3.0, 65.0)] * 20 + [found(7.0, 104.0)] * 20 + [found(50.0, 75.0)] * 3
-    windows = fit_lags(records)["h2o"]
+    windows = fit_lags(records, STEP)["h2o"]
     assert [window.humidity for window in windows] == [(k / 10, (k + 1) / 10) for k in range(10)]
     assert [window.nominal for window in windows] == [1, 1, 1, 1, 3, 3, 3, 3, 7, 7]
-    assert len(fit_lags(records)["co2"]) == 1
+    assert len(fit_lags(records, STEP)["co2"]) == 1
 
 
 def test_vapour_without_humidity_is_fitted_as_one():
-    (window,) = fit_lags([found(1.0, math.nan)] * 20)["h2o"]
-    assert window == LagWindow(1.0, 1.0, 1.0)
+    (window,) = fit_lags([found(1.0, math.nan)] * 20, STEP)["h2o"]
+    assert (window.nominal, window.humidity) == (1.0, (0.0, 1.0))
 
 
 def test_a_fit_of_half_hours_finds_what_was_built_in():
     station = lagging("covariance_maximum")
     records = [run(late({"co2": 0.25 + 0.05 * (seed % 3), "h2o": 0.2}, seed), station) for seed in range(12)]
-    fitted = fit_lags(records)
+    fitted = fit_lags(records, STEP)
     (carbon,) = fitted["co2"]
     assert carbon.nominal == pytest.approx(0.3)
-    assert carbon.latest - carbon.earliest == pytest.approx(0.15)
+    assert carbon.latest - carbon.earliest == pytest.approx(0.3)  # 0.3 +- 0.111, to the next sample
     again = run(late({"co2": 0.3, "h2o": 0.2}, 99), lagging("optimised"), Fits(lags=fitted))
     assert lags(again) == [0.3, 0.2]
 
@@ -245,5 +256,5 @@ def test_a_fit_of_half_hours_made_in_fitted_windows_does_not_narrow_them():
     strong = [
         replace(record, diagnostics=record.diagnostics | {"raw_co2": -8e-6, "raw_le": 150.0}) for record in records
     ]
-    again = fit_lags(strong)
+    again = fit_lags(strong, STEP)
     assert (again["co2"][0].nominal, again["h2o"][0].nominal) == pytest.approx((0.3, 0.2))

@@ -15,11 +15,12 @@ from numpy.testing import assert_allclose
 from core.station import Options, Station
 from fluxcalc.halfhour.quality.random_error import (
     CorrelatedPair,
+    count_records,
     finkelstein_sims_deviation,
     integral_scale,
     mann_lenschow_deviation,
 )
-from fluxcalc.halfhour.steps import process
+from fluxcalc.halfhour.steps import process, run_steps
 from fluxcalc.kernels.correlation import MIN_BLOCK, cross_covariances
 from tests import naive
 from tests.fluxcalc.reference import station
@@ -141,6 +142,29 @@ def test_a_missing_gas_takes_only_its_own_error():
     noted = process(samples(channels), station("synthetic"), START).diagnostics
     assert "random_error_fc" not in noted
     assert all(noted[f"random_error_{flux}"] > 0 for flux in ("tau", "h", "le"))
+
+
+def test_the_error_is_that_of_the_records_that_came():
+    """A tenth of the records lost at the end: the error is that of a shorter half-hour, worked out lag by lag."""
+    n, left = 36000, 32500
+    channels = {name: np.where(np.arange(n) < left, values, np.nan) for name, values in turbulence(n=n).items()}
+    half = run_steps(samples(channels), station("synthetic"), START)
+    w, ts = (half.series[name][:left] - np.mean(half.series[name][:left]) for name in ("w", "ts"))
+    m = round(half.random_errors["h"].time_scale / half.dt)
+    total = sum(
+        naive.cross_covariances(w, w, m)[m + lag] * naive.cross_covariances(ts, ts, m)[m + lag]
+        + naive.cross_covariances(w, ts, m)[m + lag] * naive.cross_covariances(w, ts, m)[m - lag]
+        for lag in range(-m, m + 1)
+    )
+    heat = half.raw_fluxes.h / half.covariance("w_ts")  # J m-3 K-1
+    assert count_records(half) == left
+    assert half.random_errors["h"].deviation == pytest.approx(abs(heat) * math.sqrt(total / left), rel=1e-4)
+
+
+def test_a_value_missing_alone_costs_no_record():
+    channels = turbulence()
+    channels["co2"] = np.where(np.arange(len(channels["co2"])) % 50 == 0, np.nan, channels["co2"])
+    assert count_records(run_steps(samples(channels), station("synthetic"), START)) == len(channels["co2"])
 
 
 def test_five_samples_are_no_error():

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from fluxcalc.season.uncertainty.day_sums import sum_days
 from fluxcalc.season.uncertainty.random import joint_uncertainty
 from fluxcalc.season.ustar.low_turbulence import ENOUGH_TURBULENCE, flag_low_turbulence, in_low_turbulence
 from fluxcalc.season.ustar.versions import (
@@ -43,6 +44,12 @@ def test_percentiles_of_a_hundred_bootstraps_are_those_of_oneflux():
     samples = np.array([float(line) for line in lines if len(line.split()) == 1][:100])
     assert (np.diff(samples) >= 0).all()  # the hundred, ascending; what follows are their quantiles
     assert_array_equal(pool_percentiles({1998: samples})[1998], percentiles_of_oneflux())
+
+
+def references(folder, site) -> dict[tuple[str, str], float]:
+    """Percentile of the reference of each year's sum, as the program tells it."""
+    rows = rows_of(folder / f"oneflux_{site}_AUX_NEE_yy.csv")
+    return {(row["VARIABLE"], row["YEAR"]): float(row["PERCENTILE"]) for row in rows}
 
 
 @pytest.mark.figures
@@ -81,7 +88,12 @@ def test_all_versions_of_oneflux():
     mean, error = means.mean()
     assert mean[0] * GRAMS == pytest.approx(float(year["NEE_mean_y"]), rel=3e-6)
     assert error[0] * GRAMS == pytest.approx(float(year["NEE_SE_y"]), rel=3e-6)
-    print(f"10 series of {flux.size} half-hours, joint uncertainty of {some.sum()}, 9 sums of the year: all equal")
+    starts = inputs["time"].str.to_datetime().dt.offset_by("-30m")
+    own = sum_days(found, starts, 48).published("NEE_VUT", "YY", starts, 48)
+    assert own.value[own.reference, 0] == pytest.approx(float(year["NEE_ref_y"]), rel=3e-6)
+    assert own.qc[own.reference, 0] == pytest.approx(float(year["NEE_ref_qc_y"]), abs=1e-6)
+    assert PERCENTILES[own.reference] == references(THARANDT, "DE-Tha")["NEE_VUT_REF", "1998"]
+    print(f"10 series of {flux.size} half-hours, joint uncertainty of {some.sum()}, 10 sums of the year: all equal")
 
 
 @pytest.mark.figures
@@ -96,14 +108,24 @@ def test_sums_of_three_years_whose_thresholds_differ():
     ends = inputs["time"].str.to_datetime()
     place = (ends.dt.offset_by("-30m").dt.year() - 2004).to_numpy()
     found = fill_versions(flux, drivers, lambda k: in_low_turbulence(ustar, table[k][place]))
+    starts = ends.dt.offset_by("-30m")
+    of_year = sum_days(found, starts, 48).published("NEE_VUT", "YY", starts, 48)
+    assert PERCENTILES[of_year.reference] == references(folder, "DE-Geb")["NEE_VUT_REF", "2005"]
+    # of three years the middle one has the thresholds of all
+    all_years = fill_versions(flux, drivers, lambda k: in_low_turbulence(ustar, np.full(flux.size, table[k][1])))
+    constant = sum_days(all_years, starts, 48).published("NEE_CUT", "YY", starts, 48)
+    assert PERCENTILES[constant.reference] == references(folder, "DE-Geb")["NEE_CUT_REF", "-9999"]
     means = found.period_means(place)
     values, quality = means.percentiles((5, 16, 25, 50, 75, 84, 95))
     for number, row in enumerate(rows_of(folder / "oneflux_DE-Geb_NEE_yy.csv")):
+        for stem, versions in (("y", of_year), ("c", constant)):
+            reference = versions.value[versions.reference, number]
+            assert reference == pytest.approx(float(row[f"NEE_ref_{stem}"]), rel=5e-6)
         grams = GRAMS / 365 * (366 if row["TIMESTAMP"] == "2004" else 365)
         for i, percent in enumerate((5, 16, 25, 50, 75, 84, 95)):
             assert values[i, number] * grams == pytest.approx(float(row[f"NEE_{percent:02d}_y"]), rel=5e-6)
             assert quality[i, number] == pytest.approx(float(row[f"NEE_{percent:02d}_qc_y"]), abs=1e-6)
-    print("3 years, 7 percentiles of their sums and quality: all equal")
+    print("3 years, 7 percentiles of their sums and quality, references of VUT and CUT: all equal")
 
 
 def test_years_share_their_neighbours_thresholds():
@@ -150,6 +172,24 @@ def test_the_reference_is_the_middle_one():
     assert most_alike(values) == 2
     assert most_alike(np.ones((4, 9))) == 0
     assert most_alike(np.full((4, 9), math.nan)) == 0
+
+
+def test_the_reference_is_the_truth_that_others_meet_best():
+    """By hand: a = (0, 2, 4), b = (0, 3, 6), c = (-2, 0, 2): squares about the mean 8, 18, 8; apart 5, 12, 29."""
+    values = np.array([[0.0, 2.0, 4.0], [0.0, 3.0, 6.0], [-2.0, 0.0, 2.0]])
+    # sums of efficiencies: of a 3 - 17 / 8 = 0.875, of b 3 - 34 / 18 = 1.111, of c 3 - 41 / 8 = -2.125;
+    # summed the other way a would be the one: 3 - 5 / 18 - 12 / 8 = 1.222, b 3 - 5 / 8 - 29 / 8 = -1.25
+    assert most_alike(values) == 1
+
+
+def test_the_reference_of_a_single_period_is_what_most_are():
+    """Nothing varies there: the value that most rows have; of several such the one that shorter periods tell."""
+    one = np.array([[1.0], [2.0], [2.0], [3.0], [3.0], [5.0]])
+    wave = np.sin(np.arange(30.0))
+    finer = np.array([wave + shift for shift in (-1.0, -5.0, -5.0, 0.0, 0.0, 1.0)])
+    assert most_alike(np.array([[4.0], [1.0], [1.0]])) == 1
+    assert most_alike(one, finer) == 3
+    assert most_alike(np.arange(6.0)[:, np.newaxis], finer) == 0
 
 
 def test_means_of_periods():
