@@ -95,6 +95,11 @@ def _outside_messages() -> dict[str, tuple[MessageSource, list[bytes]]]:
     return found
 
 
+_MAPPED = (
+    b'{"received_at": "2026-07-01T00:10:00.332604900Z", "uplink_message": {"decoded_payload": {"temp": 17.25, '
+    b'"vwc": "0.31"}, "rx_metadata": [{"pressure": 91.2}, {"pressure": null}]}}'
+)
+
 MESSAGES: dict[str, tuple[MessageSource, list[bytes]]] = {
     "block": (
         source("ec"),
@@ -118,6 +123,7 @@ MESSAGES: dict[str, tuple[MessageSource, list[bytes]]] = {
     "campbell-csijson": (source("csijson"), [_dumped(_CSIJSON)]),
     "campbell-csijson-block": (source("fast"), [_dumped(_FAST)]),
     "toa5-line": (source("toa5"), [_LINE, _HEADER + _LINE]),
+    "mapped-json": (source("mapped"), [_MAPPED, _MAPPED.replace(b'"temp"', b'"t"')]),
     "state": (state_source(), [b'{"clientId":"CR1000X_70681","state":"offline","reason":"Loading"}', b"online"]),
     **_outside_messages(),
 }

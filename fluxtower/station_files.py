@@ -8,8 +8,10 @@ from pathlib import Path
 from core.errors import ConfigError
 from core.station import Station, parse_station, read_station_text, with_line
 from fluxcalc.halfhour.steps import check_methods, outside_methods
-from ingest.formats import check_formats, outside_formats
+from ingest.formats import check_formats, outside_formats, sample_stamps
 from ingest.sources import check_topics
+
+__all__ = ["find_doubts", "outside_parts", "read_checked_station", "sample_stamps"]
 
 
 def read_checked_station(file: Path, topic_root: str, others: Callable[[], Iterable[Station]]) -> tuple[Station, str]:

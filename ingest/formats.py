@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from core.clock import from_ns
 from core.errors import ConfigError
 from core.station import FileLayout, Station, Stream
 from ingest.files.format import FileFormat
 from ingest.files.header import TIMESTAMP
+from ingest.files.layouts import fault_of_pattern
 from ingest.files.raw import FILE_FORMATS
+from ingest.files.stamps import fault_of_format, has_zone, is_epoch, try_format
 from ingest.payloads import FORMATS
+from ingest.payloads.mapped_json import fault_of_time_format
 
-DESCRIBING_KEYS = ("separator", "header_rows", "names_row", "columns", "time_columns", "time_format", "start")
+DESCRIBING_KEYS = (
+    *("separator", "decimal", "header_rows", "names_row", "columns", "time_columns", "time_format", "start", "end"),
+)
 """Keys of ``[files]`` that only a format has whose files do not say it themselves."""
 
 
@@ -63,6 +69,13 @@ def _check_stream(stream: Stream, name: str, file: str, key: str) -> None:
     if stream.logger_utc_offset is not None and not format.local_times:
         offset = f"{stream.logger_utc_offset:g}"
         raise ConfigError(file, f"{key}.logger_utc_offset", "nothing: the stamps have a zone", offset)
+    if stream.time_path and not format.has_paths:
+        raise ConfigError(
+            file, f"{key}.time_path", "nothing: the format says where the time is", repr(stream.time_path)
+        )
+    fault = fault_of_time_format(stream.time_format) if stream.time_path else None
+    if fault:
+        raise ConfigError(file, f"{key}.time_format", fault, repr(stream.time_format))
     if stream.columns and not format.needs_columns:
         expected = "nothing: the messages name their fields"
         raise ConfigError(file, f"{key}.columns", expected, repr(list(stream.columns)))
@@ -86,12 +99,44 @@ def _check_layout(layout: FileLayout, format: FileFormat, file: str, key: str) -
                 expected = f"nothing: a file of format {layout.format} says it itself"
                 raise ConfigError(file, f"{key}.{name}", expected, repr(getattr(layout, name)))
         return
-    if bool(layout.time_columns) == bool(format.start_pattern(layout)):
+    if bool(layout.time_columns) == bool(format.name_pattern(layout)):
         got = "both" if layout.time_columns else "neither"
-        expected = "either time_columns or start, to know when a sample was taken"
+        expected = "either time_columns or start, or end, to know when a sample was taken"
         raise ConfigError(file, f"{key}.time_columns", expected, got)
+    _check_times(layout, file, key)
     if not layout.columns and layout.names_row > layout.header_rows:
         raise ConfigError(file, f"{key}.columns", f"names, for there is no header row {layout.names_row}", "nothing")
+
+
+def _check_times(layout: FileLayout, file: str, key: str) -> None:
+    """Check that what is said about times can be read, and once only."""
+    if layout.start and layout.end:
+        raise ConfigError(file, f"{key}.end", "nothing beside start", repr(layout.end))
+    for name in ("start", "end"):
+        pattern = getattr(layout, name)
+        fault = fault_of_pattern(pattern) if pattern else None
+        if fault:
+            raise ConfigError(file, f"{key}.{name}", fault, repr(pattern))
+    if not layout.time_columns:
+        return
+    fault = fault_of_format(layout.time_format, len(layout.time_columns))
+    if fault:
+        raise ConfigError(file, f"{key}.time_format", fault, repr(layout.time_format))
+    if layout.utc_offset and has_zone(layout.time_format) and not is_epoch(layout.time_format):
+        raise ConfigError(file, f"{key}.utc_offset", "nothing: the stamps have a zone", f"{layout.utc_offset:g}")
+
+
+def sample_stamps(station: Station) -> Iterator[str]:
+    """Say of each kind of file that the station file describes how a stamp looks, and what time it is read as."""
+    for stream in station.stream:
+        layout = station.layout_of(stream)
+        format = FILE_FORMATS.get(layout.format)
+        if format is None or not format.described or not layout.time_columns:
+            continue
+        stream_of_files = format.stream_of(station, stream.name)
+        written, micros = try_format(layout.time_format)
+        start = from_ns((micros or 0) * 1000 + stream_of_files.shift_ns)
+        yield f"{stream.name}: a stamp {written!a} is that of a sample from {start.isoformat()}"
 
 
 def _layouts(station: Station) -> Iterator[tuple[str, FileLayout]]:

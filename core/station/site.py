@@ -67,6 +67,7 @@ class Sonic(Part):
     north_offset: float = Field(0.0, ge=-360, le=360, description="degrees clockwise from north")
     magnetic_declination: float = Field(0.0, ge=-180, le=180, description="degrees east, if north is the compass's")
     left_handed: bool = Field(default=False, description="v points to the right of u, seen from above")
+    axes: Literal["spar", "axis"] = Field(default="spar", description="what a Gill's u is aligned with")
 
 
 class Spectroscopy(Part):
@@ -139,6 +140,8 @@ class Channel(Part):
     )
     resolution: float | None = Field(None, gt=0, le=1e30, description="smallest step of its values, in its unit")
     offset: float = Field(0.0, ge=-1e30, le=1e30, description="the value from which steps are counted, in its unit")
+    gain: float = Field(1.0, ge=-1e12, le=1e12, description="what is sent, times this, plus gain_offset is in its unit")
+    gain_offset: float = Field(0.0, ge=-1e12, le=1e12, description="in its unit")
 
     @model_validator(mode="after")
     def _unit_measures_variable(self) -> Channel:
@@ -152,7 +155,16 @@ class Channel(Part):
             raise mistake("unit", f"one of {', '.join(units)}", repr(self.unit))
         if "offset" in self.model_fields_set and self.resolution is None:
             raise mistake("resolution", "a step beside `offset`")
+        if self.gain == 0:
+            raise mistake("gain", "a number that is not 0", "0")
+        if self.is_scaled and self.resolution is not None:
+            raise mistake("gain", "nothing beside `resolution`: what is sent is in another unit", f"{self.gain:g}")
         return self
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether what is sent is not in its unit yet."""
+        return self.gain != 1.0 or self.gain_offset != 0.0
 
     @property
     def sent_as(self) -> str:
@@ -175,6 +187,12 @@ class Stream(Part):
     stamps: Literal["start", "end"] | None = Field(None, description="which end of its interval a record's stamp is")
     logger_utc_offset: float | None = Field(None, ge=-12, le=14, description="stamps minus UTC, hours")
     columns: tuple[str, ...] = Field((), description="the fields of a line without a header")
+    time_path: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
+        None, description="where in a message of mapped JSON its time is"
+    )
+    time_format: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
+        "iso", description="how that time is written"
+    )
 
     @model_validator(mode="after")
     def _step_is_given(self) -> Stream:
@@ -198,6 +216,8 @@ class Stream(Part):
         self._allow("stamps", foreign, "nothing: our own formats stamp the START")
         self._allow("logger_utc_offset", foreign, "nothing: the stamps have a zone")
         self._allow("columns", foreign, "nothing: the messages name their fields")
+        self._allow("time_path", foreign, "nothing: the time is `t`")
+        self._allow("time_format", foreign and self.time_path is not None, "nothing without `time_path`")
         fields = [channel.sent_as for channel in self.channels]
         if not foreign and fields != [channel.name for channel in self.channels]:
             raise mistake("channels", "no `field`: our own formats use the channel's name", "a `field`")
@@ -218,6 +238,13 @@ class Stream(Part):
     def channel_index(self) -> dict[str, int]:
         """Channel name -> its place in the stream's vectors."""
         return {channel.name: i for i, channel in enumerate(self.channels)}
+
+    @cached_property
+    def scales(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Gain and offset of each channel that bring what is sent to its unit; None if all of it is."""
+        if not any(channel.is_scaled for channel in self.channels):
+            return None
+        return tuple(one.gain for one in self.channels), tuple(one.gain_offset for one in self.channels)
 
     def channel_called(self, name: str) -> Channel | None:
         """Return the channel of that name."""

@@ -80,6 +80,8 @@ class Station(Part):
                 raise mistake(key, f"a part [{key}] beside [flux]")
         samples = self._require_stream("flux.stream", self.flux.stream, "block")
         for variable in ("U", "V", "W", "T_SONIC"):
+            if variable == "T_SONIC" and samples.channel_of("SOS") is not None:
+                continue
             if samples.channel_of(variable) is None:
                 raise mistake("flux.stream", f"a channel that measures {variable}", f"none in stream {samples.name!r}")
         declared = {gas for analyzer in self.analyzer for gas in analyzer.gases}

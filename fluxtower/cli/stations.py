@@ -32,7 +32,7 @@ def variables() -> None:
 def check(files: StationFiles) -> None:
     """Check station files without registering them."""
     from core.errors import ConfigError
-    from fluxtower.station_files import find_doubts, outside_parts, read_checked_station
+    from fluxtower.station_files import find_doubts, outside_parts, read_checked_station, sample_stamps
 
     root = read_settings().topic_root
     checked: list[Station] = []
@@ -45,7 +45,8 @@ def check(files: StationFiles) -> None:
             typer.echo("\n".join(f"error: {one}" for one in (error, *error.more)), err=True)
         else:
             outside = (f"    {what}: {package}" for what, package in outside_parts(checked[-1]))
-            typer.echo("\n".join((f"{file}: valid", *outside)))
+            samples = (f"    {sample}" for sample in sample_stamps(checked[-1]))
+            typer.echo("\n".join((f"{file}: valid", *outside, *samples)))
             for doubt in find_doubts(checked[-1]):
                 typer.echo(f"doubt: {file}: {doubt}", err=True)
     if not valid:

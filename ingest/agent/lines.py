@@ -4,14 +4,17 @@ An instrument's line has no time, and its arrival is late by what buffers and ne
 start is what its earliest line says, and it goes on where the block before ended as long as the two agree within half a
 step; then only an eighth of the difference is taken over, which follows the instrument's clock and not the jitter. If
 they do not agree, lines were lost or a clock was set, and the block begins where its lines say. Each line is one
-sample; none is invented and none is left out. A line that is late by more than ``gap_seconds`` begins a new block.
+sample; none is invented and none is left out: a damaged one is a missing sample, or those after it would move. A line
+that is late by more than ``gap_seconds`` begins a new block.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import math
+import operator
 import os
 import re
 import socket
@@ -32,6 +35,7 @@ CONNECT_SECONDS = 2.0
 SILENCE_SECONDS = 60.0
 """A TCP server that is silent so long (and five steps) is connected again: a dead link says nothing. [s]"""
 CLOCK_SMOOTHING = 8
+_CHECKED = re.compile(rb"\x02([^\x02\x03]*)\x03\s*([0-9A-Fa-f]{2})\s*$")
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +113,8 @@ class LinePort:
         self._retry_seconds = MIN_RETRY_SECONDS
         self._retry_at = 0.0
         self._received_at = 0.0
+        self._has_checksum = False
+        """Whether a checksum behind ETX has agreed: from then on it must."""
         self.bad_lines = 0
 
     def fileno(self) -> int:
@@ -165,12 +171,20 @@ class LinePort:
         self._rest = rest if len(rest) <= MAX_LINE_BYTES else None
         pieces: list[Piece] = []
         for line in lines:
-            values = read_line(line, self._source)
+            values = self._values(line)
+            if values is None and line:
+                self._count_bad(line)
+                values = missing_sample(line, self._source)
             if values is not None:
                 pieces += self._maker.add(values, arrived_ns)
-            elif line:
-                self._count_bad(line)
         return pieces
+
+    def _values(self, line: bytes) -> list[float] | None:
+        agrees = checksum_agrees(line)
+        self._has_checksum = self._has_checksum or agrees is True
+        if agrees is False and self._has_checksum:
+            return None
+        return read_line(line, self._source)
 
     def _flush(self, now: float) -> list[Piece]:
         if self._maker.is_empty or now - self._received_at < self._source.flush_seconds:
@@ -195,7 +209,7 @@ class LinePort:
         if self.bad_lines == 1:
             shown = line[:60].decode("ascii", "backslashreplace")
             log.warning(
-                "%s: a line does not have the %d fields of the configuration and is left out: %r",
+                "%s: a line is damaged, or does not have the %d fields of the configuration; it is no sample: %r",
                 self._source.where,
                 len(self._source.fields),
                 shown,
@@ -220,6 +234,31 @@ def read_line(line: bytes, source: LineSourceConfig) -> list[float] | None:
             except ValueError:
                 return None
     return values
+
+
+def checksum_agrees(line: bytes) -> bool | None:
+    """Compare the two hexadecimal digits behind ETX with what is between STX and ETX, all its bytes XORed (Gill).
+
+    Returns
+    -------
+    bool or None
+        None if the line has no such digits.
+    """
+    found = _CHECKED.search(line)
+    if found is None:
+        return None
+    return functools.reduce(operator.xor, found[1], 0) == int(found[2], 16)
+
+
+def missing_sample(line: bytes, source: LineSourceConfig) -> list[float] | None:
+    """Return missing values for a damaged line, None for one of another kind: that has less than half of the fields.
+
+    A reading that is not there needs none to keep the place of the others.
+    """
+    separators = len(line.split()) - 1 if source.separator == " " else line.count(source.separator.encode())
+    if source.kind == "reading" or 2 * (separators + 1) < len(source.fields):
+        return None
+    return [math.nan] * len(source.channels)
 
 
 def open_serial(device: str, baud: int) -> int:

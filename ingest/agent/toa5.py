@@ -12,7 +12,7 @@ from core.clock import NS, to_ns
 from core.errors import PayloadError
 from ingest.agent.config import FileSourceConfig
 from ingest.agent.file_position import MAX_LINE_BYTES, FilePosition, checksum_of
-from ingest.files.header import HEADER_LINES, MISSING_WORDS, TIMESTAMP, parse_header
+from ingest.files.header import HEADER_LINES, MISSING_WORDS, TIMESTAMP, parse_header, require_single
 
 HEADER_BEGINNINGS = (b'"TOA5"', b"TOA5,")
 SEARCHED_BYTES = 1 << 20
@@ -46,6 +46,7 @@ class LineReader:
                 f"{file}: line 2: no column {missing[0]!a}; it has {', '.join(names[1:])}: "
                 "correct `columns` or `pattern`"
             )
+        require_single(names, source.channels, f"{file}: line 2")
         self._fields = len(names)
         self._stamp = names.index(TIMESTAMP)
         self._wanted = tuple(names.index(name) for name in source.channels)
@@ -56,7 +57,8 @@ class LineReader:
     def read(self, line: bytes) -> tuple[int, list[float]] | None:
         """Return (START of the record [ns since 1970 UTC], a value a column), None if the line is no record."""
         try:
-            text = line.decode("ascii").rstrip("\r\n")
+            # one character a byte: what columns hold that nobody uses may be anything
+            text = line.decode("latin-1").rstrip("\r\n")
             fields = text.replace('"', "").split(",")
             if len(fields) != self._fields:
                 fields = next(csv.reader([text], strict=True), [])
@@ -81,6 +83,8 @@ class LineReader:
 
 
 def _number(text: str) -> float:
+    if not text.isascii():
+        raise ValueError(text)
     return math.nan if text in _MISSING_WORDS else float(text)
 
 

@@ -21,7 +21,7 @@ DT_TOLERANCE = 0.01
 def conform(
     record: SampleBlock | Reading, station: Station, came_ns: int, limits: StampLimits = DEFAULT_LIMITS
 ) -> SampleBlock | Reading:
-    """Bring a record into the declared channel order; a declared channel that was not sent is NaN.
+    """Bring a record into the declared channel order and units; a declared channel that was not sent is NaN.
 
     Parameters
     ----------
@@ -46,14 +46,18 @@ def conform(
         if abs(record.dt_ns - stream.dt_ns) > DT_TOLERANCE * stream.dt_ns:
             raise PayloadError(
                 f"dt: stream {stream.name!r} declares {stream.rate:g} samples a second ({stream.dt_ns} ns), "
-                f"the block has {record.dt_ns} ns: correct `rate` in the station file or the logger's program",
+                f"the block has {record.dt_ns} ns: correct `rate` in the station file or the logger's program"
+                f"{_unit_of_step(record.dt_ns, stream.dt_ns)}",
                 station=station.id,
             )
-        return _ordered_block(record, station, stream)
+        return scale_block(_ordered_block(record, station, stream), stream)
     stream = _stream(station, record.stream, "reading")
     limits.check(record.time_ns, came_ns, station.id)
     _check_channels(record.values, station, stream)
-    values = {channel.name: record.values.get(channel.name, math.nan) for channel in stream.channels}
+    values = {
+        channel.name: record.values.get(channel.name, math.nan) * channel.gain + channel.gain_offset
+        for channel in stream.channels
+    }
     return replace(record, values=values, step_ns=stream.dt_ns)
 
 
@@ -65,6 +69,22 @@ def _ordered_block(block: SampleBlock, station: Station, stream: Stream) -> Samp
     samples = np.full((len(declared), block.samples.shape[1]), np.nan, np.float32)
     samples[[stream.channel_index[name] for name in block.channels]] = block.samples
     return replace(block, channels=declared, samples=samples)
+
+
+def _unit_of_step(dt: int, wanted_ns: int) -> str:
+    """Say in which unit a step would be the declared one, if it would."""
+    for unit, factor in (("milliseconds", 10**6), ("microseconds", 1000)):
+        if abs(dt * factor - wanted_ns) <= DT_TOLERANCE * wanted_ns:
+            return f"; it looks like {unit}: nanoseconds are due, multiply by {factor}"
+    return ""
+
+
+def scale_block(block: SampleBlock, stream: Stream) -> SampleBlock:
+    """Bring a block in the declared channel order to the declared units."""
+    if stream.scales is None:
+        return block
+    gain, offset = (np.array(one)[:, None] for one in stream.scales)
+    return replace(block, samples=(block.samples * gain + offset).astype(np.float32))
 
 
 def _stream(station: Station, name: str, kind: str) -> Stream:

@@ -108,7 +108,10 @@ class FastPath:
         try:
             station = self._stations.station(topic.station)
             conform(block, station, 0)  # not its time, which is another for each block
-            declared = tuple(station.streams[topic.stream].channel_index)
+            stream = station.streams[topic.stream]
+            if stream.scales is not None:
+                return None
+            declared = tuple(stream.channel_index)
             row = self._stations.layout(topic.station, topic.stream, declared)
         except (PayloadError, UnknownStation, StoreError):
             return None

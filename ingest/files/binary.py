@@ -43,9 +43,9 @@ def read_records(
     declared, files = stream.declared, stream.layout
     with _table(span.path, kind) as (source, _, header):
         file, line = span.path.name, _NAMES_LINE[kind]
-        check_units(header.names, header.units, declared, file, line + 1, check=files.check_units)
+        told = check_units(header.names, header.units, declared, file, line + 1, check=files.check_units)
         fields, notes = channel_fields(header.names, declared, file, f"line {line}")
-        for note in notes:
+        for note in (*notes, *told):
             report(note)
         damage: list[LeftOut] = []
         pieces = (

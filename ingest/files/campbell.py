@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.clock import NS
 from core.errors import PayloadError
 from core.records import FloatArray
+from ingest.files.header import decode_text, fit_to
 
 EPOCH_NS = 631_152_000 * NS
 """Campbell's clocks count from 1990-01-01. [ns since 1970]"""
@@ -101,14 +102,11 @@ def read_header(source: BinaryIO, file: str, kind: str) -> Header:
                 f'{file}: line 1: expected "{kind}", got {got}: correct [files] format in the station file'
             )
     names, units, _process, types = rows[-4:]
-    for number, line_fields in enumerate((units, types)):
-        if len(line_fields) != len(names):
-            raise PayloadError(
-                f"{file}: line {len(rows) - 2 + 2 * number}: expected {len(names)} fields as the line of names has, "
-                f"got {len(line_fields)}"
-            )
-    if len(set(names)) < len(names):
-        raise PayloadError(f"{file}: line {len(rows) - 3}: two columns have the same name")
+    units = fit_to(len(names), units, f"{file}: line {len(rows) - 2}", len(rows) - 3)
+    if len(types) != len(names):
+        raise PayloadError(
+            f"{file}: line {len(rows)}: expected {len(names)} fields as the line of names has, got {len(types)}"
+        )
     kinds = tuple(word.strip().upper() for word in types)
     record = np.dtype([(f"f{i}", _numpy_type(word, len(rows), file)) for i, word in enumerate(kinds)])
     if record.itemsize > LONGEST_RECORD:
@@ -200,6 +198,6 @@ def _fields(line: bytes, number: int, file: str) -> list[str]:
     try:
         if not line.endswith(b"\n"):
             raise ValueError("no line end")
-        return next(csv.reader([line.decode("ascii").rstrip("\r\n")], strict=True), [])
+        return next(csv.reader([decode_text(line).rstrip("\r\n")], strict=True), [])
     except (ValueError, csv.Error) as error:
         raise PayloadError(f"{file}: line {number}: this is no header of a Campbell table: {error}") from None

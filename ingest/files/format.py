@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.extensions import Unfit
 from core.station import FileLayout, Station, Stream
+from ingest.files.stamps import has_zone
 
 if TYPE_CHECKING:
     from ingest.files.records import Records, Report, Span
@@ -28,15 +29,16 @@ class FileStream:
         Stamps minus UTC. [ns]
     stamps_end : bool
         Whether a stamp is the END of its sample.
-    start_pattern : str
-        Pattern of the first sample's time in the file's name; empty where records have stamps.
+    name_pattern : str
+        Pattern of a time in the file's name, of the first sample or, with ``[files] end``, at the last one's end; empty
+        where records have stamps.
     """
 
     declared: Stream
     layout: FileLayout
     offset_ns: int
     stamps_end: bool
-    start_pattern: str = ""
+    name_pattern: str = ""
 
     @property
     def shift_ns(self) -> int:
@@ -108,9 +110,9 @@ class FileFormat:
         if self.stamps not in ("start", "end"):
             raise ValueError(f"stamps: expected 'start' or 'end', got {self.stamps!r}")
 
-    def start_pattern(self, layout: FileLayout) -> str:
-        """Return the pattern of the first sample's time in a file's name; empty where records have stamps."""
-        return layout.start or ("" if layout.time_columns else self.start)
+    def name_pattern(self, layout: FileLayout) -> str:
+        """Return the pattern of a time in a file's name; empty where records have stamps."""
+        return layout.start or layout.end or ("" if layout.time_columns else self.start)
 
     def stream_of(self, station: Station, name: str) -> FileStream:
         """Return a stream of a station as the reader of its files needs it."""
@@ -118,9 +120,10 @@ class FileFormat:
         layout = station.layout_of(declared)
         hours = layout.utc_offset
         if hours is None:
-            hours = 0.0 if self.clock_utc else station.station.utc_offset
+            stated = bool(layout.time_columns) and has_zone(layout.time_format)
+            hours = 0.0 if self.clock_utc or stated else station.station.utc_offset
         end = (layout.stamps or self.stamps) == "end"
-        return FileStream(declared, layout, round(hours * 3600e6) * 1000, end, self.start_pattern(layout))
+        return FileStream(declared, layout, round(hours * 3600e6) * 1000, end, self.name_pattern(layout))
 
 
 def part_of(declared: Stream) -> str:

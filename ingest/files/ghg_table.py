@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from core.errors import PayloadError
 from ingest.files.format import FileStream
-from ingest.files.layouts import EPOCH, LONGEST_LINE, Layout, check_units, fields_of, make_layout
+from ingest.files.layouts import LONGEST_LINE, Layout, check_units, fields_of, make_layout
+from ingest.files.stamps import EPOCH
 from ingest.files.text import text_format
 
 MOST_HEADER_LINES = 100
@@ -26,10 +27,11 @@ def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
         )
     names = fields_of(line, "\t", file, number)
     units = [match[1] if (match := re.search(r"\(([^()]+)\)$", name)) else "" for name in names]
-    check_units(names, units, stream.declared, file, number, check=stream.layout.check_units)
+    told = check_units(names, units, stream.declared, file, number, check=stream.layout.check_units)
     tabbed = stream.layout.model_copy(update={"separator": "\t", "time_format": EPOCH})
     times = ("Seconds", "Nanoseconds")
-    return make_layout(names, times, number + 1, replace(stream, layout=tabbed), file, f"line {number}", number)
+    layout = make_layout(names, times, number + 1, replace(stream, layout=tabbed), file, f"line {number}", number)
+    return replace(layout, notes=(*layout.notes, *told))
 
 
 FORMAT = text_format(read_layout, clock_utc=True)

@@ -12,28 +12,15 @@ from typing import BinaryIO
 from core.clock import to_ns
 from core.errors import PayloadError
 from core.station import FileLayout, Stream
-from core.variables import UNITS
 from ingest.files.format import FileStream, part_of
+from ingest.files.header import decode_text, require_single
+from ingest.units import fault_of_words
 
 LONGEST_LINE = 1 << 16
 """A line longer than this is no line of a table. [bytes]"""
 
-EPOCH = "epoch"
-"""Time format of seconds and nanoseconds since 1970, a column each."""
-
-LOGGER_UNITS = {
-    "c": "deg C",
-    "degc": "deg C",
-    "deg_c": "deg C",
-    "celsius": "deg C",
-    "deg c": "deg C",
-    "kelvin": "K",
-    "mb": "hPa",
-    "mbar": "hPa",
-    "ppm": "umol mol-1",
-    "degrees": "deg",
-}
-"""Words of logger programs -> our unit."""
+BLANK = " "
+"""Separator of columns that stand apart by blanks, however many."""
 
 _DIGITS = {"%Y": r"\d{4}", "%j": r"\d{3}"} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S", "%y"), r"\d{2}")
 
@@ -114,7 +101,7 @@ def make_layout(
         _time_fields(names, time_columns, file, where),
         fields,
         first_line,
-        0 if time_columns else start_of(file, stream.start_pattern) - stream.offset_ns,
+        0 if time_columns else start_of(file, stream.name_pattern) - stream.offset_ns,
         stream.declared.dt_ns,
         stream.shift_ns,
         notes,
@@ -127,6 +114,7 @@ def _time_fields(names: Sequence[str], columns: Sequence[str], file: str, where:
     for name in columns:
         if name not in names:
             raise PayloadError(f"{file}: {where}: no column {name!a} for the time; it has {_shown(names)}")
+    require_single(names, columns, f"{file}: {where}")
     return tuple(names.index(name) for name in columns)
 
 
@@ -147,6 +135,7 @@ def channel_fields(
     PayloadError
         None of the channels is there.
     """
+    require_single(names, declared.channel_index, f"{file}: {where}")
     fields = tuple(names.index(channel) if channel in names else -1 for channel in declared.channel_index)
     lacking = [name for name, field in zip(declared.channel_index, fields, strict=True) if field < 0]
     if len(lacking) == len(fields):
@@ -190,8 +179,16 @@ def start_of(file: str, pattern: str) -> int:
         return to_ns(datetime.strptime(found[0], pattern).replace(tzinfo=UTC))
     except ValueError:
         raise PayloadError(
-            f"{file}: its name has no time like {pattern}: rename it, or correct [files] start in the station file"
+            f"{file}: its name has no time like {pattern}: rename it, or correct start or end under [files]"
         ) from None
+
+
+def fault_of_pattern(pattern: str) -> str | None:
+    """Return what a pattern of a time in a file's name should be, None if it is good."""
+    unknown = [part for part in re.findall(r"%.?", pattern) if part not in _DIGITS]
+    if unknown:
+        return f"directives of {' '.join(_DIGITS)}: {unknown[0]} means nothing in a file's name"
+    return None if re.search("%[Yy]", pattern) else "a date, as %Y%m%d"
 
 
 def header_lines(source: BinaryIO, rows: int, file: str) -> list[bytes]:
@@ -211,49 +208,32 @@ def header_lines(source: BinaryIO, rows: int, file: str) -> list[bytes]:
 
 def fields_of(line: bytes, separator: str, file: str, number: int) -> list[str]:
     """Return the columns' names in a line of a header."""
+    text = decode_text(line)
+    if separator == BLANK:
+        text = " ".join(text.split())
     try:
-        names = next(csv.reader([line.decode("utf-8-sig")], delimiter=separator, strict=True), [])
-    except (UnicodeDecodeError, csv.Error) as error:
+        names = next(csv.reader([text], delimiter=separator, strict=True), [])
+    except csv.Error as error:
         raise PayloadError(f"{file}: line {number}: this is no text table: {error}") from None
-    stripped = [name.strip() for name in names]
-    if len(set(stripped)) < len(stripped):
-        raise PayloadError(f"{file}: line {number}: two columns have the same name")
-    return stripped
+    return [name.strip() for name in names]
 
 
 def check_units(
     names: Sequence[str], units: Sequence[str], declared: Stream, file: str, line: int, *, check: bool
-) -> None:
-    """Refuse a file whose header names another unit than the station file; words that we do not know pass."""
-    if not check:
-        return
+) -> tuple[str, ...]:
+    """Refuse a file whose header names another unit than the station file; return what to tell of words not known."""
+    notes = []
     stated = dict(zip(names, units, strict=True))
-    for channel in declared.channels:
-        unit = unit_of(stated.get(channel.name, ""))
-        # a word of flags has no unit, whatever the header says
-        if unit not in (None, channel.unit) and channel.unit != "1":
+    for channel in declared.channels if check else ():
+        fault, refused = fault_of_words(stated.get(channel.name, ""), channel)
+        if refused:
             raise PayloadError(
-                f"{file}: line {line}: {channel.name} is in {stated[channel.name]!a} ({unit}), the station file "
-                f"declares {channel.unit}: correct one of them, or say `check_units = false` under [files]"
+                f"{file}: line {line}: {channel.name} {fault}: correct one of them, or say `check_units = false` under "
+                f"{part_of(declared)}"
             )
-
-
-def unit_of(words: str) -> str | None:
-    """Return our unit for a logger's words (``m/s``, ``mg/m^3``, ``C``), None where they are not known.
-
-    ``unitless`` and what is not in the table say nothing.
-    """
-    text = words.strip()
-    if text in UNITS:
-        return text
-    if text.lower() in LOGGER_UNITS:
-        return LOGGER_UNITS[text.lower()]
-    head, *below = text.replace("^", "").split("/")
-    powers = [re.fullmatch(r"([A-Za-z]+)(\d?)", part) for part in below]
-    if not powers or None in powers:
-        return None
-    joined = " ".join([head, *(f"{power[1]}-{power[2] or 1}" for power in powers if power is not None)])
-    return joined if joined in UNITS else None
+        if fault:
+            notes.append(f"{file}: line {line}: {channel.name} {fault}: correct one, or say `check_units = false`")
+    return tuple(notes)
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from core.errors import ConfigError, PayloadError
 from core.extensions import Choices
@@ -58,7 +61,7 @@ def find_span(path: Path, station: Station, stream: str) -> Span:
 def read_records(
     span: Span, station: Station, stream: str, start_ns: int, report: Report
 ) -> Generator[Records, None, None]:
-    """Yield a file's records piece by piece, those before ``start_ns`` mostly left out.
+    """Yield a file's records piece by piece in the declared units, those before ``start_ns`` mostly left out.
 
     Raises
     ------
@@ -66,6 +69,7 @@ def read_records(
         As ``find_span``; what was yielded before is good.
     """
     name, format = _format_of(station, stream, span.path.name)
+    scales = station.streams[stream].scales
     pieces = format.read_records(span, format.stream_of(station, stream), start_ns, report)
     try:
         while True:
@@ -73,9 +77,15 @@ def read_records(
                 piece = next(pieces, None)
             if piece is None:
                 return
-            yield piece
+            yield piece if scales is None else scale(piece, scales)
     finally:
         pieces.close()
+
+
+def scale(records: Records, scales: tuple[tuple[float, ...], tuple[float, ...]]) -> Records:
+    """Bring values to the declared units, by gain and offset of each channel."""
+    gain, offset = (np.array(one)[:, None] for one in scales)
+    return replace(records, values=records.values * gain + offset)
 
 
 def _format_of(station: Station, stream: str, file: str) -> tuple[str, FileFormat]:

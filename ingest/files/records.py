@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,15 +13,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.records import FloatArray
+from core.station import FileLayout
 from ingest.files import kernels
 from ingest.files.header import MISSING_WORDS, PACKED_BEGINNINGS
-from ingest.files.layouts import EPOCH, Layout, missing_numbers
+from ingest.files.layouts import BLANK, Layout, missing_numbers
+from ingest.files.stamps import ISO, read_stamps
 
 Int64Array = NDArray[np.int64]
 Report = Callable[[str], None]
 
-ISO = "%Y-%m-%d %H:%M:%S"
-_ISO_LENGTH = 19
 JITTER_NS = 10**9
 """Stamps that run back no further than this do so because they jitter. [ns]"""
 FILLER = b"\0\xff"
@@ -145,6 +146,7 @@ def parse_lines(text: bytes, line: int, layout: Layout, file: str, report: Repor
     report : callable
         Takes what is wrong in words.
     """
+    text = with_plain_separators(text, layout.files)
     records = parse_alike(text, line, layout)
     if records is not None:
         return records
@@ -152,6 +154,13 @@ def parse_lines(text: bytes, line: int, layout: Layout, file: str, report: Repor
         return _parse_whole(text, line, layout)
     except (_NotWhole, pl.exceptions.PolarsError, UnicodeDecodeError):
         return _parse_careful(text, line, layout, file, report)
+
+
+def with_plain_separators(text: bytes, files: FileLayout) -> bytes:
+    """Return lines with a point in their numbers and one separator between fields; line ends stay where they are."""
+    if files.separator == BLANK:
+        text = re.sub(rb"(?m)^ +| +(?=\r?$)", b"", re.sub(rb"[ \t]+", b" ", text))
+    return text.replace(b",", b".") if files.decimal == "," else text
 
 
 def parse_alike(text: bytes, line: int, layout: Layout) -> Records | None:
@@ -191,6 +200,20 @@ def parse_alike(text: bytes, line: int, layout: Layout) -> Records | None:
     if not np.isfinite(values[hard[:left, 0], hard[:left, 1]]).all():
         return None
     return _finish(starts if layout.time_fields else None, values, np.arange(height), line, layout)
+
+
+def comma_hint(line: bytes, files: FileLayout) -> str:
+    """Return what to do about a line whose numbers have a decimal comma that is not declared; mostly nothing."""
+    if files.decimal == "," or files.separator == "," or not re.search(rb"\d,\d", line):
+        return ""
+    return 'its numbers have a decimal comma: say `decimal = ","` under [files]'
+
+
+def blank_lines(text: bytes) -> int:
+    """Count the lines of a text that are blank: they are no records."""
+    if not re.search(rb"(?:\A|\n)[ \t\r]*\n", text):
+        return 0
+    return sum(not one.strip() for one in text.split(b"\n")[:-1])
 
 
 def _parse_whole(text: bytes, line: int, layout: Layout) -> Records:
@@ -265,7 +288,9 @@ def _parse_careful(text: bytes, line: int, layout: Layout, file: str, report: Re
     lost = sorted({*np.flatnonzero(~np.array(whole, bool)).tolist(), *rows[bad].tolist()})
     left_out = _leave_out(lost, lines, line, layout, file, report)
     kept_stamps = None if stamps is None else stamps.filter(good)
-    return replace(_records(numbers.filter(good), kept_stamps, rows[~bad], line, layout), left_out=left_out)
+    blank = np.cumsum([not one.strip() for one in lines])
+    records = _records(numbers.filter(good), kept_stamps, rows[~bad], line, layout, blank[rows[~bad]])
+    return replace(records, left_out=left_out)
 
 
 def _leave_out(
@@ -283,27 +308,41 @@ def _leave_out(
     expected = f"expected {layout.fields} fields with a stamp and numbers"
     first = lines[lost[0]][:60].decode("ascii", "backslashreplace")
     count = "one record is" if len(lost) == 1 else f"{len(lost)} records are"
-    report(
-        f"{file}: line {line + lost[0]}: {expected}, got {what}: {first!a}; {count} left out: correct the file, or "
-        "name its marks under [files] missing"
-    )
+    remedy = comma_hint(lines[lost[0]], layout.files) or "correct the file, or name its marks under [files] missing"
+    report(f"{file}: line {line + lost[0]}: {expected}, got {what}: {first!a}; {count} left out: {remedy}")
     return (LeftOut(expected, line + lost[0], len(lost)), *left_out)
 
 
-def _records(frame: pl.DataFrame, stamps: pl.Series | None, rows: Int64Array, line: int, layout: Layout) -> Records:
+def _records(
+    frame: pl.DataFrame,
+    stamps: pl.Series | None,
+    rows: Int64Array,
+    line: int,
+    layout: Layout,
+    blank: Int64Array | None = None,
+) -> Records:
+    """Make records of whole lines; ``blank`` counts the blank lines before each, which are no samples."""
     values = np.full((len(layout.channel_fields), len(rows)), np.nan)
     for row, field in zip(values, layout.channel_fields, strict=True):
         if field >= 0:
             row[:] = frame[f"column_{field + 1}"].to_numpy()
     values[~np.isfinite(values)] = np.nan
-    return _finish(None if stamps is None else stamps.to_numpy() * 1000, values, rows, line, layout)
+    return _finish(None if stamps is None else stamps.to_numpy() * 1000, values, rows, line, layout, blank)
 
 
-def _finish(stamps: Int64Array | None, values: FloatArray, rows: Int64Array, line: int, layout: Layout) -> Records:
+def _finish(
+    stamps: Int64Array | None,
+    values: FloatArray,
+    rows: Int64Array,
+    line: int,
+    layout: Layout,
+    blank: Int64Array | None = None,
+) -> Records:
     """Make records of stamps [ns] and numbers; ``values`` is changed."""
     if stamps is None:
-        # without stamps, a record's place is its line's
-        starts = layout.first_ns + (rows + (line - layout.first_line)) * layout.dt_ns
+        # without stamps, a record's place is its line's, blank ones not counted
+        places = rows if blank is None else rows - blank
+        starts = layout.first_ns + (places + (line - layout.first_line)) * layout.dt_ns
     else:
         starts = stamps + layout.shift_ns
     for mark in missing_numbers(layout.files):
@@ -315,21 +354,8 @@ def _stamps(frame: pl.DataFrame, layout: Layout) -> pl.Series | None:
     """Microseconds since 1970 as the stamps say; null where one cannot be read."""
     if not layout.time_fields:
         return None
-    names = [f"column_{field + 1}" for field in layout.time_fields]
-    if layout.files.time_format == EPOCH:
-        seconds, nanoseconds = (frame[name].cast(pl.Int64, strict=False) for name in names)
-        return seconds * 1_000_000 + nanoseconds // 1000
-    text = frame[names[0]] if len(names) == 1 else frame.select(pl.concat_str(names, separator=" ")).to_series()
-    whole, dot, _ = layout.files.time_format.rpartition("%.f")
-    if whole == ISO and dot:
-        # the fraction apart: four times as fast as reading the whole
-        seconds = text.str.head(_ISO_LENGTH).str.to_datetime(ISO, time_unit="us", strict=False).cast(pl.Int64)
-        fraction = text.str.slice(_ISO_LENGTH)
-        number = ("0" + fraction).cast(pl.Float64, strict=False)
-        proper = (fraction.str.starts_with(".") & (number < 1)) | (fraction == "")
-        micros = (number * 1e6).round().cast(pl.Int64, strict=False)
-        return (seconds + micros).set(~proper.fill_null(False), None)
-    return text.str.to_datetime(layout.files.time_format, time_unit="us", strict=False).cast(pl.Int64)
+    columns = [frame[f"column_{field + 1}"] for field in layout.time_fields]
+    return read_stamps(columns, layout.files.time_format)
 
 
 def _missing_words(layout: Layout) -> list[str]:

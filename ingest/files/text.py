@@ -237,7 +237,7 @@ class LinePieces:
 
 
 def pass_blank_lines(layout: Layout, text: bytes) -> Layout:
-    """Return the layout of what follows a text: without stamps a record's place is its line's, blank ones not counted."""
+    """Return the layout of what follows a text: without stamps a line is a place, but for blank ones."""
     blank = 0 if layout.time_fields else blank_lines(text)
     return replace(layout, first_line=layout.first_line + blank) if blank else layout
 

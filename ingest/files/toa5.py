@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from core.errors import ConfigError, PayloadError
-from ingest.files.header import HEADER_LINES, MISSING_WORDS, PACKED_BEGINNINGS, TIMESTAMP, parse_header
+from ingest.files.header import HEADER_LINES, MISSING_WORDS, PACKED_BEGINNINGS, TIMESTAMP, parse_header, require_single
 
 MAX_BYTES = 1 << 30
 """Largest file content, unpacked. [bytes]"""
@@ -80,6 +80,7 @@ def parse(content: bytes, file: str) -> Table:
     """
     lines = content.split(b"\n", HEADER_LINES)
     origin, names, units, process = parse_header(lines[:HEADER_LINES], file)
+    require_single(names, names, f"{file}: line 2")
     body = _whole_lines(lines[HEADER_LINES] if len(lines) > HEADER_LINES else b"", len(names), file)
     frame = _frame(body, names, file)
     return Table(origin[1], origin[2], origin[7], tuple(names), tuple(units), tuple(process), frame)

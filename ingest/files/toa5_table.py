@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import BinaryIO
 
 from ingest.files.format import FileStream
@@ -13,8 +14,9 @@ from ingest.files.text import text_format
 def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
     """Read the four header lines; as ``text.LayoutReader``."""
     _origin, names, units, _process = parse_header(header_lines(source, HEADER_LINES, file), file)
-    check_units(names, units, stream.declared, file, 3, check=stream.layout.check_units)
-    return make_layout(names, (TIMESTAMP,), HEADER_LINES + 1, stream, file, "line 2", 2)
+    notes = check_units(names, units, stream.declared, file, 3, check=stream.layout.check_units)
+    layout = make_layout(names, (TIMESTAMP,), HEADER_LINES + 1, stream, file, "line 2", 2)
+    return replace(layout, notes=(*layout.notes, *notes))
 
 
 # a last line without a line end is one that the logger had not finished

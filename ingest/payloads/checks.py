@@ -172,16 +172,16 @@ def number(value: object, key: str) -> float:
     if value is None:
         return math.nan
     if type(value) is not float and type(value) is not int:
-        raise PayloadError(f"{key}: expected a number, got {shown(value)}{_number_in_text(value)}")
+        raise PayloadError(f"{key}: expected a number, got {shown(value)}{_instead_of(value)}")
     if not math.isnan(value) and not -MAX_FLOAT32 <= value <= MAX_FLOAT32:
         raise PayloadError(f"{key}: expected a finite number, got {shown(value)}")
     return float(value)
 
 
-def _number_in_text(value: object) -> str:
-    """Say what to send instead of a text, empty if it is no number."""
+def _instead_of(value: object) -> str:
+    """Say what to send instead of a text or a truth value, empty if it is no number."""
     if not isinstance(value, str):
-        return ""
+        return ": send 0 or 1" if isinstance(value, bool) else ""
     if value.strip().lstrip("+-").upper() in NOT_A_NUMBER:
         return ": send null where a value is missing"
     return ": send it without quotes" if _NUMBER.fullmatch(value.strip()) else ""

@@ -81,6 +81,8 @@ class MessageFormat:
         Whether stamps have no zone, so that the station file may say ``logger_utc_offset``.
     needs_columns : bool
         Whether messages may lack the names of their fields, so that the station file may say ``columns``.
+    has_paths : bool
+        Whether the station file says where in a message things are, so that it may say ``time_path``.
     states_units : bool
         Whether a message may state units; one that differs from the station file's is then refused.
     examples : tuple of MessageExample
@@ -92,6 +94,7 @@ class MessageFormat:
     stamps: Literal["start", "end"] = "start"
     local_times: bool = False
     needs_columns: bool = False
+    has_paths: bool = False
     states_units: bool = False
     examples: tuple[MessageExample, ...] = ()
 

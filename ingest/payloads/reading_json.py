@@ -26,6 +26,11 @@ def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[Reading]:
 def _reading(source: MessageSource, item: object) -> Reading:
     if not isinstance(item, dict):
         raise PayloadError(f"expected a map with t and v, got {shown(item)}")
+    if "t" not in item and "v" not in item:
+        raise PayloadError(
+            "expected a map with t and v: another sender's JSON? Give the stream a `topic` and "
+            '`format = "mapped-json"` in the station file, and each channel the path to its value as `field`'
+        )
     time = time_ns(require(item, "t"), "t")
     channels = channel_names(require(item, "v"), "v", source.declared)
     values = {name: number(value, f"v.{name!a}") for name, value in channels.items()}

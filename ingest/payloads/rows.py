@@ -12,9 +12,9 @@ import numpy as np
 from core.errors import PayloadError
 from core.records import Reading, SampleBlock
 from core.station import Stream
-from ingest.files.layouts import unit_of
 from ingest.payloads.checks import MAX_BLOCK_NS, MAX_RECORDS, MISSING_WORDS, number, shown, time_ns
 from ingest.payloads.format import MessageSource
+from ingest.units import fault_of_words
 
 OFF_GRID = 0.25
 """How far a row may lie from its place in a block, in steps."""
@@ -75,14 +75,9 @@ def columns_of(
 
 def check_unit(stream: Stream, field: str, words: str) -> None:
     """Refuse a unit, in a logger's words, that is not the declared one; words that are not known say nothing."""
-    channel = stream.channel_fields[field]
-    unit = unit_of(words)
-    # a word of flags has no unit, whatever the message says
-    if unit not in (None, channel.unit) and channel.unit != "1":
-        raise PayloadError(
-            f"field {shown(field)} is in {shown(words)} ({unit}), the station file declares {channel.unit}: "
-            "correct one of them"
-        )
+    fault, refused = fault_of_words(words, stream.channel_fields[field])
+    if refused:
+        raise PayloadError(f"field {shown(field)} {fault}: correct one of them")
 
 
 def value_of(value: object, key: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Sequence
 
@@ -26,6 +27,8 @@ def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[SampleBlo
         Anything else, whatever the bytes are; one bad line refuses the whole message.
     """
     check_size(payload)
+    # strings of other languages come with the NUL that ends them
+    payload = payload.removeprefix(codecs.BOM_UTF8).rstrip(b"\0")
     lines = payload.splitlines()
     names: Sequence[str] = declared(source).columns
     units: dict[str, str] = {}

@@ -45,7 +45,11 @@ ELSEWHERE = {  # what is wrong is told of another line than the changed one: whe
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('unit = "deg C"', 'unit = "hPa"', "a.toml: stream[0].channels[3].unit: expected one of K, deg C, got 'hPa'"),
+        (
+            'unit = "deg C"',
+            'unit = "hPa"',
+            "a.toml: stream[0].channels[3].unit: expected one of K, deg C, deg F, got 'hPa'",
+        ),
         ('variable = "W"', 'variable = "WW"', "a.toml: stream[0].channels[2].variable: expected a known variable"),
         ("height = 30", "height = -41.8", "a.toml: sonic.height: expected greater than 0, got -41.8"),
         (

@@ -86,6 +86,19 @@ channels = [
 ]
 
 [[stream]]
+name = "mapped"
+kind = "reading"
+interval = 600
+topic = "v3/app/devices/+/up"
+format = "mapped-json"
+time_path = "received_at"
+channels = [
+    { name = "TS", variable = "TS", unit = "deg C", field = "uplink_message.decoded_payload.temp" },
+    { name = "SWC", variable = "SWC", unit = "%", field = "uplink_message.decoded_payload.vwc", gain = 100.0 },
+    { name = "PA", variable = "PA", unit = "kPa", field = "uplink_message.rx_metadata.0.pressure" },
+]
+
+[[stream]]
 name = "ec"
 kind = "block"
 rate = 20

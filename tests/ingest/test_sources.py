@@ -74,6 +74,7 @@ def test_the_filters_are_those_of_all_stations() -> None:
         "cs/v2/data/QU8Q-9JTY-HVP8/Test/cj",
         "cs/v1/data/cr6/123/Fast",
         "serial/toa5",
+        "v3/app/devices/+/up",
         "cs/v2/state/QU8Q-9JTY-HVP8/#",
         "x/+/y",
     }

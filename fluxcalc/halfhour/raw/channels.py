@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,10 +19,16 @@ SERIES_NAMES: dict[str, str] = {
     "V": "v",
     "W": "w",
     "T_SONIC": "ts",
+    "SOS": "ts",
     "TA": "ta",
     "PA": "pa",
 }
 CELL_SERIES: dict[str, str] = {"T_CELL": "t_cell", "PA_CELL": "pa_cell"}
+
+SPEED_SQUARED_PER_KELVIN = 403.0
+"""Speed of sound in dry air squared over temperature. [m2 s-2 K-1]"""
+AXIS_ANGLE = math.radians(30.0)
+"""From a Gill's north spar to its transducers' axis, anticlockwise. [rad]"""
 
 
 def import_channels(half: HalfHour, station: Station) -> HalfHour:
@@ -44,6 +51,8 @@ def import_channels(half: HalfHour, station: Station) -> HalfHour:
         if variable in CELL_SERIES:
             cells[variable] += 1
             name = cell_series(CELL_SERIES[variable], cells[variable])
+        if variable == "SOS" and stream.channel_of("T_SONIC") is not None:
+            continue
         if name is None or name in series or absent.get(name, "").startswith("channel"):
             continue
         values = half.samples.channels.get(channel.name)
@@ -51,10 +60,48 @@ def import_channels(half: HalfHour, station: Station) -> HalfHour:
             absent[name] = f"channel {channel.name} has no samples"
             continue
         absent.pop(name, None)
-        series[name] = on_grid(to_si(values, channel), half.samples, half)
+        values = to_si(values, channel)
+        values = sonic_temperature(values) if variable == "SOS" else values
+        series[name] = on_grid(values, half.samples, half)
         if gas:
             kinds[name] = gas_kind(variable)
+    if station.sonic is not None and station.sonic.axes == "axis" and {"u", "v"} <= series.keys():
+        series["u"], series["v"] = turn_to_spar(series["u"], series["v"])
     return replace(half, series=series, kinds=kinds, absent=absent)
+
+
+def sonic_temperature(speed: FloatArray) -> FloatArray:
+    """Return the sonic temperature of a speed of sound, c**2 / 403.
+
+    Parameters
+    ----------
+    speed : ndarray, shape (n,)
+        Speed of sound; NaN stays NaN. [m s-1]
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        [K]
+
+    References
+    ----------
+    Kaimal & Gaynor (1991), doi:10.1007/BF00119215: c**2 = 403 T (1 + 0.32 e / p)
+    """
+    return speed * speed / SPEED_SQUARED_PER_KELVIN
+
+
+def turn_to_spar(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Turn wind of a Gill whose u is along its transducers (``AXIS``) to the axes of its spar (``SPAR``).
+
+    The transducers' axis lies 30 deg anticlockwise of the north spar, seen from above, as an R2 always has it.
+
+    Parameters
+    ----------
+    u, v : ndarray, shape (n,)
+        Right-handed wind; a sample that is missing in one is missing in both. [m s-1]
+    """
+    cos, sin = math.cos(AXIS_ANGLE), math.sin(AXIS_ANGLE)
+    return cos * u - sin * v, sin * u + cos * v
 
 
 def cell_series(name: str, number: int) -> str:

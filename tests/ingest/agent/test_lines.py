@@ -18,7 +18,7 @@ from core.clock import NS
 from ingest.agent import lines
 from ingest.agent.blocks import Piece
 from ingest.agent.config import LineSourceConfig
-from ingest.agent.lines import LineBlockMaker, LinePort, open_serial, read_line
+from ingest.agent.lines import LineBlockMaker, LinePort, checksum_agrees, open_serial, read_line
 from tests.conftest import free_port
 from tests.waiting import PATIENCE, wait_for
 
@@ -50,6 +50,55 @@ def made(arrivals: list[int], source: LineSourceConfig = SOURCE) -> list[Piece]:
 )
 def test_a_line_is_read(line: bytes, values: list[float] | None) -> None:
     np.testing.assert_equal(read_line(line, SOURCE), values)
+
+
+@pytest.mark.parametrize(
+    ("line", "agrees"),
+    [
+        # worked out by hand: 'A' ^ 'B' = 41 ^ 42 = 03
+        (b"\x02AB\x0303", True),
+        (b"\x02AB\x0304", False),
+        (b"\x02AC\x03 02", True),
+        (b"\x02AB\x03", None),
+        (b"AB\x0303", None),
+        (b"Q,1,2,3", None),
+        (b"", None),
+    ],
+)
+def test_the_checksum_behind_etx(line: bytes, agrees: bool | None) -> None:
+    assert checksum_agrees(line) is agrees
+
+
+def gill(u: float, w: float, damage: bytes = b"") -> bytes:
+    body = f"Q,{u:+08.3f},{w:+08.3f},".encode()
+    digits = 0
+    for byte in body:
+        digits ^= byte
+    return b"\x02" + (damage or body) + b"\x03%02X\r\n" % digits
+
+
+def test_a_damaged_line_is_a_missing_sample() -> None:
+    """One digit changed on the way, a letter, a lost field: each keeps its place in the block."""
+    source = replace(SOURCE, fields=("", "u", "w", ""))
+    server = socket.create_server(("127.0.0.1", 0))
+    port = LinePort(replace(source, port=server.getsockname()[1]))
+    port.poll()
+    peer, _ = server.accept()
+    damaged = {3: b"Q,+903.000,-003.000,", 5: b"Q,+00x.000,-005.000,", 7: b"Q,+007.000-007.000,"}
+    peer.sendall(b"\r\nmenu\r\n" + b"".join(gill(i, -i, damaged.get(i, b"")) for i in range(10)))
+    pieces = poll_until(port, 10)
+    port.finish()
+    peer.close()
+    server.close()
+    u = np.concatenate([piece.samples[0] for piece in pieces])
+    expected = [np.nan if i in damaged else float(i) for i in range(10)]
+    np.testing.assert_equal(u.tolist(), expected)
+    assert port.bad_lines == 4  # and what is no sample at all
+
+
+def test_digits_that_never_agree_are_another_maker_s() -> None:
+    port = LinePort(replace(SOURCE, fields=("", "u", "w", "")))
+    assert port._values(b"\x02Q,1,2,\x0300") == [1.0, 2.0]
 
 
 def test_blanks_separate() -> None:

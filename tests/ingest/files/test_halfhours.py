@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -231,3 +233,33 @@ def test_a_damaged_table_is_read_or_refused(text, data):
         letters[data.draw(st.integers(0, len(letters) - 1))] = data.draw(st.sampled_from('0,"\t\n#x-é'))
     with contextlib.suppress(PayloadError):
         parse_halfhours("".join(letters[: data.draw(st.integers(0, len(letters)))]), "table.csv")
+
+
+FULL_OUTPUT = """file_info,,,,,,,corrected_fluxes,,,,,,
+filename,date,time,DOY,daytime,file_records,used_records,Tau,qc_Tau,H,qc_H,co2_flux,qc_co2_flux,u*
+--,[yyyy-mm-dd],[HH:MM],[ddd.ddd],[1=daytime],[#],[#],[kg+1m-1s-2],[#],[W+1m-2],[#],[\u00b5mol+1s-1m-2],[#],[m+1s-1]
+x,2026-05-01,23:30,121.5,1,18000,18000,-0.1,0,50.5,0,-5.25,1,0.3
+x,2026-05-02,00:00,121.5,1,18000,18000,-0.1,0,50.5,0,-5.25,1,0.3
+x,2026-05-02,00:30,121.5,1,18000,18000,-0.1,0,50.5,0,-5.25,1,0.3
+"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        FULL_OUTPUT.encode(),
+        FULL_OUTPUT.encode("utf-8-sig"),
+        FULL_OUTPUT.encode("latin-1"),
+        FULL_OUTPUT.encode("utf-16"),
+        bz2.compress(FULL_OUTPUT.encode("latin-1")),
+        FULL_OUTPUT.replace("2026-05-02,00:00", "2026-05-01,24:00").encode(),
+    ],
+    ids=["utf-8", "with mark", "latin-1", "utf-16", "bzip2", "24:00"],
+)
+def test_a_table_in_any_encoding(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "full_output.csv"
+    path.write_bytes(content)
+    frame = read_halfhours(path).frame
+    assert frame["end"].to_list() == [datetime(2026, 5, 1, 23, 30), datetime(2026, 5, 2), datetime(2026, 5, 2, 0, 30)]
+    assert frame["H"].to_list() == [50.5] * 3
+    assert frame["FC"].to_list() == [-5.25] * 3

@@ -70,7 +70,7 @@ def test_an_unfinished_last_line_is_left_out() -> None:
         (HEADER[:100], "line 2"),
         (HEADER.replace(b"TIMESTAMP", b"TIME"), "line 2: the first column must be TIMESTAMP"),
         (HEADER.replace(b"RECORD", b"Ux"), "line 2: two columns"),
-        (HEADER.replace(b',"C"', b""), "line 3: expected 4 fields as in line 2, got 3"),
+        (HEADER.replace(b',"C"', b',"C","V"'), "line 3: expected 4 fields as in line 2, got 5"),
         (HEADER + ROWS.replace(b"2,NAN", b"2"), "line 6: expected 4 fields as in line 2, got 3"),
         (HEADER + ROWS.replace(b"2,NAN", b"2,3,4"), "line 6: expected 4 fields as in line 2, got 5"),
         (HEADER + ROWS.replace(b"-1e-3", b"wet"), "line 6: note, with comma: expected a number, got 'wet'"),

@@ -20,6 +20,7 @@ SOURCES = {  # by the first of these that is in an example
     '"bn"': source("senml-json"),
     '"Feature"': source("geojson"),
     '"head"': source("csijson"),
+    '"decoded_payload"': source("mapped"),
     '"state"': state_source(),
     '"v"': MessageSource("a", "b", "reading"),
 }
@@ -39,8 +40,9 @@ def test_the_csv_example() -> None:
 
 
 def test_the_toml_example_is_a_stream() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    example, mapped = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert parse_station(HEAD + example, "page.toml").streams["met"].format == "campbell-csijson"
+    assert parse_station(HEAD + mapped, "page.toml").streams["soil"].format == "mapped-json"
 
 
 def test_the_python_example_makes_a_block() -> None:
@@ -52,7 +54,7 @@ def test_the_python_example_makes_a_block() -> None:
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    assert len(JSON_EXAMPLES) == 7
+    assert len(JSON_EXAMPLES) == 8
     assert f"| message | {checks.MAX_PAYLOAD >> 20} MiB" in PAGE
     assert f"| content of a zstd frame | {checks.MAX_DECOMPRESSED >> 20} MiB" in PAGE
     assert f"| samples per channel and block | {checks.MAX_SAMPLES:,} |".replace(",", " ") in PAGE
