@@ -290,7 +290,8 @@ def test_seasons_without_a_threshold_are_told_in_words():
     assert f"2023009 ({dark.sum()})" in note
     assert note.endswith("; the year's holds there")
     assert all(math.isfinite(one.value) for one in season.thresholds)
-    assert [(one.year, one.season) for one in season.thresholds if one.kind == "season"] == [(2023, 12)]
+    of_seasons = [(one.year, one.season, one.percentile) for one in season.thresholds if one.kind == "season"]
+    assert of_seasons == [(2023, 12, None), *((2023, 12, percent) for percent in (5.0, 50.0, 95.0))]
     assert np.isfinite(season.results["USTAR_THRESHOLD"]).all()
 
 
