@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from itertools import pairwise
 
+import polars as pl
+
 from core.errors import FluxTowerError, StoreUnavailable
 from core.station import Station
 from core.store import Store
@@ -80,7 +82,7 @@ def read_meteorology(store: Store, station: Station, start: datetime, end: datet
     stream = flux_of(station).meteorology
     means = Meteorology()
     if stream is not None:
-        means = mean_meteorology(weather(store.readings.read(station.id, stream, start, end), station.streams[stream]))
+        means = mean_meteorology(weather(read_checked(store, station.id, stream, start, end), station.streams[stream]))
     return replace(means, levels=_read_levels(store, station, start, end))
 
 
@@ -90,7 +92,7 @@ def _read_levels(store: Store, station: Station, start: datetime, end: datetime)
         return {}
     stream, window = station.streams[profile.stream], timedelta(seconds=profile.seconds)
     before, after = (
-        average_levels(store.readings.read(station.id, stream.name, time - window, time), stream, profile)
+        average_levels(read_checked(store, station.id, stream.name, time - window, time), stream, profile)
         for time in (start, end)
     )
     return join_levels(before, after, stream, profile)
@@ -110,6 +112,16 @@ def join_storage(store: Store, station: Station, start: datetime, length: timede
 
 def _is_same(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=1e-9) or (math.isnan(a) and math.isnan(b))
+
+
+def read_checked(store: Store, station_id: str, stream: str, start: datetime, end: datetime) -> pl.DataFrame:
+    """Read the readings of [start, end) with their flags; those that no check has seen are checked first."""
+    found = store.readings.read(station_id, stream, start, end)
+    if found["flags"].null_count() == 0:
+        return found
+    while flag_readings(store) == READINGS_PER_BATCH:
+        pass
+    return store.readings.read(station_id, stream, start, end)
 
 
 def flag_readings(store: Store) -> int:

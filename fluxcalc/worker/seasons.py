@@ -21,7 +21,7 @@ from fluxcalc.season.products import half_hours
 from fluxcalc.season.record import USUAL_METHODS, Season
 from fluxcalc.season.report import SeasonReport, report_season
 from fluxcalc.season.steps import process_season
-from fluxcalc.worker.halfhours import CODE_VERSION, describe_error
+from fluxcalc.worker.halfhours import CODE_VERSION, describe_error, read_checked
 
 RUNNING_SEASON = timedelta(days=366)
 """Longest season of a provisional run."""
@@ -85,7 +85,7 @@ def read_inputs(store: Store, station_id: str, station: Station, start: datetime
     for begin, stop in _slices(start, end):
         part = store.fluxes.read_series(station_id, begin, stop, INPUT_COLUMNS)
         if stream is not None:
-            slow = store.readings.read(station_id, stream, begin, stop)
+            slow = read_checked(store, station_id, stream, begin, stop)
             readings += slow.height
             part = _join(part, weather(slow, station.streams[stream]), minutes)
         parts.append(part)

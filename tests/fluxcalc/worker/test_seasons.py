@@ -293,13 +293,16 @@ def test_rain_is_unknown_where_no_reading_tells(store: Store) -> None:
     assert inputs.frame["P"].to_list() == [pytest.approx(0.6, abs=1e-6), None]
 
 
-def test_a_single_half_hour_is_a_season(store: Store) -> None:
+def test_a_single_half_hour_is_no_season_and_two_are(store: Store) -> None:
     store.stations.put(STATION, "made-up.toml")
     put_fluxes(store, made_up(1)[5:6])
+    assert worker.fill_season(store, ID) is None
+    assert store.runs.find() == []
+    put_fluxes(store, made_up(1)[6:7])
     worker.fill_season(store, ID)
     product, _, _ = newest(store)
-    assert product["NEE_F"].to_list() == made_up(1)["FC"][5:6].to_list()
-    assert product["NEE_F_QC"].to_list() == [0]
+    assert product["NEE_F"].to_list() == made_up(1)["FC"][5:7].to_list()
+    assert product["NEE_F_QC"].to_list() == [0, 0]
 
 
 def test_bad_fluxes_alone_give_nothing_and_say_so(store: Store) -> None:

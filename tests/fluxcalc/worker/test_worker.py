@@ -123,6 +123,17 @@ def test_half_hours_carry_the_means_of_the_meteorology_and_the_season_has_the_sa
         assert season[name] == pytest.approx(row[name], rel=1e-12), name
 
 
+def test_readings_are_checked_before_they_are_used(store: Store, forest: Station) -> None:
+    blocks, readings = forest_records(forest, 1)
+    hot = {"TA_1_1_1": 200.0}  # beyond any air
+    store.messages.commit(blocks, [replace(readings[0], values={**readings[0].values, **hot}), *readings[1:]])
+    assert "TA_1_1_1" in readings[0].values
+    worker.compute_half_hour(store, ID, START)
+    met = [one.values["TA_1_1_1"] for one in readings if one.stream == "met"][1:30]
+    row = store.fluxes.read(ID, START, START + HALF)
+    assert row["TA"].item() == pytest.approx(np.mean(met), rel=1e-6)
+
+
 def test_a_half_hour_without_a_believable_reading_says_so(store: Store, forest: Station) -> None:
     blocks, _ = forest_records(forest, 1)
     store.messages.commit(blocks, [])
