@@ -25,6 +25,7 @@ from deploy.native.installation import find_installation
 from fluxtower.demo import DEMO, FOREST, forest, live_tower
 from ingest.simulation.tower import records
 from tests.conftest import free_port
+from tests.waiting import wait_for
 
 VICTIMS = ("collector", "worker", "api", "database")
 
@@ -69,12 +70,11 @@ def test_the_demo_recovers_from_kills_and_stores_exactly_what_was_sent(own: Sett
     reader = threading.Thread(target=lambda: output.extend(demo.stdout))
     reader.start()
     try:
-        while demo.poll() is None and not any("sending" in line for line in output):
-            time.sleep(0.05)
+        wait_for(lambda: demo.poll() is not None or any("sending" in line for line in output))
         for victim in (*VICTIMS, *VICTIMS):
             time.sleep(chance.uniform(0.3, 1.2))
-            pid = pids(own).get(victim)
-            if demo.poll() is None and pid is not None:
+            wait_for(lambda victim=victim: demo.poll() is not None or victim in pids(own))
+            if pid := pids(own).get(victim):
                 os.kill(pid, signal.SIGKILL)
                 kills.append(victim)
         status = demo.wait()

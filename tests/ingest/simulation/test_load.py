@@ -86,7 +86,8 @@ def test_faults_lose_and_double_nothing_that_was_sent(settings: Settings, store:
     faults = Faults(spikes=0.2, dropouts=0.1, late=0.2, duplicates=0.2, clock_jumps=0.05)
     load = Load(towers=30, rate=10.0, block_seconds=0.5, seed=4, faults=faults)
     journal = tmp_path / "journal"
-    with collecting(settings):
+    an_hour_ahead = settings.model_copy(update={"max_ahead_seconds": 3700.0})  # as far as a clock jumps here
+    with collecting(an_hour_ahead):
         send_load(settings, load, 6, journal, register=True)
         sent = np.fromfile(journal, JOURNAL_ENTRY)
         different = {(int(one["tower"]), int(one["seq"])) for one in sent}
