@@ -315,7 +315,7 @@ def test_two_packages_of_one_name_are_told(install: Callable[..., None]) -> None
     install("one", GOOD, formats={"twins": "one:FORMAT"})
     install("other", GOOD, formats={"twins": "other:FORMAT"})
     for ask in (lambda: check_formats(with_format("twins"), "a.toml"), lambda: FORMATS["twins"]):
-        with pytest.raises(ConfigError, match=r"'twins' of (one 1\.2 and other|other 1\.2 and one) 1\.2: remove one"):
+        with pytest.raises(ConfigError, match=r"'twins' of (one 1\.2 and other|other 1\.2 and one) 1\.2: rename it"):
             ask()
 
 

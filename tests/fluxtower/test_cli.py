@@ -42,7 +42,7 @@ def test_the_example_stations_check() -> None:
 def test_every_mistake_of_every_file_is_reported(tmp_path: Path) -> None:
     text = (DEMO / "stations" / "us-orchard.toml").read_text(encoding="utf-8")
     one, good, other = tmp_path / "one.toml", DEMO / "stations" / "cn-simulated-forest.toml", tmp_path / "other.toml"
-    one.write_text(text.replace('unit = "deg C"', 'unit = "deg F"').replace("height = 7.11", 'height = "high"'))
+    one.write_text(text.replace('unit = "deg C"', 'unit = "hPa"').replace("height = 7.11", 'height = "high"'))
     other.write_text("[station")
     result = fluxtower("station", "check", one, good, other)
     assert result.returncode == 1
@@ -73,11 +73,11 @@ def test_two_stations_of_one_topic_are_reported(tmp_path: Path) -> None:
 def test_a_wrong_unit_names_file_line_key_expected_and_got(tmp_path: Path) -> None:
     text = (DEMO / "stations" / "us-orchard.toml").read_text(encoding="utf-8")
     wrong = tmp_path / "wrong.toml"
-    wrong.write_text(text.replace('unit = "deg C"', 'unit = "deg F"'), encoding="utf-8")
+    wrong.write_text(text.replace('unit = "deg C"', 'unit = "hPa"'), encoding="utf-8")
     result = fluxtower("station", "check", wrong)
     assert result.returncode == 1
     assert result.stderr == (
-        f"error: {wrong}: line 36: stream[0].channels[3].unit: expected one of K, deg C, got 'deg F'\n"
+        f"error: {wrong}: line 36: stream[0].channels[3].unit: expected one of K, deg C, deg F, got 'hPa'\n"
     )
 
 

@@ -31,7 +31,7 @@ def record(station: Station, **channels: FloatArray) -> FluxRecord:
             [('"T_SONIC", unit = "deg C"', '"T_SONIC", unit = "K"')],
             {},
             "H",
-            "the median of Ts is 20 K: is its unit deg C?",
+            "the median of Ts is 20 K: is its unit deg C or deg F?",
         ),
         ([], {"Ts": 293.0 + turbulence()["Ts"] * 0.01}, "H", "is its unit K?"),
         ([], {"co2": turbulence()["co2"] / 44.01}, "FC", "is its unit mmol m-3"),  # mg m-3 declared
