@@ -86,7 +86,9 @@ class Site:
         return np.where(self.present[name], self.true[name], np.nan)
 
 
-def radiation_above(starts: Iterable[datetime], minutes: int, latitude: float, longitude: float, hours: float) -> Floats:
+def radiation_above(
+    starts: Iterable[datetime], minutes: int, latitude: float, longitude: float, hours: float
+) -> Floats:
     """Return potential radiation in the middle of intervals, after Spencer (1971). [W m-2]"""
     moments = [start + timedelta(minutes=minutes / 2) - timedelta(hours=hours) for start in starts]
     day = np.array([moment.timetuple().tm_yday - 1 + moment.hour / 24 for moment in moments])
@@ -255,7 +257,8 @@ def eddypro_fluxnet(site: Site) -> Sheet:
 def eddypro_full(site: Site) -> Sheet:
     """EddyPro's full output, and its biomet beside it."""
     fields = [
-        Field("Tau", "", "[kg+1m-1s-2]"), Field("qc_Tau", "TAU_SSITC_TEST", "[#]"), Field("H", "H", "[W+1m-2]"), Field("qc_H", "H_SSITC_TEST", "[#]"), Field("LE", "LE", "[W+1m-2]"),
+        Field("Tau", "", "[kg+1m-1s-2]"), Field("qc_Tau", "TAU_SSITC_TEST", "[#]"),
+        Field("H", "H", "[W+1m-2]"), Field("qc_H", "H_SSITC_TEST", "[#]"), Field("LE", "LE", "[W+1m-2]"),
         Field("qc_LE", "LE_SSITC_TEST", "[#]"), Field("co2_flux", "FC", "[µmol+1s-1m-2]"),
         Field("qc_co2_flux", "FC_SSITC_TEST", "[#]"), Field("co2_strg", "SC", "[µmol+1s-1m-2]"),
         Field("air_temperature", "TA", "[K]", 1.0, 273.15), Field("air_pressure", "PA", "[Pa]", 1000.0),

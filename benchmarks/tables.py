@@ -1,11 +1,11 @@
 """Half-hourly tables with planted mistakes: `python benchmarks/tables.py [--count 2000] [--seed 1] [--mistake WORDS]`.
 
-Makes up sites whose true values are known, writes each as one of the makers of tables does, and plants a mistake: another
-unit, a missing code, a turned sign, stamps of the end, a damaged line... One table in five has none. The table is read and
-checked as `fluxtower season` does, up to the quality flags. Either the values that a season would use are the true
-ones, or what is wrong is told by words that name it: variable, column, line. Else it is `silent_wrong`. A problem of a
-table without mistake is a `false_alarm`; an exception that is not one of ours means `crashed`. Prints tables and, last,
-one line of JSON with the counts.
+Makes up sites whose true values are known, writes each as one of the makers of tables does, and plants a mistake:
+another unit, a missing code, a turned sign, stamps of the end, a damaged line... One table in five has none. The table
+is read and checked as `fluxtower season` does, up to the quality flags. Either the values that a season would use are
+the true ones, or what is wrong is told by words that name it: variable, column, line. Else it is `silent_wrong`. A
+problem of a table without mistake is a `false_alarm`; an exception that is not one of ours means `crashed`. Prints
+tables and, last, one line of JSON with the counts.
 """
 
 from __future__ import annotations

@@ -70,11 +70,45 @@ def test_of_a_good_month_nothing_is_told():
         ({"FC": pl.col("FC").fill_nan(-2.0)}, "NEE has no gap"),
         ({"H": pl.when(pl.int_range(pl.len()) < 100).then(3.0).otherwise("H")}, "H is 3 in 100 records one after the"),
         ({"LE": pl.when(pl.int_range(pl.len()) % 5 == 0).then(0.0).otherwise("LE")}, "LE is 0 in 288 of 1440 records"),
+        ({"LE": pl.when(pl.int_range(pl.len()) % 60 == 0).then(0.0).otherwise("LE")}, "LE is 0 in 24 of 1440 records"),
+        ({"H": -pl.col("H"), "NETRAD": pl.lit(None, pl.Float64)}, "H goes down when SW_IN goes up"),
+        ({"LE": pl.col("LE") * 0.00147}, "LE hardly ever exceeds"),
+        ({"FC": pl.col("FC") / 60, "LE": pl.lit(None, pl.Float64)}, "is it in mg CO2"),
+        (
+            {"FC": pl.when(pl.col("SW_IN") < 1).then(-pl.col("FC").abs()).otherwise("FC")},
+            "as if CO2 were taken up in the dark",
+        ),
     ],
     ids=lambda one: one if isinstance(one, str) else None,
 )
 def test_a_planted_mistake_is_told(change, words):
     assert words in told(quick(good().with_columns(**change)))
+
+
+LATE = pl.int_range(pl.len()) >= 20 * 48
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"VPD": pl.col("VPD") / 10}, "2023-06-20 to 2023-06-29: VPD is 0.1 times what RH and TA make"),
+        ({"VPD": pl.col("VPD") / 10, "RH": None}, "2023-06-20 to 2023-06-29: VPD is at most"),
+        ({"RH": pl.col("RH") / 100}, "2023-06-20 to 2023-06-29: RH lies between"),
+        ({"SW_IN": pl.col("SW_IN") / 1000}, "2023-06-20 to 2023-06-29: SW_IN is at most"),
+        ({"G": -pl.col("G")}, "2023-06-20 to 2023-06-29: G goes down when NETRAD goes up"),
+        ({"FC": -pl.col("FC")}, "2023-06-20 to 2023-06-29: NEE goes up with SW_IN"),
+        ({"TA": pl.col("TA") * 1.8 + 32}, "2023-06-20 to 2023-06-29: the median of TA is"),
+        ({"TA": pl.col("TA") - 30}, "TA between 2023-05-31 and 2023-06-29: its median leaps"),
+        ({"FC": pl.col("FC") / 22.72}, "FC between 2023-05-31 and 2023-06-29: its range leaps"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else None,
+)
+def test_a_mistake_in_the_last_ten_days_is_told_with_its_days(change, words):
+    changed = {
+        name: pl.lit(None, pl.Float64) if one is None else pl.when(LATE).then(one).otherwise(name)
+        for name, one in change.items()
+    }
+    assert words in told(quick(good().with_columns(**changed)))
 
 
 def test_storage_that_cannot_be_leaves_the_flux_alone():
