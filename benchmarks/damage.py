@@ -114,21 +114,26 @@ def judge(made: Damaged, read: Read) -> Verdict:
     told = bool(read.problems or account.notes or account.left_out)
     free = {made.places[record] for record in made.unknowable if record in made.places}
     right: Counter[int] = Counter()
-    for place, row in read.values.items():
-        for column, value in enumerate(row):
-            if value != value:
-                continue
-            found = record_of(value)
-            if found is not None and found[0] == column and made.places.get(found[1]) == place:
-                right[found[1]] += 1
-            elif place not in free and not (told and _may_be_any(made, found)):
-                meant = "no value of the file" if found is None else f"record {found[1]}, {COLUMNS[found[0]]}"
-                return Verdict("wrong", f"{COLUMNS[column]} at place {place} is {value:.6g}: {meant}")
-    if account.missing:
-        return Verdict("silent", f"the account does not balance by {account.missing}")
-    lost = sum(right[record] < len(COLUMNS) for record in made.whole)
-    if lost and lost > _told(made, read):
-        return Verdict("silent", f"{lost} records lost, {_told(made, read)} told: {account.describe()}")
+    cells = ((place, c, value) for place, row in read.values.items() for c, value in enumerate(row) if value == value)
+    for place, column, value in cells:
+        found = record_of(value)
+        if found is not None and found[0] == column and made.places.get(found[1]) == place:
+            right[found[1]] += 1
+        elif place not in free and not (told and _may_be_any(made, found)):
+            meant = "no value of the file" if found is None else f"record {found[1]}, {COLUMNS[found[0]]}"
+            return Verdict("wrong", f"{COLUMNS[column]} at place {place} is {value:.6g}: {meant}")
+    return _find_silence(made, read, right)
+
+
+def _find_silence(made: Damaged, read: Read, right: Counter[int]) -> Verdict:
+    """Tell whether records that are whole were lost without a word; ``right`` counts the values of each record."""
+    if read.account.missing:
+        return Verdict("silent", f"the account does not balance by {read.account.missing}")
+    # a damaged header may lack a column: that is told of the file as a whole
+    lacking = sum(any(f"no column '{name}" in one for one in read.problems) for name in COLUMNS)
+    lost = sum(right[record] < len(COLUMNS) - lacking for record in made.whole)
+    if lost > (told := _told(made, read)):
+        return Verdict("silent", f"{lost} records lost, {told} told: {read.account.describe()}")
     return Verdict("good")
 
 

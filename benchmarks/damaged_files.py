@@ -439,9 +439,10 @@ def _cut(where: str) -> Callable[[Format, random.Random], Damaged]:
             draft.put(0, dice.randrange(1, size), b"")
         else:
             at = dice.randrange(draft.header, size)
-            hit = draft.put(at, min(size - 1, at + _length(dice)), b"")
-            if format.text:
-                # the two ends may make a line that looks whole
+            end = min(size - 1, at + _length(dice))
+            hit = draft.put(at, end, b"")
+            if format.text or (end - at) % draft.piece_bytes == 0:
+                # the two ends may make a line, or a record, that looks whole
                 draft.unknowable |= hit
         return draft.finish()
 
