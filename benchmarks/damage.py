@@ -111,7 +111,7 @@ def record_of(value: float) -> tuple[int, int] | None:
 def judge(made: Damaged, read: Read) -> Verdict:
     """Compare what was read of a file with what is in it."""
     account = read.account
-    told = bool(read.problems or account.notes or account.left_out)
+    told = bool(read.problems or account.describe())
     free = {made.places[record] for record in made.unknowable if record in made.places}
     right: Counter[int] = Counter()
     cells = ((place, c, value) for place, row in read.values.items() for c, value in enumerate(row) if value == value)
