@@ -259,7 +259,7 @@ def has_filler(line: bytes) -> bool:
 def _parse_careful(text: bytes, line: int, layout: Layout, file: str, report: Report) -> Records:
     lines = text.split(b"\n")[:-1]
     whole = [
-        _count_fields(one, layout.files.separator) == layout.fields
+        count_fields(one, layout.files.separator) == layout.fields
         and not one.startswith(PACKED_BEGINNINGS)
         and not has_filler(one)
         for one in lines
@@ -302,7 +302,7 @@ def _leave_out(
     lost = [i for i in lost if lines[i].strip(FILLER + b" \t\r")]
     if not lost:
         return left_out
-    fields = _count_fields(lines[lost[0]], layout.files.separator)
+    fields = count_fields(lines[lost[0]], layout.files.separator)
     what = "a stamp or a number cannot be read" if fields == layout.fields else f"{fields} fields"
     what = "bytes of a power cut" if has_filler(lines[lost[0]]) else what
     expected = f"expected {layout.fields} fields with a stamp and numbers"
@@ -362,7 +362,8 @@ def _missing_words(layout: Layout) -> list[str]:
     return [*MISSING_WORDS, *layout.files.missing]
 
 
-def _count_fields(line: bytes, separator: str) -> int:
+def count_fields(line: bytes, separator: str) -> int:
+    """Return how many fields a line has; 0 if its quotes do not match."""
     if b'"' not in line:
         return line.count(separator.encode()) + 1
     if line.count(b'"') % 2:

@@ -31,8 +31,11 @@ from ingest.files.records import (
     blank_lines,
     comma_hint,
     count_bytes,
+    count_fields,
+    has_filler,
     parse_alike,
     parse_lines,
+    with_plain_separators,
 )
 
 PIECE_BYTES = 1 << 22
@@ -41,6 +44,8 @@ LONGEST_HEADER = 1 << 17
 """A header inside a file may go over the end of a piece. [bytes]"""
 ORIGIN = re.compile(rb'^"?TOA5"?,', re.MULTILINE)
 """The first line of a TOA5 header, of which the line of names may be damaged."""
+UNCOUNTED = "no record, or several, and records of this file have no times: where the others belong cannot be known"
+"""What is said of damage among records that only their number gives a time."""
 TAIL_BYTES = 1 << 16
 """Bytes that are looked at for the first and the last stamp, if a sixteenth of them does not have one."""
 
@@ -53,7 +58,6 @@ record; a ``PayloadError`` that names file, line and remedy if it is not what th
 def text_format(
     read_layout: LayoutReader,
     *,
-    whole_last_line: bool = True,
     stamps: Literal["start", "end"] = "start",
     clock_utc: bool = False,
     described: bool = False,
@@ -65,22 +69,20 @@ def text_format(
     ----------
     read_layout : callable
         Reads the header.
-    whole_last_line : bool
-        Whether a last line without a line end is a record like the others; else it is left out.
     stamps, clock_utc, described, start
         As in ``FileFormat``.
     """
 
     def read(span: Span, stream: FileStream, start_ns: int, report: Report) -> Generator[Records, None, None]:
-        return read_records(span, stream, start_ns, report, read_layout, whole_last_line=whole_last_line)
+        return read_records(span, stream, start_ns, report, read_layout)
 
     def find(path: Path, stream: FileStream) -> Span:
-        return find_span(path, stream, read_layout, whole_last_line=whole_last_line)
+        return find_span(path, stream, read_layout)
 
     return FileFormat(find, read, stamps, clock_utc, described, start)
 
 
-def find_span(path: Path, stream: FileStream, read_layout: LayoutReader, *, whole_last_line: bool = True) -> Span:
+def find_span(path: Path, stream: FileStream, read_layout: LayoutReader) -> Span:
     """Look at the first and the last lines of a file; as ``raw.find_span``."""
     with opened(path) as one:
         source = one.stream
@@ -91,8 +93,15 @@ def find_span(path: Path, stream: FileStream, read_layout: LayoutReader, *, whol
         tail = head
         if not layout.time_fields:
             pieces = LinePieces(source, path.name, head)
-            lines = sum(count_bytes(text, "\n") - blank_lines(text) for text in pieces)
-            lines += bool(pieces.rest.strip(FILLER + b" \t\r")) and whole_last_line
+            lines = 0
+            for text in pieces:
+                if stream.layout.end and find_uncounted(text, layout) < len(text):
+                    raise PayloadError(
+                        f"{path.name}: a line is {UNCOUNTED}: cut the file behind it, or give the time of the first "
+                        f"sample: {stream.part} start"
+                    )
+                lines += count_bytes(text, "\n") - blank_lines(text)
+            lines += bool(pieces.rest.strip(FILLER + b" \t\r"))
             first_ns = layout.first_ns - (lines * layout.dt_ns if stream.layout.end else 0)
             return Span(path, first_ns, first_ns + lines * layout.dt_ns)
         if one.size is None:
@@ -116,7 +125,7 @@ def find_span(path: Path, stream: FileStream, read_layout: LayoutReader, *, whol
 
 
 def read_records(
-    span: Span, stream: FileStream, start_ns: int, report: Report, read_layout: LayoutReader, *, whole_last_line: bool
+    span: Span, stream: FileStream, start_ns: int, report: Report, read_layout: LayoutReader
 ) -> Generator[Records, None, None]:
     """Yield a file's records piece by piece; as ``raw.read_records``.
 
@@ -130,7 +139,7 @@ def read_records(
         for note in layout.notes:
             report(note)
         if stream.layout.end:
-            layout = replace(layout, first_ns=span.start_ns)
+            layout = replace(layout, first_ns=find_span(span.path, stream, read_layout).start_ns)
         line = layout.first_line
         if filled:
             yield Records(*_no_records(layout), (LeftOut(FILLED, 1, bytes=filled),))
@@ -147,7 +156,7 @@ def read_records(
                 records = parse_alike(text, line, layout)
                 if records is None and _ends_badly(text, layout):
                     text += next(pieces, b"")  # a header may go over the end of a piece
-                cut = len(text) if records is not None else find_header(text, layout)
+                cut = len(text) if records is not None else min(find_header(text, layout), find_uncounted(text, layout))
                 records = records or parse_lines(text[:cut], line, layout, file, report)
                 if len(records.starts) or records.left_out:
                     yield records
@@ -155,18 +164,23 @@ def read_records(
                 layout = pass_blank_lines(layout, text[:cut])
                 text = text[cut:]
                 if text:
+                    if not layout.time_fields and find_header(text, layout) > 0:
+                        yield _leave_out_rest(text, pieces, line, file, f"the line is {UNCOUNTED}", report)
+                        return
                     if len(text) < LONGEST_HEADER:
                         text += next(pieces, b"")
                     try:
                         layout, length = _next_layout(text, line, layout, read_layout, file, stream)
                     except PayloadError as error:
-                        yield _leave_out_rest(text, pieces, line, file, str(error), report)
+                        yield _leave_out_rest(
+                            text, pieces, line, file, f"a new header begins here, and {error}", report
+                        )
                         return
                     told = f"line {line}: a new header begins here; its columns are read by their names"
                     yield Records(*_no_records(layout), header=told)
                     line += count_bytes(text[:length], "\n")
                     text = text[length:]
-        yield from _read_end(pieces, line, layout, file, report, whole_last_line=whole_last_line)
+        yield from _read_end(pieces, line, layout)
 
 
 def _skip_filler(source: BinaryIO) -> int:
@@ -267,6 +281,19 @@ def find_header(text: bytes, layout: Layout) -> int:
     return end
 
 
+def find_uncounted(text: bytes, layout: Layout) -> int:
+    """Return where, among records without times, a line begins that may be several, or a part of one. [bytes]"""
+    if layout.time_fields:
+        return len(text)
+    plain = with_plain_separators(text, layout.files)
+    place = 0
+    for before, line in zip(text.split(b"\n")[:-1], plain.split(b"\n")[:-1], strict=True):
+        if line.strip() and (has_filler(line) or count_fields(line, layout.files.separator) != layout.fields):
+            return place
+        place += len(before) + 1
+    return len(text)
+
+
 def _ends_badly(text: bytes, layout: Layout) -> bool:
     """Tell whether the last lines are not all records, so that a header may begin there."""
     if layout.names_row < 2:
@@ -301,11 +328,10 @@ def _next_layout(
 
 
 def _leave_out_rest(
-    text: bytes, pieces: LinePieces, line: int, file: str, why: str, report: Report
+    text: bytes, pieces: LinePieces, line: int, file: str, reason: str, report: Report
 ) -> Records:  # fmt: skip
-    """Leave out what follows a header that cannot be used."""
+    """Leave out what follows a place behind which nothing is known of the records."""
     count = count_bytes(text, "\n") + sum(count_bytes(piece, "\n") for piece in pieces)
-    reason = f"a new header begins here, and {why}"
     report(f"{file}: line {line}: {reason}; it and the {count} lines from there are left out: cut the file there")
     nothing = np.empty(0, np.int64)
     return Records(nothing, np.empty((0, 0)), nothing, (LeftOut(reason, line, count),))
@@ -315,18 +341,13 @@ def _no_records(layout: Layout) -> tuple[Int64Array, FloatArray, Int64Array]:
     return np.empty(0, np.int64), np.empty((len(layout.channel_fields), 0)), np.empty(0, np.int64)
 
 
-def _read_end(
-    pieces: LinePieces, line: int, layout: Layout, file: str, report: Report, *, whole_last_line: bool
-) -> Iterator[Records]:
-    """Yield what stands behind the last line end."""
+def _read_end(pieces: LinePieces, line: int, layout: Layout) -> Iterator[Records]:
+    """Yield what stands behind the last line end: no record, for its last number may be cut and still be a number."""
     text = pieces.rest.strip(FILLER)
     filled = pieces.filled + len(pieces.rest) - len(text)
-    if text and whole_last_line and not filled:
-        yield parse_lines(text + b"\n", line, layout, file, report)
-        return
     left_out = []
     if text.strip():
-        left_out.append(LeftOut("the last line has no line end: the logger had not finished it", line, 1))
+        left_out.append(LeftOut("the last line has no line end, so that it may be cut", line, 1))
     if filled:
         left_out.append(LeftOut(FILLED, line, bytes=filled))
     if left_out:

@@ -20,4 +20,4 @@ def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
 
 
 # a last line without a line end is one that the logger had not finished
-FORMAT = text_format(read_layout, whole_last_line=False, stamps="end")
+FORMAT = text_format(read_layout, stamps="end")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.clock import NS
 from core.errors import PayloadError
 from ingest.files.campbell import EPOCH_NS, Header
-from ingest.files.records import LeftOut
+from ingest.files.records import FILLER, LeftOut
 
 Int64Array = NDArray[np.int64]
 WHOLE = ("ULONG", "LONG", "UINT4", "INT4")
@@ -104,6 +104,12 @@ def pieces(
             bad = _stand_alone(stamps, previous, far_ns, cut=ended and len(data) % width != at % width) | (
                 records[_field(header, "NANOSECONDS")] >= NS
             )
+            # NULs of a power cut that began within a record
+            for i in np.flatnonzero(stamps[1:] == EPOCH_NS):
+                bad[i + 1] |= not records[i].tobytes()[-1] and stamps[i] != EPOCH_NS
+            if ended and bad.size and (rest := data[at + bad.size * width :]) and not rest.strip(FILLER):
+                # its last bytes may be such ones, too
+                bad[-1] |= records[-1].tobytes()[-1] in FILLER
             # the record before may have lost its end: its stamp is right, its values are not
             damaged = bool(bad[: count + 1].any())
             whole = max(0, int(bad.argmax()) - 1) if damaged else count

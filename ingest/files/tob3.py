@@ -19,6 +19,8 @@ from ingest.files.records import LeftOut
 
 Int64Array = NDArray[np.int64]
 NO_FRAMES = "bytes that are no frames of the table: is the file damaged there?"
+NEVER_WRITTEN = "frames that were never written: room that the logger had kept, or damage"
+ASTRAY = "frames whose times are not those of their places: is the file damaged there?"
 YEAR_NS = 366 * 86_400 * NS
 FRAMES_AT_ONCE = 1024
 """Frames looked at together."""
@@ -50,6 +52,7 @@ def index(source: BinaryIO, header: Header, damage: list[LeftOut]) -> NDArray[np
     room = header.frame - FRAME_HEADER - FRAME_FOOTER
     offset = header.length
     source.seek(offset)
+    empty = 0
     while len(block := source.read(FRAMES_AT_ONCE * header.frame)) >= header.frame:
         frames = np.frombuffer(block, np.uint8)[: len(block) // header.frame * header.frame].reshape(-1, header.frame)
         footers = frames[:, -FRAME_FOOTER:].copy().view("<u4")[:, 0]
@@ -61,19 +64,50 @@ def index(source: BinaryIO, header: Header, damage: list[LeftOut]) -> NDArray[np
             frames, footers, written = frames[:kept], footers[:kept], written[:kept]
             records = 1 + (sum(len(rows) for rows in found) + before) * (room // header.record.itemsize)
             damage.append(LeftOut(NO_FRAMES, records, bytes=shift - before * header.frame))
+        else:
+            empty += int(np.count_nonzero(~written)) * header.frame
         minor = written & ((footers & _MINOR) != 0)
         whole = np.flatnonzero(written & ~minor & ((footers & _EMPTY) == 0))
         rows = np.empty((len(whole), 3), np.int64)
         rows[:, 0] = _times(frames[whole, :FRAME_HEADER], header)
         rows[:, 1] = offset + whole * header.frame + FRAME_HEADER
         rows[:, 2] = room // header.record.itemsize
-        found.append(rows)
+        found.append(_without_strays(rows, whole, header, damage))
         found += [_minor_frames(frames[i], offset + int(i) * header.frame, header) for i in np.flatnonzero(minor)]
         offset += shift or frames.size
         if shift:
             source.seek(offset)
+    if empty:
+        damage.append(LeftOut(NEVER_WRITTEN, 1, bytes=empty))
+    if block:
+        damage.append(LeftOut("the last frame is not whole: the logger had not finished it", 1, bytes=len(block)))
     stretches = np.concatenate(found)
     return stretches[np.argsort(stretches[:, 0], kind="stable")]
+
+
+def _without_strays(
+    rows: NDArray[np.int64], places: NDArray[np.int64], header: Header, damage: list[LeftOut]
+) -> NDArray[np.int64]:
+    """Leave out frames of another time than those around them, which follow each other: their time is damaged.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (frames, 3), int64
+        As ``index`` returns them.
+    places : ndarray, shape (frames,), int64
+        Which frame of the file each is.
+    """
+    if len(rows) < 3:
+        return rows
+    # where a frame's time should be if all were written one after the other
+    beside = rows[:, 0] - places * rows[:, 2] * header.step_ns
+    in_turn = np.abs(beside[2:] - beside[:-2]) <= header.step_ns
+    away = np.abs(beside[1:-1] - beside[:-2]) > rows[1:-1, 2] * header.step_ns // 2
+    astray = np.concatenate([[False], in_turn & away, [False]])
+    for i in np.flatnonzero(astray):
+        damage.append(LeftOut(ASTRAY, 1 + int(rows[:i, 2].sum()), int(rows[i, 2])))
+    kept: NDArray[np.int64] = rows[~astray]
+    return kept
 
 
 def _find_shift(

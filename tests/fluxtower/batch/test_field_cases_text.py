@@ -253,6 +253,26 @@ def test_a_blank_line_is_no_sample(run: RunCommand, tmp_path: Path, blank: bytes
     assert_right(run(path, station=ICOS_STATION, options=["--full", "--workers", "1"]))
 
 
+@pytest.mark.parametrize("damage", [b"1,2,3\n", bytes(400), b"0.5,0.1,0.2,20.0,600.0,9.0,0.5\n"])
+def test_behind_damage_records_without_times_are_left_out(run: RunCommand, tmp_path: Path, damage: bytes) -> None:
+    """Nobody knows how many records stood there."""
+    lines = ICOS.splitlines(keepends=True)
+    path = tmp_path / "BE-XXX_EC_202606011200_L01_F01.csv"
+    path.write_bytes(b"".join([*lines[:1501], damage, *lines[1501:]]))
+    result = run(path, station=ICOS_STATION, options=["--full", "--workers", "1"])
+    assert result.status == 1
+    assert "line 1502: the line is no record, or several, and records of this file have no times" in result.err
+    assert [float(row["records"]) for row in result.rows] == [1500]
+
+
+def test_a_last_line_without_an_end_may_be_cut(run: RunCommand, tmp_path: Path) -> None:
+    path = tmp_path / "BE-XXX_EC_202606011200_L01_F01.csv"
+    path.write_bytes(ICOS[:-3])
+    result = run(path, station=ICOS_STATION, options=["--full", "--workers", "1"])
+    assert (result.status, sum(float(row["records"]) for row in result.rows)) == (0, len(VALUES) - 1)
+    assert "1 left out from line 6001: the last line has no line end, so that it may be cut" in result.out
+
+
 def test_a_name_may_have_the_time_of_the_end(run: RunCommand, tmp_path: Path) -> None:
     path = tmp_path / "raw_20260601_1210.csv"
     path.write_bytes(ICOS)

@@ -24,6 +24,7 @@ from core.errors import PayloadError
 from core.station import Station, parse_station
 from ingest.files import raw
 from ingest.files.campbell import decode_fp2
+from ingest.files.examination import examine
 from ingest.files.records import Records
 from tests.fluxcalc.reference import STATIONS
 from tests.ingest import campbell_writer as writer
@@ -135,6 +136,63 @@ def test_a_card_is_a_ring(tmp_path):
     kept = [*range(10), *range(14, 28)]
     np.testing.assert_array_equal(records.values, as_stored(values(28))[:, kept])
     np.testing.assert_array_equal(records.starts, to_ns(FIRST) + np.array(kept) * 50_000_000)
+
+
+def swapped(format: str, rows: np.ndarray) -> bytes:
+    """A file of which the first two columns are the other way round."""
+    order = (1, 0, *range(2, len(NAMES)))
+    names, units, kinds = ([one[i] for i in order] for one in (NAMES, UNITS, KINDS))
+    rows = rows[:, order]
+    if format == "tob3":
+        start_ms = FIRST_S * 1000 + 50 + 50 * N
+        return writer.tob3(names, units, kinds, rows.tolist(), start_ms)
+    stamps = [divmod((N + i + 1) * 50_000_000, 10**9) for i in range(len(rows))]
+    return writer.tob1(
+        names, units, kinds, [(FIRST_S + s, ns, 0, *row) for (s, ns), row in zip(stamps, rows, strict=True)]
+    )
+
+
+@pytest.mark.parametrize(("format", "make"), [("tob1", tob1), ("tob3", tob3)])
+def test_a_joined_file_is_read_by_its_own_header(tmp_path, format, make):
+    rows = np.clip(values(2 * N, seed=4), -7.9, 7.9)
+    path = tmp_path / "raw.dat"
+    path.write_bytes(make(rows[:N]) + swapped(format, rows[N:]))
+    declared = station(format)
+    found = examine(path, declared, declared.flux.stream)
+    pieces = list(raw.read_records(found.spans[0].span, declared, declared.flux.stream, 0, print))
+    np.testing.assert_array_equal(np.concatenate([one.values for one in pieces], axis=1), as_stored(rows))
+    starts = np.concatenate([one.starts for one in pieces])
+    np.testing.assert_array_equal(starts, to_ns(FIRST) + np.arange(2 * N) * 50_000_000)
+    np.testing.assert_array_equal(np.concatenate([one.lines for one in pieces]), np.arange(1, 2 * N + 1))
+    assert found.account.notes == [f"record {N + 1}: a new header begins here; its columns are read by their names"]
+    assert (found.account.read, found.problems) == (2 * N, [])
+
+
+def test_a_joined_file_without_a_channel_is_left_out_and_told(tmp_path):
+    rows = values()
+    other = swapped("tob1", rows).replace(b'"co2"', b'"xyz"')
+    path = tmp_path / "raw.dat"
+    path.write_bytes(tob1(rows) + other)
+    declared = station("tob1")
+    found = examine(path, declared, declared.flux.stream)
+    (left,) = found.account.left_out
+    assert (found.account.read, left.line, left.bytes) == (N, N + 1, len(other))
+    assert "has no column 'co2'" in found.problems[0]
+    assert f"the {len(other)} bytes from there are left out" in found.problems[0]
+
+
+def test_a_frame_of_a_damaged_time_is_left_out_and_told(tmp_path):
+    content = bytearray(tob3(values(70)))
+    path = tmp_path / "raw.dat"
+    declared = station("tob3")
+    size = 16 + 7 * len(writer.pack(KINDS, values(1)[0].tolist()))
+    head = len(content) - 10 * size
+    content[head + 4 * size + 2] ^= 1  # seconds, times 65536
+    path.write_bytes(content)
+    found = examine(path, declared, declared.flux.stream)
+    (left,) = found.account.left_out
+    assert (left.line, left.records, found.account.read) == (29, 7, 70)
+    assert "times are not those of their places" in found.problems[0]
 
 
 @pytest.mark.parametrize("gap", [-13, 13, 1])
