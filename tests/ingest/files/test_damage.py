@@ -25,7 +25,7 @@ def test_damaged_files_give_what_is_whole_or_a_word() -> None:
     assert {(one.damage, one.format) for one in trials} == {*all_kinds()}
 
 
-@pytest.mark.parametrize("name", set(FORMATS) - {"ghg"})
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - {"ghg"}))
 def test_good_files_are_read_whole(name: str, tmp_path: Path) -> None:
     made = good(name)
     read = read_file(made, name, tmp_path)
