@@ -127,33 +127,35 @@ def test_any_order_of_put_watermark_and_restart_keeps_what_is_not_covered(
     made: dict[str, int] = {"ec": 0, "met": 0}
     uncovered: dict[str, set[int]] = {"ec": set(), "met": set()}
     committed: dict[str, set[int]] = {"ec": set(), "met": set()}
-    for _ in range(data.draw(st.integers(1, 12))):
-        stream = data.draw(st.sampled_from(["ec", "met"]))
-        action = data.draw(st.sampled_from(["put", "put", "cover", "stranger", "restart", "refused"]))
-        if action == "put":
-            count = data.draw(st.integers(1, 15))
-            pieces = [replace(piece(made[stream] + i, n=1), dt_ns=NS) for i in range(count)]
-            seqs = spool.put(EC if stream == "ec" else MET, pieces)
-            assert seqs == list(range(made[stream], made[stream] + count))
-            made[stream] += count
-            uncovered[stream].update(seqs)
-        elif action == "cover" and made[stream]:
-            committed[stream] |= set(data.draw(st.lists(st.integers(0, made[stream] - 1))))
-            watermark = summarise(spool.run, [(seq, seq) for seq in sorted(committed[stream])])
-            if watermark is not None:
-                assert spool.forget_committed(stream, watermark) == len(uncovered[stream] & committed[stream])
-                uncovered[stream] -= committed[stream]
-        elif action == "stranger":
-            assert spool.forget_committed(stream, Watermark(spool.run + 1, 1000)) == 0
-        elif action == "restart":
-            spool.close()
-            spool = open_spool(path)
-        elif action == "refused":
-            with pytest.raises(OverflowError):
-                spool.put(EC, [piece(1), Piece(2**70, 1, np.zeros((2, 1), np.float32))])
-        for name, seqs_left in uncovered.items():
-            assert spooled(spool, name) == sorted(seqs_left)
-    spool.close()
+    try:
+        for _ in range(data.draw(st.integers(1, 12))):
+            stream = data.draw(st.sampled_from(["ec", "met"]))
+            action = data.draw(st.sampled_from(["put", "put", "cover", "stranger", "restart", "refused"]))
+            if action == "put":
+                count = data.draw(st.integers(1, 15))
+                pieces = [replace(piece(made[stream] + i, n=1), dt_ns=NS) for i in range(count)]
+                seqs = spool.put(EC if stream == "ec" else MET, pieces)
+                assert seqs == list(range(made[stream], made[stream] + count))
+                made[stream] += count
+                uncovered[stream].update(seqs)
+            elif action == "cover" and made[stream]:
+                committed[stream] |= set(data.draw(st.lists(st.integers(0, made[stream] - 1))))
+                watermark = summarise(spool.run, [(seq, seq) for seq in sorted(committed[stream])])
+                if watermark is not None:
+                    assert spool.forget_committed(stream, watermark) == len(uncovered[stream] & committed[stream])
+                    uncovered[stream] -= committed[stream]
+            elif action == "stranger":
+                assert spool.forget_committed(stream, Watermark(spool.run + 1, 1000)) == 0
+            elif action == "restart":
+                spool.close()
+                spool = open_spool(path)
+            elif action == "refused":
+                with pytest.raises(OverflowError):
+                    spool.put(EC, [piece(1), Piece(2**70, 1, np.zeros((2, 1), np.float32))])
+            for name, seqs_left in uncovered.items():
+                assert spooled(spool, name) == sorted(seqs_left)
+    finally:  # also where hypothesis gives an example up
+        spool.close()
 
 
 def test_a_full_spool_drops_the_oldest_and_counts_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
