@@ -43,7 +43,7 @@ from ingest.files.examination import choose_spans, examine  # noqa: E402
 from ingest.files.gathering import gather, grid_starts  # noqa: E402
 
 MINUTES = 1
-MOST_INTERVALS = 100_000
+MAX_INTERVALS = 100_000
 """More of them, gaps included, come of a clock that was wrong by years."""
 MOST_FAULTS_SHOWN = 5
 OUTCOMES = ("good", "silent", "wrong", "crashed")
@@ -81,7 +81,7 @@ def read_file(made: Damaged, name: str, folder: Path) -> Read:
     problems = list(found.problems)
     values: dict[int, tuple[float, ...]] = {}
     starts = grid_starts(spans, MINUTES, None, None) if spans else []
-    if len(starts) > MOST_INTERVALS:
+    if len(starts) > MAX_INTERVALS:
         raise ValueError(f"{len(starts)} intervals")
     length = MINUTES * 60 * 10**9
     touched = [

@@ -38,9 +38,9 @@ YEAR = 17_520
 """Half-hours of a year."""
 N = 36_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
-FEW = 2
+SHORT_RUN_HALF_HOURS = 2
 """Half-hours of the short runs, whose time is taken off the long ones' to leave out the start of processes."""
-ENOUGH = 384
+LONG_RUN_HALF_HOURS = 384
 """Half-hours from which on a run is cut as that of a year is, on one core and on two."""
 PORTION = 480
 """Half-hours of a real year on disk at a time."""
@@ -323,7 +323,12 @@ def show(title: str, rows: dict[str, float], unit: str) -> None:
 def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--half-hours", type=int, default=ENOUGH, help=f"how many a timed run has (default {ENOUGH})")
+    parser.add_argument(
+        "--half-hours",
+        type=int,
+        default=LONG_RUN_HALF_HOURS,
+        help=f"how many a timed run has (default {LONG_RUN_HALF_HOURS})",
+    )
     parser.add_argument("--year", action="store_true", help="run all half-hours of a year, rather than scale")
     parser.add_argument("--first", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -359,22 +364,22 @@ def main() -> None:
         with watch_memory() as peak:
             for _ in range(ROUNDS):
                 for workers in (1, 2):
-                    few[workers].append(run_command(files[:FEW], folder, workers))
+                    few[workers].append(run_command(files[:SHORT_RUN_HALF_HOURS], folder, workers))
                     many[workers].append(run_command(files, folder, workers))
     least = {workers: fastest(many[workers]) for workers in (1, 2)}
     starts = {workers: fastest(few[workers]) for workers in (1, 2)}
     each = {
         workers: Taken(*(a - b for a, b in zip(least[workers], starts[workers], strict=True))) for workers in (1, 2)
     }
-    scaled = least[2].wall + each[2].wall / (count - FEW) * (YEAR - count)
+    scaled = least[2].wall + each[2].wall / (count - SHORT_RUN_HALF_HOURS) * (YEAR - count)
     result["year_s"] = run_year() if arguments.year else scaled
     result["speedup_2_cores"] = each[1].wall / each[2].wall
     result["peak_mb"] = peak[0]
     show(
         f"`fluxtower process` on TOA5 files, start of Python and processes included, the fastest of {ROUNDS}",
         {
-            f"{FEW} half-hours, 1 process": starts[1].wall,
-            f"{FEW} half-hours, 2 processes": starts[2].wall,
+            f"{SHORT_RUN_HALF_HOURS} half-hours, 1 process": starts[1].wall,
+            f"{SHORT_RUN_HALF_HOURS} half-hours, 2 processes": starts[2].wall,
             f"{count} half-hours, 1 process": least[1].wall,
             f"{count} half-hours, 2 processes": least[2].wall,
             f"{count} half-hours, 1 process, processor time": least[1].cpu,

@@ -11,7 +11,7 @@ from core.station import Station, Stream, overlap
 from ingest.mqtt import topics
 from ingest.payloads import FORMATS, STATE, MessageSource
 
-MOST_KNOWN_TOPICS = 200_000
+MAX_KNOWN_TOPICS = 200_000
 """Topics that are remembered; wildcards match without end."""
 
 
@@ -56,7 +56,7 @@ class Sources:
         source = self._known.get(topic)
         if source is None:
             source = self._find(topic)
-            if len(self._known) >= MOST_KNOWN_TOPICS:
+            if len(self._known) >= MAX_KNOWN_TOPICS:
                 self._known.clear()
             self._known[topic] = source
         return source

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-LONGEST_TOPIC = 65_535
+MAX_TOPIC_BYTES = 65_535
 """Longest topic that MQTT can carry. [bytes]"""
 
 
 def fault(topic: str) -> str:
     """Return what is wrong with a topic filter in words, empty if nothing is."""
     levels = topic.split("/")
-    if not topic or len(topic.encode()) > LONGEST_TOPIC:
-        return f"1 to {LONGEST_TOPIC} bytes"
+    if not topic or len(topic.encode()) > MAX_TOPIC_BYTES:
+        return f"1 to {MAX_TOPIC_BYTES} bytes"
     if topic.startswith("$"):
         return "it must not begin with $"
     if any(character < " " for character in topic):

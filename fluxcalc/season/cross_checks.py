@@ -11,13 +11,13 @@ from core.constants import ZERO_CELSIUS
 from core.progress import Progress
 from core.records import FloatArray
 from fluxcalc.season.filtering import deficit_of
-from fluxcalc.season.plausible import MOST_FRACTION
+from fluxcalc.season.plausible import MAX_FRACTION
 from fluxcalc.season.record import Season, SeasonMethods
 from fluxcalc.thermodynamics import saturation_pressure
 
-FEWEST = 48
+MIN_COMMON_RECORDS = 48
 """Records in common that two variables need."""
-LEAST_DEFICIT = 1.0
+MIN_DEFICIT = 1.0
 """Deficits below are too small for a ratio. [hPa]"""
 RATIOS = {0.1: "kPa: multiply it by 10", 100.0: "Pa: divide it by 100", 0.01: "a tenth of kPa: multiply it by 100",
           10.0: "ten times too large: divide it by 10"}  # fmt: skip
@@ -28,15 +28,15 @@ SIGNS = (("G", "NETRAD", -0.5), ("NETRAD", "SW_IN", -0.5), ("H", "NETRAD", -0.6)
 """Variables that go up and down together, and the correlation from which on one of them has the other sign."""
 SIGNS_BY_LIGHT = (("G", "SW_IN", -0.5), ("H", "SW_IN", -0.6), ("LE", "SW_IN", -0.6))
 """The same where there is no NETRAD."""
-LEAST_SPREAD = 1.0
+MIN_SPREAD = 1.0
 """Range of both from the 5th to the 95th percentile for a correlation. [W m-2]"""
 TURNED_EXCHANGE = 0.6
 """Correlation of NEE with SW_IN from which on uptake has the other sign."""
-MOST_DEFICIT, LEAST_SHARE = 1.1, 0.1
+MAX_DRY_SHARE, MIN_DRY_SHARE = 1.1, 0.1
 """Of VPD over that of dry air, the 99th percentile: no more can be; no less is, in full sun and mild air. [1]"""
-FULL_SUN, MILD = 300.0, 3.0
+FULL_SUN, MILD_TEMPERATURE = 300.0, 3.0
 """[W m-2], [deg C]"""
-WARMTH_JUMP, JUMP = 25.0, 12.0
+MAX_TEMPERATURE_STEP, MAX_RANGE_RATIO = 25.0, 12.0
 """By which no median of 10 days changes from one to the next but one, and how many times no range does. [K], [1]"""
 DARK_ERRORS = 3.0
 """Standard errors by which the mean of NEE in the dark lies below 0 to be told."""
@@ -48,19 +48,19 @@ DARK_UPTAKE = 0.75
 """Share of NEE below 0 while the sun is down from which on its sign is turned: nothing takes CO2 up in the dark."""
 LOW_LIGHT, HIGH_LIGHT, ENOUGH_SUN = 0.15, 1.15, 200.0
 """The 99th percentile of SW_IN over that above the atmosphere, and how large the latter must be. [1], [1], [W m-2]"""
-MOST_PHOTONS = 3000.0
+MAX_PPFD = 3000.0
 """Of the sun; more is a code. [umol m-2 s-1]"""
-HOT = 45.0
+MAX_MEDIAN_TEMPERATURE = 45.0
 """No median of air temperature is higher. [deg C]"""
-REPEATING = ("NEE", "FC", "LE", "H", "USTAR", "TA")
+CHANGING_VARIABLES = ("NEE", "FC", "LE", "H", "USTAR", "TA")
 """Variables that do not stand still for a day."""
-COMMON = ((0.05, 5), (0.005, 10))
+COMMON_VALUE_SHARES = ((0.05, 5), (0.005, 10))
 """A value of a flux in more than such a share of its records, and so many times more often than any other, is none."""
-FEWEST_VALUES = 20
+MIN_DIFFERENT_VALUES = 20
 """Different values of a flux; fewer are no measurement."""
-NO_GAP = 0.995
+GAPLESS_SHARE = 0.995
 """Share of NEE from which on it has no gaps, over at least so many days:"""
-NO_GAP_DAYS = 20
+GAPLESS_DAYS = 20
 SMALL_EXCHANGE, LARGE_LATENT = 1.5, 100.0
 """NEE whose 99th percentile is below, beside latent heat whose is above, may be in mg CO2. [umol m-2 s-1], [W m-2]"""
 NO_EXCHANGE = 0.25
@@ -118,7 +118,7 @@ def _in_parts(season: Season, whole: list[str]) -> Iterator[str]:
 def _jump_of_warmth(season: Season) -> Iterator[str]:
     """Tell where the temperature leaps, as from deg C to deg F, which both can be."""
     yield from _jump(
-        season, "TA", lambda x: float(np.median(x)), lambda one, other: abs(one - other) > WARMTH_JUMP,
+        season, "TA", lambda x: float(np.median(x)), lambda one, other: abs(one - other) > MAX_TEMPERATURE_STEP,
         "its median leaps from {:.3g} to {:.3g} deg C: does its unit change? Convert it",
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ def _jump_of_exchange(season: Season) -> Iterator[str]:
     """Tell where the exchange becomes many times larger or smaller at once."""
     name = "FC" if season.has("FC") else "NEE"
     yield from _jump(
-        season, name, _range, lambda one, other: max(one, other) > JUMP * min(one, other),
+        season, name, _range, lambda one, other: max(one, other) > MAX_RANGE_RATIO * min(one, other),
         "its range leaps from {:.3g} to {:.3g} umol m-2 s-1: does its unit change (mg CO2 m-2 s-1 times 22.72)?",
     )  # fmt: skip
 
@@ -138,7 +138,7 @@ def _jump(
     size = PART_DAYS * season.per_day
     x = season.measured(name)
     parts = [part[np.isfinite(part)] for part in np.split(x, range(size, x.size, size))]
-    shown = [of(part) if part.size >= FEWEST else np.nan for part in parts]
+    shown = [of(part) if part.size >= MIN_COMMON_RECORDS else np.nan for part in parts]
     for i, one in enumerate(shown):
         # a change within a part shows in the one after it
         for place, other in enumerate(shown[i + 1 : i + 3], start=i + 2):
@@ -161,7 +161,7 @@ def _part(season: Season, part: slice) -> Season:
 def _fraction(season: Season) -> Iterator[str]:
     humidity = season.measured("RH")
     known = humidity[np.isfinite(humidity)]
-    if known.size >= FEWEST and known.max() <= MOST_FRACTION["RH"]:
+    if known.size >= MIN_COMMON_RECORDS and known.max() <= MAX_FRACTION["RH"]:
         yield f"RH lies between {known.min():.3g} and {known.max():.3g}: it is a fraction; multiply it by 100"
 
 
@@ -169,8 +169,8 @@ def _deficit(season: Season) -> Iterator[str]:
     if not all(season.has(name) for name in ("VPD", "RH", "TA")):
         return
     given, expected = season.measured("VPD"), deficit_of(season)
-    both = np.isfinite(given) & (expected > LEAST_DEFICIT)
-    if both.sum() < FEWEST:
+    both = np.isfinite(given) & (expected > MIN_DEFICIT)
+    if both.sum() < MIN_COMMON_RECORDS:
         return
     ratio = float(np.median(given[both] / expected[both]))
     unit = next((words for known, words in RATIOS.items() if abs(ratio / known - 1) < 0.2), "")
@@ -187,13 +187,13 @@ def _saturation(season: Season) -> Iterator[str]:
     """Hold VPD against the deficit of air without any vapour, where nothing tells its humidity."""
     deficit, warmth = season.measured("VPD"), season.measured("TA")
     both = np.isfinite(deficit) & np.isfinite(warmth)
-    if season.has("RH") or both.sum() < 2 * FEWEST:
+    if season.has("RH") or both.sum() < 2 * MIN_COMMON_RECORDS:
         return
     share = float(np.percentile(100 * deficit[both] / saturation_pressure(warmth[both] + ZERO_CELSIUS), 99))
     sunny = season.has("SW_IN") and _largest(season, "SW_IN") > FULL_SUN
-    if share > MOST_DEFICIT:
+    if share > MAX_DRY_SHARE:
         yield f"VPD is up to {share:.3g} times what dry air of that TA has: check the units of VPD (hPa) and TA (deg C)"
-    elif share < LEAST_SHARE and sunny and np.median(warmth[both]) > MILD:
+    elif share < MIN_DRY_SHARE and sunny and np.median(warmth[both]) > MILD_TEMPERATURE:
         yield (
             f"VPD is at most {share:.2g} of what dry air of that TA has, in full sun: is it in kPa? Then multiply it "
             "by 10"
@@ -204,7 +204,7 @@ def _signs(season: Season) -> Iterator[str]:
     for name, other, limit in SIGNS if season.has("NETRAD") else SIGNS_BY_LIGHT:
         x, y = season.measured(name), season.measured(other)
         both = np.isfinite(x) & np.isfinite(y)
-        if both.sum() < 2 * FEWEST or min(_range(x[both]), _range(y[both])) < LEAST_SPREAD:
+        if both.sum() < 2 * MIN_COMMON_RECORDS or min(_range(x[both]), _range(y[both])) < MIN_SPREAD:
             continue
         together = float(np.corrcoef(x[both], y[both])[0, 1])
         if together < limit:
@@ -217,7 +217,7 @@ def _signs(season: Season) -> Iterator[str]:
 def _exchange_sign(season: Season) -> Iterator[str]:
     nee, light = season.measured("NEE"), season.measured("SW_IN")
     both = np.isfinite(nee) & np.isfinite(light)
-    if both.sum() >= 2 * FEWEST and min(_range(nee[both]), _range(light[both])) > 0:
+    if both.sum() >= 2 * MIN_COMMON_RECORDS and min(_range(nee[both]), _range(light[both])) > 0:
         together = float(np.corrcoef(nee[both], light[both])[0, 1])
         if together > TURNED_EXCHANGE:
             yield (
@@ -228,7 +228,7 @@ def _exchange_sign(season: Season) -> Iterator[str]:
 
 def _dark(season: Season) -> Iterator[str]:
     dark = _exchange_of_night(season)
-    if dark.size >= FEWEST and (share := float((dark < 0).mean())) > DARK_UPTAKE:
+    if dark.size >= MIN_COMMON_RECORDS and (share := float((dark < 0).mean())) > DARK_UPTAKE:
         yield (
             f"NEE is negative in {share:.0%} of {dark.size} records while the sun is down, as if CO2 were taken up in "
             "the dark: if its sign is turned, multiply it by -1; nothing was turned here"
@@ -237,7 +237,7 @@ def _dark(season: Season) -> Iterator[str]:
 
 def _dark_mean(season: Season) -> Iterator[str]:
     dark = _exchange_of_night(season)
-    if dark.size < 5 * FEWEST:
+    if dark.size < 5 * MIN_COMMON_RECORDS:
         return
     mean, share = float(dark.mean()), float((dark < 0).mean())
     # neighbours are alike: as if there were a tenth of the records
@@ -256,9 +256,9 @@ def _exchange_of_night(season: Season) -> FloatArray:
 def _light(season: Season, low: float) -> Iterator[str]:
     # what lies outside the limits belongs to it: photons do
     light, above = season.variables.get("SW_IN", season.measured("SW_IN")), season.results["SW_IN_POT"]
-    light = np.where(np.abs(light) < MOST_PHOTONS, light, np.nan)
+    light = np.where(np.abs(light) < MAX_PPFD, light, np.nan)
     known = np.isfinite(light)
-    if known.sum() < 5 * FEWEST or np.percentile(above[known], 99) < ENOUGH_SUN:
+    if known.sum() < 5 * MIN_COMMON_RECORDS or np.percentile(above[known], 99) < ENOUGH_SUN:
         return
     ratio = float(np.percentile(light[known], 99) / np.percentile(above[known], 99))
     if ratio > HIGH_LIGHT:
@@ -269,12 +269,12 @@ def _light(season: Season, low: float) -> Iterator[str]:
 
 def _warmth(season: Season) -> Iterator[str]:
     warmth = season.measured("TA")
-    if season.has("TA") and (middle := float(np.nanmedian(warmth))) > HOT:
+    if season.has("TA") and (middle := float(np.nanmedian(warmth))) > MAX_MEDIAN_TEMPERATURE:
         yield f"the median of TA is {middle:.3g} deg C: is it in degrees Fahrenheit? Convert it"
 
 
 def _standing(season: Season) -> Iterator[str]:
-    for name in REPEATING:
+    for name in CHANGING_VARIABLES:
         x = season.measured(name)
         if name == "FC" and season.has("NEE"):
             continue
@@ -293,11 +293,11 @@ def _common(season: Season) -> Iterator[str]:
     for name in ("NEE", "LE", "H"):
         x = season.measured(name)
         values, counts = np.unique(x[np.isfinite(x)], return_counts=True)
-        if values.size < 2 or counts.sum() < 5 * FEWEST:
+        if values.size < 2 or counts.sum() < 5 * MIN_COMMON_RECORDS:
             continue
         second, first = np.sort(counts)[-2:]
-        often = any(first > share * counts.sum() and first > times * second for share, times in COMMON)
-        if often or values.size < FEWEST_VALUES:
+        often = any(first > share * counts.sum() and first > times * second for share, times in COMMON_VALUE_SHARES)
+        if often or values.size < MIN_DIFFERENT_VALUES:
             yield (
                 f"{name} is {values[counts.argmax()]:g} in {first} of {counts.sum()} records: a fill value, or a "
                 "sensor that stands still; take them out, or their spread, which is 0, tells nothing"
@@ -306,7 +306,7 @@ def _common(season: Season) -> Iterator[str]:
 
 def _without_gaps(season: Season) -> Iterator[str]:
     x = season.measured("NEE")
-    if x.size >= NO_GAP_DAYS * season.per_day and np.isfinite(x).mean() > NO_GAP:
+    if x.size >= GAPLESS_DAYS * season.per_day and np.isfinite(x).mean() > GAPLESS_SHARE:
         yield (
             f"NEE has {'no gap' if np.isfinite(x).all() else 'hardly a gap'} in {x.size} records: is it filled "
             "already? Give what was measured; thresholds, spikes and uncertainty of filled values say nothing"
@@ -331,7 +331,10 @@ def _no_heat(season: Season) -> Iterator[str]:
     if not season.has("SW_IN") or _largest(season, "SW_IN") < SOME_SUN:
         return
     for name in ("H", "LE"):
-        if np.isfinite(season.measured(name)).sum() >= 5 * FEWEST and (most := _largest(season, name)) < NO_HEAT:
+        if (
+            np.isfinite(season.measured(name)).sum() >= 5 * MIN_COMMON_RECORDS
+            and (most := _largest(season, name)) < NO_HEAT
+        ):
             yield (
                 f"{name} hardly ever exceeds {most:.2g} W m-2 in full sun: check its unit (W m-2); kW m-2, MJ m-2 or "
                 "mm h-1 look so"

@@ -13,7 +13,7 @@ from fluxcalc.season.aggregates import find_periods
 from fluxcalc.season.record import Season
 from fluxcalc.season.sums import SUMS, versions_of
 
-MOST_DAYS = 800
+MAX_DAYS = 800
 """Most days that are kept with a run; of longer seasons every second, third... one."""
 DECIMALS = 3
 
@@ -72,7 +72,7 @@ def describe_cumulative(cumulative: CumulativeSum, utc_offset: float) -> dict[st
         Local standard time minus UTC. [h]
     """
     n = cumulative.value.size
-    kept = np.arange(n - 1, -1, -max(1, -(-n // MOST_DAYS)))[::-1]
+    kept = np.arange(n - 1, -1, -max(1, -(-n // MAX_DAYS)))[::-1]
     ends = cumulative.end.gather(kept) - timedelta(hours=utc_offset)
     return {
         "unit": SUMS["NEE_F"][0],

@@ -14,9 +14,9 @@ from core.records import FloatArray
 
 LINES_SHOWN = 5
 """Most lines that are told one by one of a kind of mistake."""
-MOST_INTERVALS = 40 * 366 * 48
+MAX_INTERVALS = 40 * 366 * 48
 """Most intervals of a grid: a stamp in a wrong century must not fill the memory."""
-MOST_OFF_GRID = 0.5
+MAX_OFF_GRID = 0.5
 """Larger share of rows off the grid means that there is none."""
 LONGER_STEP_SHARE = 0.1
 """Share of rows with the same longer step that makes it a table of two steps."""
@@ -100,7 +100,7 @@ def lay_grid(
     ordered = ordered.with_columns(offset)
     usual = ordered["_offset"].mode().sort()[0]
     off = ordered.filter(pl.col("_offset") != usual)
-    if off.height > MOST_OFF_GRID * ordered.height:
+    if off.height > MAX_OFF_GRID * ordered.height:
         line, start = off.sort("_line").select("_line", "start").row(0)
         raise ValueError(
             f"{off.height} of {ordered.height} stamps are not on one grid of {minutes} minutes, the first in {what} "
@@ -113,7 +113,7 @@ def lay_grid(
     ordered = ordered.unique("start", keep="last", maintain_order=True)
     first, last = ordered["start"][0], ordered["start"][-1]
     n = (last - first) // step + 1
-    if n > MOST_INTERVALS:
+    if n > MAX_INTERVALS:
         raise ValueError(
             f"{first} to {last} is more than forty years: correct the year of the stamps, or split the table"
         )

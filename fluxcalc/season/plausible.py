@@ -28,7 +28,7 @@ def reject_outside(season: Season, name: str) -> Season:
     season = season.rejecting(name, outside, IMPLAUSIBLE, f"outside {limits.low:g} to {limits.high:g} {limits.unit}")
     # a fraction lies within the limits of a percentage
     present = values[np.isfinite(values)]
-    if limits.unit == "%" and present.size and 0 < present.max() <= MOST_FRACTION[name]:
+    if limits.unit == "%" and present.size and 0 < present.max() <= MAX_FRACTION[name]:
         problem = (
             f"{name} lies between {present.min():.3g} and {present.max():.3g}: it is a fraction, and not used; "
             "multiply it by 100"
@@ -37,5 +37,5 @@ def reject_outside(season: Season, name: str) -> Season:
     return replace(season, problems=(*season.problems, problem)) if problem else season
 
 
-MOST_FRACTION = {"RH": 1.05, "SWC": 1.0, "SIGNAL_IRGA": 0.0, "AGC_IRGA": 0.0}
+MAX_FRACTION = {"RH": 1.05, "SWC": 1.0, "SIGNAL_IRGA": 0.0, "AGC_IRGA": 0.0}
 """Percentages that are never larger than this in a whole table are fractions; 0 where that may be."""

@@ -14,7 +14,7 @@ MISSING_NIGHTS = 0.5
 """Larger share of the records of the night without SW_IN means that it is logged by day only."""
 NIGHT_OFFSET = 10.0
 """SW_IN while the sun is down, from which on it has an offset: night is what lies below. [W m-2]"""
-LEAST_NIGHT = 48
+MIN_NIGHT_RECORDS = 48
 """Records of the night that tell."""
 
 
@@ -33,7 +33,7 @@ def radiation_of_night(season: Season, _methods: SeasonMethods, _progress: Progr
     radiation = season.measured("SW_IN")
     dark = season.results["SW_IN_POT"] <= 0
     known = np.isfinite(radiation)
-    if dark.sum() < LEAST_NIGHT or not known.any():
+    if dark.sum() < MIN_NIGHT_RECORDS or not known.any():
         return season
     missing = dark & ~known
     if missing.sum() > MISSING_NIGHTS * dark.sum() and known[~dark].mean() > known[dark].mean():
@@ -43,7 +43,7 @@ def radiation_of_night(season: Season, _methods: SeasonMethods, _progress: Progr
         return _with_radiation(season, np.where(missing, 0.0, radiation))
     at_night = radiation[dark & known]
     # a wrong clock brings light into the night; that is told on its own
-    if at_night.size < LEAST_NIGHT or any("against the sun" in problem for problem in season.problems):
+    if at_night.size < MIN_NIGHT_RECORDS or any("against the sun" in problem for problem in season.problems):
         return season
     offset = float(np.median(at_night))
     if abs(offset) < NIGHT_OFFSET:

@@ -14,7 +14,7 @@ from core.progress import Progress
 from core.records import FloatArray
 from fluxcalc.season.energy_balance import Closure
 from fluxcalc.season.gapfill.mds import DIALECTS, REDDYPROC, Dialect
-from fluxcalc.season.partition.nighttime import LEAST_TEMPERATURE_RANGE
+from fluxcalc.season.partition.nighttime import MIN_TEMPERATURE_RANGE
 from fluxcalc.season.spikes import USUAL_Z
 from fluxcalc.season.uncertainty.day_sums import DaySums
 from fluxcalc.season.uncertainty.gaps import SumUncertainty
@@ -88,7 +88,7 @@ class SeasonMethods:
     flags: str = "ssitc"
     ppfd_factor: float = SW_IN_OF_PPFD
     e0: float | None = None
-    temperature_range: float = LEAST_TEMPERATURE_RANGE
+    temperature_range: float = MIN_TEMPERATURE_RANGE
 
     @property
     def dialect(self) -> Dialect:

@@ -13,7 +13,7 @@ CAREFUL_Z, USUAL_Z, TOLERANT_Z = 4.0, 5.5, 7.0
 """Strictness of the paper's test."""
 MAD_OF_SD = 0.6745
 """Median absolute deviation of normal values, in standard deviations."""
-LEAST_DIFFERENCES = 5
+MIN_DIFFERENCES = 5
 """Differences that a block needs for a median."""
 
 
@@ -47,7 +47,7 @@ def find_spikes(x: FloatArray, night: NDArray[np.bool_], *, z: float = USUAL_Z, 
         for part in (night[block], ~night[block]):
             some = bend[block][part]
             present = some[np.isfinite(some)]
-            if present.size < LEAST_DIFFERENCES:
+            if present.size < MIN_DIFFERENCES:
                 continue
             middle = np.median(present)
             deviation = np.median(np.abs(present - middle))

@@ -19,9 +19,9 @@ from fluxcalc.season.ustar.published import ThresholdKind, UstarThreshold
 from fluxcalc.season.ustar.season_labels import QUARTERS, continuous_seasons, season_years, split_label
 from fluxcalc.season.ustar.versions import PERCENTILES, pool_percentiles
 
-LEAST_SHARE_OF_SAMPLES = 0.4
+MIN_SHARE_OF_SAMPLES = 0.4
 """Share of the samples that must have a threshold."""
-LEAST_YEARS_OF_CUT = 3
+MIN_YEARS_OF_CUT = 3
 """Years with which thresholds of all years are others than those of neighbours."""
 REMEDY = "--ustar NUMBER gives the threshold of other years; --ustar none says that none is wanted"
 Samples = Mapping[int, FloatArray]
@@ -104,13 +104,13 @@ def _with_pooled(season: Season, found: list[_Found], samples: Samples) -> Seaso
 
 def _with_versions(season: Season, methods: SeasonMethods, found: _Found, samples: Samples) -> Season:
     """Add the thresholds of the versions."""
-    if any(np.isfinite(values).mean() < LEAST_SHARE_OF_SAMPLES for values in samples.values()):
+    if any(np.isfinite(values).mean() < MIN_SHARE_OF_SAMPLES for values in samples.values()):
         return season.without("NEE_SCENARIOS", "less than 40 % of the samples of u* have a threshold")
     if methods.percentiles != MANY_VERSIONS:
         return _with_few_versions(season, methods, found, samples)
-    kinds: tuple[ThresholdKind, ...] = ("VUT", "CUT") if len(samples) >= LEAST_YEARS_OF_CUT else ("VUT",)
+    kinds: tuple[ThresholdKind, ...] = ("VUT", "CUT") if len(samples) >= MIN_YEARS_OF_CUT else ("VUT",)
     if "CUT" not in kinds:
-        season = season.noting(f"CUT is left out: with less than {LEAST_YEARS_OF_CUT} years it is VUT")
+        season = season.noting(f"CUT is left out: with less than {MIN_YEARS_OF_CUT} years it is VUT")
     of_versions: dict[str, VersionThresholds] = {}
     for kind in kinds:
         table = pool_percentiles(samples, constant=kind == "CUT")

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as ProgressBar
 
 from core.errors import ConfigError
 from core.progress import Progress
@@ -24,6 +22,7 @@ from fluxtower.batch.season_figures import draw_figures
 from fluxtower.batch.season_input import SeasonInput, file_digest, read_input
 from fluxtower.batch.season_summary import print_summary
 from fluxtower.batch.season_tables import write_tables
+from fluxtower.progress_bar import progress_bar
 
 
 def make_season(
@@ -50,14 +49,8 @@ def make_season(
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
     errors = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn())
-    with ProgressBar(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("season", total=None)
-
-        def show(what: str, done: float, total: float, /) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        season = _process(given, methods, show)
+    with progress_bar("season", percent=True, transient=True) as progress:
+        season = _process(given, methods, progress)
         report = report_season(season, methods)
         if output is not None:
             _write(given, season, report, output, figures=figures)

@@ -21,13 +21,13 @@ from ingest.files.header import decode_text, fit_to
 
 EPOCH_NS = 631_152_000 * NS
 """Campbell's clocks count from 1990-01-01. [ns since 1970]"""
-LONGEST_LINE = 1 << 16
+MAX_LINE_BYTES = 1 << 16
 """A header line longer than this is none. [bytes]"""
-LONGEST_RECORD = 1 << 14
+MAX_RECORD_BYTES = 1 << 14
 """[bytes]"""
-LONGEST_FRAME = 1 << 20
+MAX_FRAME_BYTES = 1 << 20
 """[bytes]"""
-LONGEST_TIME = 100 * 366 * 86_400 * NS
+MAX_TIME = 100 * 366 * 86_400 * NS
 """[ns]"""
 FRAME_HEADER, FRAME_FOOTER = 12, 4
 """Of a TOB3's frame. [bytes]"""
@@ -91,7 +91,7 @@ def read_header(source: BinaryIO, file: str, kind: str) -> Header:
     rows: list[list[str]] = []
     length = 0
     for number in range(1, 7 if kind == "TOB3" else 6):
-        line = source.readline(LONGEST_LINE)
+        line = source.readline(MAX_LINE_BYTES)
         length += len(line)
         if not line and number == 1:
             raise PayloadError(f"{file}: line 1: the file is empty: remove it or fetch it from the logger anew")
@@ -109,7 +109,7 @@ def read_header(source: BinaryIO, file: str, kind: str) -> Header:
         )
     kinds = tuple(word.strip().upper() for word in types)
     record = np.dtype([(f"f{i}", _numpy_type(word, len(rows), file)) for i, word in enumerate(kinds)])
-    if record.itemsize > LONGEST_RECORD:
+    if record.itemsize > MAX_RECORD_BYTES:
         raise PayloadError(f"{file}: line {len(rows)}: a record of {record.itemsize} bytes: is the header damaged?")
     header = Header(kind, tuple(names), tuple(units), kinds, record, length)
     return _with_frames(header, rows[1], file) if kind == "TOB3" else header
@@ -127,12 +127,12 @@ def _with_frames(header: Header, about: Sequence[str], file: str) -> Header:
             f"cannot read {error}: is the file damaged?"
         ) from None
     room = frame - FRAME_HEADER - FRAME_FOOTER
-    if not header.record.itemsize <= room <= LONGEST_FRAME:
+    if not header.record.itemsize <= room <= MAX_FRAME_BYTES:
         raise PayloadError(
             f"{file}: line 2: a frame of {frame} bytes does not fit records of {header.record.itemsize}: is the "
             "header damaged?"
         )
-    if room // header.record.itemsize * step_ns > LONGEST_TIME:
+    if room // header.record.itemsize * step_ns > MAX_TIME:
         raise PayloadError(
             f"{file}: line 2: with {interval[:40]!a} between records a frame covers more than a century: is the header "
             "damaged?"

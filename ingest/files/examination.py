@@ -28,7 +28,7 @@ DAY_NS = 86_400 * NS
 YEAR_NS = 300 * DAY_NS
 """Stamps further apart than this, a year set wrong, are not of one time unless there are many of both. [ns]"""
 MONTH_NS = 30 * DAY_NS
-FEW = 10
+CLUSTER_RATIO = 10
 """Stamps far from the others are taken for wrong where the others are this many times as many."""
 RESET_YEARS = (1970, 1980, 1990)
 """Where clocks without a battery begin: Unix, GPS, Campbell Scientific."""
@@ -176,7 +176,7 @@ def choose_spans(files: Sequence[Examined], *, windowed: bool = False) -> list[S
     counts = [sum(one.records for one, _ in cluster) for cluster in clusters]
     for cluster, count in zip(clusters, counts, strict=True):
         wrong = len(clusters) > 1 and (
-            count * FEW < max(counts)
+            count * CLUSTER_RATIO < max(counts)
             or _is_reset(cluster, clusters)
             or (count * 2 < max(counts) and _are_in_files_of(cluster, clusters[counts.index(max(counts))]))
         )
@@ -370,7 +370,7 @@ def _is_astray(before: Stretch, one: Stretch, after: Stretch, total: int) -> boo
         return False
     away = min(abs(one.start_ns - before.last_ns), abs(after.start_ns - one.last_ns))
     # blocks of a ring may be days away; a clock that is months away and comes back was wrong
-    return one.records * 2 < total if away > MONTH_NS else one.records * 2 * FEW < total and away > DAY_NS
+    return one.records * 2 < total if away > MONTH_NS else one.records * 2 * CLUSTER_RATIO < total and away > DAY_NS
 
 
 def _tell_clock(found: Examined, groups: Sequence[Stretch], one: Stretch) -> None:

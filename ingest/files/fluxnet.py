@@ -17,9 +17,9 @@ _MEASURED = ("", "_1_1_1", "_PI", "_PI_1_1_1", "_1", "_SINGLE")
 _FILLED = ("_F", "_F_MDS", "_F_MDS_1", "_F_1_1_1", "_PI_F", "_PI_F_1_1_1")
 _POSITION = re.compile(r"(_PI)?(?:_(\d+)_(\d+)_(\d+|A)|_(\d+)|_A)(_N)?")
 _BY_LENGTH = sorted(VARIABLES, key=len, reverse=True)
-_USUAL = 5
+_USUAL_RANKS = 5
 """Ranks below are those that every table of the kind has."""
-_FAR = 100
+_UNLIKELY_RANK = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +83,32 @@ def _measured(name: str, base: str, rest: str) -> MeasuredColumn | None:
         return None
     if rest in _MEASURED:
         rank = _MEASURED.index(rest)
-        odd = rank >= _USUAL or name != name.upper()
+        odd = rank >= _USUAL_RANKS or name != name.upper()
         return MeasuredColumn(name, "", rank, f"{base} is {name}" if odd else "")
     if rest == "_EP":
-        return MeasuredColumn(name, "", 4 * _FAR**3, f"{base} is {name}, EddyPro's own: no sensor's was given")
+        return MeasuredColumn(
+            name, "", 4 * _UNLIKELY_RANK**3, f"{base} is {name}, EddyPro's own: no sensor's was given"
+        )
     match = _POSITION.fullmatch(rest)
     if match is None:
         return None
     # the highest level first, then the first place, then the mean of replicates
     across, level, replicate = (int(part) if part and part != "A" else 0 for part in match.group(2, 3, 4))
     level = level or int(match[5] or 0)
-    rank = _USUAL + 1 + (level * _FAR + across) * _FAR + replicate + (_FAR**3 if match[1] else 0)
+    rank = (
+        _USUAL_RANKS
+        + 1
+        + (level * _UNLIKELY_RANK + across) * _UNLIKELY_RANK
+        + replicate
+        + (_UNLIKELY_RANK**3 if match[1] else 0)
+    )
     return MeasuredColumn(name, "", rank, f"{base} is {name}")
 
 
 def _filled(name: str, base: str, rest: str, upper: dict[str, str]) -> MeasuredColumn | str | None:
     if not base or rest not in _FILLED or base.endswith("_TEST"):
         return None
-    rank = 5 * _FAR**3 + _FILLED.index(rest)
+    rank = 5 * _UNLIKELY_RANK**3 + _FILLED.index(rest)
     quality = upper.get(f"{name.upper()}_QC")
     if quality:
         return MeasuredColumn(name, quality, rank, f"{base} is {name} where {quality} is 0, as measured")
@@ -117,4 +125,4 @@ def _filtered(name: str, upper: dict[str, str]) -> MeasuredColumn | str | None:
         return f"{name} is not taken: without {name}_QC nothing tells what of it was measured"
     note = f"NEE is {name} where {quality} is 0, as measured"
     note += "; its maker has filtered it by u*: --ustar none leaves it so"
-    return MeasuredColumn(name, quality, 6 * _FAR**3 + FILTERED.index(name.upper()), note)
+    return MeasuredColumn(name, quality, 6 * _UNLIKELY_RANK**3 + FILTERED.index(name.upper()), note)

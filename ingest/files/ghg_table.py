@@ -8,19 +8,19 @@ from typing import BinaryIO
 
 from core.errors import PayloadError
 from ingest.files.format import FileStream
-from ingest.files.layouts import LONGEST_LINE, Layout, check_units, fields_of, make_layout
+from ingest.files.layouts import MAX_LINE_BYTES, Layout, check_units, fields_of, make_layout
 from ingest.files.stamps import EPOCH
 from ingest.files.text import text_format
 
-MOST_HEADER_LINES = 100
+MAX_HEADER_LINES = 100
 """The line of names is the eighth or so."""
 
 
 def read_layout(source: BinaryIO, file: str, stream: FileStream) -> Layout:
     """Read the header up to the line of names; as ``text.LayoutReader``."""
     line, number = b"", 0
-    while number < MOST_HEADER_LINES and not line.startswith(b"DATAH\t") and (number == 0 or line):
-        line, number = source.readline(LONGEST_LINE), number + 1
+    while number < MAX_HEADER_LINES and not line.startswith(b"DATAH\t") and (number == 0 or line):
+        line, number = source.readline(MAX_LINE_BYTES), number + 1
     if not line.startswith(b"DATAH\t"):
         raise PayloadError(
             f"{file}: line {number}: no line of names that begins with DATAH: this is no .data file of LI-COR"

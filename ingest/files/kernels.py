@@ -20,13 +20,13 @@ SKIPPED_FIELD, STAMP_FIELD = -1, -2
 
 POWERS_OF_TEN = np.array([float(10**power) for power in range(23)])
 """The powers of ten that are exact; those of numpy may be rounded."""
-LARGEST_EXACT = 1 << 53
+MAX_EXACT = 1 << 53
 """Whole numbers up to this are exact."""
-MOST_DIGITS = 18
+MAX_DIGITS = 18
 """Numbers with no more digits fit into 64 bits."""
-LARGEST_EXPONENT = 1000
+MAX_EXPONENT = 1000
 """Larger ones are as good as this one."""
-SHORTEST_STAMP = 20
+MIN_STAMP = 20
 """Characters of a stamp and of what ends it."""
 ONE = np.uint64(1)
 """An unsigned place in a text spares the check for places counted from its end."""
@@ -114,7 +114,7 @@ def read_exponent(text: NDArray[np.uint8], at: int) -> tuple[int, int, bool]:
     exponent = 0
     digit = int(text[at]) - ZERO
     while 0 <= digit <= 9:
-        exponent = min(exponent * 10 + digit, LARGEST_EXPONENT)
+        exponent = min(exponent * 10 + digit, MAX_EXPONENT)
         at += 1
         digit = int(text[at]) - ZERO
     return -exponent if negative else exponent, at, at > first
@@ -125,7 +125,7 @@ def scale(digits: int, places: int) -> float:
     """Return digits / 10**places, rounded once; NaN if that needs another method."""
     if abs(places) >= POWERS_OF_TEN.size:
         return np.nan
-    if digits <= LARGEST_EXACT:
+    if digits <= MAX_EXACT:
         return float(digits / POWERS_OF_TEN[places] if places >= 0 else digits * POWERS_OF_TEN[-places])
     return divide(digits, POWERS_OF_TEN[places]) if places >= 0 else np.nan
 
@@ -175,14 +175,14 @@ def read_number(text: NDArray[np.uint8], at: int) -> tuple[float, int, bool]:
     at = int(np.int64(i))
     if seen == 0:
         return np.nan, at, False
-    if seen > MOST_DIGITS:
+    if seen > MAX_DIGITS:
         seen -= count_leading_zeros(text, start)
     if text[at] == SMALL_E or text[at] == LARGE_E:
         exponent, at, found = read_exponent(text, at + 1)
         if not found:
             return np.nan, at, False
         places -= exponent
-    if seen > MOST_DIGITS:
+    if seen > MAX_DIGITS:
         return np.nan, at, True
     value = scale(digits, places)
     return -value if negative else value, at, True
@@ -279,7 +279,7 @@ def read_stamp(text: NDArray[np.uint8], at: int, minute_at: int, minute: int) ->
     minute : int
         Its minute. [ns since 1970]
     """
-    if at + SHORTEST_STAMP > text.size:
+    if at + MIN_STAMP > text.size:
         return -1, -1, -1
     same = minute_at >= 0
     if same:

@@ -16,7 +16,7 @@ from ingest.files.format import FileStream, part_of
 from ingest.files.header import decode_text, require_single
 from ingest.units import fault_of_words
 
-LONGEST_LINE = 1 << 16
+MAX_LINE_BYTES = 1 << 16
 """A line longer than this is no line of a table. [bytes]"""
 
 BLANK = " "
@@ -195,13 +195,13 @@ def header_lines(source: BinaryIO, rows: int, file: str) -> list[bytes]:
     """Read the lines of a header, as many of them as the file has; the first must be there."""
     lines = []
     for number in range(1, rows + 1):
-        line = source.readline(LONGEST_LINE)
+        line = source.readline(MAX_LINE_BYTES)
         if not line and number == 1:
             raise PayloadError(f"{file}: line 1: the file is empty: remove it or fetch it from the logger anew")
         if not line:
             break
-        if len(line) == LONGEST_LINE:
-            raise PayloadError(f"{file}: line {number}: no line end in {LONGEST_LINE} bytes: this is no text table")
+        if len(line) == MAX_LINE_BYTES:
+            raise PayloadError(f"{file}: line {number}: no line end in {MAX_LINE_BYTES} bytes: this is no text table")
         lines.append(line.rstrip(b"\r\n"))
     return lines
 

@@ -17,11 +17,11 @@ from ingest.files.records import Int64Array
 MINUTE_NS = 60 * NS
 BLOCK = 1024
 """Samples for which one phase holds."""
-NEAR = 0.35
+NEAR_SHARE = 0.35
 """Samples that all stand this near to their places need no phase. [steps]"""
-LOWEST = -0.25
+MIN_PHASE = -0.25
 """A phase begins between this and one step more, so that a sample amid a place belongs to that place. [steps]"""
-LOWEST_FOLLOWED, HIGHEST_FOLLOWED = -0.75, 1.0
+MIN_FOLLOWED_PHASE, MAX_FOLLOWED_PHASE = -0.75, 1.0
 """A clock that drifts takes the phase so far; then a place stays empty, or has two samples. [steps]"""
 MIN_CONCENTRATION = 0.5
 """Mean resultant length below which samples have no common phase."""
@@ -58,17 +58,17 @@ class PhaseFollower:
             yield first, round(self._phase * self._dt_ns)
 
     def _turn(self, beside: FloatArray) -> None:
-        if not self._phase and np.abs(beside).max() <= NEAR:
+        if not self._phase and np.abs(beside).max() <= NEAR_SHARE:
             return
         resultant = np.exp(2j * np.pi * beside).mean()
         if abs(resultant) < MIN_CONCENTRATION:
             return
         phase = float(np.angle(resultant)) / (2 * np.pi)
         if not self._phase:
-            phase += phase < LOWEST
+            phase += phase < MIN_PHASE
         else:
             phase += round(self._phase - phase)
-            phase -= phase > HIGHEST_FOLLOWED
-            phase += phase < LOWEST_FOLLOWED
+            phase -= phase > MAX_FOLLOWED_PHASE
+            phase += phase < MIN_FOLLOWED_PHASE
         if abs(phase - self._phase) >= MIN_CHANGE:
             self._phase = phase

@@ -28,7 +28,7 @@ FILLER = b"\0\xff"
 """What stands where a power cut kept a logger from writing, or where it had kept room."""
 FILLER_RUNS = (b"\0" * 8, b"\xff" * 8)
 FILLED = "bytes of NUL or 0xFF: a power cut, or room that the logger had kept"
-MOST_HARD_NUMBERS = 64
+MAX_HARD_NUMBERS = 64
 """Numbers of very many digits are read one by one if they are no more than this, and than one in as many lines."""
 
 
@@ -182,7 +182,7 @@ def parse_alike(text: bytes, line: int, layout: Layout) -> Records | None:
     height = count_bytes(text, "\n")
     starts = np.empty(height, np.int64)
     values = np.full((len(layout.channel_fields), height), np.nan)
-    hard = np.empty((MOST_HARD_NUMBERS + height // MOST_HARD_NUMBERS, 4), np.int64)
+    hard = np.empty((MAX_HARD_NUMBERS + height // MAX_HARD_NUMBERS, 4), np.int64)
     left = kernels.read_table(
         characters,
         ord(layout.files.separator),

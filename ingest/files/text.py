@@ -40,7 +40,7 @@ from ingest.files.records import (
 
 PIECE_BYTES = 1 << 22
 """Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""
-LONGEST_HEADER = 1 << 17
+MAX_HEADER_BYTES = 1 << 17
 """A header inside a file may go over the end of a piece. [bytes]"""
 ORIGIN = re.compile(rb'^"?TOA5"?,', re.MULTILINE)
 """The first line of a TOA5 header, of which the line of names may be damaged."""
@@ -167,7 +167,7 @@ def read_records(
                     if not layout.time_fields and find_header(text, layout) > 0:
                         yield _leave_out_rest(text, pieces, line, file, f"the line is {UNCOUNTED}", report)
                         return
-                    if len(text) < LONGEST_HEADER:
+                    if len(text) < MAX_HEADER_BYTES:
                         text += next(pieces, b"")
                     try:
                         layout, length = _next_layout(text, line, layout, read_layout, file, stream)

@@ -13,6 +13,7 @@ import polars as pl
 
 from core.errors import PayloadError
 from core.variables import VARIABLES
+from ingest.files.header import decode_text
 
 USUAL_MARKS = frozenset({"", "na", "nan", "-9999"})
 """What every maker writes for a missing value: it is not told."""
@@ -25,9 +26,9 @@ MISSING_WORDS = frozenset(
 """Words that also stand for one; they are told."""
 MISSING_CODE = re.compile(r"-?(?:[6-9]9{2,}|([6-9])\1{2,}|99)(?:\.9+|\.0)?")
 """How a number that stands for a missing value looks: -6999, -999.99, 9999, -7777, -99.9."""
-HUGE = 1e15
+MAX_NUMBER = 1e15
 """Fill values of netCDF, 9.97e36, and the like are larger."""
-FEWEST_CODES = 5
+MIN_CODE_RECORDS = 5
 """Records with a code that is plausible by itself, before it is taken for a missing value."""
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 DECIMAL_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$|^[+-]?\d+$"
@@ -50,8 +51,7 @@ def decode(content: bytes, file: str) -> tuple[str, tuple[str, ...]]:
     except UnicodeDecodeError as error:
         if b"\0" in content or content[:2] in UTF16:
             raise PayloadError(f"{file}: this is no text table: {error}") from None
-    text = content.decode("cp1252", errors="replace")
-    return text, (f"{file} is not UTF-8: it was read as Windows-1252, in which Excel saves",)
+    return decode_text(content), (f"{file} is not UTF-8: it was read as Windows-1252, in which Excel saves",)
 
 
 @dataclass(slots=True)
@@ -184,7 +184,7 @@ def missing_codes(values: pl.Series, variable: str, factor: float = 1.0, shift: 
     """
     limits = VARIABLES[variable]
     large = values.filter(values.abs() >= 99).unique().to_list()
-    alike = [value for value in large if abs(value) >= HUGE or MISSING_CODE.fullmatch(repr(value))]
+    alike = [value for value in large if abs(value) >= MAX_NUMBER or MISSING_CODE.fullmatch(repr(value))]
     found = []
     for code in alike:
         if not limits.low <= code * factor + shift <= limits.high:
@@ -192,7 +192,7 @@ def missing_codes(values: pl.Series, variable: str, factor: float = 1.0, shift: 
                 found.append(code)
             continue
         others = values.filter(~values.is_in(alike)).drop_nulls()
-        if others.len() < FEWEST_CODES or int((values == code).sum()) < FEWEST_CODES:
+        if others.len() < MIN_CODE_RECORDS or int((values == code).sum()) < MIN_CODE_RECORDS:
             continue
         low, high = float(others.min()), float(others.max())  # type: ignore[arg-type]
         if max(low - code, code - high) > high - low:

@@ -24,7 +24,7 @@ from ingest.payloads import block_cbor
 from ingest.payloads.checks import EARLIEST_NS, LATEST_NS, MAX_NUMBER
 from ingest.payloads.format import MessageSource
 
-MOST_TEMPLATES = 256
+MAX_TEMPLATES = 256
 """When there are more, all are forgotten: real senders need a few, and a sender that invents new ones gains nothing."""
 PATIENCE = 32
 """So often a new template of a length may fit only the message that it was made from; then none is made any more."""
@@ -136,7 +136,7 @@ class Templates:
             if template is None:
                 self._patience[length] = self._patience.get(length, PATIENCE) - 1
                 return
-            if self._count >= MOST_TEMPLATES:
+            if self._count >= MAX_TEMPLATES:
                 self._of_length.clear()
                 self._count = 0
             self._of_length[length].append(template)

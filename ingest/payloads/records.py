@@ -11,7 +11,7 @@ from core.records import LoggerState, Reading, SampleBlock
 from ingest.payloads.checks import EARLIEST_NS, LATEST_NS, MAX_BLOCK_NS, MAX_RECORDS, MAX_SAMPLES
 from ingest.payloads.format import MessageSource
 
-LONGEST_STATE_TEXT = 80
+MAX_STATE_TEXT = 80
 """Characters of a logger's name, and of its reason."""
 
 
@@ -36,7 +36,7 @@ def _fault_of_one(source: MessageSource, record: object) -> str:
 
 def _fault_of_state(state: LoggerState) -> str:
     shown = (state.logger + state.reason).isprintable()
-    if not shown or max(len(state.logger), len(state.reason)) > LONGEST_STATE_TEXT:
+    if not shown or max(len(state.logger), len(state.reason)) > MAX_STATE_TEXT:
         return f"a state that cannot be shown: {state!a}"
     return ""
 

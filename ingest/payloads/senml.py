@@ -21,8 +21,8 @@ SENML_VERSION = 10
 """Version of RFC 8428; a pack of a later one is refused."""
 EARLIEST_ABSOLUTE_TIME = 2**28
 """Times below it are relative to now. [s]"""
-LONGEST_NAME = 256
-LONGEST_TIME = 1e11
+MAX_NAME_LENGTH = 256
+MAX_TIME = 1e11
 """A time beyond it, in seconds, is none whatever it is relative to."""
 CBOR_LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
@@ -85,7 +85,7 @@ def _readings(source: MessageSource, content: object, now_ns: int) -> list[Readi
         record = _named(item)
         base = _carried(base, record)
         name = base.name + _text(record, "n", "")
-        if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+        if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
             raise PayloadError(f"n: expected a name of letters, digits and -:./_, got {shown(name)}")
         channel = stream.channel_fields.get(name)
         if channel is None:
@@ -149,7 +149,7 @@ def _number(record: Mapping[str, object], key: str, default: float | None) -> fl
 def _start(record: Mapping[str, object], base: Base, shift_ns: int, now_ns: int) -> int:
     """Return when the record's interval begins, to the microsecond. [ns since 1970 UTC]"""
     seconds = base.time + _number(record, "t", 0.0)
-    if abs(seconds) > LONGEST_TIME:
+    if abs(seconds) > MAX_TIME:
         raise PayloadError(f"t: expected seconds, got {shown(seconds)}")
     since_ns = round(seconds * 1e6) * 1000
     if seconds < EARLIEST_ABSOLUTE_TIME:

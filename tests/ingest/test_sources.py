@@ -9,7 +9,7 @@ from core.records import Reading
 from core.station import Station, parse_station, with_line
 from ingest.formats import check_formats
 from ingest.payloads import MessageSource, decode
-from ingest.sources import MOST_KNOWN_TOPICS, Sources, check_topics
+from ingest.sources import MAX_KNOWN_TOPICS, Sources, check_topics
 from tests.ingest.foreign import FILE, HEAD, index_of, station, stream_text
 
 ROOT = "flux/v1"
@@ -57,9 +57,9 @@ def test_our_own_topics(sources: Sources) -> None:
 
 
 def test_what_is_remembered_is_bounded(sources: Sources) -> None:
-    for number in range(MOST_KNOWN_TOPICS + 10):
+    for number in range(MAX_KNOWN_TOPICS + 10):
         sources.resolve(f"cs/v2/data/CR1000X/400/{number}")
-    assert len(sources._known) <= MOST_KNOWN_TOPICS
+    assert len(sources._known) <= MAX_KNOWN_TOPICS
 
 
 def test_the_filters_are_those_of_all_stations() -> None:

@@ -24,7 +24,7 @@ BoolArray = NDArray[np.bool_]
 
 METHOD_LEARNED = 4
 """Method code of a filled value, after MDS' 1 to 3."""
-LEAST_MEASURED = 500
+MIN_MEASURED = 500
 """Measured values that learning needs."""
 QUALITY_DAYS = (7, 14)
 """Distance from the nearest measured value above which the quality is 2, and 3. [d]"""
@@ -159,14 +159,14 @@ def fill_by_learning(
     check_lengths((y, middles, potential, *drivers.values()))
     y = np.where(np.isfinite(y), y, np.nan)
     known = ~np.isnan(y)
-    if known.sum() < LEAST_MEASURED:
-        return _nothing(y, f"only {known.sum()} measured values, learning needs {LEAST_MEASURED}")
+    if known.sum() < MIN_MEASURED:
+        return _nothing(y, f"only {known.sum()} measured values, learning needs {MIN_MEASURED}")
     mean, scale = float(y[known].mean()), float(y[known].std())
     if scale <= 1e-9 * abs(mean):
         return _nothing(y, "all measured values are the same, there is nothing to learn")
     validation = CrossValidation((y - mean) / scale, potential > 0, per_day, seed)
     trees = _Trees(seed, threads)
-    if known.sum() - np.bincount(validation.fold[known]).max() < LEAST_MEASURED // 2:
+    if known.sum() - np.bincount(validation.fold[known]).max() < MIN_MEASURED // 2:
         return _nothing(y, "all measured values are so close together that leaving out some leaves too few")
     steady = predictors(drivers, middles, potential, per_day=per_day)
     moving = moving_response(validation.y, drivers, potential, validation.fold, FOLDS, per_day=per_day)

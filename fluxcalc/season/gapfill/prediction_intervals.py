@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from core.records import FloatArray
 
 COVERAGE = 0.9
-LEAST_ERRORS = 200
+MIN_ERRORS = 200
 """Errors that a class needs for quantiles of its own."""
-MOST_AMBIGUITY = 0.5
+MAX_AMBIGUITY = 0.5
 """Largest part of a squared error that the disagreement of the models is taken for."""
 
 
@@ -65,13 +65,13 @@ def error_intervals(
     for number in np.unique(group):
         here = group == number
         errors = ratio[here & known]
-        if errors.size < LEAST_ERRORS:
+        if errors.size < MIN_ERRORS:
             errors = ratio[known]
         square = (errors**2).mean()
         scales = np.array([np.sqrt(square), *np.quantile(errors, ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))])
         found[:, here] = scales[:, None]
         gaps = here & ~known
         if gaps.any():
-            found[:, gaps] *= np.sqrt(1 - np.minimum(ambiguity[gaps] / square, MOST_AMBIGUITY).mean())
+            found[:, gaps] *= np.sqrt(1 - np.minimum(ambiguity[gaps] / square, MAX_AMBIGUITY).mean())
     sd, low, high = found * width
     return sd, mean + low, mean + high

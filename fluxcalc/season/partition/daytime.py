@@ -23,9 +23,9 @@ from fluxcalc.season.partition.daytime_record import (
     DayWindow,
 )
 from fluxcalc.season.partition.temperature_sensitivity import (
-    HIGHEST_E0,
-    LEAST_NIGHT_RECORDS,
-    LOWEST_E0,
+    MAX_E0,
+    MIN_E0,
+    MIN_NIGHT_RECORDS,
     Sensitivity,
     carry,
     fit_windows,
@@ -42,17 +42,17 @@ DAY_WINDOW, WINDOW_STEP = 4, 2
 """Days of a window of light response, and from one to the next."""
 NIGHT_WINDOWS = (12, 24, 48)
 """Days of a window of sensitivity, and what it is widened to where nothing can be told."""
-LEAST_DAY_RECORDS = 10
+MIN_DAY_RECORDS = 10
 """Day records that a window needs."""
 PRIOR_K, PRIOR_ALPHA = 0.05, 0.1
 PRIOR_WIDTH = np.array([50.0, 600.0, 10.0, 80.0])
 """Standard deviations of the priors of k, beta, alpha and Rref: barely a prior."""
 BETA_STARTS = np.array([1.0, 1.3, 0.8])
-LEAST_SD_QUANTILE = 0.3
+MIN_SD_QUANTILE = 0.3
 """Quantile of a window's uncertainties that none of them is below: no record decides alone."""
 UNCERTAIN_BETA = 100.0
 """A larger saturation than this must be larger than its uncertainty. [umol m-2 s-1]"""
-LEAST_SHARE_OF_FITS = 0.8
+MIN_SHARE_OF_FITS = 0.8
 """Share of the samples whose fits must end."""
 FAR_DAYS = 14
 """Parameters of a window further away are worth little."""
@@ -194,7 +194,7 @@ def _night_references(
     last = np.nan
     for i, window in enumerate(_nights(night, centres, NIGHT_WINDOWS[0], per_day)):
         places = warm_enough(window, temperature)
-        if places.size >= LEAST_NIGHT_RECORDS:
+        if places.size >= MIN_NIGHT_RECORDS:
             growth = np.exp(sensitivity.used[i] * temperature_rise(temperature[places]))
             last = max(float(growth @ nee[places] / (growth @ growth)), 0.0)
         found[i] = last
@@ -216,15 +216,15 @@ def _fit_window(
         return DayWindow(centre, np.nan, e0, e0_sd, r_night, nan, nan, np.zeros((5, 5)), reason)
 
     with_deficit = places[np.isfinite(series.dryness[places])]
-    by_deficit = with_deficit.size >= LEAST_DAY_RECORDS
+    by_deficit = with_deficit.size >= MIN_DAY_RECORDS
     some = with_deficit if by_deficit else places
-    if some.size < LEAST_DAY_RECORDS:
-        return without(f"{some.size} records of the day, {LEAST_DAY_RECORDS} are needed")
+    if some.size < MIN_DAY_RECORDS:
+        return without(f"{some.size} records of the day, {MIN_DAY_RECORDS} are needed")
     if not np.isfinite(r_night):
-        return without(f"no 12 days have the {LEAST_NIGHT_RECORDS} records of the night that respiration takes")
+        return without(f"no 12 days have the {MIN_NIGHT_RECORDS} records of the night that respiration takes")
     uptake, sd = -series.nee[some], series.sd[some]
     if rules.bounded:
-        sd = np.maximum(sd, np.quantile(sd, LEAST_SD_QUANTILE))
+        sd = np.maximum(sd, np.quantile(sd, MIN_SD_QUANTILE))
     dryness = series.dryness[some] if by_deficit else np.zeros(some.size)
     low, high = np.quantile(uptake, (0.03, 0.97))
     prior = np.array([PRIOR_K if by_deficit else 0.0, abs(high - low), PRIOR_ALPHA, r_night])
@@ -237,11 +237,11 @@ def _fit_window(
     covariance = np.zeros((5, 5))
     covariance[4, 4] = e0_sd**2
     if rules.samples:
-        draws = np.clip(generator.normal(e0, e0_sd, rules.samples), LOWEST_E0, HIGHEST_E0)
+        draws = np.clip(generator.normal(e0, e0_sd, rules.samples), MIN_E0, MAX_E0)
         picks = generator.integers(0, some.size, (rules.samples, some.size))
         fits = resample_light(theta, free, prior, PRIOR_WIDTH, picks, draws, light, dryness, rise, uptake, weight)
         ended = np.isfinite(fits[:, 1])
-        if np.count_nonzero(ended) < LEAST_SHARE_OF_FITS * rules.samples:
+        if np.count_nonzero(ended) < MIN_SHARE_OF_FITS * rules.samples:
             return without(f"only {np.count_nonzero(ended)} of {rules.samples} samples could be fitted")
         covariance = np.cov(np.column_stack((fits, draws))[ended].T)
     else:

@@ -27,13 +27,13 @@ SENSITIVITY_DAYS, SENSITIVITY_STEP = 7, 5
 """Half-width of the windows of sensitivity, and days from one to the next."""
 REFERENCE_DAYS, REFERENCE_STEP = 3, 4
 """The same for the reference respiration."""
-FEWEST_OF_WINDOW = 6
+MIN_WINDOW_RECORDS = 6
 """A window needs more records than these."""
-LEAST_TEMPERATURE_RANGE = 5.0
+MIN_TEMPERATURE_RANGE = 5.0
 """Range of temperature that a window needs. [K]"""
 TRIM_QUANTILES = (0.05, 0.95)
 """Residuals outside these quantiles are left out of the second fit."""
-LOWEST_E0, HIGHEST_E0 = 30.0, 450.0
+MIN_E0, MAX_E0 = 30.0, 450.0
 """Bounds of a sensitivity with its standard error. [K]"""
 BEST_WINDOWS = 3
 """How many windows make the sensitivity."""
@@ -84,7 +84,7 @@ def partition_by_night(
     temperature_filled: FloatArray,
     per_day: int = 48,
     e0: float | None = None,
-    least_range: float = LEAST_TEMPERATURE_RANGE,
+    least_range: float = MIN_TEMPERATURE_RANGE,
 ) -> NightPartition:
     """Estimate respiration from the night's exchange, and uptake as what is left.
 
@@ -164,7 +164,7 @@ def _windows_of(day: NDArray[np.int64], last: int) -> Iterator[tuple[int, slice]
     """Yield the windows of sensitivity that have records enough, with their middle days."""
     for middle in range(SENSITIVITY_DAYS + 1, last + 1, SENSITIVITY_STEP):
         some = _window(day, middle, SENSITIVITY_DAYS)
-        if some.stop - some.start > FEWEST_OF_WINDOW:
+        if some.stop - some.start > MIN_WINDOW_RECORDS:
             yield middle, some
 
 
@@ -181,7 +181,7 @@ def _sensitivities(
         low, high = np.quantile(residual, TRIM_QUANTILES)
         kept = (residual >= low) & (residual <= high)
         second = fit_response(rise[some][kept], flux[some][kept])
-        if second is not None and second.e0 - second.error > LOWEST_E0 and second.e0 + second.error < HIGHEST_E0:
+        if second is not None and second.e0 - second.error > MIN_E0 and second.e0 + second.error < MAX_E0:
             yield NightWindow(middle, second.e0, second.error)
 
 
@@ -192,7 +192,7 @@ def _why_no_sensitivity(
     reason = f"only {count} windows of 15 days tell how respiration depends on temperature, {BEST_WINDOWS} are needed"
     ranges = np.array([np.ptp(temperature[some]) for _, some in _windows_of(day, last)])
     if not ranges.size:
-        return f"{reason}: none has more than {FEWEST_OF_WINDOW} records of the night"
+        return f"{reason}: none has more than {MIN_WINDOW_RECORDS} records of the night"
     if ranges.size < BEST_WINDOWS:
         return f"{reason}: the records are too few for more than {ranges.size}"
     wide = int((ranges >= least_range).sum())

@@ -15,21 +15,21 @@ from core.records import FloatArray
 from fluxcalc.kernels.daytime import fit_night
 from fluxcalc.season.partition.nighttime import T_REF, T_ZERO
 
-LOWEST_E0, HIGHEST_E0 = 50.0, 400.0
+MIN_E0, MAX_E0 = 50.0, 400.0
 """Bounds of a sensitivity. [K]"""
 FIRST_E0, MOST_STEPS = 100.0, 20
-LEAST_NIGHT_RECORDS, LEAST_WARM_RECORDS, WARM_NIGHT = 10, 12, -1.0
+MIN_NIGHT_RECORDS, LEAST_WARM_RECORDS, WARM_NIGHT = 10, 12, -1.0
 """Records that a window needs; if that many are warmer than this, colder ones are left out. [deg C]"""
 UNCERTAIN_QUANTILE, UNSEEN_FACTOR = 0.9, 1.5
 """Quantile of the errors that a window without an estimate has; by how much that of a year without any is larger."""
-LEAST_CURVE_WINDOWS = 3
+MIN_CURVE_WINDOWS = 3
 """Windows of a year that a smooth curve is put through."""
 LENGTHS = np.geomspace(0.5, 4000.0, 43)
 """Lengths of the correlation that the likelihood is looked at for before the search starts: a slow change over a year
 is likeliest with one of several years. [d]"""
 LOG_SHARES = np.linspace(-12.0, 12.0, 49)
 """The same of the logarithm of the errors' mean square over the variance of the curve."""
-MOST_STARTS = 6
+MAX_STARTS = 6
 """From so many of the likeliest places the search starts: how far it improves on them is less than they differ."""
 SMOOTHED_YEAR, SMOOTHED_YEAR_LAG = 368, 4
 """Days of a smoothed year, 184 windows, and by how many days it begins later: found from the results of the program
@@ -97,12 +97,12 @@ def fit_windows(
     last = FIRST_E0
     for i, window in enumerate(windows):
         places = warm_enough(window, temperature)
-        if places.size < LEAST_NIGHT_RECORDS:
+        if places.size < MIN_NIGHT_RECORDS:
             continue
         reference = float(np.median(temperature[places])) + ZERO_CELSIUS if by_median else T_REF
         rise, flux = temperature_rise(temperature[places], reference), nee[places]
         _, found, its_error = fit_night(rise, flux, float(flux.mean()), last, MOST_STEPS)
-        if LOWEST_E0 <= found <= HIGHEST_E0:
+        if MIN_E0 <= found <= MAX_E0:
             # equal to the last one: the window had the same records, and tells nothing new
             if found != last:
                 e0[i], error[i] = found, its_error
@@ -139,7 +139,7 @@ def smooth(e0: FloatArray, error: FloatArray, day: FloatArray) -> Sensitivity:
     for number in np.unique(year):
         of_year = year == number
         some = of_year & found
-        if np.count_nonzero(some) >= LEAST_CURVE_WINDOWS:
+        if np.count_nonzero(some) >= MIN_CURVE_WINDOWS:
             curve, spread, scale = smooth_curve(day[some], e0[some], error[some], day[of_year])
             nugget[some] = scale * error[some]
             unseen = np.quantile(nugget[some], UNCERTAIN_QUANTILE)
@@ -244,5 +244,5 @@ def _likely_places(squares: FloatArray, y: FloatArray, noise: FloatArray) -> lis
         variance = (weight * off**2).sum(axis=1) / y.size
         cost[i] = y.size * np.log(variance) / 2 - np.log(weight).sum(axis=1) / 2
     lowest = cost <= minimum_filter(cost, size=3, mode="nearest")
-    places = sorted(np.argwhere(lowest).tolist(), key=lambda place: float(cost[*place]))[:MOST_STARTS]
+    places = sorted(np.argwhere(lowest).tolist(), key=lambda place: float(cost[*place]))[:MAX_STARTS]
     return [(float(-2 * np.log(LENGTHS[i])), float(LOG_SHARES[j])) for i, j in places]

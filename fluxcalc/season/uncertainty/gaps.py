@@ -17,7 +17,7 @@ BoolArray = NDArray[np.bool_]
 
 CLASS_HOURS = (1.0, 8.0, 36.0, 288.0)
 """Longest gaps of the classes in which errors are told; the last class has all longer ones. [h]"""
-LEAST_WITHHELD = 20
+MIN_WITHHELD = 20
 """Withheld values that a class needs."""
 
 
@@ -131,7 +131,7 @@ def gap_uncertainty(
             own = some & (classes == key[0]) & (groups == key[1])
             squares.setdefault(key, []).append(off[own] ** 2)
     found = {key: np.concatenate(parts) for key, parts in squares.items()}
-    errors = {key: float(np.sqrt(values.mean())) for key, values in found.items() if values.size >= LEAST_WITHHELD}
+    errors = {key: float(np.sqrt(values.mean())) for key, values in found.items() if values.size >= MIN_WITHHELD}
     sd = np.zeros(y.size)
     classes = _length_classes(~measured, per_day)
     for group in np.unique(groups).tolist():

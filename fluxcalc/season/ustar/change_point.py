@@ -22,7 +22,7 @@ from fluxcalc.season.ustar.estimates import (
     complete_estimates,
 )
 
-LEAST_CLASSES, MOST_CLASSES, RECORDS_PER_CLASS = 4, 8, 250
+MIN_CLASSES, MOST_CLASSES, RECORDS_PER_CLASS = 4, 8, 250
 """Temperature classes of a season, and records that one has at least where there are more than four."""
 OUTLIER_RANGES = 5.0
 """Change points are left out that are farther from the median than this many interquartile ranges."""
@@ -165,7 +165,7 @@ def change_points(
 def _fit(night: Night, some: IntArray, rules: ChangePointRules) -> FloatArray:
     if some.size == 0:
         return np.full((MOST_CLASSES, FIELDS), np.nan)
-    classes = min(max(some.size // RECORDS_PER_CLASS, LEAST_CLASSES), MOST_CLASSES)
+    classes = min(max(some.size // RECORDS_PER_CLASS, MIN_CLASSES), MOST_CLASSES)
     return season_change_points(
         night.temperature[some], night.ustar[some], night.flux[some],
         classes, MOST_CLASSES, rules.per_bin, rules.slope_after,

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fluxcalc.season.cumulative import MOST_DAYS, cumulate, describe_cumulative
+from fluxcalc.season.cumulative import MAX_DAYS, cumulate, describe_cumulative
 from fluxcalc.season.record import Season
 from fluxcalc.season.sums import sum_season
 from tests.fluxcalc.season.test_steps import BEGIN, K, made_up, run
@@ -98,6 +98,6 @@ def test_a_long_cumulative_sum_is_kept_in_steps_of_days():
     times = pl.datetime_range(BEGIN, BEGIN + (n - 1) * timedelta(minutes=30), "30m", eager=True)
     long = Season(times, 30, 51.0, 15.0, 1.0, {}, results={"NEE_F": np.full(n, 2.0)})
     said = describe_cumulative(cumulate(long), 1.0)
-    assert MOST_DAYS / 2 < len(said["end"]) <= MOST_DAYS
+    assert MAX_DAYS / 2 < len(said["end"]) <= MAX_DAYS
     assert said["end"][-1] == datetime(2022, 12, 31, 23, tzinfo=UTC) + timedelta(days=1700)
     assert np.diff(said["NEE_F"]) == pytest.approx(3 * 48 * 2 * K, abs=2e-3)

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from core.records import FloatArray
-from fluxcalc.season.gapfill.machine_learning import LEAST_MEASURED, METHOD_LEARNED
+from fluxcalc.season.gapfill.machine_learning import METHOD_LEARNED, MIN_MEASURED
 from fluxcalc.season.partition.daytime import partition_by_day
 from fluxcalc.season.record import FLUXES, LEARNED_FILL, Season, SeasonMethods
 from fluxcalc.season.report import report_season
@@ -125,9 +125,9 @@ def test_versions_by_thresholds_are_looked_up_and_a_note_says_so(learned, looked
 
 
 def test_too_little_to_learn_from_is_a_reason_and_the_rest_is_done():
-    frame = made_up(20).with_columns(FC=pl.when(pl.int_range(pl.len()) < LEAST_MEASURED - 1).then("FC"))
+    frame = made_up(20).with_columns(FC=pl.when(pl.int_range(pl.len()) < MIN_MEASURED - 1).then("FC"))
     season = run(frame, fill=LEARNED_FILL, ustar="none", spikes=None)
-    assert season.reasons["NEE_F"] == f"only {LEAST_MEASURED - 1} measured values, learning needs {LEAST_MEASURED}"
+    assert season.reasons["NEE_F"] == f"only {MIN_MEASURED - 1} measured values, learning needs {MIN_MEASURED}"
     assert np.isfinite(season.results["LE_F"]).all()
 
 

@@ -152,10 +152,10 @@ def test_other_forms_of_a_block_go_the_slow_way() -> None:
 
 def test_a_sender_of_ever_new_structures_costs_bounded_memory() -> None:
     templates = Templates()
-    for i in range(block_template.MOST_TEMPLATES + 10):
+    for i in range(block_template.MAX_TEMPLATES + 10):
         names = (f"{i:03d}" + "x" * (i % 40),)
         assert assert_same(templates, [make(1, names=names), make(2, names=names)]) == 2
-    assert templates._count <= block_template.MOST_TEMPLATES
+    assert templates._count <= block_template.MAX_TEMPLATES
     lonely = Templates()
     for i in range(300):  # of the same length, each with a structure of its own
         assert_same(lonely, [make(1, names=(f"{2 * i:03d}",)), make(1, names=(f"{2 * i + 1:03d}",))])

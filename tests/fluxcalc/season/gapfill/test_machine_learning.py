@@ -15,7 +15,7 @@ from benchmarks import gapfill as benchmark
 from core.records import FloatArray
 from fluxcalc.season.gapfill import machine_learning
 from fluxcalc.season.gapfill.gaps import UNFILLED
-from fluxcalc.season.gapfill.machine_learning import LEAST_MEASURED, METHOD_LEARNED, LearnedFill, fill_by_learning
+from fluxcalc.season.gapfill.machine_learning import METHOD_LEARNED, MIN_MEASURED, LearnedFill, fill_by_learning
 from fluxcalc.season.gapfill.mds import fill_mds
 from fluxcalc.season.gapfill.predictors import predictors
 from fluxcalc.sun import potential_radiation
@@ -188,9 +188,9 @@ def test_nothing_to_learn_from_is_a_reason_and_no_exception(series):
     made = site()
     y = np.full(made.y.size, np.inf if series == "infinite" else np.nan)
     if series == "too few":
-        y[: LEAST_MEASURED - 1] = made.measured[: LEAST_MEASURED - 1]
+        y[: MIN_MEASURED - 1] = made.measured[: MIN_MEASURED - 1]
     if series == "constant":
-        y[: 2 * LEAST_MEASURED] = 3.7
+        y[: 2 * MIN_MEASURED] = 3.7
     ours = made.fill(y)
     assert ours.reason
     assert_array_equal(ours.value, np.where(np.isfinite(y), y, np.nan))

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from core.records import FloatArray
-from fluxcalc.season.gapfill.prediction_intervals import LEAST_ERRORS, MOST_AMBIGUITY, error_intervals
+from fluxcalc.season.gapfill.prediction_intervals import MAX_AMBIGUITY, MIN_ERRORS, error_intervals
 
 MODELS = 10
 SPREAD = 0.5
@@ -52,7 +52,7 @@ def test_errors_are_in_widths_and_classes():
 
 
 def test_a_small_class_has_the_quantiles_of_all():
-    n, few = 20_000, 2 * (LEAST_ERRORS - 1)
+    n, few = 20_000, 2 * (MIN_ERRORS - 1)
     made, group = World(n), np.zeros(n, dtype=np.int64)
     made.y[:few] *= 100  # nobody could tell from so few
     group[:few] = 1
@@ -66,4 +66,4 @@ def test_wild_disagreement_makes_nothing_narrower_than_its_bound():
     made = World(20_000)
     made.fits[:, made.gap] *= 100
     sd, _, _ = error_intervals(made.y, made.fits, np.ones(20_000), np.zeros(20_000, dtype=np.int64))
-    assert_allclose(sd[made.gap], sd[0] * np.sqrt(1 - MOST_AMBIGUITY), rtol=0.01)
+    assert_allclose(sd[made.gap], sd[0] * np.sqrt(1 - MAX_AMBIGUITY), rtol=0.01)
