@@ -17,7 +17,7 @@ from core.progress import Progress, no_progress
 from core.records import FloatArray, Reading, SampleBlock, Samples
 from core.station import Station
 from core.store import FileRow, Store
-from ingest.files.account import FileAccount, Placed, describe_accounts, find_defects
+from ingest.files.account import FileAccount, Placed, describe_accounts, find_problems
 from ingest.files.examination import Examined, choose_spans, examine
 from ingest.files.gathering import gather
 from ingest.files.raw import read_records
@@ -161,8 +161,8 @@ def backfill(
         _fill_readings(store, station, stream, spans, progress, summary)
     if summary.samples or summary.readings:
         store.gaps.check(station.station.id)  # what a sender left out may now be here
-    for defect in find_defects(summary.accounts.values()):
-        summary.fail(defect)
+    for problem in find_problems(summary.accounts.values()):
+        summary.fail(problem)
     return summary
 
 

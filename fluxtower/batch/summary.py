@@ -11,7 +11,7 @@ from rich.table import Table
 
 from core.records import FluxRecord
 from fluxtower.batch.reasons import ReasonGroup, split_reason, write_reason
-from ingest.files.account import FileAccount, Placed, describe_accounts, find_defects
+from ingest.files.account import FileAccount, Placed, describe_accounts, find_problems
 from ingest.files.gathering import Gathered
 
 FLAG_SUFFIX = "_SSITC_TEST"
@@ -99,7 +99,7 @@ class ProcessSummary:
         """Say what is out of the ordinary, and check that every record is accounted for."""
         for accounts in (self.accounts, self.meteorology):
             self.notes += describe_accounts(accounts.values())
-            self.add_problems(find_defects(accounts.values()))
+            self.add_problems(find_problems(accounts.values()))
 
     def as_json(self) -> dict[str, object]:
         """Return the accounts of all files, and what is wrong, for a report."""

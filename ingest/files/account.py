@@ -60,6 +60,8 @@ class FileAccount:
         What was not used, and why.
     notes : list of str
         What is out of the ordinary and costs no record.
+    contest_expected : bool
+        Whether a problem of the file says already why its records may be contested: its clock ran backwards.
     """
 
     file: str
@@ -68,6 +70,7 @@ class FileAccount:
     outside: int = 0
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    contest_expected: bool = False
 
     @property
     def missing(self) -> int:
@@ -128,11 +131,18 @@ def describe_accounts(accounts: Iterable[FileAccount]) -> list[str]:
     return lines
 
 
-def find_defects(accounts: Iterable[FileAccount]) -> list[str]:
-    """Return a problem for each account that does not balance."""
-    return [
-        f"{one.file}: the account does not balance: of {one.read} records {one.missing} are not accounted for: a "
-        "defect of this program, please report it with the file"
-        for one in accounts
-        if one.missing
-    ]
+def find_problems(accounts: Iterable[FileAccount]) -> list[str]:
+    """Return a problem for each file of which records are contested, and for each account that does not balance."""
+    problems = []
+    for one in accounts:
+        if one.placed.contested and not one.contest_expected:
+            problems.append(
+                f"{one.file}: {one.placed.contested:,} of {one.read:,} records have the times of different ones, in it "
+                "or in another file, and none of these is used: give one file for each time, or correct the stamps"
+            )
+        if one.missing:
+            problems.append(
+                f"{one.file}: the account does not balance: of {one.read} records {one.missing} are not accounted for: "
+                "a defect of this program, please report it with the file"
+            )
+    return problems

@@ -379,6 +379,7 @@ def _tell_clock(found: Examined, groups: Sequence[Stretch], one: Stretch) -> Non
     before, now = (f"{from_ns(ns):%Y-%m-%d %H:%M:%S}Z" for ns in (groups[-1].last_ns, one.start_ns))
     back = f"line {line}: the clock runs backwards, from {before} to {now}"
     if any(one.start_ns <= other.last_ns and other.start_ns <= one.last_ns for other in groups):
+        found.account.contest_expected = True
         found.problems.append(
             f"{found.path.name}: {back}; where two different records claim the same time neither is used: correct the "
             "stamps, or cut the file there"

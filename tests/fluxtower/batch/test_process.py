@@ -256,6 +256,19 @@ FAULTS = {
 }
 
 
+def test_files_that_contradict_each_other_are_a_problem(tmp_path: Path, run: RunCommand) -> None:
+    """The second file has all of the first's stamps, and another wind in its third minute."""
+    body = lines()
+    other = [*body[: 2 * N], *with_column("Ux", lambda _: "3.21", slice(0, N))(body[2 * N : 3 * N]), *body[3 * N :]]
+    write(tmp_path / "raw" / "one.dat", body)
+    write(tmp_path / "raw" / "other.dat", other)
+    result = run(tmp_path / "raw")
+    assert result.status == 1
+    for name in ("one.dat", "other.dat"):
+        assert f"problem: {name}: {N:,} of {MINUTES * N:,} records have the times of different ones" in result.err
+    assert [row["H"] == "-9999" for row in result.rows] == [minute == 2 for minute in range(MINUTES)]
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_bad_data_spoil_their_own_interval_only(
     name: str, tmp_path: Path, run: RunCommand, clean: list[dict[str, str]]
