@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.access import Action, Role
 from core.timeliness import Status
 from fluxcalc.season.ustar.published import UstarThreshold
 
@@ -23,6 +24,17 @@ class ErrorOut(_Out):
     error: str = Field(examples=["UnknownStation"])
     detail: str = Field(examples=["unknown station 'xx-abc': register it with `fluxtower station add FILE.toml`"])
     remedy: str | None = Field(None, examples=["GET /api/v1/stations lists the registered stations"])
+
+
+class MeOut(_Out):
+    """Who asks."""
+
+    kind: Literal["anonymous", "key", "user", "system"]
+    name: str = Field(description="of the user or key; empty of nobody in particular")
+    role: Role | None
+    scope: list[str] = Field(description="station ids, group:NAME, or * for all", examples=[["cn-tower"]])
+    data_classes: list[str] = Field(description="what he reads of stations that are not public", examples=[["fluxes"]])
+    may: list[Action] = Field(description="what he may do at the stations of the scope", examples=[["read", "note"]])
 
 
 class DatabaseOut(_Out):
@@ -43,7 +55,9 @@ class HealthOut(_Out):
 
     status: Literal["ok", "unavailable"]
     version: str = Field(examples=["0.1.0"])
-    database: DatabaseOut | None = Field(description="What the database says about itself; null if it is away.")
+    database: DatabaseOut | None = Field(
+        description="What the database says about itself; null if it is away, or if not all of it may be told."
+    )
     problem: str | None = Field(default=None, description="Why it cannot answer.")
     remedy: str | None = None
 

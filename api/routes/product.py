@@ -9,15 +9,17 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
 from api.answers import csv_answer, json_answer, parquet_answer
-from api.deps import From, Period, StationDep, StoreDep, To, longest_table
+from api.deps import From, Period, StationDep, To, longest_table
 from api.errors import BadQuery
 from api.exports.columns import json_columns
 from api.exports.encode import file_name, json_bytes
 from api.exports.fluxnet import write_fluxnet
 from api.models import ProductOut
+from api.principals import StoreDep
+from api.readable import ReadableStore
 from api.routes.fluxes import averaging_minutes, choose_variables, flux_period
 from core.frames import PRODUCT_COLUMNS
-from core.store import PROVISIONAL, RunRow, StationRow, Store
+from core.store import PROVISIONAL, RunRow, StationRow
 from core.variables import season_unit
 
 router = APIRouter(tags=["seasons"])
@@ -67,7 +69,7 @@ def product(
 
 def answer_product(
     request: Request,
-    store: Store,
+    store: ReadableStore,
     row: StationRow,
     run: RunRow | None,
     kind: str,

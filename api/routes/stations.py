@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from api.deps import StationDep, StoreDep
+from api.deps import StationDep
 from api.models import ChannelOut, LatestOut, LatestValue, StationOut, StationSummary, StreamOut
+from api.principals import StoreDep
+from api.readable import ReadableStore
 from core.station import Channel, Stream
 from core.store import Latest, StationRow
 from core.timeliness import expected_seconds, status, worst
@@ -31,7 +33,7 @@ def stations(store: StoreDep) -> list[StationSummary]:
 def station(row: StationDep, store: StoreDep) -> StationOut:
     """Return a station with its streams and channels, their variables, units and words."""
     id = row.station.id
-    return describe(row, store.latest.read(id), store.fluxes.read_span(id), datetime.now(UTC))
+    return describe(row, store.latest.read(id), flux_span(store, id), datetime.now(UTC))
 
 
 @router.get("/stations/{id}/latest", summary="Newest value of every channel, with its age")
@@ -39,6 +41,11 @@ def latest(row: StationDep, store: StoreDep) -> LatestOut:
     """Return the newest values in the sender's units. ``age_s`` counts from the arrival of the message."""
     found = store.latest.read(row.station.id)
     return LatestOut(station=row.station.id, values=latest_values(row, found, datetime.now(UTC)))
+
+
+def flux_span(store: ReadableStore, id: str) -> tuple[datetime, datetime] | None:
+    """Return from when to when a station has fluxes, None without any, or where they may not be read."""
+    return store.fluxes.read_span(id) if store.may_read(id, "fluxes") else None
 
 
 def summarise(row: StationRow, latest: Sequence[Latest], now: datetime) -> StationSummary:

@@ -1,5 +1,6 @@
 """The store: TimescaleDB through psycopg. All SQL of Fluxtower is in ``sql/``, by name."""
 
+from core.store.access import Account, ApiKey, AuditRow
 from core.store.attempts import SeasonFailure
 from core.store.blocks import NO_SEQ, BlockArrays
 from core.store.catalogue import Catalogue
@@ -24,9 +25,12 @@ __all__ = [
     "NO_SEQ",
     "ON_DEMAND",
     "PROVISIONAL",
+    "Account",
     "Action",
     "Advance",
+    "ApiKey",
     "Arrival",
+    "AuditRow",
     "BlockArrays",
     "Catalogue",
     "Committed",

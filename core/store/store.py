@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from core.store.access import StoredAccess
 from core.store.attempts import SeasonAttempts
 from core.store.catalogue import Catalogue
 from core.store.compaction import Compaction
@@ -56,6 +57,8 @@ class Store:
         Season runs, and attempts at the provisional ones.
     files
         Raw files that were read.
+    access
+        Who may do and read what, and the audit log.
     compaction, retention
         Housekeeping.
 
@@ -84,6 +87,7 @@ class Store:
         self.runs = StoredRuns(database, stations)
         self.attempts = SeasonAttempts(database)
         self.files = StoredFiles(database)
+        self.access = StoredAccess(database)
         self.compaction = Compaction(database, catalogue)
         self.retention = Retention(database)
 
