@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from core.errors import (
     ConfigError,
     FluxTowerError,
+    ReviewError,
     StoreError,
     StoreUnavailable,
     UnknownRun,
@@ -74,6 +75,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     UnknownRun: Answer(404, "GET /api/v1/stations/{id}/runs lists a station's season runs"),
     UnknownVariable: Answer(404, "GET /api/v1/stations/{id} lists the variables"),
     BadQuery: Answer(422),
+    ReviewError: Answer(422),
     AccessDenied: Answer(403),
     NotAuthenticated: Answer(401, "ask for another key, or send none to read what is public"),
     TooManyRequests: Answer(429, "wait a minute; ask for longer periods at once, or listen to the live stream"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from core.access import Action, Role
+from core.review import Level, Verdict
 from core.timeliness import Status
 from fluxcalc.season.ustar.published import UstarThreshold
 
@@ -302,3 +303,63 @@ class RunsOut(_Out):
         None, description="why there is no newer provisional run; null if none fails"
     )
     runs: list[RunOut]
+
+
+class FlagIn(_Out):
+    """A manual flag that a review sets."""
+
+    stream: str = Field(examples=["met"])
+    channels: list[str] = Field(default_factory=list, description="default: all of the stream", examples=[["TA"]])
+    start: AwareDatetime
+    end: AwareDatetime
+    reason: str = Field(min_length=1, max_length=1000, examples=["sensor iced over"])
+
+
+class ReviewIn(_Out):
+    """What a person says of data of [start, end)."""
+
+    level: Level = Field(description="station: its operator; centre: the province or centre")
+    verdict: Verdict = Field("accepted", description="accepted: what is not flagged is good; returned: look again")
+    subjects: list[str] = Field(
+        default_factory=list, description="stream.channel, or fluxes; default: all", examples=[["met.TA", "fluxes"]]
+    )
+    start: AwareDatetime
+    end: AwareDatetime
+    reason: str = Field("", max_length=1000)
+    flags: list[FlagIn] = Field(default_factory=list, max_length=1000, description="flags to set as bad, with reasons")
+
+
+class ReviewOut(_Out):
+    """A signed review; a newer one undoes it."""
+
+    id: int
+    station: str
+    level: Level
+    verdict: Verdict
+    subjects: list[str]
+    start: datetime
+    end: datetime
+    reason: str
+    by: str
+    made: datetime
+
+
+class MonthOut(_Out):
+    """How far the review of a subject is for a month of local standard time."""
+
+    subject: str = Field(examples=["met.TA"])
+    start: datetime
+    end: datetime
+    state: Literal["to review", "station", "centre"] = Field(description="the highest level at which it is reviewed")
+    by: str = Field(description="who signed it")
+    why: str = Field(description="why it is to review again")
+    due: datetime
+    is_overdue: bool
+
+
+class ReviewsOut(_Out):
+    """Reviews of a station, and what is to review."""
+
+    station: str
+    months: list[MonthOut]
+    reviews: list[ReviewOut]

@@ -20,6 +20,7 @@ from core.store.gaps import StoredGaps
 from core.store.latest import StoredLatest
 from core.store.minutes import StoredMinutes
 from core.store.readings import StoredReadings
+from core.store.reviews import StoredReviews
 from core.store.runs import StoredRuns
 from core.store.samples import StoredSamples
 from core.store.stations import StoredStations
@@ -52,6 +53,7 @@ class ReadableStore:
         self.fluxes = cast(StoredFluxes, self._part("fluxes"))
         self.runs = cast(StoredRuns, self._part("runs"))
         self.attempts = cast(SeasonAttempts, self._part("attempts"))
+        self.reviews = cast(StoredReviews, self._part("reviews"))
         self.gaps = cast(StoredGaps, self._part("gaps"))
         self.watermarks = cast(StoredWatermarks, self._part("watermarks"))
 
@@ -161,6 +163,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "read_product": _of_run,
     },
     "attempts": {"read_failures": _of_station("products")},
+    "reviews": {"find": _of_station("readings"), "find_changes": _of_station("readings")},
     "gaps": {"find": _of_station("station")},
     "watermarks": {"read_arrivals": _of_station("station")},
 }

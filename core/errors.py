@@ -122,6 +122,14 @@ class StoreUnavailable(StoreError):
     """The database cannot be reached: back off, try again, do not acknowledge."""
 
 
+class ReviewError(FluxTowerError):
+    """A review that cannot be signed; says what is missing."""
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(f"{detail}: {remedy}")
+
+
 class ProcessingError(FluxTowerError):
     """A step of a half-hour failed: the interval is marked and the work goes on."""
 

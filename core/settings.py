@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         gt=0,
         description="How often the worker looks for half-hours that are due. [s]",
     )
+    review_days: float = Field(
+        45.0, gt=0, le=3650, description="How long after a month its data have to be reviewed at both levels. [days]"
+    )
     season_seconds: float = Field(
         86_400.0, gt=0, description="How often a station's running season is filled afresh. [s]"
     )

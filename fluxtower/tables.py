@@ -9,8 +9,9 @@ from rich.table import Table
 
 from core.access import Policy
 from core.settings import Settings
-from core.store import Account, ApiKey, AuditRow, CorrectionRow, Gap, RejectRow, RunRow, Store
+from core.store import Account, ApiKey, AuditRow, CorrectionRow, Gap, RejectRow, Review, RunRow, Store
 from core.variables import AMOUNTS, VARIABLES, units_for
+from qc.review import MonthState
 
 SECRETS = ("dsn", "broker", "grafana_token", "oidc_secret")
 """Settings that hold passwords."""
@@ -204,6 +205,28 @@ def audit_table(rows: Iterable[AuditRow]) -> Table:
         who = f"{row.principal} ({row.kind})" if row.principal else row.kind
         more = ", ".join(f"{name}: {value}" for name, value in row.detail.items())
         table.add_row(f"{row.made:%Y-%m-%d %H:%M:%S}", who, row.action, row.station, row.outcome, more)
+    return table
+
+
+def month_table(months: Iterable[tuple[str, MonthState]]) -> Table:
+    """Return how far the review of months is."""
+    table = Table("station", "subject", "from (UTC)", "to (UTC)", "reviewed by", "due (UTC)", "why")
+    for station, one in months:
+        start, end = f"{one.start:%Y-%m-%d %H:%M}", f"{one.end:%Y-%m-%d %H:%M}"
+        due = f"{one.due:%Y-%m-%d}{' overdue' if one.is_overdue else ''}"
+        state = "nobody" if one.state == "to review" else f"{one.state} ({one.by})"
+        table.add_row(station, one.subject, start, end, state, due, one.why)
+    return table
+
+
+def review_table(reviews: Iterable[Review]) -> Table:
+    """Return signed reviews."""
+    table = Table("review", "made (UTC)", "by", "level", "verdict", "from (UTC)", "to (UTC)", "subjects", "reason")
+    for one in reviews:
+        made, start, end = (f"{time:%Y-%m-%d %H:%M}" for time in (one.made, one.start, one.end))
+        table.add_row(
+            str(one.id), made, one.by, one.level, one.verdict, start, end, ", ".join(one.subjects), one.reason
+        )
     return table
 
 

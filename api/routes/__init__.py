@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.models import ErrorOut
-from api.routes import feeds, fluxes, footprint, health, live, me, product, readings, runs, samples, stations
+from api.routes import feeds, fluxes, footprint, health, live, me, product, readings, reviews, runs, samples, stations
 
 router = APIRouter(
     prefix="/api/v1",
@@ -18,5 +18,5 @@ router = APIRouter(
         503: {"model": ErrorOut, "description": "The database cannot be reached for the moment."},
     },
 )
-for resource in (health, me, stations, feeds, readings, samples, fluxes, footprint, product, runs, live):
+for resource in (health, me, stations, feeds, readings, samples, fluxes, footprint, product, runs, reviews, live):
     router.include_router(resource.router)

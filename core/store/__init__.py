@@ -16,6 +16,7 @@ from core.store.latest import Latest
 from core.store.messages import Committed
 from core.store.rejects import RejectRow
 from core.store.retention import Dropped
+from core.store.reviews import Change, Draft, Review
 from core.store.runs import ON_DEMAND, PROVISIONAL, RunRow
 from core.store.stations import StationRow, StreamRow
 from core.store.store import Store
@@ -33,11 +34,13 @@ __all__ = [
     "AuditRow",
     "BlockArrays",
     "Catalogue",
+    "Change",
     "Committed",
     "Compacted",
     "Corrected",
     "Correction",
     "CorrectionRow",
+    "Draft",
     "Dropped",
     "DueInterval",
     "FileRow",
@@ -48,6 +51,7 @@ __all__ = [
     "Health",
     "Latest",
     "RejectRow",
+    "Review",
     "RunRow",
     "SeasonFailure",
     "StationRow",

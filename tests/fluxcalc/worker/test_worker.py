@@ -32,9 +32,9 @@ from fluxcalc.halfhour.flux.meteorology import mean_meteorology, weather
 from fluxcalc.halfhour.flux.profile import profile_storage
 from fluxcalc.halfhour.lag.lag_fit import MIN_LAGS
 from fluxcalc.halfhour.spectral.cutoff_fit import MIN_INTERVALS
-from fluxtower.corrections import correct
 from ingest.collector.conform import conform
 from ingest.simulation.tower import Tower, records
+from qc.corrections import correct
 from tests.waiting import PATIENCE, SOON, wait_for
 
 pytestmark = pytest.mark.integration
