@@ -95,7 +95,7 @@ def judge_month(
         Of the station.
     due, now : datetime
     """
-    stream = subject.rpartition(".")[0] or subject
+    stream = _stream_of(subject)
     ours = [one for one in reviews if subject in one.subjects and one.start < end and one.end > start]
     touched = [one for one in changes if one.subject == stream and one.start < end and one.end > start]
     returned = max((one for one in ours if one.verdict == "returned"), key=lambda one: one.id, default=None)
@@ -118,7 +118,7 @@ def judge_month(
 def read_states(
     stored: StoredReviews, row: StationRow, start: datetime, end: datetime, days: float
 ) -> list[MonthState]:
-    """Say how far the review of each subject is for each month that [start, end) touches and that has ended.
+    """Say how far the review of each subject is for each month with data that [start, end) touches and that has ended.
 
     ``days`` is how long after a month it has to be reviewed.
     """
@@ -133,6 +133,7 @@ def read_states(
         judge_month(subject, *month, reviews, changes, month[1] + limit, now)
         for month in found
         for subject in subjects_of(row.station)
+        if any(_stream_of(subject) == one.subject and one.start < month[1] and one.end > month[0] for one in changes)
     ]
 
 
@@ -176,6 +177,10 @@ def _require_level(store: Store, draft: Draft, level: Level) -> None:
         if found.state == "to review":
             why = f" ({found.why})" if found.why else ""
             raise ReviewError(f"{subject} is not reviewed by the {level}{why}", "its operator signs first")
+
+
+def _stream_of(subject: str) -> str:
+    return subject.rpartition(".")[0] or subject
 
 
 def _is_after(change: Change, review: Review) -> bool:

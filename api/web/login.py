@@ -54,7 +54,7 @@ async def log_in(
 def log_out(request: Request) -> Response:
     """Log out."""
     gate_of(request).store.access.end_login(request.cookies.get(COOKIE, ""))
-    answer = RedirectResponse("/", 303)
+    answer = RedirectResponse(str(request.url.replace(scheme="", netloc="", path="/")), 303)
     answer.delete_cookie(COOKIE)
     return answer
 

@@ -55,10 +55,12 @@ def sign(
 
 def _page(request: Request, row: StationRow, store: ReadableStore, problem: str = "") -> Response:
     found, states = find_reviews(request, row, store, None, None)
+    newest_first = sorted({one.start for one in states}, reverse=True)
     shown = {
         "reviews": list(reversed(found)),
-        "months": list(dict.fromkeys(one.start for one in states)),
-        "lines": _by_subject(states),
+        "months": newest_first,
+        "lines": _by_subject(states, newest_first),
+        "again": [one for one in states if one.why],
         "subjects": subjects_of(row.station),
         "levels": [level for level in LEVELS if store.may(NEEDED[level], row.station.id)],
         "problem": problem,
@@ -68,8 +70,8 @@ def _page(request: Request, row: StationRow, store: ReadableStore, problem: str 
     return render(request, "review.html", data, 422 if problem else 200, shown=shown, offset=offset)
 
 
-def _by_subject(states: Sequence[MonthState]) -> dict[str, list[MonthState]]:
-    lines: dict[str, list[MonthState]] = {}
-    for one in states:
-        lines.setdefault(one.subject, []).append(one)
-    return lines
+def _by_subject(states: Sequence[MonthState], starts: Sequence[datetime]) -> dict[str, list[MonthState | None]]:
+    """Return a line a subject, with a cell for each month; None without data."""
+    cells = {(one.subject, one.start): one for one in states}
+    subjects = dict.fromkeys(one.subject for one in states)
+    return {subject: [cells.get((subject, start)) for start in starts] for subject in subjects}

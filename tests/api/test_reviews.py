@@ -21,15 +21,24 @@ def last_month() -> tuple[datetime, datetime]:
     return [month for month in months(now - timedelta(days=62), now, 8.0) if month[1] <= now][-1]
 
 
+@pytest.fixture
+def with_data(registered: Store) -> Store:
+    """A store whose station has a reading and a half-hour in the last month."""
+    start = last_month()[0]
+    registered.messages.commit([], [tower.reading(start, 20.0)])
+    tower.put_flux(registered, tower.flux(start, FC=1.0))
+    return registered
+
+
 def body(level: str, **more: object) -> dict[str, object]:
     start, end = last_month()
     return {"level": level, "start": start.isoformat(), "end": end.isoformat(), **more}
 
 
-def test_signing_needs_a_role_at_the_station(client: httpx.Client, registered: Store) -> None:
+def test_signing_needs_a_role_at_the_station(client: httpx.Client, with_data: Store) -> None:
     url = f"/api/v1/stations/{tower.ID}/reviews"
     keys = {
-        name: registered.access.add_key(name, role, scope, made_by="test")[1]  # type: ignore[arg-type]
+        name: with_data.access.add_key(name, role, scope, made_by="test")[1]  # type: ignore[arg-type]
         for name, role, scope in (
             ("viewer", "viewer", ["*"]),
             ("elsewhere", "reviewer", ["cn-other"]),
@@ -63,20 +72,20 @@ def test_signing_needs_a_role_at_the_station(client: httpx.Client, registered: S
         if one["start"] == last_month()[0].isoformat().replace("+00:00", "Z")
     }
     assert newest == {"met.TA": "centre", "met.RH": "centre", "fluxes": "centre"}
-    denied = [one for one in registered.access.read_audit(tower.ID) if one.outcome == "denied"]
+    denied = [one for one in with_data.access.read_audit(tower.ID) if one.outcome == "denied"]
     assert len(denied) == 4
-    assert [one.detail["level"] for one in registered.access.read_audit(tower.ID) if one.outcome == "done"] == [
+    assert [one.detail["level"] for one in with_data.access.read_audit(tower.ID) if one.outcome == "done"] == [
         "centre",
         "station",
     ]
 
 
-def test_the_page_shows_and_signs(client: httpx.Client, registered: Store) -> None:
+def test_the_page_shows_and_signs(client: httpx.Client, with_data: Store) -> None:
     page = client.get(f"/station/{tower.ID}/review?lang=zh")
     assert page.status_code == 200
     assert "待审核" in page.text
     assert 'id="sign"' not in page.text
-    registered.access.add_account("li.hua", "engineer", [tower.ID], password="a long enough one")
+    with_data.access.add_account("li.hua", "engineer", [tower.ID], password="a long enough one")
     client.post("/login", data={"name": "li.hua", "password": "a long enough one"})
     page = client.get(f"/station/{tower.ID}/review")
     token = re.search(r'name="csrf" value="(\w+)"', page.text[page.text.index('id="sign"') :])

@@ -102,6 +102,8 @@ def test_signing_on_a_real_database(store: Store) -> None:
         assert {(one.start, one.end) for one in found} == {(start, end)}
         return {one.subject: (one.state, one.why) for one in found}
 
+    assert states() == dict.fromkeys(("met.TA", "met.RH"), ("to review", ""))  # no half-hour, no fluxes to review
+    tower.put_flux(store, tower.flux(start, FC=1.0))
     assert states() == dict.fromkeys(("met.TA", "met.RH", "fluxes"), ("to review", ""))
     draft = Draft(tower.ID, "centre", "accepted", (), start, end, "", "wang")
     with pytest.raises(ReviewError, match=r"met\.TA is not reviewed by the station: its operator signs first"):
@@ -123,7 +125,7 @@ def test_signing_on_a_real_database(store: Store) -> None:
     assert after["fluxes"] == ("centre", "")
     assert after["met.TA"][0] == "to review"
     assert after["met.TA"][1].startswith("data came on ")
-    tower.put_flux(store, tower.flux(start, FC=1.0))
+    tower.put_flux(store, tower.flux(start, FC=2.0), revision=2)
     assert states()["fluxes"][1].startswith("half-hours were computed on ")
 
 
