@@ -3,6 +3,7 @@
 from core.station.files import FileLayout, Files
 from core.station.filters import overlap
 from core.station.flux import Flux, LagLimits, Methods, Options, Profile, Screening
+from core.station.mole_fraction import MoleFraction
 from core.station.reading import (
     config_sha256,
     parse_station,
@@ -25,6 +26,7 @@ __all__ = [
     "Identity",
     "LagLimits",
     "Methods",
+    "MoleFraction",
     "Options",
     "Profile",
     "Screening",

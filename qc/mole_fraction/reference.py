@@ -1,0 +1,110 @@
+"""The reference tank: its response between two of its runs, and how well that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.clock import NS
+from core.records import FloatArray
+from core.station.mole_fraction import MoleFraction, seconds
+from qc.mole_fraction import kernels
+from qc.mole_fraction.series import TankRun, Times
+
+POOL_NS = 86_400 * NS
+"""Residuals of the jackknife are taken together over this long: what an analyser drifts is its own for days. [ns]"""
+MIN_RESIDUALS = 3
+"""With fewer residuals nothing is said about the drift."""
+CORRELATED = 1.5
+"""Residuals of neighbouring runs of a random walk have a correlation of -1/2: 1 + 2 (1/2)2 of them count as one."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Runs of the reference tank, oldest first.
+
+    Attributes
+    ----------
+    time, value, variance : ndarray, shape (r,)
+        Mean time [ns], response, and variance of that mean by noise and drift within the run.
+    noise : ndarray, shape (r,)
+        Variance of one sample's noise as it counts in a mean: its serial correlation is in it.
+    bracketed : ndarray, shape (r,), bool
+        Whether this run and the next bracket samples: same tank, near enough, no outage between.
+    diffusion : ndarray, shape (r,)
+        Variance that the baseline gathers between this run and the next. [unit2 ns-1]
+    freedom : ndarray, shape (r,)
+        Degrees of freedom of that; 0 where too few residuals were there, and diffusion is NaN.
+    """
+
+    tanks: tuple[str, ...]
+    time: Times
+    value: FloatArray
+    variance: FloatArray
+    noise: FloatArray
+    bracketed: NDArray[np.bool_]
+    diffusion: FloatArray
+    freedom: FloatArray
+
+
+def lead_tank(part: MoleFraction, time_ns: int) -> str | None:
+    """Return the tank to which responses are referred: the reference, without one the first standard of the file."""
+    roles = ("reference",) if part.calibration.method == "reference" else ("reference", "standard")
+    for role in roles:
+        for port in part.port:
+            if port.role == role and port.tank is not None and part.port_at(port.number, time_ns) is port:
+                return port.tank
+    return None
+
+
+def find_reference(runs: Sequence[TankRun], part: MoleFraction, outage_ns: Times) -> Reference:
+    """Order the runs of the reference, and learn from them how the baseline drifts.
+
+    Each run that stands between two others is left out in turn and interpolated from these (a jackknife). Its residual
+    is the drift of a random walk over the gap, plus the noise of three means; what is left without the noise, over a
+    day, gives the walk's diffusion.
+
+    Parameters
+    ----------
+    runs : sequence of TankRun
+        Of one gas, oldest first.
+    part : MoleFraction
+        Gives reference tanks and the longest bracket.
+    outage_ns : ndarray, int64
+        Start of each outage: the baseline may leap there.
+    """
+    own = [run for run in runs if run.used and run.tank == lead_tank(part, run.time_ns)]
+    time = np.array([run.time_ns for run in own], np.int64)
+    value = np.array([run.value for run in own], np.float64)
+    variance = np.array([run.variance for run in own], np.float64)
+    length = np.array([run.end_ns - run.start_ns for run in own], np.float64)
+    noise = variance * np.array([run.n for run in own], np.float64)
+    longest = part.calibration.bracket if part.calibration.method == "reference" else part.calibration.max_gap
+    bracketed = np.zeros(len(own), bool)
+    for i in range(len(own) - 1):
+        same = own[i].tank == own[i + 1].tank
+        interrupted = np.searchsorted(outage_ns, time[i]) < np.searchsorted(outage_ns, time[i + 1])
+        bracketed[i] = same and time[i + 1] - time[i] < seconds(longest) and not interrupted
+    diffusion, count = kernels.learn_diffusion(time, value, variance, length, bracketed, POOL_NS, MIN_RESIDUALS)
+    within = np.zeros(len(own))
+    if len(own):
+        within = np.where(np.isfinite(diffusion), diffusion, 0.0) * length / 12
+    tanks = tuple(run.tank for run in own)
+    return Reference(tanks, time, value, variance + within, noise, bracketed, diffusion, count / CORRELATED)
+
+
+def interpolate(reference: Reference, time_ns: int) -> tuple[float, float] | None:
+    """Return the reference's response at a time and the variance of that; None outside a bracket."""
+    i = int(np.searchsorted(reference.time, time_ns, side="right")) - 1
+    if i < 0 or not reference.bracketed[i]:
+        return None
+    span = float(reference.time[i + 1] - reference.time[i])
+    s = float(time_ns - reference.time[i])
+    w = s / span
+    value = (1 - w) * reference.value[i] + w * reference.value[i + 1]
+    drift = reference.diffusion[i] * s * (span - s) / span
+    variance = (1 - w) ** 2 * reference.variance[i] + w**2 * reference.variance[i + 1]
+    return float(value), float(variance + (drift if np.isfinite(drift) else 0.0))
