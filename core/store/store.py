@@ -20,6 +20,7 @@ from core.store.latest import StoredLatest
 from core.store.loggers import StoredLoggers
 from core.store.messages import StoredMessages
 from core.store.minutes import StoredMinutes
+from core.store.mole_fractions import StoredMoleFractions
 from core.store.readings import StoredReadings
 from core.store.rejects import StoredRejects
 from core.store.retention import Retention
@@ -27,6 +28,7 @@ from core.store.reviews import StoredReviews
 from core.store.runs import StoredRuns
 from core.store.samples import StoredSamples
 from core.store.stations import StoredStations
+from core.store.tanks import StoredTanks
 from core.store.watermarks import StoredWatermarks
 
 
@@ -58,6 +60,8 @@ class Store:
         Season runs, and attempts at the provisional ones.
     files
         Raw files that were read.
+    tanks, mole_fractions
+        Tanks of calibrated air, and the mole fractions that rest on them.
     access
         Who may do and read what, and the audit log.
     compaction, retention
@@ -88,6 +92,8 @@ class Store:
         self.runs = StoredRuns(database, stations)
         self.attempts = SeasonAttempts(database)
         self.files = StoredFiles(database)
+        self.tanks = StoredTanks(database)
+        self.mole_fractions = StoredMoleFractions(database, stations)
         self.access = StoredAccess(database)
         self.reviews = StoredReviews(database, stations)
         self.compaction = Compaction(database, catalogue)
