@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,25 @@ from odrpack import odr_fit
 from core.records import FloatArray
 from core.station.mole_fraction import CalibrationMethod, MoleFraction, seconds
 from core.tanks import Tanks
-from qc.mole_fraction.reference import Reference, interpolate, lead_tank
+from qc.mole_fraction.reference import Reference, base_covariance, interpolate, lead_tank
 from qc.mole_fraction.scales import assigned_on
 from qc.mole_fraction.series import Calibration, TankRun
 
-Point = tuple[int, float, float]
-"""Time [ns], response (minus reference), variance of that."""
+
+class Point(NamedTuple):
+    """A run of a standard: time [ns], response less that of the reference (which tank), variance by the own noise."""
+
+    time_ns: int
+    value: float
+    variance: float
+    reference: str
+
+
+class Share(NamedTuple):
+    """What part a run has in a response that is interpolated in time."""
+
+    weight: float
+    point: Point
 
 
 def find_calibrations(
@@ -38,24 +51,35 @@ def find_calibrations(
     scale : str
         On which scale.
     """
+    points = _points_of(runs, reference, part)
+    found = []
+    for run in runs:
+        serials = standards_at(part, run.time_ns)
+        present = [serial for serial in serials if serial in points]
+        own = [point for point in points.get(run.tank, []) if point.time_ns == run.time_ns]
+        if not present or run.tank != present[0] or not own:
+            continue
+        # what was referred to another tank cannot be mixed in
+        alike = {serial: [p for p in points[serial] if p.reference == own[0].reference] for serial in present}
+        node = _calibrate_at(run, own[0].reference, alike, reference, part.calibration, tanks, scale)
+        found += [] if node is None else [node]
+    return found
+
+
+def _points_of(runs: Sequence[TankRun], reference: Reference, part: MoleFraction) -> dict[str, list[Point]]:
+    """Return the usable runs of each standard; a run without a reference around it is none."""
     subtract = part.calibration.method == "reference"
     points: dict[str, list[Point]] = {}
     for run in runs:
         if not run.used or run.role == "target" or (subtract and run.role == "reference"):
             continue
         if not subtract:
-            points.setdefault(run.tank, []).append((run.time_ns, run.value, run.variance))
+            points.setdefault(run.tank, []).append(Point(run.time_ns, run.value, run.variance, ""))
         elif (base := interpolate(reference, run.time_ns)) is not None:
-            points.setdefault(run.tank, []).append((run.time_ns, run.value - base[0], run.variance + base[1]))
-    found = []
-    for run in runs:
-        serials = standards_at(part, run.time_ns)
-        present = [serial for serial in serials if serial in points]
-        if not present or run.tank != present[0] or all(point[0] != run.time_ns for point in points[run.tank]):
-            continue
-        node = _calibrate_at(run, present, points, part.calibration, tanks, scale)
-        found += [] if node is None else [node]
-    return found
+            points.setdefault(run.tank, []).append(
+                Point(run.time_ns, run.value - base, run.variance, lead_tank(part, run.time_ns) or "")
+            )
+    return points
 
 
 def standards_at(part: MoleFraction, time_ns: int) -> list[str]:
@@ -71,27 +95,52 @@ def standards_at(part: MoleFraction, time_ns: int) -> list[str]:
 
 
 def _calibrate_at(
-    run: TankRun, serials: list[str], points: dict[str, list[Point]], how: CalibrationMethod, tanks: Tanks, scale: str
+    run: TankRun,
+    lead: str,
+    points: dict[str, list[Point]],
+    reference: Reference,
+    how: CalibrationMethod,
+    tanks: Tanks,
+    scale: str,
 ) -> Calibration | None:
     longest = seconds(how.max_age if how.method == "reference" else how.max_gap)
     rows = []
-    for serial in serials:
-        point = _interpolate_point(points[serial], run.time_ns, longest)
+    for serial, own in points.items():
+        shares = _shares(own, run.time_ns, longest)
         assigned = assigned_on(tanks[serial], run.gas, scale, run.time_ns) if serial in tanks else None
-        if point is not None and assigned is not None:
-            rows.append((serial, point[0], point[1] ** 0.5, assigned.value, assigned.u))
+        if shares and assigned is not None:
+            rows.append((serial, shares, assigned.value, assigned.u))
     if len(rows) < how.degree + 1:
         return None
-    names, x, sx, y, sy = zip(*rows, strict=True)
-    return fit(run.gas, run.time_ns, names, np.array(x), np.array(sx), np.array(y), np.array(sy), how)
+    names, shares_of, y, sy = zip(*rows, strict=True)
+    x = np.array([sum(share.weight * share.point.value for share in shares) for shares in shares_of])
+    covariance = _covariance(shares_of, reference if how.method == "reference" else None)
+    return fit(run.gas, run.time_ns, lead, names, x, covariance, np.array(y), np.array(sy), how)
+
+
+def _covariance(shares_of: Sequence[Sequence[Share]], reference: Reference | None) -> FloatArray:
+    """Return the covariance of responses: own noise, and the error of the reference that is subtracted from all."""
+    size = len(shares_of)
+    result = np.zeros((size, size))
+    for i, one in enumerate(shares_of):
+        result[i, i] += sum(share.weight**2 * share.point.variance for share in one)
+        for j, other in enumerate(shares_of):
+            for a in one if reference is not None else ():
+                for b in other:
+                    both = (
+                        base_covariance(reference, a.point.time_ns, b.point.time_ns) if reference is not None else 0.0
+                    )
+                    result[i, j] += a.weight * b.weight * both
+    return result
 
 
 def fit(
     gas: str,
     time_ns: int,
+    reference: str,
     serials: Sequence[str],
     x: FloatArray,
-    x_sd: FloatArray,
+    x_covariance: FloatArray,
     y: FloatArray,
     y_sd: FloatArray,
     how: CalibrationMethod,
@@ -100,10 +149,12 @@ def fit(
 
     Parameters
     ----------
+    reference : str
+        Tank whose response was subtracted.
     serials : sequence of str, length k
         The tanks.
-    x, x_sd : ndarray, shape (k,)
-        Responses, less that of the reference, and their sd; 0 or NaN is replaced by ``how.x_sd``.
+    x, x_covariance : ndarray, shape (k,) and (k, k)
+        Responses, less that of the reference, and their covariance; a variance of 0 becomes ``how.x_sd`` squared.
     y, y_sd : ndarray, shape (k,)
         Assigned values and their sd; 0 is replaced by ``how.y_sd``.
     how : CalibrationMethod
@@ -112,9 +163,9 @@ def fit(
     Returns
     -------
     Calibration
-        The covariance of its coefficients is that of linear propagation about the solution, (J' W J)^-1 with
-        W = 1/(y_sd^2 + p'^2 x_sd^2), in two parts: by assigned values, and by responses. It is not scaled by the
-        residuals: three or four tanks tell next to nothing about that.
+        The covariance of its coefficients is that of linear propagation about the solution, (J' W J)^-1 J' W with
+        W = 1/(y_sd^2 + p'^2 x_sd^2), in two parts: by assigned values, and by responses with what they have in common.
+        It is not scaled by the residuals: three or four tanks tell next to nothing about that.
 
     References
     ----------
@@ -122,7 +173,9 @@ def fit(
     """
     centre = 0.0 if how.method == "reference" else float(np.mean(x))
     d = x - centre
-    sx = np.where(x_sd > 0, x_sd, how.x_sd)
+    lacking = np.diag(x_covariance) <= 0
+    x_covariance = x_covariance + np.diag(np.where(lacking, how.x_sd**2, 0.0))
+    sx = np.sqrt(np.diag(x_covariance))
     sy = np.where(y_sd > 0, y_sd, how.y_sd)
     beta = np.polynomial.polynomial.polyfit(d, y, how.degree)
     position = d
@@ -136,11 +189,12 @@ def fit(
     slope = beta[1] + (2 * beta[2] * position if how.degree == 2 else 0.0)
     weight = 1 / (sy**2 + (slope * sx) ** 2) if how.method == "reference" else np.ones(len(x))
     gain = np.linalg.solve(design.T @ (weight[:, None] * design), design.T * weight)
-    by_assigned, by_response = (gain * sy**2) @ gain.T, (gain * (slope * sx) ** 2) @ gain.T
+    tilted = gain * slope
+    by_assigned, by_response = (gain * sy**2) @ gain.T, tilted @ x_covariance @ tilted.T
     residuals = y - (d[:, None] ** np.arange(how.degree + 1)) @ beta
     chi2 = float(np.sum(residuals**2 / (sy**2 + (slope * sx) ** 2)))
     return Calibration(
-        *(gas, time_ns, centre, _three(beta), _padded(by_assigned), _padded(by_response), tuple(serials)),
+        *(gas, time_ns, reference, centre, _three(beta), _padded(by_assigned), _padded(by_response), tuple(serials)),
         *(tuple(x.tolist()), tuple(sx.tolist()), tuple(y.tolist()), tuple(sy.tolist()), tuple(residuals.tolist())),
         *(chi2, len(x) - how.degree - 1),
     )
@@ -150,15 +204,15 @@ def _polynomial(x: FloatArray, beta: FloatArray) -> FloatArray:
     return np.asarray(np.polynomial.polynomial.polyval(x, beta), np.float64)
 
 
-def _interpolate_point(points: list[Point], time_ns: int, longest: int) -> tuple[float, float] | None:
-    """Return response and variance of a standard at a time: between two runs, else that of the one near enough."""
-    before = max((p for p in points if time_ns - longest <= p[0] <= time_ns), default=None)
-    after = min((p for p in points if time_ns < p[0] <= time_ns + longest), default=None)
-    if before is None or after is None or before[0] == time_ns:
+def _shares(points: list[Point], time_ns: int, longest: int) -> list[Share]:
+    """Return what runs a standard's response at a time is made of: two around it, else the one that is near enough."""
+    before = max((p for p in points if time_ns - longest <= p.time_ns <= time_ns), default=None)
+    after = min((p for p in points if time_ns < p.time_ns <= time_ns + longest), default=None)
+    if before is None or after is None or before.time_ns == time_ns:
         only = before or after
-        return None if only is None else only[1:]
-    w = (time_ns - before[0]) / (after[0] - before[0])
-    return (1 - w) * before[1] + w * after[1], (1 - w) ** 2 * before[2] + w**2 * after[2]
+        return [] if only is None else [Share(1.0, only)]
+    w = (time_ns - before.time_ns) / (after.time_ns - before.time_ns)
+    return [Share(1 - w, before), Share(w, after)]
 
 
 def _three(beta: NDArray[np.floating[Any]]) -> tuple[float, float, float]:

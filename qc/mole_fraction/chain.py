@@ -129,24 +129,56 @@ def process_mole_fractions(
 
 def look_back_ns(part: MoleFraction) -> int:
     """Return how long before a result samples are needed for it. [ns]"""
-    timing = part.timing
-    start = seconds(timing.flush + timing.after_target + timing.warm_up + timing.outage)
-    bracket = seconds(max(part.calibration.bracket, part.calibration.max_gap)) + LONGEST_RUN_NS
-    standards = seconds(part.calibration.max_age) * 2
-    return start + LOOK_BACK_NS + max(POOL_NS, standards) + 2 * bracket
+    return _longest_timing(part) + LOOK_BACK_NS + max(POOL_NS, _of_standards(part)) + 2 * _bracket(part)
 
 
 def look_ahead_ns(part: MoleFraction) -> int:
     """Return how long after a result samples can still change it. [ns]"""
-    bracket = seconds(max(part.calibration.bracket, part.calibration.max_gap)) + LONGEST_RUN_NS
-    return HOUR_NS + LOOK_AHEAD_NS + seconds(part.calibration.max_age) * 2 + 2 * bracket
+    return HOUR_NS + LOOK_AHEAD_NS + _of_standards(part) + 2 * _bracket(part)
 
 
-def changed_span(part: MoleFraction, start_ns: int, end_ns: int) -> tuple[int, int]:
-    """Return the whole hours of which results can change where samples of [start, end) are new. [ns]"""
-    first = (start_ns - look_ahead_ns(part)) // HOUR_NS * HOUR_NS
-    last = -(-(end_ns + look_back_ns(part)) // HOUR_NS) * HOUR_NS
-    return first, last
+def changed_span(
+    part: MoleFraction, start_ns: int, end_ns: int, runs: Sequence[TankRun] | None = None
+) -> tuple[int, int]:
+    """Return the whole hours of which results can change where samples of [start, end) are new.
+
+    Parameters
+    ----------
+    part : MoleFraction
+        Of the station file.
+    start_ns, end_ns : int
+        The samples that are new, or were corrected. [ns]
+    runs : sequence of TankRun, optional
+        Runs of tanks at least two brackets around, the new samples among them: the span is then no longer than these
+        make it. Air alone changes its own hours and, by spikes, those of the next day; a run of the reference the air
+        up to the runs before and after; a run of a standard, all for which it can hold.
+    """
+    bracket = 2 * _bracket(part)
+    before, after = look_ahead_ns(part), look_back_ns(part)
+    if runs is not None:
+        reach = bracket // 2 - LONGEST_RUN_NS
+        near = [run for run in runs if run.end_ns >= start_ns - reach and run.start_ns <= end_ns + reach]
+        flush, gap = seconds(part.timing.flush), seconds(part.timing.gap)
+        touched = [run for run in near if run.end_ns >= start_ns - gap and run.start_ns - flush <= end_ns + gap]
+        if not touched:
+            before, after = HOUR_NS + LOOK_AHEAD_NS, _longest_timing(part) + LOOK_BACK_NS
+        elif all(run.role == "target" for run in touched) or not any(run.role == "standard" for run in near):
+            before, after = HOUR_NS + LOOK_AHEAD_NS + bracket, _longest_timing(part) + LOOK_BACK_NS + POOL_NS + bracket
+    return (start_ns - before) // HOUR_NS * HOUR_NS, -(-(end_ns + after) // HOUR_NS) * HOUR_NS
+
+
+def _bracket(part: MoleFraction) -> int:
+    how = part.calibration
+    return seconds(how.bracket if how.method == "reference" else how.max_gap) + LONGEST_RUN_NS
+
+
+def _of_standards(part: MoleFraction) -> int:
+    return seconds(part.calibration.max_age) * 2
+
+
+def _longest_timing(part: MoleFraction) -> int:
+    timing = part.timing
+    return seconds(timing.flush + timing.after_target + timing.warm_up + timing.outage)
 
 
 def _process_gas(
@@ -160,7 +192,7 @@ def _process_gas(
 ) -> _OfGas:
     unit, scale = GAS_UNITS[gas.name], gas.published_scale
     state, marks = apply_rules(part, station.id, gas.name, raw, prepared.state, prepared.marks)
-    response, water, missing, faulty, notes = _dry_response(raw, gas, station, part)
+    response, factor, water, missing, faulty, notes = _dry_response(raw, gas, station, part)
     for unusable, why in ((missing, GAP), (faulty & ~missing, WATER)):
         state[unusable] = LEFT_OUT
         marks[unusable] |= np.uint32(why)
@@ -169,9 +201,11 @@ def _process_gas(
     reference = find_reference(runs, part, prepared.outage_ns)
     calibrations = find_calibrations(runs, reference, part, tanks, scale)
     subtract = part.calibration.method == "reference"
+    node_tank = np.array([reference.number_of(one.reference) for one in calibrations], np.int64)
     value, slope, argument, fault = kernels.calibrate(
-        *(prepared.time, response, reference.time, reference.value, reference.bracketed, subtract),
-        np.array([one.time_ns for one in calibrations], np.int64),
+        *(prepared.time, response, factor, reference.time, reference.value, reference.bracketed),
+        *(reference.tank_numbers if subtract else np.full(len(reference.time), -1, np.int64), subtract),
+        *(np.array([one.time_ns for one in calibrations], np.int64), node_tank),
         np.array([one.centre for one in calibrations]),
         np.array([one.coefficients for one in calibrations]).reshape(-1, 3),
         seconds(part.calibration.max_age if subtract else part.calibration.max_gap),
@@ -199,17 +233,19 @@ def _process_gas(
 
 def _dry_response(
     raw: RawSeries, gas: MeasuredGas, station: Station, part: MoleFraction
-) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], NDArray[np.bool_], list[str]]:
-    """Return dry response, water in %, whether the gas is missing, whether the water cannot be used, and notes."""
+) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_], NDArray[np.bool_], list[str]]:
+    """Return dry response, moist over dry, water in %, whether gas is missing, whether water is unusable, and notes."""
     wet, variable = _in_unit(raw, station, part, gas.channel, GAS_UNITS[gas.name])
     water = np.zeros(len(raw.time_ns))
     if part.water is not None:
         water = _in_unit(raw, station, part, part.water, "mmol mol-1")[0] / 10
     missing = ~np.isfinite(wet)
     if base_name(variable).endswith("_MIXING_RATIO"):
-        return wet, water, missing, np.zeros(len(wet), bool), []
+        return wet, np.ones(len(wet)), water, missing, np.zeros(len(wet), bool), []
     response, faulty, notes = correct_water(part, gas.name, raw.time_ns, wet, water)
-    return response, water, missing, faulty, notes
+    # CO is corrected by a difference, which commutes with a calibration of slope 1
+    factor = np.ones(len(wet)) if gas.name == "CO" else wet / response
+    return response, factor, water, missing, faulty, notes
 
 
 def _conversion_notes(gas: MeasuredGas, part: MoleFraction, tanks: Tanks, prepared: Prepared) -> list[str]:

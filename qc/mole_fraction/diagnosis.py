@@ -17,7 +17,7 @@ from core.records import FloatArray
 from core.station.mole_fraction import GAS_UNITS, MeasuredGas, MoleFraction, seconds
 from core.tanks import Tanks
 from qc.mole_fraction.means import Calibrated
-from qc.mole_fraction.reference import Reference, interpolate, lead_tank
+from qc.mole_fraction.reference import Reference, base_covariance, interpolate, lead_tank
 from qc.mole_fraction.scales import CONVERSIONS, assigned_on
 from qc.mole_fraction.series import LEFT_OUT, Alarm, Calibration, TankRun, TargetRun
 from qc.mole_fraction.water import CHEN_2010, corrections_of, dry, fallback
@@ -60,8 +60,8 @@ def diagnose(
     for i, calibration in enumerate(calibrations):
         points = _points_at(calibration, gas, part, tanks, runs, reference)
         found += _contradiction(points, gas, part.calibration.degree, calibration.time_ns)
-        if i:
-            found += _leaps(calibrations[i - 1], calibration, gas, lead_tank(part, calibration.time_ns) or "")
+        if i and calibrations[i - 1].reference == calibration.reference:
+            found += _leaps(calibrations[i - 1], calibration, gas)
     return found + _water(gas, part, own_dry, samples)
 
 
@@ -78,7 +78,7 @@ def _points_at(
     points = [Point(serial, "standard", *row) for serial, *row in zip(calibration.tanks, *columns, strict=True)]
     if part.calibration.method != "reference":
         return points
-    lead = lead_tank(part, calibration.time_ns)
+    lead = calibration.reference
     known = assigned_on(tanks[lead], gas.name, gas.published_scale, calibration.time_ns) if lead else None
     if lead and known is not None and known.u > 0:
         points.append(Point(lead, "reference", 0.0, 0.0, known.value, known.u))
@@ -87,12 +87,12 @@ def _points_at(
         near = calibration.time_ns - seconds(part.calibration.max_age) <= run.time_ns <= calibration.time_ns
         if run.role != "target" or not run.used or not near:
             continue
-        base = interpolate(reference, run.time_ns)
+        base = interpolate(reference, run.time_ns) if lead_tank(part, run.time_ns) == calibration.reference else None
         known = assigned_on(tanks[run.tank], gas.name, gas.published_scale, run.time_ns)
         if base is not None and known is not None:
-            x_sd = (run.variance + base[1]) ** 0.5
+            x_sd = (run.variance + base_covariance(reference, run.time_ns, run.time_ns)) ** 0.5
             y_sd = known.u or part.calibration.y_sd
-            newest[run.tank] = Point(run.tank, "target", run.value - base[0], x_sd, known.value, y_sd)
+            newest[run.tank] = Point(run.tank, "target", run.value - base, x_sd, known.value, y_sd)
     return points + list(newest.values())
 
 
@@ -178,7 +178,7 @@ def _fit(points: Sequence[Point], degree: int) -> tuple[float, FloatArray, Float
     return float(np.sum(weight * (y - design @ beta) ** 2)), beta, np.linalg.inv(normal)
 
 
-def _leaps(before: Calibration, now: Calibration, gas: MeasuredGas, lead: str) -> list[Alarm]:
+def _leaps(before: Calibration, now: Calibration, gas: MeasuredGas) -> list[Alarm]:
     """Name a tank whose response leapt from one calibration to the next: another gas is at its port."""
     shared = [name for name in now.tanks if name in before.tanks]
     steps, limits = {}, {}
@@ -193,10 +193,9 @@ def _leaps(before: Calibration, now: Calibration, gas: MeasuredGas, lead: str) -
     middle = float(np.median([steps[name] for name in shared]))
     alike = all(abs(steps[name] - middle) <= limits[name] for name in shared)
     if len(shared) > 1 and alike:
-        text = (
-            f"tank: all tanks leapt by {middle:+.2f} {gas.name} against {lead}: another gas is at its port, or it leaks"
-        )
-        return [Alarm("tank", "critical", gas.name, lead, now.time_ns, -middle, limits[shared[0]], text)]
+        against = f"{middle:+.2f} {gas.name} against {now.reference}"
+        text = f"tank: all tanks leapt by {against}: another gas is at its port, or it leaks"
+        return [Alarm("tank", "critical", gas.name, now.reference, now.time_ns, -middle, limits[shared[0]], text)]
     return [
         Alarm(
             *("tank", "critical", gas.name, name, now.time_ns, steps[name], limits[name]),

@@ -69,11 +69,14 @@ def summarise(
 def calibrate(
     time: Ints,
     response: Floats,
+    factor: Floats,
     reference_time: Ints,
     reference: Floats,
     bracketed: NDArray[np.bool_],
+    reference_tank: Ints,
     subtract: bool,
     node_time: Ints,
+    node_tank: Ints,
     centre: Floats,
     coefficients: Floats,
     max_age: int,
@@ -82,12 +85,15 @@ def calibrate(
 
     Parameters
     ----------
-    time, response : ndarray, shape (n,)
-        Samples, oldest first.
+    time, response, factor : ndarray, shape (n,)
+        Samples, oldest first: dry response, and moist over dry. The response function was learnt from dry tanks, where
+        moist and dry are one; it holds for what the cell sees, the moist response.
     reference_time, reference : ndarray, shape (r,)
         Runs of the reference.
     bracketed : ndarray, shape (r,), bool
         Whether samples between this run and the next are between two runs of the same tank.
+    reference_tank, node_tank : ndarray, shape (r,) and (c,)
+        Number of the tank of each run, and of that to which each calibration refers: another's does not hold.
     subtract : bool
         Whether the reference is subtracted.
     node_time, centre, coefficients : ndarray, shape (c,), (c,), (c, 3)
@@ -121,9 +127,11 @@ def calibrate(
         else:
             fault[i] |= 1
             base = reference[max(r, 0)]
-        x = response[i] - base if subtract else response[i]
-        later = c + 1 < nodes and node_time[c + 1] - t <= max_age
-        earlier = c >= 0 and t - node_time[c] <= max_age
+        moist = response[i] * factor[i]
+        x = moist - base if subtract else moist
+        tank = reference_tank[max(r, 0)]
+        later = c + 1 < nodes and node_time[c + 1] - t <= max_age and node_tank[c + 1] == tank
+        earlier = c >= 0 and t - node_time[c] <= max_age and node_tank[c] == tank
         first, second, w = c, c + 1, 0.0
         if earlier and later:
             w = (t - node_time[c]) / (node_time[c + 1] - node_time[c])
@@ -142,8 +150,33 @@ def calibrate(
             other_gain = coefficients[second, 1] + 2.0 * d * coefficients[second, 2]
             one = (1.0 - w) * one + w * other
             gain = (1.0 - w) * gain + w * other_gain
-        value[i], slope[i] = one, gain
+        value[i], slope[i] = one / factor[i], gain
     return value, slope, argument, fault
+
+
+@kernel
+def _spread(
+    group: Ints,
+    state: NDArray[np.int8],
+    best: NDArray[np.int8],
+    values: Floats,
+    means: Floats,
+    counts: Ints,
+    states: int,
+    sds: Floats,
+) -> None:
+    """Put the standard deviation of each group's samples about its mean; 0 of a single one."""
+    squares = np.zeros(len(sds))
+    for i in range(len(group)):
+        g = group[i]
+        if g >= 0 and state[i] == best[g] and best[g] < states - 1:
+            d = values[i] - means[g]
+            squares[g] += d * d
+    for g in range(len(sds)):
+        if counts[g] > 1:
+            sds[g] = np.sqrt(squares[g] / (counts[g] - 1))
+        elif counts[g] == 1:
+            sds[g] = 0.0
 
 
 @kernel
@@ -167,7 +200,7 @@ def average(
     best : ndarray, shape (rows,), int8
         Their state.
     why : ndarray, shape (rows,), uint32
-        Marks of those that are not used, if the best state is not 0.
+        Marks of the samples in that state, if it is not 0.
     mean_time : ndarray, shape (rows,), int64
         Of those used, else of the first sample.
     """
@@ -184,7 +217,7 @@ def average(
         g = group[i]
         if g < 0:
             continue
-        if best[g] > 0:
+        if best[g] > 0 and state[i] == best[g]:
             why[g] |= marks[i]
         if first[g] < 0:
             first[g] = time[i]
@@ -203,17 +236,7 @@ def average(
             mean_time[g] = first[g] + np.int64(offset[g] / counts[g])
         else:
             mean_time[g] = first[g]
-    squares = np.zeros(rows)
-    for i in range(n):
-        g = group[i]
-        if g >= 0 and state[i] == best[g] and best[g] < states - 1:
-            d = values[0, i] - means[g, 0]
-            squares[g] += d * d
-    for g in range(rows):
-        if counts[g] > 1:
-            sds[g] = np.sqrt(squares[g] / (counts[g] - 1))
-        elif counts[g] == 1:
-            sds[g] = 0.0
+    _spread(group, state, best, values[0], means[:, 0], counts, states, sds)
     return means, sds, counts, best, why, mean_time
 
 

@@ -140,7 +140,8 @@ def hours_of(minutes: Means, averages: Averages, basis: Uncertain) -> Means:
     best = np.minimum.reduceat(flag, starts) if len(starts) else flag[:0]
     used = (flag == np.repeat(best, ends - starts)) & (flag != BAD)
     weight = np.where(used, minutes.n[order], 0).astype(np.float64)
-    marks = np.where(np.repeat(best, ends - starts) == GOOD, 0, minutes.marks[order]).astype(np.uint32)
+    said = (flag == np.repeat(best, ends - starts)) & (flag != GOOD)
+    marks = np.where(said, minutes.marks[order], 0).astype(np.uint32)
     why = np.bitwise_or.reduceat(marks, starts) if len(starts) else marks[:0]
     points = Averages(*(getattr(averages, name)[order] for name in averages.__dataclass_fields__))
     points = replace(points, n=np.where(used, points.n, 0))
@@ -204,9 +205,10 @@ def uncertainty(
     )
     run = np.clip(before, 0, len(reference.time) - 1)
     per_sample = 0.5 * (reference.noise[run] + reference.noise[np.minimum(run + 1, len(reference.time) - 1)])
-    noise = kernels.weighted_sum(weight * per_sample, starts, ends) / kernels.weighted_sum(weight, starts, ends) ** 2
+    samples = kernels.weighted_sum(weight, starts, ends)
+    noise = kernels.weighted_sum(weight * per_sample, starts, ends) / np.maximum(samples, 1.0) ** 2
     middle = np.clip(np.searchsorted(reference.time, means.time, side="right") - 1, 0, len(reference.time) - 1)
-    by_fit = fit_variance(means, basis.calibrations)
+    by_fit = fit_variance(means, basis.calibrations, [reference.tanks[i] for i in middle])
     slope2 = means.slope**2
     base = slope2 * bridge
     total = by_fit + slope2 * (bridge + ends_noise + noise + water_variance(means, basis))
@@ -217,10 +219,11 @@ def uncertainty(
     return result
 
 
-def fit_variance(means: Averages, calibrations: Sequence[Calibration]) -> FloatArray:
+def fit_variance(means: Averages, calibrations: Sequence[Calibration], references: Sequence[str]) -> FloatArray:
     """Return the variance by the response function, that of the assigned values and that of the tanks' responses.
 
-    Between two calibrations that by the assigned values is common to both; that by the responses is not.
+    ``references`` are the reference tanks at each mean: a calibration by another one does not count. Between two
+    calibrations that by the assigned values is common to both; that by the responses is not.
     """
     node = np.array([one.time_ns for one in calibrations], np.int64)
     assigned = np.stack([one.assigned_covariance for one in calibrations])
@@ -230,6 +233,9 @@ def fit_variance(means: Averages, calibrations: Sequence[Calibration]) -> FloatA
     span = np.maximum(node[second] - node[first], 1)
     w = np.clip((means.time - node[first]) / span, 0.0, 1.0)
     w = np.where(second > first, w, 0.0)
+    tank_of = [one.reference for one in calibrations]
+    w = np.where([bool(tank_of[i]) and tank_of[i] != own for i, own in zip(first, references, strict=True)], 1.0, w)
+    w = np.where([bool(tank_of[i]) and tank_of[i] != own for i, own in zip(second, references, strict=True)], 0.0, w)
     vector = (np.ones(len(means.time)), means.argument, means.square)
     total = np.zeros(len(means.time))
     for i in range(3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ class Reference:
 
     Attributes
     ----------
+    tanks : tuple of str
+        Tank of each run.
     time, value, variance : ndarray, shape (r,)
         Mean time [ns], response, and variance of that mean by noise and drift within the run.
     noise : ndarray, shape (r,)
@@ -48,6 +51,19 @@ class Reference:
     bracketed: NDArray[np.bool_]
     diffusion: FloatArray
     freedom: FloatArray
+
+    def number_of(self, tank: str) -> int:
+        """Return the number of a tank among those that were the reference; -1 for another."""
+        return self._numbers.get(tank, -1)
+
+    @cached_property
+    def tank_numbers(self) -> NDArray[np.int64]:
+        """Number of each run's tank, shape (r,)."""
+        return np.array([self._numbers[tank] for tank in self.tanks], np.int64)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {tank: i for i, tank in enumerate(dict.fromkeys(self.tanks))}
 
 
 def lead_tank(part: MoleFraction, time_ns: int) -> str | None:
@@ -96,15 +112,37 @@ def find_reference(runs: Sequence[TankRun], part: MoleFraction, outage_ns: Times
     return Reference(tanks, time, value, variance + within, noise, bracketed, diffusion, count / CORRELATED)
 
 
-def interpolate(reference: Reference, time_ns: int) -> tuple[float, float] | None:
-    """Return the reference's response at a time and the variance of that; None outside a bracket."""
-    i = int(np.searchsorted(reference.time, time_ns, side="right")) - 1
-    if i < 0 or not reference.bracketed[i]:
+def interpolate(reference: Reference, time_ns: int) -> float | None:
+    """Return the reference's response at a time; None outside a bracket."""
+    i = _bracket_at(reference, time_ns)
+    if i < 0:
         return None
+    w = _weight(reference, i, time_ns)
+    return float((1 - w) * reference.value[i] + w * reference.value[i + 1])
+
+
+def base_covariance(reference: Reference, one_ns: int, other_ns: int) -> float:
+    """Return the covariance of the interpolated reference at two times; 0 outside brackets.
+
+    Within a bracket it is that of a Brownian bridge; neighbouring brackets share the noise of the run between them.
+    """
+    early, late = min(one_ns, other_ns), max(one_ns, other_ns)
+    i, j = _bracket_at(reference, early), _bracket_at(reference, late)
+    if i < 0 or j < 0 or j - i > 1:
+        return 0.0
+    v, w = _weight(reference, i, early), _weight(reference, j, late)
+    if i < j:
+        return float(v * (1 - w) * reference.variance[j])
     span = float(reference.time[i + 1] - reference.time[i])
-    s = float(time_ns - reference.time[i])
-    w = s / span
-    value = (1 - w) * reference.value[i] + w * reference.value[i + 1]
-    drift = reference.diffusion[i] * s * (span - s) / span
-    variance = (1 - w) ** 2 * reference.variance[i] + w**2 * reference.variance[i + 1]
-    return float(value), float(variance + (drift if np.isfinite(drift) else 0.0))
+    drift = reference.diffusion[i] * v * (1 - w) * span
+    by_noise = (1 - v) * (1 - w) * reference.variance[i] + v * w * reference.variance[i + 1]
+    return float(by_noise + (drift if np.isfinite(drift) else 0.0))
+
+
+def _bracket_at(reference: Reference, time_ns: int) -> int:
+    i = int(np.searchsorted(reference.time, time_ns, side="right")) - 1
+    return i if i >= 0 and reference.bracketed[i] else -1
+
+
+def _weight(reference: Reference, i: int, time_ns: int) -> float:
+    return float(time_ns - reference.time[i]) / float(reference.time[i + 1] - reference.time[i])

@@ -42,7 +42,7 @@ def reasons_of(mark: int) -> list[str]:
 
 @dataclass(frozen=True)
 class RawSeries:
-    """What an analyser's stream sent, oldest first, in the units of its channels.
+    """What an analyser's stream sent, oldest first, in the units of its channels (after `gain`, as the store has it).
 
     Attributes
     ----------
@@ -188,12 +188,14 @@ class TankRun(NamedTuple):
 class Calibration(NamedTuple):
     """A response function at a time: mole fraction = c0 + c1 x + c2 x2, x = response - reference - ``centre``.
 
-    ``covariance`` is that of the coefficients by the assigned values and, apart, by the responses; ``residuals`` are
-    assigned minus fitted values of ``tanks``, each with its expected sd; ``chi2`` of them has ``freedom`` degrees.
+    ``reference`` is the tank that is subtracted; empty: none is. ``covariance`` is that of the coefficients by the
+    assigned values and, apart, by the responses; ``residuals`` are assigned minus fitted values of ``tanks``; ``chi2``
+    of them has ``freedom`` degrees.
     """
 
     gas: str
     time_ns: int
+    reference: str
     centre: float
     coefficients: tuple[float, float, float]
     assigned_covariance: FloatArray

@@ -23,6 +23,8 @@ HOUR_NS, DAY_NS = 3600 * NS, 86_400 * NS
 LOOK_BACK_NS, LOOK_AHEAD_NS = DAY_NS + HOUR_NS, HOUR_NS
 MIN_POINTS = 60
 """Minutes of the day before that a standard deviation needs."""
+SPIKE_DELTA = 2.0
+"""Local regressions are made this far apart. [minutes]"""
 MIN_REGRESSION = 30
 """Minutes that a local regression needs."""
 
@@ -60,7 +62,7 @@ def _spikes_by_regression(time: Times, value: FloatArray, how: SpikeMethod) -> N
         if high - low < MIN_REGRESSION:
             continue
         x = (time[low:high] - start) / (60 * NS)
-        line = asymmetric_regression(x, value[low:high], int(2 * how.window + 1))
+        line = asymmetric_regression(x, value[low:high], int(2 * how.window + 1), delta=SPIKE_DELTA)
         excess = value[low:high] - line
         below = excess[excess < 0]
         scatter = np.sqrt(np.mean(below**2)) if below.size else 0.0
