@@ -36,6 +36,11 @@ def parquet_answer(
     return _answer(request, parquet_bytes(table, metadata), "application/vnd.apache.parquet", disposition | headers)
 
 
+def file_answer(request: Request, content: bytes, media_type: str, name: str) -> Response:
+    """Return a file that a browser saves under ``name``."""
+    return _answer(request, content, media_type, {"Content-Disposition": f'attachment; filename="{name}"'})
+
+
 def _answer(request: Request, content: bytes, media_type: str, headers: dict[str, str]) -> Response:
     tag = f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", **headers}

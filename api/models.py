@@ -363,3 +363,95 @@ class ReviewsOut(_Out):
     station: str
     months: list[MonthOut]
     reviews: list[ReviewOut]
+
+
+class MoleFractionColumns(_Out):
+    """Columns of mole fractions, a place a mean."""
+
+    time: list[datetime] = Field(description="starts, UTC")
+    value: Numbers
+    sd: Numbers
+    u: Numbers = Field(description="uncertainty of the value, 1 sigma")
+    n: list[int]
+    flag: list[int] = Field(description="1 good, 2 provisional, 3 suspect, 4 bad")
+    reasons: list[list[str]]
+    scale: list[str]
+
+
+class MoleFractionsOut(_Out):
+    """Calibrated dry mole fractions of a gas at an intake."""
+
+    station: str
+    gas: str = Field(examples=["CO2"])
+    intake: str
+    height: float = Field(description="of the intake above ground [m]")
+    unit: str = Field(examples=["umol mol-1"])
+    scale: str = Field(examples=["WMO-CO2-X2019"])
+    step_s: int = Field(description="60 or 3600")
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+    data: MoleFractionColumns
+
+
+class TargetColumns(_Out):
+    """Columns of runs of targets."""
+
+    time: list[datetime]
+    tank: list[str] = Field(description="serials")
+    value: Numbers
+    u: Numbers
+    sd: Numbers
+    n: list[int]
+    assigned: Numbers
+    u_assigned: Numbers
+    flag: list[int]
+    bias: Numbers = Field(description="measured minus assigned")
+
+
+class TargetsOut(_Out):
+    """Runs of targets of a gas."""
+
+    station: str
+    gas: str
+    unit: str
+    goal: float = Field(description="largest bias that is accepted, in the unit")
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+    data: TargetColumns
+
+
+class TankOut(_Out):
+    """A tank at a port."""
+
+    serial: str
+    port: int
+    role: str = Field(description="reference, standard or target")
+    start: datetime | None
+    end: datetime | None
+    assignments: list[dict[str, Any]] = Field(description="per gas and scale: c0 + c1 t + c2 t2, since when, by when")
+    history: list[dict[str, Any]]
+
+
+class TanksOut(_Out):
+    """Tanks of an analyser."""
+
+    station: str
+    tanks: list[TankOut]
+
+
+class StationEventOut(_Out):
+    """Something that was done or found at a station."""
+
+    kind: str = Field(examples=["mole fraction target"])
+    severity: Literal["info", "warning", "critical"]
+    message: str
+    time: datetime
+    end: datetime | None
+    data: dict[str, Any]
+
+
+class StationEventsOut(_Out):
+    """Events of a station."""
+
+    station: str
+    events: list[StationEventOut]

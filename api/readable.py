@@ -19,11 +19,13 @@ from core.store.fluxes import StoredFluxes
 from core.store.gaps import StoredGaps
 from core.store.latest import StoredLatest
 from core.store.minutes import StoredMinutes
+from core.store.mole_fractions import StoredMoleFractions
 from core.store.readings import StoredReadings
 from core.store.reviews import StoredReviews
 from core.store.runs import StoredRuns
 from core.store.samples import StoredSamples
 from core.store.stations import StoredStations
+from core.store.tanks import StoredTanks
 from core.store.watermarks import StoredWatermarks
 
 Rule = Callable[..., Any]
@@ -54,6 +56,8 @@ class ReadableStore:
         self.runs = cast(StoredRuns, self._part("runs"))
         self.attempts = cast(SeasonAttempts, self._part("attempts"))
         self.reviews = cast(StoredReviews, self._part("reviews"))
+        self.mole_fractions = cast(StoredMoleFractions, self._part("mole_fractions"))
+        self.tanks = cast(StoredTanks, self._part("tanks"))
         self.gaps = cast(StoredGaps, self._part("gaps"))
         self.watermarks = cast(StoredWatermarks, self._part("watermarks"))
 
@@ -149,6 +153,11 @@ def _of_run(readable: ReadableStore, method: Rule, run: RunRow, *args: object, *
     return method(run, *args, **more)
 
 
+def _of_anybody(_: ReadableStore, method: Rule, *args: object, **more: object) -> Any:
+    """Allow what belongs to no station: tanks go from one to another, and whoever asks knows their serials."""
+    return method(*args, **more)
+
+
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "stations": {"read": _of_station("station"), "read_all": _visible_stations},
     "latest": {"read": _visible_latest},
@@ -164,6 +173,10 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "attempts": {"read_failures": _of_station("products")},
     "reviews": {"find": _of_station("readings"), "find_changes": _of_station("readings")},
+    "mole_fractions": {
+        name: _of_station("products") for name in ("read", "read_span", "read_origin", "read_targets", "read_events")
+    },
+    "tanks": {"read": _of_anybody},
     "gaps": {"find": _of_station("station")},
     "watermarks": {"read_arrivals": _of_station("station")},
 }

@@ -10,7 +10,9 @@ from rich.table import Table
 from core.access import Policy
 from core.settings import Settings
 from core.store import Account, ApiKey, AuditRow, CorrectionRow, Gap, RejectRow, Review, RunRow, Store
+from core.store.tanks import TankRow
 from core.variables import AMOUNTS, VARIABLES, units_for
+from qc.making import Made
 from qc.review import MonthState
 
 SECRETS = ("dsn", "broker", "grafana_token", "oidc_secret")
@@ -227,6 +229,35 @@ def review_table(reviews: Iterable[Review]) -> Table:
         table.add_row(
             str(one.id), made, one.by, one.level, one.verdict, start, end, ", ".join(one.subjects), one.reason
         )
+    return table
+
+
+def tank_table(tanks: Iterable[TankRow]) -> Table:
+    """Return tanks with what they are assigned."""
+    table = Table("serial", "gas", "scale", "value", "u", "from", "assigned", "description", "file since (UTC)")
+    for row in tanks:
+        for one in row.tank.assignment:
+            table.add_row(
+                row.tank.serial,
+                one.gas,
+                one.scale,
+                f"{one.c0:.3f}",
+                f"{one.u_c0:.3f}",
+                f"{one.start:%Y-%m-%d}",
+                f"{one.assign_date:%Y-%m-%d}",
+                row.tank.tank.description,
+                f"{row.valid_from:%Y-%m-%d %H:%M}",
+            )
+    return table
+
+
+def made_table(made: Made) -> Table:
+    """Return how many hours of each gas are good, and why minutes are not."""
+    table = Table("gas", "good", "provisional", "suspect", "bad", "minutes that are not good, and why")
+    for gas in dict.fromkeys(gas for gas, _ in made.hours):
+        counts = [str(made.hours.get((gas, flag), 0)) for flag in (1, 2, 3, 4)]
+        why = [f"{count} {reason}" for (of, reason), count in sorted(made.reasons.items()) if of == gas]
+        table.add_row(gas, *counts, "\n".join(why))
     return table
 
 

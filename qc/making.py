@@ -1,7 +1,7 @@
 """Mole fractions of what is stored: as raw data come, and over a period; with the same result bit for bit.
 
-A value depends on raw samples of a bounded stretch around it (``qc.mole_fraction.chain``), so whatever is computed again
-reads that stretch, and a period is made part by part.
+A value depends on raw samples of a bounded stretch around it (``qc.mole_fraction.chain``): whatever is made again reads
+that stretch, and a period is made part by part.
 """
 
 from __future__ import annotations
@@ -172,9 +172,7 @@ def _make_or_tell(store: Store, row: StationRow, failed: dict[str, str]) -> None
         failed.pop(id, None)
 
 
-def _make(
-    store: Store, row: StationRow, part: MoleFraction, tanks: Tanks, start: datetime, end: datetime
-) -> Made:
+def _make(store: Store, row: StationRow, part: MoleFraction, tanks: Tanks, start: datetime, end: datetime) -> Made:
     begin_ns, end_ns = to_ns(start) - look_back_ns(part), to_ns(end) + look_ahead_ns(part)
     raw = store.mole_fractions.read_raw(row, part.stream, from_ns(begin_ns), from_ns(end_ns))
     events = _events(store.mole_fractions.read_events(row.station.id, from_ns(begin_ns), from_ns(end_ns)))

@@ -29,7 +29,7 @@ app = typer.Typer(
     help="Fluxtower: from a tower's message to a published flux.",
     epilog="Settings come from FLUXTOWER_* in the environment: `fluxtower settings` lists them.",
 )
-for part in (services, sending, results, runs, stations, feeds, readings, rejects, publishing, access, review):
+for part in (services, sending, results, runs, stations, feeds, readings, rejects, publishing, access, review, air):
     app.add_typer(part.app)
 
 
