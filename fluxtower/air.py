@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from api.air import read_series
 from api.exports.mole_fractions import icos_name, obspack_name, write_icos, write_obspack
 from core.errors import ConfigError, FluxTowerError
 from core.store import StationRow, Store
+from core.store.mole_fractions import StationEvent
 
 
-def check_event(store: Store, row: StationRow, kind: str, intake: str, tank: str) -> None:
-    """Return if an event can be of a station.
+def enter_event(
+    store: Store,
+    row: StationRow,
+    kind: str,
+    start: datetime,
+    end: datetime,
+    *,
+    note: str,
+    intake: str,
+    tank: str,
+    failed: Sequence[str],
+    by: str,
+) -> None:
+    """Store a test of a sampling line, a weekly check or a visit, and have the values around it made again.
 
     Raises
     ------
     ConfigError
-        The station has no analyser, no such intake, or a line test is of no known tank.
+        An empty period; the station has no analyser or no such intake, or a line test is of no known tank.
     """
-    part = row.station.mole_fraction
-    if part is None:
-        raise ConfigError("command line", "STATION", "a station with [mole_fraction]", row.station.id)
-    if intake and intake not in part.intakes:
-        raise ConfigError("command line", "--intake", f"one of {', '.join(part.intakes)}", intake)
-    if kind == "line_test" and not intake:
-        raise ConfigError("command line", "--intake", "the intake whose line is tested", "nothing")
-    if kind == "line_test" and tank not in store.tanks.read([tank]):
-        raise ConfigError("command line", "--tank", "a registered tank (`fluxtower tank list`)", repr(tank))
-    if kind != "line_test" and tank:
-        raise ConfigError("command line", "--tank", f"nothing: a {kind} has no tank", tank)
+    if not start < end:
+        raise ConfigError("command line", "--from, --to", "a begin before the end", f"{start} to {end}")
+    _check_event(store, row, kind, intake, tank)
+    checks = dict.fromkeys(failed, False)
+    data = {"intake": intake, "tank": tank, "checks": checks, "by": by, "made": datetime.now(UTC).isoformat()}
+    store.mole_fractions.put_event(row, StationEvent(kind, "info", note, start, end, data))
+    store.mole_fractions.request(row, start, end)
 
 
 def export_files(
@@ -59,3 +68,17 @@ def export_files(
                 write_obspack(series, unfinished)
             unfinished.replace(whole)
             yield whole, series.table.height
+
+
+def _check_event(store: Store, row: StationRow, kind: str, intake: str, tank: str) -> None:
+    part = row.station.mole_fraction
+    if part is None:
+        raise ConfigError("command line", "STATION", "a station with [mole_fraction]", row.station.id)
+    if intake and intake not in part.intakes:
+        raise ConfigError("command line", "--intake", f"one of {', '.join(part.intakes)}", intake)
+    if kind == "line_test" and not intake:
+        raise ConfigError("command line", "--intake", "the intake whose line is tested", "nothing")
+    if kind == "line_test" and tank not in store.tanks.read([tank]):
+        raise ConfigError("command line", "--tank", "a registered tank (`fluxtower tank list`)", repr(tank))
+    if kind != "line_test" and tank:
+        raise ConfigError("command line", "--tank", f"nothing: a {kind} has no tank", tank)

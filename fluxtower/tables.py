@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -12,8 +13,10 @@ from core.settings import Settings
 from core.store import Account, ApiKey, AuditRow, CorrectionRow, Gap, RejectRow, Review, RunRow, Store
 from core.store.tanks import TankRow
 from core.variables import AMOUNTS, VARIABLES, units_for
-from qc.making import Made
-from qc.review import MonthState
+
+if TYPE_CHECKING:  # who prints other tables need not wait for what makes these
+    from qc.making import Made
+    from qc.review import MonthState
 
 SECRETS = ("dsn", "broker", "grafana_token", "oidc_secret")
 """Settings that hold passwords."""

@@ -10,6 +10,7 @@ import typer
 from core.errors import FluxTowerError
 from fluxtower.cli import (
     access,
+    air,
     feeds,
     publishing,
     readings,

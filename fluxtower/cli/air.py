@@ -90,25 +90,21 @@ def event(
     ] = None,
 ) -> None:
     """Enter a test of a sampling line, a weekly check or a visit; air of that time is not used."""
-    from core.errors import ConfigError
-    from core.store.mole_fractions import StationEvent
-    from fluxtower.air import check_event
+    from fluxtower.air import enter_event
 
-    start, stop = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
-    if not start < stop:
-        raise ConfigError("command line", "--from, --to", "a begin before the end", f"{start} to {stop}")
     with open_store(read_settings()) as store:
-        row = store.stations.read(station)
-        check_event(store, row, kind, intake, tank)
-        data = {
-            "intake": intake,
-            "tank": tank,
-            "checks": dict.fromkeys(failed or (), False),
-            "by": getpass.getuser(),
-            "made": datetime.now(UTC).isoformat(),
-        }
-        store.mole_fractions.put_event(row, StationEvent(kind, "info", note, start, stop, data))
-        store.mole_fractions.request(row, start, stop)
+        enter_event(
+            store,
+            store.stations.read(station),
+            kind,
+            begin.replace(tzinfo=UTC),
+            end.replace(tzinfo=UTC),
+            note=note,
+            intake=intake,
+            tank=tank,
+            failed=failed or (),
+            by=getpass.getuser(),
+        )
     typer.echo(f"{station}: {kind} entered; values around it are made again")
 
 
