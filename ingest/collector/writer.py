@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from core.clock import NS
 from core.errors import PayloadError, StoreError, StoreUnavailable, UnknownStation
 from core.records import LoggerState, Reading, Reject, SampleBlock
 from core.store import BlockArrays, Committed, Store
@@ -19,9 +20,13 @@ from ingest.collector.stamp_limits import StampLimits
 from ingest.collector.stations import KnownStations
 from ingest.mqtt import topics
 from ingest.mqtt.subscriber import Message
-from ingest.payloads import decode
+from ingest.payloads import Record, decode
 from ingest.payloads.checks import MAX_PAYLOAD
 
+RETAINED_WITHOUT_TIME = (
+    "a retained message without a time: the broker gives it to every new subscription, and nobody knows when it was "
+    "measured: send the time with the values, or do not set retain"
+)
 MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 10.0
 """Waits before the store is tried again. [s]"""
 
@@ -234,7 +239,10 @@ class Writer:
         source = self._stations.sources.resolve(message.topic)
         station = self._stations.station(source.station)
         prepared = PreparedMessage(message)
-        for record in decode(source, message.payload, came_ns):
+        records = decode(source, message.payload, came_ns)
+        if message.retained and _times(records) != _times(decode(source, message.payload, came_ns + NS)):
+            raise PayloadError(RETAINED_WITHOUT_TIME, station=source.station)
+        for record in records:
             if isinstance(record, LoggerState):
                 prepared.states.append(record)
             else:
@@ -272,6 +280,15 @@ class Writer:
             self._stop.wait(wait * random.uniform(0.5, 1.0))
             wait = min(2 * wait, MAX_RETRY_SECONDS)
         raise Stopped
+
+
+def _times(records: Sequence[Record]) -> list[int]:
+    """Return the times of records; a logger's state has none."""
+    return [
+        one.start_ns if isinstance(one, SampleBlock) else one.time_ns
+        for one in records
+        if not isinstance(one, LoggerState)
+    ]
 
 
 def _reject(message: Message, reason: str, station: str) -> Reject:

@@ -13,7 +13,16 @@ from datetime import UTC, datetime
 from core.clock import NS
 from core.errors import PayloadError
 from core.records import Reading
-from ingest.payloads.checks import MISSING_WORDS, json_value, local_ns, number, shown, time_ns
+from ingest.payloads.checks import (
+    EARLIEST_NS,
+    LATEST_NS,
+    MISSING_WORDS,
+    json_value,
+    local_ns,
+    number,
+    shown,
+    time_ns,
+)
 from ingest.payloads.format import MessageFormat, MessageSource
 from ingest.payloads.rows import declared
 
@@ -90,9 +99,18 @@ def _time(source: MessageSource, content: object, now_ns: int) -> int:
 
 def _since_1970(value: object, step_ns: int, key: str) -> int:
     seconds = _plain_number(value)
-    if seconds is None or not 0 <= seconds * step_ns < 1 << 62:
-        raise PayloadError(f"{key}: expected a number since 1970 in the unit of `time_format`, got {shown(value)}")
+    if seconds is None or not EARLIEST_NS <= seconds * step_ns < LATEST_NS:
+        right = () if seconds is None else (form for form, ns in TIME_STEPS.items() if _is_date(seconds * ns))
+        remedy = next((f": this may be {form}, correct `time_format` in the station file" for form in right), "")
+        raise PayloadError(
+            f"{key}: expected a number since 1970 in the unit of `time_format`, from 1990 to 2100, got "
+            f"{shown(value)}{remedy}"
+        )
     return int(seconds) * step_ns if isinstance(seconds, int) else round(seconds * step_ns / 1000) * 1000
+
+
+def _is_date(ns: float) -> bool:
+    return EARLIEST_NS <= ns < LATEST_NS
 
 
 def _plain_number(value: object) -> int | float | None:
