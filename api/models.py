@@ -237,6 +237,7 @@ class ProductOut(Table):
 
     status: Literal["provisional", "season"] = Field(description="a provisional run is superseded by the next day's")
     run: int | None = Field(description="run that made it: /runs/{run} says of what and how")
+    newer: int | None = Field(description="a provisional run that is newer than this one, made on demand")
     not_done: dict[str, str] = Field(
         description="what is not there, and why", examples=[{"USTAR_THRESHOLD": "no threshold in 646 complete records"}]
     )
