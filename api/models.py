@@ -80,6 +80,10 @@ class StreamOut(_Out):
     kind: Literal["block", "reading"]
     step_s: float = Field(description="time between samples or readings [s]", examples=[0.05])
     expected_s: float = Field(description="longest time between two messages [s]", examples=[60.0])
+    faults: list[str] = Field(
+        description="what is not as the station file says: rate of readings, clock",
+        examples=[["one value every 600 s, the station file says 60 s: correct `interval` there"]],
+    )
     channels: list[ChannelOut]
 
 

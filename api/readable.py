@@ -155,7 +155,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "latest": {"read": _visible_latest},
     "samples": {"read": _of_station("raw")},
     "minutes": {"read": _of_station("raw")},
-    "readings": {"read": _of_station("readings")},
+    "readings": {"read": _of_station("readings"), "read_newest_times": _of_station("readings")},
     "fluxes": {"read": _of_station("fluxes"), "read_span": _of_station("fluxes")},
     "runs": {
         "find": _of_station("products"),

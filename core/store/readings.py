@@ -60,6 +60,13 @@ class StoredReadings:
         }
         return pl.DataFrame(records, schema=schema)
 
+    def read_newest_times(self, station: str, count: int = 12) -> dict[str, list[datetime]]:
+        """Read the newest times of each stream of readings of a station, newest first; no stream without any."""
+        found: dict[str, list[datetime]] = {}
+        for row in self._database.rows("newest_reading_times", station=station, count=count):
+            found.setdefault(row["stream"], []).append(row["time"])
+        return {stream: times[:count] for stream, times in found.items()}
+
     def find_unflagged(self, limit: int) -> list[Unflagged]:
         """Return at most ``limit`` readings that no check has seen, oldest first, grouped by stream layout."""
         rows = self._database.rows("unflagged_readings", limit=limit)

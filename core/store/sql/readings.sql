@@ -18,6 +18,15 @@ SELECT time, stream, values, flags FROM reading
 WHERE station = %(station)s AND stream = ANY(%(streams)s) AND time >= %(start)s AND time < %(end)s
 ORDER BY time;
 
+-- name: newest_reading_times
+-- of each layout of a stream: an older one has older times
+SELECT st.name AS stream, r.time
+FROM stream st JOIN station s ON s.key = st.station
+CROSS JOIN LATERAL (SELECT time FROM reading WHERE reading.station = st.station AND reading.stream = st.key
+                    ORDER BY time DESC LIMIT %(count)s) AS r
+WHERE s.id = %(station)s AND st.kind = 'reading'
+ORDER BY st.name, r.time DESC;
+
 -- name: unflagged_readings
 SELECT time, station, stream, values FROM reading WHERE flags IS NULL ORDER BY time LIMIT %(limit)s;
 
