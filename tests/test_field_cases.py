@@ -1,8 +1,8 @@
 """The map of the cases from the field: which test has the right result of each.
 
-A case is a folder of the reference data (``cases/raw``, ``cases/season``): a file or messages after a public report, and
-the right result. Tests make the same inputs from one undamaged file, or have them in ``season_cases.tar.xz``, so that
-they run where the reference data are not.
+A case is a folder of the reference data (``cases/raw``, ``cases/season``): a file or messages after a public report,
+and the right result. Tests make the same inputs from one undamaged file, or have them in ``season_cases.tar.xz``, so
+that they run where the reference data are not.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from ingest.collector.stamp_limits import StampLimits
 from ingest.files.text_columns import MISSING_CODE
 
 DEFAULT_LIMITS = StampLimits()
-LEAST_CODE = 99.0
-"""Smallest number, without its sign, that may stand for a missing value."""
+LEAST_CODE = 99.5
+"""Smallest number, without its sign, that may stand for a missing value; 99 may be what a broken sensor says."""
 DT_TOLERANCE = 0.01
 """Largest relative difference between a block's step and the declared rate."""
 
