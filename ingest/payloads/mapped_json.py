@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from core.clock import NS
 from core.errors import PayloadError
 from core.records import Reading
+from core.station import Channel
 from ingest.payloads.checks import (
     EARLIEST_NS,
     LATEST_NS,
@@ -24,7 +25,7 @@ from ingest.payloads.checks import (
     time_ns,
 )
 from ingest.payloads.format import MessageFormat, MessageSource
-from ingest.payloads.rows import declared
+from ingest.payloads.rows import declared, truth_of
 
 TIME_STEPS = {"epoch_s": NS, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
 """Forms of a time in numbers since 1970 UTC -> nanoseconds of its unit."""
@@ -48,7 +49,7 @@ def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[Reading]:
             "message: correct `field` in the station file, or its `topic`"
         )
     start_ns = _time(source, content, now_ns) - (stream.dt_ns if source.stamps_end else 0)
-    values = {name: _value(value, name) for name, value in found.items()}
+    values = {channel.name: _value(found[channel.name], channel) for channel in stream.channels}
     return [Reading(source.station, source.stream, time_ns(start_ns, stream.time_path or "time"), values)]
 
 
@@ -134,17 +135,19 @@ def _by_format(value: str, time_format: str, ahead_ns: int, key: str) -> int:
     return local_ns(time.isoformat(), key, ahead_ns)
 
 
-def _value(value: object, name: str) -> float:
+def _value(value: object, channel: Channel) -> float:
     if value is _NOTHING or (isinstance(value, str) and value in MISSING_WORDS):
         return math.nan
     if isinstance(value, bool):
-        return float(value)
+        return truth_of(value, channel)
     if isinstance(value, str):
         given = value
         value = _plain_number(value)
         if value is None:
-            raise PayloadError(f"{name!a}: expected a number, got {shown(given)}")
-    return number(value, repr(name))
+            raise PayloadError(
+                f"{channel.name!a}: expected a number, got {shown(given)}: send a number, or null where it is missing"
+            )
+    return number(value, repr(channel.name))
 
 
 FORMAT = MessageFormat(decode, kinds=("reading",), local_times=True, has_paths=True)

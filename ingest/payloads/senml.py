@@ -25,7 +25,7 @@ from ingest.payloads.checks import (
     time_ns,
 )
 from ingest.payloads.format import MessageFormat, MessageSource
-from ingest.payloads.rows import declared
+from ingest.payloads.rows import declared, truth_of
 
 MAX_CBOR_PACK = 1 << 16
 """Largest pack in CBOR: its keys may be anything, so a hostile one costs time with the square of its size. [bytes]"""
@@ -108,7 +108,7 @@ def _readings(source: MessageSource, content: object, now_ns: int) -> list[Readi
         values = found.setdefault(_start(record, base, shift_ns, now_ns), {})
         if channel.name in values:
             raise PayloadError(f"{shown(name)} comes twice at one time")
-        values[channel.name] = _value(record, base, name)
+        values[channel.name] = _value(record, base, name, channel)
     if not found:
         raise PayloadError(
             f"none of the names of stream {stream.name!r} ({', '.join(stream.channel_fields)[:200]}) is in the pack: "
@@ -176,13 +176,13 @@ def _is_date(seconds: float) -> bool:
     return EARLIEST_NS <= seconds * NS < LATEST_NS
 
 
-def _value(record: Mapping[str, object], base: Base, name: str) -> float:
+def _value(record: Mapping[str, object], base: Base, name: str, channel: Channel) -> float:
     if sum(key in record for key in ("v", "vs", "vb", "vd")) > 1:
         raise PayloadError(f"{shown(name)} has several values")
     if "s" in record:
         number(_number(record, "s", None) + base.sum, "s")
     if isinstance(record.get("vb"), bool):
-        return float(record["vb"] is True)
+        return truth_of(record["vb"] is True, channel)
     if "v" not in record and (base.value is None or "s" in record or "vs" in record or "vd" in record):
         raise PayloadError(f"{shown(name)}: expected a number v, got none: a sum, a text or bytes cannot be stored")
     return number(_number(record, "v", 0.0) + (base.value or 0.0), "v")
