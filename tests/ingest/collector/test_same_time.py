@@ -10,10 +10,10 @@ import pytest
 from core.clock import NS, to_ns
 from core.store import Correction, Store
 from fluxcalc.worker import flag_readings
-from fluxtower.corrections import correct
 from ingest.collector.reject_retry import RejectRetry
 from ingest.collector.writer import Writer
 from ingest.mqtt.subscriber import Message
+from qc.corrections import correct
 from tests.ingest.collector.test_writer import FILE, ROOT, START
 
 pytestmark = pytest.mark.integration
