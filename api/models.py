@@ -80,6 +80,10 @@ class StreamOut(_Out):
     kind: Literal["block", "reading"]
     step_s: float = Field(description="time between samples or readings [s]", examples=[0.05])
     expected_s: float = Field(description="longest time between two messages [s]", examples=[60.0])
+    faults: list[str] = Field(
+        description="what is not as the station file says: rate of readings, clock",
+        examples=[["one value every 600 s, the station file says 60 s: correct `interval` there"]],
+    )
     channels: list[ChannelOut]
 
 
@@ -237,6 +241,7 @@ class ProductOut(Table):
 
     status: Literal["provisional", "season"] = Field(description="a provisional run is superseded by the next day's")
     run: int | None = Field(description="run that made it: /runs/{run} says of what and how")
+    newer: int | None = Field(description="a provisional run that is newer than this one, made on demand")
     not_done: dict[str, str] = Field(
         description="what is not there, and why", examples=[{"USTAR_THRESHOLD": "no threshold in 646 complete records"}]
     )

@@ -148,8 +148,9 @@ def _visible_run(readable: ReadableStore, method: Rule, id: int) -> RunRow:
     return run
 
 
-def _of_run(readable: ReadableStore, method: Rule, run: RunRow, *args: object, **more: object) -> Any:
-    readable.require(run.station, "products")
+def _of_run(readable: ReadableStore, method: Rule, run: RunRow | None, *args: object, **more: object) -> Any:
+    if run is not None:
+        readable.require(run.station, "products")
     return method(run, *args, **more)
 
 
@@ -163,12 +164,15 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "latest": {"read": _visible_latest},
     "samples": {"read": _of_station("raw")},
     "minutes": {"read": _of_station("raw")},
-    "readings": {"read": _of_station("readings")},
+    "readings": {"read": _of_station("readings"), "read_newest_times": _of_station("readings")},
     "fluxes": {"read": _of_station("fluxes"), "read_span": _of_station("fluxes")},
     "runs": {
         "find": _of_station("products"),
         "read": _visible_run,
         "read_newest": _of_station("products"),
+        "read_shown": _of_station("products"),
+        "read_newer_provisional": _of_run,
+        "read_threshold_range": _of_run,
         "read_product": _of_run,
     },
     "attempts": {"read_failures": _of_station("products")},

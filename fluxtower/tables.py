@@ -12,6 +12,7 @@ from core.access import Policy
 from core.settings import Settings
 from core.store import Account, ApiKey, AuditRow, CorrectionRow, Gap, RejectRow, Review, RunRow, Store
 from core.store.tanks import TankRow
+from core.timeliness import faults_of
 from core.variables import AMOUNTS, VARIABLES, units_for
 
 if TYPE_CHECKING:  # who prints other tables need not wait for what makes these
@@ -109,6 +110,14 @@ def arrival_table(store: Store, station: str) -> Table:
             str(gaps),
         )
     return table
+
+
+def faults_of_streams(store: Store, station: str) -> list[str]:
+    """Return what is not as the station file says, a line each."""
+    delays = {one.stream: one.delay_s for one in store.watermarks.read_arrivals(station)}
+    times = store.readings.read_newest_times(station)
+    found = faults_of(store.stations.read(station).station, times, delays)
+    return [f"{stream}: {fault}" for stream, faults in found.items() for fault in faults]
 
 
 def count_rejects(store: Store, station: str) -> str:

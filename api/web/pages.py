@@ -13,11 +13,11 @@ from api.models import StationOut
 from api.principals import StoreDep
 from api.readable import ReadableStore
 from api.routes.runs import RunDep
-from api.routes.stations import describe, flux_span, latest_values, stations, summarise
+from api.routes.stations import describe, latest_values, stations, summarise
 from api.web import seasons
 from api.web.rendering import render
 from core.access import DATA_CLASSES, DataClass
-from core.store import ON_DEMAND, PROVISIONAL, RunRow
+from core.store import RunRow
 from core.variables import flux_variable
 
 EXCHANGE_VARIABLES = ("NEE", "RECO", "GPP")  # of a season
@@ -40,18 +40,18 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
     closed = [data_class for data_class in DATA_CLASSES if not store.may_read(id, data_class)]
     latest = store.latest.read(id)
     flux = row.station.flux if "fluxes" not in closed else None
-    run = _newest_run(store, id) if flux and "products" not in closed else None
+    run = store.runs.read_shown(id) if flux and "products" not in closed else None
     names = (*row.station.flux_columns, *row.station.weather_columns, *EXCHANGE_VARIABLES)
     data = {
-        "station": _readable_parts(describe(row, latest, flux_span(store, id), now), closed),
+        "station": _readable_parts(describe(row, store, latest, now), closed),
         "latest": latest_values(row, latest, now),
         "variables": {name: _words_of(name) for name in names} if flux else {},
         "run": run and _run_for_scripts(run),
     }
     shown = {
-        **_run_for_templates(run),
+        **_run_for_templates(store, run),
         "failures": store.attempts.read_failures(id) if "products" not in closed else [],
-        "newer": _newer_provisional(store, id, run),
+        "newer": store.runs.read_newer_provisional(run),
         "closed": closed,
     }
     return render(request, "station.html", data, shown=shown, offset=row.station.station.utc_offset)
@@ -79,7 +79,9 @@ def run_page(request: Request, found: RunDep, store: StoreDep) -> Response:
         "variables": {name: _words_of(name) for name in EXCHANGE_VARIABLES},
         "run": _run_for_scripts(found),
     }
-    return render(request, "run.html", data, shown=_run_for_templates(found), offset=row.station.station.utc_offset)
+    return render(
+        request, "run.html", data, shown=_run_for_templates(store, found), offset=row.station.station.utc_offset
+    )
 
 
 def _readable_parts(station: StationOut, closed: Sequence[DataClass]) -> StationOut:
@@ -88,19 +90,6 @@ def _readable_parts(station: StationOut, closed: Sequence[DataClass]) -> Station
     streams = [one for one in station.streams if kinds[one.kind] not in closed]
     flux_stream = station.flux_stream if "fluxes" not in closed else None
     return station.model_copy(update={"streams": streams, "flux_stream": flux_stream})
-
-
-def _newest_run(store: ReadableStore, station: str) -> RunRow | None:
-    """Return the newest run that somebody asked for and kept, without one that of the running season."""
-    return store.runs.read_newest(station, ON_DEMAND) or store.runs.read_newest(station, PROVISIONAL)
-
-
-def _newer_provisional(store: ReadableStore, station: str, shown: RunRow | None) -> RunRow | None:
-    """Return the provisional run if it is newer than the run that is shown."""
-    if shown is None or shown.kind == PROVISIONAL:
-        return None
-    provisional = store.runs.read_newest(station, PROVISIONAL)
-    return provisional if provisional and provisional.finished > shown.finished else None
 
 
 def _run_for_scripts(run: RunRow) -> dict[str, object]:
@@ -115,7 +104,7 @@ def _run_for_scripts(run: RunRow) -> dict[str, object]:
     }
 
 
-def _run_for_templates(run: RunRow | None) -> dict[str, object]:
+def _run_for_templates(store: ReadableStore, run: RunRow | None) -> dict[str, object]:
     """Return what the templates tell of a run."""
     if run is None:
         return {"season": None}
@@ -124,7 +113,7 @@ def _run_for_templates(run: RunRow | None) -> dict[str, object]:
         "period": seasons.period_of(run),
         "sums": seasons.sums_of(run),
         "thresholds": seasons.thresholds_of(run),
-        "range_of_thresholds": seasons.range_of_thresholds(run),
+        "range_of_thresholds": store.runs.read_threshold_range(run),
         "e0": run.provenance.get("E0"),
         "inputs": seasons.inputs_of(run),
         "downloads": seasons.downloads_of(run),
