@@ -13,6 +13,7 @@ from api.exports.mole_fractions import GOOD, Series
 from core.station.mole_fraction import Gas, MoleFraction
 from core.store import StationRow
 from core.store.mole_fractions import HOUR_S, StoredMoleFractions
+from qc.mole_fraction.background import BACKGROUND
 
 ALL_VALID = "allvalid"
 """What of the hours is in a file: all that have a value."""
@@ -49,6 +50,13 @@ def choose_intake(part: MoleFraction, intake: str | None) -> str:
     if intake is not None and intake not in part.intakes:
         raise BadQuery(f"intake: no {intake!r} here", f"one of {', '.join(part.intakes)}")
     return intake or part.intakes[0]
+
+
+def choose_method(method: str) -> str:
+    """Return the asked method of selecting background air; empty: the station file's."""
+    if method and method not in BACKGROUND:
+        raise BadQuery(f"method: no {method!r} here", f"one of {', '.join(sorted(BACKGROUND))}")
+    return method
 
 
 def scale_of(part: MoleFraction, gas: str) -> str:

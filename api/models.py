@@ -453,6 +453,7 @@ class StationEventOut(_Out):
     time: datetime
     end: datetime | None
     data: dict[str, Any]
+    remedy: str = Field(description="what to do; empty if there is nothing")
 
 
 class StationEventsOut(_Out):
@@ -460,3 +461,121 @@ class StationEventsOut(_Out):
 
     station: str
     events: list[StationEventOut]
+
+
+class BackgroundColumns(_Out):
+    """Columns of a selection of background air."""
+
+    time: list[datetime] = Field(description="start of the hour")
+    value: Numbers = Field(description="null where the hour is not good")
+    u: Numbers
+    state: list[Literal["kept", "excluded", "variable", "step", "alone"]]
+    baseline: Numbers = Field(description="of REBS, null with other methods")
+
+
+class BackgroundOut(_Out):
+    """Which hours are background air."""
+
+    station: str
+    gas: str
+    intake: str
+    unit: str
+    scale: str
+    method: str = Field(examples=["noaa"])
+    methods: list[str] = Field(description="that can be asked for")
+    selected_by: str = Field(description="gas by whose hours they are selected")
+    wind_known: bool = Field(description="whether the station's own wind was looked at")
+    kept: int = Field(description="hours of background air")
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+    data: BackgroundColumns
+
+
+class CurveColumns(_Out):
+    """Columns of a curve, a row a day."""
+
+    time: list[datetime] = Field(description="noon of the day of local standard time")
+    value: Numbers = Field(description="mean of the day's background air")
+    smooth: Numbers
+    trend: Numbers
+
+
+class GrowthOut(_Out):
+    """Growth of the trend in a calendar year."""
+
+    year: int
+    growth: float
+
+
+class CurveOut(_Out):
+    """Thoning curve of background air."""
+
+    station: str
+    gas: str
+    intake: str
+    unit: str
+    scale: str
+    method: str = Field(description="by which background air was selected")
+    days: int = Field(description="with background air")
+    span_days: int = Field(description="from the first of them to the last")
+    needed_days: int = Field(description="of a span for which a curve is made")
+    residual_sd: float | None = Field(description="sd about polynomial and harmonics")
+    smooth_sd: float | None = Field(description="sd about the smooth curve")
+    growth: list[GrowthOut]
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+    data: CurveColumns
+
+
+class EnhancementColumns(_Out):
+    """Columns of an enhancement."""
+
+    time: list[datetime]
+    difference: Numbers = Field(description="site minus background")
+    u: Numbers
+    afternoon: list[bool] = Field(description="12 to 16 h local standard time")
+
+
+class EnhancementOut(_Out):
+    """How much a station is above another one."""
+
+    station: str
+    background: str = Field(description="id of the other station")
+    gas: str
+    intake: str
+    background_intake: str
+    unit: str
+    scale: str
+    afternoon_mean: float | None
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+    data: EnhancementColumns
+
+
+class ComparisonOut(_Out):
+    """Another laboratory's value beside the station's."""
+
+    kind: Literal["flask", "round_robin"]
+    time: datetime
+    end: datetime | None
+    gas: str
+    unit: str
+    where: str = Field(description="intake of a flask, serial of a tank")
+    laboratory: str
+    scale: str = Field(description="of their value")
+    their_value: float
+    their_u: float
+    value: float | None
+    n: int | None = Field(description="minutes, or runs, in our value")
+    difference: float | None = Field(description="ours minus theirs, on our scale")
+    u: float | None
+    goal: float | None
+    within_goal: bool | None
+    note: str
+
+
+class ComparisonsOut(_Out):
+    """Comparisons of a station with other laboratories."""
+
+    station: str
+    comparisons: list[ComparisonOut]

@@ -11,3 +11,8 @@ Verdict = Literal["accepted", "returned"]
 """``accepted``: what is not flagged is good; ``returned``: to be looked at again."""
 FLUXES = "fluxes"
 """The subject of the half-hours; those of readings are ``stream.channel``."""
+
+
+def mole_fraction_subject(gas: str, intake: str) -> str:
+    """Return the subject of a gas's calibrated mole fractions at an intake."""
+    return f"mole_fraction.{gas}@{intake}"

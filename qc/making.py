@@ -30,6 +30,7 @@ from core.tanks import Tanks
 from qc.mole_fraction import (
     Alarm,
     Event,
+    LineTest,
     Means,
     MoleFractions,
     RawSeries,
@@ -186,7 +187,7 @@ def _make(store: Store, row: StationRow, part: MoleFraction, tanks: Tanks, start
         end,
         rows,
         [_target(one) for one in result.targets],
-        [_alarm_event(one) for one in result.alarms],
+        [*map(_alarm_event, result.alarms), *(_passed_event(one) for one in result.line_tests if one.passed)],
         tanks_sha256=tanks.sha256,
         code_version=CODE_VERSION,
     )
@@ -236,6 +237,14 @@ def _target(run: TargetRun) -> dict[str, object]:
 def _alarm_event(alarm: Alarm) -> StationEvent:
     data = {"gas": alarm.gas, "about": alarm.about, "value": _finite(alarm.value), "limit": _finite(alarm.limit)}
     return StationEvent(f"mole fraction {alarm.kind}", alarm.level, alarm.text, from_ns(alarm.time_ns), None, data)
+
+
+def _passed_event(test: LineTest) -> StationEvent:
+    """Return what is told of a test of a sampling line that was passed; one that was not is an alarm."""
+    data = {"gas": test.gas, "about": test.intake, "value": _finite(test.difference), "limit": None}
+    off = f"is off by {test.difference:+.3f} in {test.gas}, within the goal"
+    text = f"line_test: gas of {test.tank} through the line of {test.intake} {off}"
+    return StationEvent("mole fraction line_test", "info", text, from_ns(test.start_ns), None, data)
 
 
 def _recomputed(replaced: Sequence[Replaced], why: str) -> StationEvent:

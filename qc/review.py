@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal
 
 from core.errors import ReviewError
-from core.review import FLUXES, LEVELS, Level
+from core.review import FLUXES, LEVELS, Level, mole_fraction_subject
 from core.station import Station
 from core.store import Change, Correction, Draft, Review, StationRow, Store
 from core.store.reviews import StoredReviews
@@ -54,14 +54,16 @@ class MonthState:
 
 
 def subjects_of(station: Station) -> list[str]:
-    """Return what of a station is reviewed: each channel of its readings, and its fluxes."""
+    """Return what of a station is reviewed: channels of readings, mole fractions of each gas at each intake, fluxes."""
     readings = [
         f"{stream.name}.{channel.name}"
         for stream in station.stream
         if stream.kind == "reading"
         for channel in stream.channels
     ]
-    return readings + ([FLUXES] if station.flux else [])
+    part = station.mole_fraction
+    air = [mole_fraction_subject(gas.name, intake) for gas in part.gas for intake in part.intakes] if part else []
+    return readings + air + ([FLUXES] if station.flux else [])
 
 
 def months(start: datetime, end: datetime, utc_offset: float) -> Iterator[tuple[datetime, datetime]]:
@@ -95,9 +97,8 @@ def judge_month(
         Of the station.
     due, now : datetime
     """
-    stream = _stream_of(subject)
     ours = [one for one in reviews if subject in one.subjects and one.start < end and one.end > start]
-    touched = [one for one in changes if one.subject == stream and one.start < end and one.end > start]
+    touched = [one for one in changes if _is_about(one, subject) and one.start < end and one.end > start]
     returned = max((one for one in ours if one.verdict == "returned"), key=lambda one: one.id, default=None)
     standing = [one for one in ours if one.verdict == "accepted" and (returned is None or one.id > returned.id)]
     for level in reversed(LEVELS):
@@ -133,7 +134,7 @@ def read_states(
         judge_month(subject, *month, reviews, changes, month[1] + limit, now)
         for month in found
         for subject in subjects_of(row.station)
-        if any(_stream_of(subject) == one.subject and one.start < month[1] and one.end > month[0] for one in changes)
+        if any(_is_about(one, subject) and one.start < month[1] and one.end > month[0] for one in changes)
     ]
 
 
@@ -179,8 +180,9 @@ def _require_level(store: Store, draft: Draft, level: Level) -> None:
             raise ReviewError(f"{subject} is not reviewed by the {level}{why}", "its operator signs first")
 
 
-def _stream_of(subject: str) -> str:
-    return subject.rpartition(".")[0] or subject
+def _is_about(change: Change, subject: str) -> bool:
+    """Whether a change is one of a subject, or of the whole stream that it is a channel of."""
+    return change.subject in (subject, subject.rpartition(".")[0])
 
 
 def _is_after(change: Change, review: Review) -> bool:

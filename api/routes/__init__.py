@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from api.models import ErrorOut
 from api.routes import (
+    background,
     feeds,
     fluxes,
     footprint,
@@ -45,6 +46,7 @@ for resource in (
     runs,
     reviews,
     mole_fractions,
+    background,
     live,
 ):
     router.include_router(resource.router)

@@ -11,6 +11,7 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
 from api.air import after_last_hour, analyser_of, choose_gas, choose_intake, goal_of, read_series, scale_of
+from api.air_words import remedy_of
 from api.answers import csv_answer, file_answer, json_answer
 from api.deps import DEFAULT_PERIOD, From, Period, StationDep, To, choose_period, longest_table
 from api.errors import BadQuery
@@ -173,6 +174,7 @@ def events(row: StationDep, store: StoreDep, start: From = None, end: To = None)
                     "time": one.time,
                     "end": one.ends,
                     "data": dict(one.data),
+                    "remedy": remedy_of(one.kind, one.severity, "en"),
                 }
                 for one in found
             ],

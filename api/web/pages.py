@@ -53,6 +53,7 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
         "failures": store.attempts.read_failures(id) if "products" not in closed else [],
         "newer": store.runs.read_newer_provisional(run),
         "closed": closed,
+        "has_air": row.station.mole_fraction is not None and "products" not in closed,
     }
     return render(request, "station.html", data, shown=shown, offset=row.station.station.utc_offset)
 

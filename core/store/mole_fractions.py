@@ -21,6 +21,8 @@ from core.store.stations import StationRow, StoredStations
 
 MINUTE_S, HOUR_S = 60, 3600
 EVENT_KINDS = ("line_test", "weekly_check", "visit")
+COMPARISON_KINDS = ("flask", "round_robin")
+"""Events that hold a value of another laboratory."""
 BAD = 4
 COLUMNS = ("time", "gas", "intake", "step_s", "value", "sd", "u", "n", "flag", "reasons", "scale")
 """Of what is stored and read; times are starts, ``value`` is null where there is none."""

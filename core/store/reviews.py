@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core.review import FLUXES, Level, Verdict
+from core.review import FLUXES, Level, Verdict, mole_fraction_subject
 from core.store.database import Database, Row
 from core.store.stations import StoredStations
 
@@ -46,7 +46,7 @@ class Review(Draft):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """When data of [start, end) of a stream, or of the fluxes, last came or changed, and how."""
+    """When data of [start, end) of a stream or another subject last came or changed, and how."""
 
     subject: str
     start: datetime
@@ -93,9 +93,24 @@ class StoredReviews:
         readings = self._database.rows("changes_of_readings", **asked, offset=offset)
         fluxes = [one | {"stream": FLUXES} for one in self._database.rows("changes_of_fluxes", **asked, offset=offset)]
         people = self._database.rows("changes_by_people", **asked)
+        air = [
+            one | {"stream": mole_fraction_subject(one["gas"], one["intake"])}
+            for one in self._database.rows("changes_of_mole_fractions", **asked, offset=offset)
+        ]
         return [
             *_of_months(readings, offset, "data came"),
             *_of_months(fluxes, offset, "half-hours were computed"),
+            *_of_months(air, offset, "mole fractions were computed"),
+            *(
+                Change(
+                    mole_fraction_subject(one["gas"], one["intake"]),
+                    one["start"],
+                    one["end"],
+                    one["changed"],
+                    f"{one['hours']} hours were computed again ({one['why'] or 'no reason was given'})",
+                )
+                for one in self._database.rows("recomputed_mole_fractions", **asked)
+            ),
             *(
                 Change(
                     one["stream"], one["start"], one["end"], one["changed"], f"readings were corrected by {one['by']}"

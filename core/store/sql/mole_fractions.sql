@@ -121,5 +121,5 @@ ORDER BY gas, tank, time;
 -- name: mole_fraction_events
 SELECT time, ends, kind, severity, message, data FROM event
 WHERE station = %(station)s AND time >= %(start)s AND time < %(end)s
-  AND (kind LIKE 'mole fraction %%' OR kind IN ('line_test', 'weekly_check', 'visit'))
+  AND (kind LIKE 'mole fraction %%' OR kind IN ('line_test', 'weekly_check', 'visit', 'flask', 'round_robin'))
 ORDER BY time;

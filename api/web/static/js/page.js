@@ -15,13 +15,17 @@
  *   unit: string}} CumulativeSum
  * @typedef {{id: number, kind: string, period: [string, string]|null, course: CumulativeSum|null,
  *   not_done: Record<string, string>}} Run
+ * @typedef {{name: string, unit: string, scale: string, goal: number}} Gas
+ * @typedef {{gases: Gas[], intakes: {name: string, height: number}[], method: string, methods: string[],
+ *   others: {id: string, name: string}[], reasons: Record<string, string>, kinds: Record<string, string>,
+ *   remedies: Record<string, string>, severities: Record<string, string>, roles: Record<string, string>}} Air
  * @typedef {{lang: "en"|"zh", tz: "local"|"utc", theme: string}} State
  */
 
 const data = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("page")).textContent || "{}");
 
 /** @type {{state: State, messages: Record<string, string>, station: Station, stations: StationLine[],
- *   limits: {late: number, silent: number}, latest: LatestValue[], run: Run|null,
+ *   limits: {late: number, silent: number}, latest: LatestValue[], run: Run|null, air: Air,
  *   variables: Record<string, {unit: string, en: string, zh: string}>}} */
 export const page = data;
 
