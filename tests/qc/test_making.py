@@ -74,8 +74,9 @@ def test_stored_values_are_those_of_the_chain_and_live_equals_a_period(store: St
     assert make_new(store, row) is None
     live = {step: stored(store, id, step) for step in (MINUTE_S, HOUR_S)}
 
-    # the store keeps float32
-    raw = RawSeries(samples.time_ns, samples.in_units.astype(np.float32).astype(np.float64), CHANNELS)
+    # the store keeps float32, and gives back the shortest decimal number that is it
+    kept = np.array([float(str(one)) for one in samples.in_units.astype(np.float32).ravel()])
+    raw = RawSeries(samples.time_ns, kept.reshape(samples.in_units.shape), CHANNELS)
     expected = process_mole_fractions(raw, SCENE.station, SCENE.tanks)
     for means_by_gas, step in ((expected.minutes, MINUTE_S), (expected.hours, HOUR_S)):
         for gas, means in means_by_gas.items():
