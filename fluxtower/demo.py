@@ -266,7 +266,7 @@ def _in_real_time(made: Iterable[SampleBlock | Reading]) -> Iterator[SampleBlock
 def _end_of(record: SampleBlock | Reading) -> float:
     """Return when a record is whole. [s since 1970]"""
     if isinstance(record, SampleBlock):
-        return (record.start_ns + record.dt_ns * record.samples.shape[1]) / NS
+        return float(record.start_ns + record.dt_ns * record.samples.shape[1]) / NS
     return record.time_ns / NS
 
 
