@@ -1,4 +1,4 @@
-"""The demonstration: two stations through real MQTT into the store, to fluxes, to a live page."""
+"""The demonstration: three stations through real MQTT into the store, to fluxes and mole fractions, to live pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from heapq import merge
 from typing import TypeVar
 
 import httpx
@@ -23,6 +24,7 @@ from core.station import Station
 from core.store import Store
 from deploy import group
 from fluxcalc.worker import fill_season
+from fluxtower import demo_air
 from fluxtower.comparison import compare
 from fluxtower.progress_bar import progress_bar
 from fluxtower.sending import days_since, file_records, publish
@@ -70,19 +72,23 @@ def run_demo(settings: Settings, *, once: bool) -> None:
         group.running(settings, report=console.print, prepare=lambda: prepare(settings)),
     ):
         stations = {id: _register(store, id) for id in (ORCHARD, FOREST)}
+        demo_air.register_analyser(store)
         now = floor_to_grid(datetime.now(UTC), 30)
         tower, start = forest(stations[FOREST], now)
         with Publisher(settings.broker_url, settings.topic_root) as publisher:
             publisher.wait_connected(30)
             sent = _send_all(publisher, stations[ORCHARD], tower, start)
+            publish(publisher, demo_air.past_readings(now), demo_air.STATION, demo_air.DAYS, days_since(start))
             _await_samples(store, sent, console)
             due = _intervals(stations, sent)
             _await_fluxes(store, due)
+            _await_mole_fractions(store, now)
             _put_past(store, tower, start, console)
             for id in stations:
                 _retry_while_away(lambda id=id: fill_season(store, id))  # type: ignore[misc]
             _show(store, stations, due, console)
             _check(store, tower, due, settings, console)
+            _check_air(store, now, settings, console)
             if once:
                 console.print("[bold green]all as it should be[/]")
                 return
@@ -170,6 +176,11 @@ def _await_fluxes(store: Store, due: dict[str, list[datetime]]) -> None:
         _wait_until(computed, "the worker does not keep up")
 
 
+def _await_mole_fractions(store: Store, now: datetime) -> None:
+    with Console(stderr=True).status("calibrating mole fractions"):
+        _wait_until(lambda: demo_air.is_made(store, now), "the judge does not keep up with the analyser")
+
+
 def _show(store: Store, stations: dict[str, Station], due: dict[str, list[datetime]], console: Console) -> None:
     for id, station in stations.items():
         fluxes = _fluxes(store, id, due[id])
@@ -215,6 +226,12 @@ def _check(store: Store, tower: Tower, due: dict[str, list[datetime]], settings:
         _require(len(answer.json()["data"]["start"]) >= len(due[id]), f"the API lacks fluxes of {id}")
 
 
+def _check_air(store: Store, now: datetime, settings: Settings, console: Console) -> None:
+    _retry_while_away(lambda: demo_air.check_values(store, now, console))
+    answer = _retry_while_away(lambda: _get(settings, f"/api/v1/stations/{demo_air.STATION}/targets"))
+    _require(len(answer.json()["data"]["time"]) > 0, f"the API lacks targets of {demo_air.STATION}")
+
+
 def _check_season(store: Store, settings: Settings, console: Console) -> None:
     run = store.runs.read_newest(FOREST)
     if run is None:
@@ -231,22 +248,26 @@ def _check_season(store: Store, settings: Settings, console: Console) -> None:
 
 def _send_live(settings: Settings, publisher: Publisher, tower: Tower, now: datetime, console: Console) -> None:
     """Go on as the simulated tower in real time until Ctrl-C."""
-    console.print("\nlive: the simulated forest goes on in real time")
-    for id in (FOREST, ORCHARD):
+    console.print("\nlive: the simulated forest and the CO2 station go on in real time")
+    for id in (FOREST, ORCHARD, demo_air.STATION):
         console.print(f"  [bold]http://{settings.api_host}:{settings.api_port}/station/{id}[/]")
     console.print("Ctrl-C stops everything; the data stay")
     with suppress(KeyboardInterrupt):
-        publisher.play(_in_real_time(records(live_tower(tower), now, 365)))
+        both = merge(records(live_tower(tower), now, 365), demo_air.live_readings(now), key=_end_of)
+        publisher.play(_in_real_time(both))
 
 
 def _in_real_time(made: Iterable[SampleBlock | Reading]) -> Iterator[SampleBlock | Reading]:
     for record in made:
-        if isinstance(record, SampleBlock):
-            ends = (record.start_ns + record.dt_ns * record.samples.shape[1]) / NS
-        else:
-            ends = record.time_ns / NS
-        time.sleep(max(0.0, ends - time.time()))
+        time.sleep(max(0.0, _end_of(record) - time.time()))
         yield record
+
+
+def _end_of(record: SampleBlock | Reading) -> float:
+    """Return when a record is whole. [s since 1970]"""
+    if isinstance(record, SampleBlock):
+        return float(record.start_ns + record.dt_ns * record.samples.shape[1]) / NS
+    return record.time_ns / NS
 
 
 def _fluxes(store: Store, id: str, due: list[datetime]) -> pl.DataFrame:

@@ -46,7 +46,7 @@ from qc.mole_fraction import (
 CODE_VERSION = f"fluxtower {version('fluxtower')}"
 PART = timedelta(days=30)
 """So much of a period is made at once: bounds the memory."""
-MAKE_SECONDS = 60.0
+MAKE_SECONDS = 20.0
 """Time between two looks for new raw data. [s]"""
 HOUR = timedelta(hours=1)
 

@@ -72,7 +72,7 @@ def test_commands_and_options() -> None:
 
 
 def test_routes_questions_and_answers(openapi: dict[str, Any]) -> None:
-    routes = {part for path in openapi["paths"] for part in re.findall(r"(?<!\{)\b\w+\b(?!\})", path)}
+    routes = {part for path in openapi["paths"] for part in re.findall(r"/([\w.-]+)", path)}
     asked = {
         one["name"]
         for path in openapi["paths"].values()

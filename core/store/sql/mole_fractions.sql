@@ -77,9 +77,12 @@ WHERE k.step_s = 3600
 GROUP BY k.gas, k.intake ORDER BY k.gas, k.intake;
 
 -- name: insert_mole_fractions
-INSERT INTO mole_fraction SELECT * FROM made_mole_fraction
-ON CONFLICT (station, step_s, gas, intake, time) DO NOTHING
-RETURNING 1;
+-- a value that is the same by other files names these, and keeps the time when it was made first
+INSERT INTO mole_fraction AS old SELECT * FROM made_mole_fraction
+ON CONFLICT (station, step_s, gas, intake, time) DO UPDATE SET
+    config_sha256 = excluded.config_sha256, tanks_sha256 = excluded.tanks_sha256, code_version = excluded.code_version
+WHERE (old.config_sha256, old.tanks_sha256, old.code_version)
+    IS DISTINCT FROM (excluded.config_sha256, excluded.tanks_sha256, excluded.code_version);
 
 -- name: delete_targets
 DELETE FROM target_run WHERE station = %(station)s AND time >= %(start)s AND time < %(end)s;
