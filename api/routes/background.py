@@ -284,7 +284,7 @@ def _curve_table(found: BackgroundCurve) -> pl.DataFrame:
         nothing = dict.fromkeys(("value", "smooth", "trend"), pl.Float64)
         return pl.DataFrame(schema={"time": UTC_TIME, **nothing})
     day = 86_400 * 10**9
-    days = np.arange(found.day_ns[0], found.day_ns[-1] + 1, day)
+    days = found.day_ns[0] + day * np.arange((found.day_ns[-1] - found.day_ns[0]) // day + 1)
     value = np.full(len(days), np.nan)
     value[(found.day_ns - found.day_ns[0]) // day] = found.value
     since = (days - days[0]) / day

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from core.clock import from_ns, to_ns
+from core.records import Reading
 from core.store import Store
 from core.store.mole_fractions import StationEvent
-from ingest.simulation.analyser import Fault, SimulatedAnalyser, at
+from ingest.simulation.analyser import CHANNELS, Fault, SimulatedAnalyser, at
 from qc.making import Made, make_period
 
 ID = "cn-simulated-co2"
@@ -39,7 +40,9 @@ def put_days(store: Store, days: float = 2, analyser: SimulatedAnalyser | None =
     analyser = analyser or SimulatedAnalyser(faults=FAULTS)
     register(store, analyser)
     end = START + days * DAY
-    readings = list(analyser.readings(to_ns(START), to_ns(end)))
+    made = analyser.samples(to_ns(START), to_ns(end))
+    rows = zip(made.time_ns.tolist(), made.in_units.tolist(), strict=True)
+    readings = [Reading(ID, "analyser", time, dict(zip(CHANNELS, row, strict=True))) for time, row in rows]
     for first in range(0, len(readings), 20_000):
         store.messages.commit([], readings[first : first + 20_000])
     return make_period(store, store.stations.read(ID), START, end)

@@ -74,9 +74,8 @@ export function makeCurve(/** @type {HTMLElement} */ parent) {
       const years = found.growth.map(
         (/** @type {{year: number, growth: number}} */ one) => `${one.year}: ${one.growth.toFixed(2)}`,
       );
-      growth.textContent = years.length
-        ? `${gettext("Growth of the trend in a year")} [${unitText(now.unit)}]: ${years.join(" · ")}`
-        : "";
+      const what = gettext("Growth of the trend in a year");
+      growth.textContent = years.length ? `${what} [${unitText(now.unit)}]: ${years.join(" · ")}` : "";
     } catch (error) {
       figure.showEmpty(error instanceof Error ? error.message : String(error));
     }

@@ -38,7 +38,7 @@ export function makeEnhancement(/** @type {HTMLElement} */ parent, /** @type {im
     setState({ against: select.value || null });
     if (last) void load(...last);
   });
-  figure.controls.append(element("label", { class: "quiet" }, `${gettext("Above")} `, select));
+  figure.controls.append(element("label", { class: "quiet" }, gettext("Above"), " ", select));
 
   async function load(/** @type {import("./air.js").Choice} */ now, /** @type {string} */ query) {
     last = [now, query];
@@ -82,8 +82,10 @@ export function makeEnhancement(/** @type {HTMLElement} */ parent, /** @type {im
       figure.options.hover = (i) => [
         element("span", { class: "quiet" }, `${timeText(times[i] - HOUR / 2, offsetHours(station))}  `),
         `${signed(data.difference[i])} ± ${data.u[i]?.toFixed(3) ?? "–"} ${unitText(now.unit)}`,
-        data.afternoon[i] ? `  ${gettext("afternoon")}` : "",
-        mean === null ? "" : `  (${gettext("mean of afternoons {mean}", { mean: signed(mean) })})`,
+        "  ",
+        data.afternoon[i] ? gettext("afternoon") : "",
+        "  ",
+        mean === null ? "" : gettext("mean of the afternoons {mean}", { mean: signed(mean) }),
       ];
       const [from, to] = period.limits(times[0] - HOUR / 2, times[times.length - 1] + HOUR / 2);
       figure.show([times, data.difference], from, to);

@@ -29,7 +29,7 @@ export async function showTanks(/** @type {HTMLElement} */ table, /** @type {imp
       tank.serial,
       air.roles[tank.role] || tank.role,
       String(tank.port),
-      `${day(tank.start) || gettext("always")}${tank.end ? ` – ${day(tank.end)}` : ""}`,
+      (day(tank.start) || gettext("the beginning")) + (tank.end ? ` – ${day(tank.end)}` : ""),
       list(
         tank.assignments
           .filter((/** @type {Assignment} */ one) => one.gas === now.name)
@@ -59,7 +59,7 @@ export async function showEvents(
   if (shown.length) {
     fill(
       table,
-      [`${gettext("Time")} ${offsetText(clock)}`, gettext("What"), gettext("Found or done"), gettext("What to do")],
+      [clockText(), gettext("What"), gettext("Found or done"), gettext("What to do")],
       shown.map((/** @type {any} */ one) => [
         timeText(secondsOf(one.time), clock),
         severity(one.severity, nameOf(one.kind)),
@@ -90,7 +90,7 @@ export async function showComparisons(
     fill(
       table,
       [
-        `${gettext("Time")} ${offsetText(clock)}`,
+        clockText(),
         gettext("What"),
         gettext("Where"),
         gettext("Laboratory"),
@@ -114,6 +114,11 @@ export async function showComparisons(
     : gettext("No flask and no round-robin tank in these 90 days. Enter one with: {command}", {
         command: `fluxtower mole-fractions compare ${station.id}`,
       });
+}
+
+function clockText() {
+  const time = gettext("Time");
+  return `${time} ${offsetText(offsetHours(station))}`;
 }
 
 function compared(/** @type {any} */ one) {
