@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.store.mole_fractions import StationEvent
 from qc.mole_fraction.series import REASONS
 
 ALARM = "mole fraction "
@@ -86,6 +87,14 @@ def kind_words(kind: str, language: str) -> str:
     """Return what an event's kind is called."""
     name = kind.removeprefix(ALARM)
     return choose_words(KINDS.get(name, (name, name)), language)
+
+
+def message_words(event: StationEvent, language: str) -> str:
+    """Return what an event says; in Chinese an alarm is told by its numbers."""
+    about, value, limit = (event.data.get(name) for name in ("about", "value", "limit"))
+    if language != "zh" or not event.kind.startswith(ALARM) or about is None or value is None:
+        return event.message
+    return f"{about}：{event.data['gas']} {value:+.3f}" + ("" if limit is None else f"（限值 {limit:g}）")
 
 
 def reason_words(language: str) -> dict[str, str]:

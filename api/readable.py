@@ -154,6 +154,11 @@ def _of_run(readable: ReadableStore, method: Rule, run: RunRow | None, *args: ob
     return method(run, *args, **more)
 
 
+def _raw_of_analyser(readable: ReadableStore, method: Rule, row: StationRow, *args: object, **more: object) -> Any:
+    readable.require(row.station.id, "readings")
+    return method(row, *args, **more)
+
+
 def _of_anybody(_: ReadableStore, method: Rule, *args: object, **more: object) -> Any:
     """Allow what belongs to no station: tanks go from one to another, and whoever asks knows their serials."""
     return method(*args, **more)
@@ -178,7 +183,11 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "attempts": {"read_failures": _of_station("products")},
     "reviews": {"find": _of_station("readings"), "find_changes": _of_station("readings")},
     "mole_fractions": {
-        name: _of_station("products") for name in ("read", "read_span", "read_origin", "read_targets", "read_events")
+        **{
+            name: _of_station("products")
+            for name in ("read", "read_span", "read_origin", "read_targets", "read_events")
+        },
+        "read_raw": _raw_of_analyser,
     },
     "tanks": {"read": _of_anybody},
     "gaps": {"find": _of_station("station")},

@@ -7,10 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from api.air import read_series
+from api.dossier.document import dossier_json, dossier_pdf
 from api.exports.mole_fractions import icos_name, obspack_name, write_icos, write_obspack
+from core.clock import from_ns
 from core.errors import ConfigError, FluxTowerError
+from core.settings import Settings
 from core.store import StationRow, Store
 from core.store.mole_fractions import StationEvent
+from qc.dossier import Dossier, make_dossier
+from qc.mole_fraction.comparisons import Comparison, OtherValue
+from qc.mole_fraction.scales import convert_scale
+from qc.stored_air import compare_event
 
 
 def enter_event(
@@ -40,6 +47,68 @@ def enter_event(
     data = {"intake": intake, "tank": tank, "checks": checks, "by": by, "made": datetime.now(UTC).isoformat()}
     store.mole_fractions.put_event(row, StationEvent(kind, "info", note, start, end, data))
     store.mole_fractions.request(row, start, end)
+
+
+def enter_comparison(
+    store: Store, row: StationRow, kind: str, other: OtherValue, *, note: str, by: str
+) -> Comparison | None:
+    """Store a value of another laboratory and return the comparison, None where the station has nothing for the time.
+
+    Raises
+    ------
+    ConfigError
+        An empty period; a gas, intake, tank or scale that the station does not know.
+    """
+    part = row.station.mole_fraction
+    if part is None:
+        raise ConfigError("command line", "STATION", "a station with [mole_fraction]", row.station.id)
+    if not other.start_ns < other.end_ns:
+        raise ConfigError("command line", "--from, --to", "a begin before the end", "none")
+    gas = next((one for one in part.gas if one.name == other.gas), None)
+    if gas is None:
+        raise ConfigError("command line", "--gas", f"one of {', '.join(one.name for one in part.gas)}", other.gas)
+    places = part.intakes if kind == "flask" else part.tanks
+    if other.where not in places:
+        what = "an intake" if kind == "flask" else "a tank at a port"
+        raise ConfigError("command line", "--where", f"{what}: one of {', '.join(places)}", other.where)
+    try:
+        convert_scale(other.value, other.gas, other.scale, gas.published_scale)
+    except ValueError as error:
+        raise ConfigError(
+            "command line", "--scale", f"{gas.published_scale} or one that is converted", str(error)
+        ) from None
+    said = {name: getattr(other, name) for name in ("gas", "scale", "value", "u", "where", "laboratory")}
+    data = {**said, "by": by, "made": datetime.now(UTC).isoformat()}
+    start, end = from_ns(other.start_ns), from_ns(other.end_ns)
+    store.mole_fractions.put_event(row, StationEvent(kind, "info", note, start, end, data))
+    return compare_event(store.mole_fractions, row, StationEvent(kind, "info", note, start, end, data))
+
+
+def write_dossier(
+    store: Store, row: StationRow, start: datetime, end: datetime, language: str, path: Path, settings: Settings
+) -> Dossier:
+    """Write a station's dossier as the file's ending says, and return it.
+
+    Raises
+    ------
+    ConfigError
+        Another ending than .pdf and .json; an empty period; the station has no analyser.
+    SetupError
+        There is no font for the PDF.
+    """
+    if path.suffix not in (".pdf", ".json"):
+        raise ConfigError("command line", "--output", "a file that ends in .pdf or .json", path.name)
+    if not start < end:
+        raise ConfigError("command line", "--from, --to", "a begin before the end", f"{start} to {end}")
+    if row.station.mole_fraction is None:
+        raise ConfigError("command line", "STATION", "a station with [mole_fraction]", row.station.id)
+    made = make_dossier(store, row, start, end, settings.review_days, datetime.now(UTC))
+    content = dossier_pdf(made, language, settings) if path.suffix == ".pdf" else dossier_json(made, language)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+    return made
 
 
 def export_files(

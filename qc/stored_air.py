@@ -232,7 +232,22 @@ def read_comparisons(
 ) -> list[tuple[StationEvent, Comparison | None]]:
     """Compare what other laboratories said of air and tanks in [start, end); None where the station has no value."""
     events = [one for one in stored.read_events(row.station.id, start, end) if one.kind in COMPARISON_KINDS]
-    return [(event, _compare(stored, row, event)) for event in events]
+    return [(event, compare_event(stored, row, event)) for event in events]
+
+
+def compare_event(stored: StoredMoleFractions, row: StationRow, event: StationEvent) -> Comparison | None:
+    """Compare what another laboratory said with what the station has for that time; None without anything."""
+    other = other_value_of(event)
+    gas = next((one for one in part_of(row).gas if one.name == other.gas), None)
+    if gas is None:
+        return None
+    first, last = from_ns(other.start_ns), from_ns(other.end_ns)
+    if event.kind == "flask":
+        minute = timedelta(seconds=MINUTE_S)
+        minutes = read_means(stored, row, gas.name, first - minute, last + minute, MINUTE_S)
+        return compare_flask(other, minutes, gas.accepted_bias)
+    runs = target_runs(stored.read_targets(row.station.id, first, last))
+    return compare_round_robin(other, runs, gas.published_scale, gas.accepted_bias)
 
 
 def target_runs(table: pl.DataFrame) -> list[TargetRun]:
@@ -253,20 +268,6 @@ def part_of(row: StationRow) -> MoleFraction:
     """Return a station's analyser; that it has one was looked at before."""
     assert row.station.mole_fraction is not None
     return row.station.mole_fraction
-
-
-def _compare(stored: StoredMoleFractions, row: StationRow, event: StationEvent) -> Comparison | None:
-    other = other_value_of(event)
-    gas = next((one for one in part_of(row).gas if one.name == other.gas), None)
-    if gas is None:
-        return None
-    first, last = from_ns(other.start_ns), from_ns(other.end_ns)
-    if event.kind == "flask":
-        minute = timedelta(seconds=MINUTE_S)
-        minutes = read_means(stored, row, gas.name, first - minute, last + minute, MINUTE_S)
-        return compare_flask(other, minutes, gas.accepted_bias)
-    runs = target_runs(stored.read_targets(row.station.id, first, last))
-    return compare_round_robin(other, runs, gas.published_scale, gas.accepted_bias)
 
 
 def _growth(curve: ThoningCurve, first_ns: int) -> tuple[tuple[int, float], ...]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.models import ErrorOut
 from api.routes import (
     background,
+    dossier,
     feeds,
     fluxes,
     footprint,
@@ -47,6 +48,7 @@ for resource in (
     reviews,
     mole_fractions,
     background,
+    dossier,
     live,
 ):
     router.include_router(resource.router)

@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from core.errors import FluxTowerError
-from core.settings import read_settings
-from deploy.native import browser, installation, postgres, prefix
+from core.settings import Settings, read_settings
+from deploy.native import browser, fonts, installation, postgres, prefix
 
 
 def main() -> int:
@@ -27,6 +27,7 @@ def main() -> int:
         settings = read_settings()
         if arguments.command == "install":
             prefix.install(settings, _report, again=arguments.again)
+            _provide_font(settings)
         elif arguments.command == "browser":
             browser.install(settings, _report)
         else:
@@ -37,6 +38,14 @@ def main() -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
+
+
+def _provide_font(settings: Settings) -> None:
+    """Install the font of documents; without it everything else works, so it is told and no failure."""
+    try:
+        fonts.install(settings, _report)
+    except FluxTowerError as error:
+        _report(f"no font for documents: {error}")
 
 
 def _report(line: str) -> None:

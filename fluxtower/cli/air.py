@@ -109,6 +109,67 @@ def event(
 
 
 @air_app.command()
+def compare(
+    station: StationArgument,
+    kind: Annotated[Literal["flask", "round_robin"], typer.Argument(help="Air in a flask, or a tank that goes round.")],
+    begin: Begin,
+    end: End,
+    value: Annotated[float, typer.Option(help="What the other laboratory says, in the unit of the gas.")],
+    u: Annotated[float, typer.Option("--u", min=0.0, help="Its uncertainty, 1 sigma.")],
+    where: Annotated[str, typer.Option(help="Intake at which the flask was filled; serial of the tank.")],
+    laboratory: Annotated[str, typer.Option(help="Whose value it is.")],
+    gas: Annotated[str, typer.Option(help="CO2, CH4, CO or N2O.")] = "CO2",
+    scale: Annotated[str, typer.Option(help="Scale of the value; default: the station's.")] = "",
+    note: Annotated[str, typer.Option(help="In words.")] = "",
+) -> None:
+    """Enter a value of another laboratory, of a flask or a round-robin tank, and compare it."""
+    from core.clock import to_ns
+    from core.station.mole_fraction import SCALES
+    from fluxtower.air import enter_comparison
+    from qc.mole_fraction.comparisons import OtherValue
+
+    with open_store(read_settings()) as store:
+        row = store.stations.read(station)
+        part = row.station.mole_fraction
+        own = {one.name: one.published_scale for one in part.gas} if part else {}
+        scale = scale or own.get(gas, SCALES.get(gas, ""))  # type: ignore[call-overload]
+        start_ns, end_ns = (to_ns(one.replace(tzinfo=UTC)) for one in (begin, end))
+        other = OtherValue(gas, scale, start_ns, end_ns, value, u, where, laboratory)
+        found = enter_comparison(store, row, kind, other, note=note, by=getpass.getuser())
+    if found is None:
+        typer.echo(f"{station}: {kind} entered; the station has no good value for that time")
+    else:
+        word = "within" if found.within_goal else "beyond"
+        typer.echo(
+            f"{station}: {kind} entered; ours minus theirs {found.difference:+.3f} ± {found.u:.3f}, {word} the goal"
+        )
+
+
+@app.command()
+def dossier(
+    station: StationArgument,
+    output: Annotated[Path, typer.Option("--output", help="File to write: .pdf or .json.")],
+    begin: Annotated[
+        datetime | None, typer.Option("--from", formats=TIMES, help="Begin (UTC); default: a year of whole months.")
+    ] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=TIMES, help="End (UTC); default: now.")] = None,
+    language: Annotated[Literal["en", "zh"], typer.Option(help="English or Chinese.")] = "en",
+) -> None:
+    """Write a station's dossier: coverage, CMR, LTR, bias against the goals, tanks, tests, alarms, review."""
+    from fluxtower.air import write_dossier
+    from qc.dossier import last_year
+
+    settings = read_settings()
+    with open_store(settings) as store:
+        row = store.stations.read(station)
+        stop = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
+        start = begin.replace(tzinfo=UTC) if begin else last_year(stop, row.station.station.utc_offset)[0]
+        made = write_dossier(store, row, start, stop, language, output, settings)
+    months = len({one.start for one in made.hours})
+    typer.echo(f"{output}: {months} months, {len(made.alarms)} alarms, {len(made.tanks)} tanks")
+
+
+@air_app.command()
 def export(
     station: StationArgument,
     begin: Begin,

@@ -95,9 +95,7 @@ def put_targets(store: Store, id: str, times: Sequence[datetime], biases: Sequen
     no_rows = pl.DataFrame(schema=dict.fromkeys(
         ("time", "gas", "intake", "step_s", "value", "sd", "u", "n", "flag", "reasons", "scale"), pl.Float64
     ))  # fmt: skip
-    store.mole_fractions.put(
-        row, times[0], times[-1] + HOUR, no_rows, runs, [], tanks_sha256="t", code_version="test"
-    )
+    store.mole_fractions.put(row, times[0], times[-1] + HOUR, no_rows, runs, [], tanks_sha256="t", code_version="test")
 
 
 def years_of_background(days: int) -> tuple[list[datetime], list[float]]:

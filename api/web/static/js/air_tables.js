@@ -63,7 +63,7 @@ export async function showEvents(
       shown.map((/** @type {any} */ one) => [
         timeText(secondsOf(one.time), clock),
         severity(one.severity, nameOf(one.kind)),
-        one.message,
+        messageOf(one),
         one.remedy ? air.remedies[nameOf(one.kind)] || one.remedy : "",
       ]),
     );
@@ -137,6 +137,16 @@ function severity(/** @type {string} */ level, /** @type {string} */ name) {
   const mark = markElement(quality);
   mark.title = air.severities[level] || level;
   return element("span", {}, mark, `${air.kinds[name] || name}`, level === "info" ? "" : `: ${mark.title}`);
+}
+
+/** What an event says; in Chinese an alarm is told by its numbers. */
+function messageOf(/** @type {{kind: string, message: string, data: any}} */ one) {
+  const { about, gas, value, limit } = one.data;
+  if (page.state.lang !== "zh" || !one.kind.startsWith(ALARM) || !about || typeof value !== "number")
+    return one.message;
+  const text = element("span", { title: one.message }, `${about}：${gas} ${signed(value)}`);
+  if (typeof limit === "number") text.append(`（限值 ${limit}）`);
+  return text;
 }
 
 function nameOf(/** @type {string} */ kind) {

@@ -1,0 +1,1 @@
+"""The dossier of a station as a document, in English and Chinese."""
