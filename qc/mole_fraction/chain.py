@@ -34,7 +34,7 @@ from qc.mole_fraction.means import (
 )
 from qc.mole_fraction.performance import alarms_of, line_test
 from qc.mole_fraction.preparation import Prepared, apply_rules, prepare
-from qc.mole_fraction.reference import POOL_NS, find_reference
+from qc.mole_fraction.reference import MIN_RESIDUALS, POOL_NS, find_reference
 from qc.mole_fraction.scales import assigned_on
 from qc.mole_fraction.series import (
     CALIBRATION,
@@ -62,6 +62,9 @@ from qc.mole_fraction.water import correct_water
 HOUR_NS = 3600 * NS
 LONGEST_RUN_NS = 2 * HOUR_NS
 """A run of a tank is taken to be no longer than this where stretches of samples are cut out. [ns]"""
+
+MIN_RUNS_FOR_DRIFT = MIN_RESIDUALS + 2
+"""With fewer runs of the reference in a day its drift is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -162,9 +165,19 @@ def changed_span(
         touched = [run for run in near if run.end_ns >= start_ns - gap and run.start_ns - flush <= end_ns + gap]
         if not touched:
             before, after = HOUR_NS + LOOK_AHEAD_NS, _longest_timing(part) + LOOK_BACK_NS
-        elif all(run.role == "target" for run in touched) or not any(run.role == "standard" for run in near):
+        elif all(run.role == "target" for run in touched) or not _reaches_standards(runs, touched[0], near):
             before, after = HOUR_NS + LOOK_AHEAD_NS + bracket, _longest_timing(part) + LOOK_BACK_NS + POOL_NS + bracket
     return (start_ns - before) // HOUR_NS * HOUR_NS, -(-(end_ns + after) // HOUR_NS) * HOUR_NS
+
+
+def _reaches_standards(runs: Sequence[TankRun], touched: TankRun, near: Sequence[TankRun]) -> bool:
+    """Say whether runs of standards may change with a run: they are near, or wait for runs that tell the drift."""
+    earlier = [
+        run.time_ns
+        for run in runs
+        if run.role == "reference" and touched.time_ns - POOL_NS < run.time_ns <= touched.time_ns
+    ]
+    return any(run.role == "standard" for run in near) or len(set(earlier)) < MIN_RUNS_FOR_DRIFT
 
 
 def _bracket(part: MoleFraction) -> int:

@@ -156,6 +156,7 @@ def test_the_jackknife_finds_the_diffusion_of_a_random_walk() -> None:
     # a day of residuals, of which neighbours are correlated by -1/2
     assert found.freedom[100] == pytest.approx(24 / 1.5)
     assert np.isnan(found.diffusion[:3]).all()
+    assert (found.presumed[:3] == found.diffusion[3]).all()
     # half-way between two runs: T q/4 and half of a run's variance
     half = base_covariance(found, at("2026-01-14T00:30:00"), at("2026-01-14T00:30:00"))
     i = 96
