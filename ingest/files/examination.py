@@ -20,7 +20,7 @@ from ingest.files.account import FileAccount
 from ingest.files.raw import find_span, read_records
 from ingest.files.records import LeftOut, Span
 from ingest.files.strays import MAX_TOGETHER, fits
-from ingest.files.stretches import FIRST_NS, LAST_NS, LONE, MIN_STEPS, Stretch, StretchFinder
+from ingest.files.stretches import FIRST_NS, LAST_NS, MIN_STEPS, Stretch, StretchFinder
 
 DAY_NS = 86_400 * NS
 YEAR_NS = 300 * DAY_NS
@@ -32,6 +32,7 @@ RESET_YEARS = (1970, 1980, 1990)
 """Where clocks without a battery begin: Unix, GPS, Campbell Scientific."""
 MAX_STRETCHES = 64
 """Most stretches of a file that are put in order."""
+LONE = "the first or the last record stands apart from the others, as no two of these do: its stamp may be damaged"
 MIN_STEP_RATIO, MAX_STEP_RATIO = 0.75, 1.5
 """A file's usual step, as a share of the declared one, that may be the same rate."""
 
@@ -255,15 +256,22 @@ def _put_in_order(found: Examined, stretches: StretchFinder, dt_ns: int) -> None
 
 def _without_damaged_stamps(found: Examined, stretches: Sequence[Stretch]) -> list[Stretch]:
     """Leave out single records whose stamps are not those of their places."""
-    for reason in sorted({one.astray for one in stretches} - {""}):
-        some = [one for one in stretches if one.astray == reason]
-        line, count = some[0].parts[0][0], sum(one.records for one in some)
-        found.account.left_out.append(LeftOut(reason, line, count))
-        if reason != LONE:
-            found.problems.append(
-                f"{found.path.name}: line {line}: {reason}; {count} left out: is the file damaged there?"
-            )
+    amid = [one for one in stretches if one.astray == "amid"]
+    if amid:
+        _leave_out(found, amid)
+    for one in stretches:
+        if one.astray == "end":
+            found.account.left_out.append(LeftOut(LONE, one.parts[0][0], one.records))
     return [one for one in stretches if not one.astray]
+
+
+def _leave_out(found: Examined, some: Sequence[Stretch]) -> None:
+    """Leave out records of which those around say that their stamps are damaged, and tell it by the first one."""
+    stamp, line = from_ns(some[0].start_ns), some[0].parts[0][0]
+    count = sum(one.records for one in some)
+    reason = f"stamps like {stamp:%Y-%m-%d %H:%M:%S}Z stand amid records of another time"
+    found.account.left_out.append(LeftOut(reason, line, count))
+    found.problems.append(f"{found.path.name}: line {line}: {reason}; {count} left out: is the file damaged there?")
 
 
 def _without_strays(found: Examined, stretches: Sequence[Stretch], usual_ns: int) -> list[Stretch]:
@@ -274,13 +282,7 @@ def _without_strays(found: Examined, stretches: Sequence[Stretch], usual_ns: int
     while i < len(stretches):
         count = _count_astray(kept[-1], stretches[i : i + MAX_TOGETHER + 1], total, usual_ns) if kept else 0
         for one in stretches[i : i + count]:
-            stamp = from_ns(one.start_ns)
-            line = one.parts[0][0]
-            reason = f"stamps like {stamp:%Y-%m-%d %H:%M:%S}Z stand amid records of another time"
-            found.account.left_out.append(LeftOut(reason, line, one.records))
-            found.problems.append(
-                f"{found.path.name}: line {line}: {reason}; {one.records} left out: is the file damaged there?"
-            )
+            _leave_out(found, [one])
         if not count:
             kept.append(replace(stretches[i]))
         i += max(1, count)

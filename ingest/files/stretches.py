@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
@@ -26,8 +27,9 @@ MAX_BACKWARDS = 8
 """Stamps that run back more often than this, and more often than every hundredth time, do so because they jitter."""
 MAX_BESIDE = 3.5
 """A record that stands less far from its place may do so because its stamp jitters. [steps]"""
-STRAY = "stamps that are not those of their places, while the records around follow each other"
-LONE = "the first or the last record stands apart from the others, as no two of these do: its stamp may be damaged"
+Astray = Literal["", "amid", "end"]
+"""Whether records are not of the time that they are stamped: those around them say so, or a first or last one stands
+apart."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class Stretch:
     records, outside : int
         How many, and how many of these are outside the time asked for.
     astray : str
-        Why they are not of the time that they are stamped; empty where nothing says so.
+        Whether, and how one knows, they are not of the time that they are stamped.
     """
 
     parts: list[tuple[int, int]]
@@ -55,7 +57,7 @@ class Stretch:
     high_ns: int = FIRST_NS
     records: int = 0
     outside: int = 0
-    astray: str = ""
+    astray: Astray = ""
 
 
 class StretchFinder:
@@ -114,16 +116,16 @@ class StretchFinder:
         begin = len(self._before)
         mine = steps[begin : begin + len(starts) - 1]
         jumps = (mine < -self.back_ns) | (mine > self._ahead_ns)
-        reasons = {place - begin: why for place, why in self._find_strays(around, steps, last=last).items()}
-        for place in reasons:
+        marked = {place - begin: why for place, why in self._find_strays(around, steps, last=last).items()}
+        for place in marked:
             jumps[max(0, place - 1) : max(0, place + 1)] = True
         cuts = [0, *(np.flatnonzero(jumps) + 1).tolist(), len(starts)]
         for first, end in pairwise(cuts):
-            self._add_stretch(starts[first:end], lines[first:end], reasons.get(first, ""))
+            self._add_stretch(starts[first:end], lines[first:end], marked.get(first, ""))
         self._before = starts[-MAX_TOGETHER:]
 
-    def _find_strays(self, starts: Int64Array, steps: Int64Array, *, last: bool) -> dict[int, str]:
-        """Return the places of records whose stamps are not those of their places, each with the reason."""
+    def _find_strays(self, starts: Int64Array, steps: Int64Array, *, last: bool) -> dict[int, Astray]:
+        """Return the places of records whose stamps are not those of their places, and how one knows."""
         first = not self.found
         some = steps[:USUAL_STEPS]
         forward = some[some > 0]
@@ -132,7 +134,7 @@ class StretchFinder:
         usual = int(np.median(forward))
         if first:
             self.usual_ns = usual
-        reasons: dict[int, str] = {}
+        marked: dict[int, Astray] = {}
         gaps = steps - usual
         ends = [0, len(starts) - 1]
         if steps.min() < 0:
@@ -140,7 +142,7 @@ class StretchFinder:
             if np.count_nonzero(steps < 0) > max(MAX_BACKWARDS, len(starts) // 100):
                 return {}
             astray = find_strays(starts, np.arange(len(starts)) * usual, MAX_BESIDE * usual)
-            reasons = dict.fromkeys(np.flatnonzero(astray).tolist(), STRAY)
+            marked = dict.fromkeys(np.flatnonzero(astray).tolist(), "amid")
             kept = np.flatnonzero(~astray)
             gaps = np.diff(starts[kept]) - np.diff(kept) * usual
             ends = kept[[0, -1]].tolist()
@@ -148,12 +150,12 @@ class StretchFinder:
             lone, widest = find_lone_ends(gaps, max(self._widest_ns, int(MIN_EDGE * usual)))
             self._widest_ns = max(self._widest_ns, widest)
             if first and lone[0]:
-                reasons[ends[0]] = LONE
+                marked[ends[0]] = "end"
             if last and lone[1]:
-                reasons[ends[1]] = LONE
-        return reasons
+                marked[ends[1]] = "end"
+        return marked
 
-    def _add_stretch(self, starts: Int64Array, lines: Int64Array, astray: str) -> None:
+    def _add_stretch(self, starts: Int64Array, lines: Int64Array, astray: Astray) -> None:
         low, high = int(starts.min()), int(starts.max())
         last = self.found[-1] if self.found else None
         first = int(starts[0])

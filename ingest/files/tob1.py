@@ -262,6 +262,9 @@ def _goes_on(rest: bytes, last: int, sequence: _Sequence) -> bool:
     field = _field(header, "SECONDS")
     kind, offset = header.record.fields[field][:2] if header.record.fields else (np.dtype("<u4"), 0)
     part = rest[offset : offset + kind.itemsize]
+    if len(part) == kind.itemsize:
+        second = int(np.frombuffer(part, kind)[0])
+        return abs(EPOCH_NS + second * NS - last) <= sequence.far_ns
     first = (last - EPOCH_NS) // NS
     followers = range(first, first + sequence.link_ns // NS + 2)
     return any(np.array(second).astype(kind).tobytes().startswith(part) for second in followers)
