@@ -413,6 +413,3 @@ for _name, _change in {
     "blanks around the cells": lambda lines: as_text(lines[:3] + [x.replace(",", " , ") for x in lines[3:]]),
 }.items():  # fmt: skip
     _plant("text", _name, _text(_change))
-
-NOT_YET = frozenset({"unit of a half: FC turned", "unit of a half: VPD in kPa"})
-"""Kind and name of mistakes that are not always told yet: the tests leave them out."""

@@ -1,11 +1,11 @@
-"""Half-hourly tables with planted mistakes: `python benchmarks/tables.py [--count 2000] [--seed 1] [--mistake WORDS]`.
+"""Half-hourly tables with planted mistakes: `python benchmarks/tables.py [--count 2000] [--seed 1] [--jobs 2]`.
 
 Makes up sites whose true values are known, writes each as one of the makers of tables does, and plants a mistake:
 another unit, a missing code, a turned sign, stamps of the end, a damaged line... One table in five has none. The table
 is read and checked as `fluxtower season` does, up to the quality flags. Either the values that a season would use are
 the true ones, or what is wrong is told by words that name it: variable, column, line. Else it is `silent_wrong`. A
 problem of a table without mistake is a `false_alarm`; an exception that is not one of ours means `crashed`. Prints
-tables and, last, one line of JSON with the counts.
+tables and, last, one line of JSON with the counts. `--mistake WORDS`: only those whose kind and name have the words.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -51,6 +52,8 @@ OUTCOMES = (RIGHT, TOLD, REFUSED, SILENT, FALSE, CRASHED)
 FAILURES = (SILENT, FALSE, CRASHED)
 MOST_FALSE_ALARMS = 0.01
 """Share of the tables without mistake."""
+BATCH = 64
+"""Tables that are given out at once."""
 MOST_SHOWN = 3
 """Tables that are shown of each mistake that fails."""
 
@@ -170,21 +173,31 @@ def try_table(seed: str, maker: str, kind: str, mistake: str, folder: Path) -> R
     return result(TOLD if told else SILENT, shown)
 
 
-def choose(count: int, seed: int, only: str = "") -> Iterator[Result]:
-    """Try so many tables: makers and mistakes in turn, each of a site of its own."""
+def choose(count: int, seed: int, only: str = "", jobs: int = 1) -> Iterator[Result]:
+    """Try so many tables, several at a time: makers and mistakes in turn, each of a site of its own."""
     turn = [(kind, mistake) for kind, ones in MISTAKES.items() for mistake in ones if only in f"{kind}: {mistake}"]
-    done = number = 0
-    makers = list(MAKERS)
+    done = 0
+    with ProcessPoolExecutor(jobs) as pool:
+        for first in range(1, count * 1000, BATCH):
+            wanted = [_choice(number, seed, turn, only) for number in range(first, first + BATCH)]
+            for tried in pool.map(_try, wanted, chunksize=4):
+                if tried is not None and done < count:
+                    done += 1
+                    yield tried
+            if done == count:
+                return
+
+
+def _choice(number: int, seed: int, turn: Sequence[tuple[str, str]], only: str) -> tuple[str, str, str, str]:
+    dice = random.Random(f"{seed} {number}")
+    clean = not only and dice.random() < CLEAN_SHARE
+    kind, mistake = (CLEAN, CLEAN) if clean else turn[number % len(turn)]
+    return f"{seed} {number}", dice.choice(list(MAKERS)), kind, mistake
+
+
+def _try(wanted: tuple[str, str, str, str]) -> Result | None:
     with tempfile.TemporaryDirectory() as folder:
-        while done < count:
-            number += 1
-            dice = random.Random(f"{seed} {number}")
-            clean = not only and dice.random() < CLEAN_SHARE
-            kind, mistake = (CLEAN, CLEAN) if clean else turn[number % len(turn)]
-            tried = try_table(f"{seed} {number}", dice.choice(makers), kind, mistake, Path(folder))
-            if tried is not None:
-                done += 1
-                yield tried
+        return try_table(*wanted, Path(folder))
 
 
 def _print(title: str, rows: dict[str, Counter[str]]) -> None:
@@ -199,10 +212,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000, help="tables")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mistake", default="", help="only those whose kind and name have these words")
+    parser.add_argument("--jobs", type=int, default=2, help="tables at a time")
     given = parser.parse_args()
 
     errors = Console(stderr=True)
-    tried = choose(given.count, given.seed, given.mistake)
+    tried = choose(given.count, given.seed, given.mistake, given.jobs)
     results = list(track(tried, "tables", given.count, console=errors, disable=not errors.is_terminal))
     by_maker: dict[str, Counter[str]] = defaultdict(Counter)
     by_kind: dict[str, Counter[str]] = defaultdict(Counter)

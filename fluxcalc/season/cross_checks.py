@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.constants import ZERO_CELSIUS
 from core.progress import Progress
 from core.records import FloatArray
+from fluxcalc.season.changes import tell_changes
 from fluxcalc.season.filtering import deficit_of
 from fluxcalc.season.plausible import MAX_FRACTION
 from fluxcalc.season.record import Season, SeasonMethods
@@ -19,6 +21,8 @@ MIN_COMMON_RECORDS = 48
 """Records in common that two variables need."""
 MIN_DEFICIT = 1.0
 """Deficits below are too small for a ratio. [hPa]"""
+MIN_FROSTY_DEFICIT, MAX_FROSTY_HUMIDITY = 0.2, 92.0
+"""Smaller ones still tell a ratio of ten, where the error of RH is not most of them. [hPa], [%]"""
 RATIOS = {0.1: "kPa: multiply it by 10", 100.0: "Pa: divide it by 100", 0.01: "a tenth of kPa: multiply it by 100",
           10.0: "ten times too large: divide it by 10"}  # fmt: skip
 """VPD over that of RH and TA, and what it is then in."""
@@ -40,14 +44,24 @@ MAX_TEMPERATURE_STEP, MAX_RANGE_RATIO = 25.0, 12.0
 """By which no median of 10 days changes from one to the next but one, and how many times no range does. [K], [1]"""
 DARK_ERRORS = 3.0
 """Standard errors by which the mean of NEE in the dark lies below 0 to be told."""
+HARD_FROST, MIN_FROST_DAYS, FROST_ERRORS = -5.0, 10, 4.0
+"""No plant takes up CO2 below; days that tell; standard errors by which their mean lies below 0. [deg C], [-], [-]"""
 PART_DAYS = 10
 """Length of the parts of a season that are looked at on their own."""
 LOW_LIGHT_OF_PART = 0.03
 """As ``LOW_LIGHT`` for a part, which may lie in fog."""
 DARK_UPTAKE = 0.75
 """Share of NEE below 0 while the sun is down from which on its sign is turned: nothing takes CO2 up in the dark."""
-LOW_LIGHT, HIGH_LIGHT, ENOUGH_SUN = 0.15, 1.15, 200.0
+LOW_LIGHT, HIGH_LIGHT, ENOUGH_SUN = 0.15, 1.15, 50.0
 """The 99th percentile of SW_IN over that above the atmosphere, and how large the latter must be. [1], [1], [W m-2]"""
+MIN_LIGHT_DAYS = 5
+"""Days of records that they need."""
+CLEAREST_DAY, WHOLE_DAY = 0.95, 0.9
+"""Share of the sun's radiation that no whole day has, and share of its records that such a day needs."""
+MIN_PHOTONS, MAX_PHOTONS = 1.2, 3.2
+"""Of a joule of radiation: 2, less a fifth in dust and more in fog. [umol J-1]"""
+MAX_MIDDLE_RANGE = 70.0
+"""From the first to the third quartile of a flux of CO2: maize in its best weeks has 40. [umol m-2 s-1]"""
 MAX_PPFD = 3000.0
 """Of the sun; more is a code. [umol m-2 s-1]"""
 MAX_MEDIAN_TEMPERATURE = 45.0
@@ -78,19 +92,25 @@ def cross_check(season: Season, _methods: SeasonMethods, _progress: Progress) ->
         *_exchange_sign(season),
         *_dark(season),
         *_light(season, LOW_LIGHT),
+        *_photons(season),
         *_warmth(season),
         *_standing(season),
         *_common(season),
         *_no_heat(season),
+        *_scattered(season),
     ]
-    for problem in (*problems, *_in_parts(season, problems), *_jump_of_warmth(season)):
+    problems += [*_in_parts(season, problems), *_jump_of_warmth(season)]
+    problems += tell_changes(season, _told(problems))
+    for problem in problems:
         season = season.with_problem(problem)
-    return season.noting(*_without_gaps(season), *_small(season), *_dark_mean(season), *_jump_of_exchange(season))
+    return season.noting(
+        *_without_gaps(season), *_small(season), *_dark_mean(season), *_frost_mean(season), *_jump_of_exchange(season)
+    )
 
 
 def _in_parts(season: Season, whole: list[str]) -> Iterator[str]:
     """Tell what contradicts itself in a part of a season only, as after another program of the logger."""
-    told = {problem.split()[0] for problem in whole}
+    told = _told(whole)
     found: dict[str, tuple[int, int, str]] = {}
     size = PART_DAYS * season.per_day
     for first in range(0, len(season.starts) - size + 1, size):
@@ -104,6 +124,7 @@ def _in_parts(season: Season, whole: list[str]) -> Iterator[str]:
             *_signs(part),
             *(exchange if len(exchange) > 1 else ()),
             *_light(part, LOW_LIGHT_OF_PART),
+            *_photons(part),
             *_warmth(part),
         )
         for problem in contradictions:
@@ -113,6 +134,11 @@ def _in_parts(season: Season, whole: list[str]) -> Iterator[str]:
     for name, (first, end, words) in found.items():
         if name not in told:
             yield f"{season.starts[first]:%Y-%m-%d} to {season.starts[end - 1]:%Y-%m-%d}: {words}"
+
+
+def _told(problems: list[str]) -> set[str]:
+    """Return the variables that problems are of: they stand first, or after the days."""
+    return {word for problem in problems for word in (problem.split()[0], problem.split(": ")[-2].split()[0])}
 
 
 def _jump_of_warmth(season: Season) -> Iterator[str]:
@@ -169,18 +195,23 @@ def _deficit(season: Season) -> Iterator[str]:
     if not all(season.has(name) for name in ("VPD", "RH", "TA")):
         return
     given, expected = season.measured("VPD"), deficit_of(season)
-    both = np.isfinite(given) & (expected > MIN_DEFICIT)
+    both = np.isfinite(given) & (expected > MIN_FROSTY_DEFICIT) & (season.measured("RH") < MAX_FROSTY_HUMIDITY)
     if both.sum() < MIN_COMMON_RECORDS:
         return
-    ratio = float(np.median(given[both] / expected[both]))
+    ratio = _ratio(given, expected, both)
     unit = next((words for known, words in RATIOS.items() if abs(ratio / known - 1) < 0.2), "")
+    large = both & (expected > MIN_DEFICIT)
     if unit:
         yield f"VPD is {ratio:.3g} times what RH and TA make: it is in {unit}, or leave it out; it was used as it is"
-    elif abs(ratio - 1) > OTHER_RATIO:
+    elif large.sum() >= MIN_COMMON_RECORDS and abs((ratio := _ratio(given, expected, large)) - 1) > OTHER_RATIO:
         yield (
             f"VPD is {ratio:.3g} times what RH and TA make: check the units of VPD, RH and TA; they were used as they "
             "are"
         )
+
+
+def _ratio(given: FloatArray, expected: FloatArray, where: NDArray[np.bool_]) -> float:
+    return float(np.median(given[where] / expected[where]))
 
 
 def _saturation(season: Season) -> Iterator[str]:
@@ -248,6 +279,24 @@ def _dark_mean(season: Season) -> Iterator[str]:
         )
 
 
+def _frost_mean(season: Season) -> Iterator[str]:
+    """Tell an uptake in hard frost, of the means of its days, so that storage cancels."""
+    name = "FC" if season.has("FC") else "NEE"
+    exchange, days = season.measured(name), np.arange(len(season.starts)) // season.per_day
+    cold = np.isfinite(exchange) & (season.measured("TA") < HARD_FROST)
+    counts = np.bincount(days[cold])
+    whole = counts >= season.per_day // 2
+    if whole.sum() < MIN_FROST_DAYS:
+        return
+    means = np.bincount(days[cold], exchange[cold])[whole] / counts[whole]
+    mean, error = float(means.mean()), float(means.std(ddof=1)) / np.sqrt(means.size)
+    if mean < -FROST_ERRORS * error:
+        yield (
+            f"the mean of {name} in frost below {HARD_FROST:g} deg C is {mean:.2g} umol m-2 s-1 of {means.size} days, "
+            "as if CO2 were taken up: is its sign turned, or does an open-path analyser warm its air?"
+        )
+
+
 def _exchange_of_night(season: Season) -> FloatArray:
     exchange = season.measured("NEE")
     return exchange[np.isfinite(exchange) & (season.results["SW_IN_POT"] <= 0)]
@@ -258,13 +307,41 @@ def _light(season: Season, low: float) -> Iterator[str]:
     light, above = season.variables.get("SW_IN", season.measured("SW_IN")), season.results["SW_IN_POT"]
     light = np.where(np.abs(light) < MAX_PPFD, light, np.nan)
     known = np.isfinite(light)
-    if known.sum() < 5 * MIN_COMMON_RECORDS or np.percentile(above[known], 99) < ENOUGH_SUN:
+    if known.sum() < MIN_LIGHT_DAYS * season.per_day or np.percentile(above[known], 99) < ENOUGH_SUN:
         return
     ratio = float(np.percentile(light[known], 99) / np.percentile(above[known], 99))
+    clear = _clearness(light, above, season.per_day)
     if ratio > HIGH_LIGHT:
         yield f"SW_IN is up to {ratio:.2g} times what comes from the sun: is it PPFD (umol m-2 s-1)? Call it PPFD_IN"
+    elif clear.size > 1 and (second := float(np.sort(clear)[-2])) > CLEAREST_DAY:
+        yield (
+            f"SW_IN is up to {second:.2g} of what comes from the sun in whole days, more than air lets through: is it "
+            "PPFD (umol m-2 s-1)? Call it PPFD_IN"
+        )
     elif ratio < low:
         yield f"SW_IN is at most {ratio:.2g} of what comes from the sun: check its unit (W m-2)"
+
+
+def _clearness(light: FloatArray, above: FloatArray, per_day: int) -> FloatArray:
+    """Return the share of what comes from the sun in each whole day whose sun is high enough."""
+    days = light.size // per_day
+    measured, sun = (part[: days * per_day].reshape(days, per_day) for part in (light, above))
+    known = np.isfinite(measured)
+    sums = np.where(known, sun, 0.0).sum(axis=1)
+    enough = (known.mean(axis=1) > WHOLE_DAY) & (sun.max(axis=1) > ENOUGH_SUN)
+    clear: FloatArray = np.where(known, measured, 0.0).sum(axis=1)[enough] / sums[enough]
+    return clear
+
+
+def _photons(season: Season) -> Iterator[str]:
+    """Hold PPFD_IN against SW_IN: there are two photons to a joule, whatever the weather."""
+    light, photons = season.measured("SW_IN"), season.measured("PPFD_IN")
+    both = np.isfinite(photons) & (season.results["SW_IN_POT"] > ENOUGH_SUN) & (light > 0) & (light < MAX_PPFD)
+    if both.sum() < MIN_COMMON_RECORDS:
+        return
+    ratio = float(np.median(photons[both] / light[both]))
+    if not MIN_PHOTONS < ratio < MAX_PHOTONS:
+        yield f"SW_IN: PPFD_IN is {ratio:.3g} times as much, and not about 2 umol J-1: check the unit of both"
 
 
 def _warmth(season: Season) -> Iterator[str]:
@@ -325,6 +402,20 @@ def _small(season: Season) -> Iterator[str]:
             f"NEE hardly ever exceeds {exchange:.2g} umol m-2 s-1{beside}: is it in mg CO2 m-2 s-1? Then multiply it "
             "by 22.72"
         )
+
+
+def _scattered(season: Season) -> Iterator[str]:
+    name = "FC" if season.has("FC") else "NEE"
+    # what lies outside the limits belongs to it
+    values = season.variables.get(name, season.measured(name))
+    known = values[np.isfinite(values)]
+    if known.size >= MIN_COMMON_RECORDS:
+        low, high = np.percentile(known, (25, 75))
+        if high - low > MAX_MIDDLE_RANGE:
+            yield (
+                f"{name}: half of it lies between {low:.3g} and {high:.3g} umol m-2 s-1, further apart than any "
+                "exchange: is it in mg CO2 m-2 h-1 (divide it by 158.4), or in nmol m-2 s-1 (divide it by 1000)?"
+            )
 
 
 def _no_heat(season: Season) -> Iterator[str]:
