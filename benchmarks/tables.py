@@ -30,7 +30,8 @@ from rich.console import Console  # noqa: E402
 from rich.progress import track  # noqa: E402
 
 from benchmarks.made_up_tables import MAKERS, Sheet, make_site, write_lines  # noqa: E402
-from benchmarks.planted_mistakes import MISTAKES, Planted, as_text  # noqa: E402
+from benchmarks.planted_mistakes import MISTAKES  # noqa: E402
+from benchmarks.planting import Planted, as_text  # noqa: E402
 from core.errors import FluxTowerError  # noqa: E402
 from core.progress import no_progress  # noqa: E402
 from fluxcalc.season.filtering import reject_spikes  # noqa: E402
@@ -109,7 +110,8 @@ def find_wrong(season: Season, sheet: Sheet) -> dict[str, tuple[int, int]]:
         true, present = site.true[name], site.present[name]
         if name == "NEE" and sheet.column_of("NEE") is None:
             present = site.present["FC"]
-            true = site.true["FC"] + np.where(site.present["SC"], site.true["SC"], 0.0)
+            stored = site.present["SC"] if sheet.column_of("SC") else np.zeros(present.size, bool)
+            true = site.true["FC"] + np.where(stored, site.true["SC"], 0.0)
         elif sheet.column_of(name) is None:
             continue
         if name in ("NEE", "LE", "H"):

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from core.progress import no_progress
-from fluxcalc.season.changes import find_ratios, tell_changes
+from fluxcalc.season.checks.changes import find_ratios, tell_changes
 from fluxcalc.season.clock import find_clock_shift, find_unseen_clock
 from fluxcalc.season.cross_checks import cross_check
 from fluxcalc.season.filtering import check_clock, complete_variables
@@ -146,6 +146,33 @@ def test_photons_that_are_not_two_to_a_joule_are_told() -> None:
     assert checked(frame).problems == ()
     (problem,) = checked(second_half(frame, "PPFD_IN", pl.col("PPFD_IN") / 2.02)).problems
     assert problem.endswith("SW_IN: PPFD_IN is 1 times as much, and not about 2 umol J-1: check the unit of both")
+
+
+def test_a_temperature_that_leaps_and_stays_is_told_in_frost() -> None:
+    """-12 deg C is 10.4 deg F: medians of ten days of a winter may leap as far, records do not."""
+    frame = table(40, 0, 62.0)
+    hours = np.arange(frame.height) / 2
+    frame = frame.with_columns(TA=pl.Series(-12 + 3 * np.cos((hours - 15) / 24 * 2 * np.pi)), VPD=pl.lit(0.4))
+    assert not [problem for problem in checked(frame, 62.0).problems if "TA" in problem]
+    turned = checked(second_half(frame, "TA", pl.col("TA") * 1.8 + 32), 62.0).problems
+    (problem,) = (one for one in turned if one.startswith("TA"))
+    assert problem.startswith("TA leaps from -")
+    assert "deg C at 2023-01-21 00:00 and stays there" in problem
+    # a spike is none
+    spike = frame.with_columns(TA=pl.when(pl.int_range(pl.len()) == 800).then(20.0).otherwise("TA"))
+    assert not [problem for problem in checked(spike, 62.0).problems if "leaps" in problem]
+
+
+def test_a_code_within_the_limits_of_net_radiation_is_told() -> None:
+    frame = table(30, MAY)
+    random = np.random.default_rng(7)
+    net = 0.7 * frame["SW_IN"].to_numpy() - 40 + random.normal(0, 5, frame.height)
+    assert checked(frame.with_columns(NETRAD=pl.Series(net))).problems == ()
+    even = np.where(net < -30, -40.0, net)
+    assert checked(frame.with_columns(NETRAD=pl.Series(even))).problems == ()
+    net[random.random(net.size) < 0.05] = -99.9
+    (problem,) = checked(frame.with_columns(NETRAD=pl.Series(net))).problems
+    assert problem.startswith("NETRAD is -99.9 in ")
 
 
 def test_uptake_in_frost_is_told() -> None:
