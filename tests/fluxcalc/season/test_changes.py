@@ -163,6 +163,16 @@ def test_a_temperature_that_leaps_and_stays_is_told_in_frost() -> None:
     assert not [problem for problem in checked(spike, 62.0).problems if "leaps" in problem]
 
 
+def test_days_of_which_most_cannot_be_are_told_with_their_cause() -> None:
+    """A third of the season in Pa, of which what is near saturation is plausible in hPa."""
+    frame = table(30, MAY)
+    late = pl.int_range(pl.len()) >= 20 * 48
+    frame = frame.with_columns(VPD=pl.when(late).then(pl.col("VPD") * 100).otherwise("VPD"))
+    (problem,) = [one for one in checked(frame).problems if "VPD:" in one]
+    assert problem.startswith("2023-05-21 to 2023-05-30: VPD: ")
+    assert "they would be plausible in Pa" in problem
+
+
 def test_a_code_within_the_limits_of_net_radiation_is_told() -> None:
     frame = table(30, MAY)
     random = np.random.default_rng(7)
