@@ -3,9 +3,11 @@
 Makes up sites whose true values are known, writes each as one of the makers of tables does, and plants a mistake:
 another unit, a missing code, a turned sign, stamps of the end, a damaged line... One table in five has none. The table
 is read and checked as `fluxtower season` does, up to the quality flags. Either the values that a season would use are
-the true ones, or what is wrong is told by words that name it: variable, column, line. Else it is `silent_wrong`. A
-problem of a table without mistake is a `false_alarm`; an exception that is not one of ours means `crashed`. Prints
-tables and, last, one line of JSON with the counts. `--mistake WORDS`: only those whose kind and name have the words.
+the true ones, or what is wrong is told by words that name it: variable, column, line. Where nothing in the table
+contradicts the mistake by a criterion of its own (`_is_hidden`), a note that it could not be checked will do; such
+tables are counted as `not_checkable`. Else it is `silent_wrong`. A problem of a table without mistake is a
+`false_alarm`; an exception that is not one of ours means `crashed`. Prints tables and, last, one line of JSON with the
+counts. `--mistake WORDS`: only those whose kind and name have the words.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import numpy as np  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import track  # noqa: E402
 
-from benchmarks.made_up_tables import MAKERS, Sheet, make_site, write_lines  # noqa: E402
+from benchmarks.made_up_tables import MAKERS, Sheet, make_site, radiation_above, write_lines  # noqa: E402
 from benchmarks.planted_mistakes import MISTAKES  # noqa: E402
 from benchmarks.planting import Planted, as_text  # noqa: E402
 from core.errors import FluxTowerError  # noqa: E402
@@ -48,9 +50,14 @@ COMPARED = ("NEE", "LE", "H", "USTAR", "SW_IN", "TA", "VPD", "RH", "NETRAD", "G"
 NEAR, MADE_NEAR = 1e-4, 0.03
 """How far a value may be from the true one, of the range: rounding; made of other variables (VPD, SW_IN of PPFD)."""
 METHODS = SeasonMethods(spikes=None, uncertainty="none")
-RIGHT, TOLD, REFUSED, SILENT, FALSE, CRASHED = "right", "told", "refused", "silent_wrong", "false_alarm", "crashed"
-OUTCOMES = (RIGHT, TOLD, REFUSED, SILENT, FALSE, CRASHED)
+RIGHT, TOLD, REFUSED, UNSEEN = "right", "told", "refused", "not_checkable"
+SILENT, FALSE, CRASHED = "silent_wrong", "false_alarm", "crashed"
+OUTCOMES = (RIGHT, TOLD, REFUSED, UNSEEN, SILENT, FALSE, CRASHED)
 FAILURES = (SILENT, FALSE, CRASHED)
+HIDDEN_SUN, WARMEST_PLACE, HIDDEN_ERRORS = 60.0, 45.0, 4.0
+"""Below which nothing contradicts stamps, degrees Fahrenheit and a sign. [W m-2], [deg C], [1]"""
+UNCHECKED = "could not be checked"
+"""In a note on what nothing in the table can tell."""
 MOST_FALSE_ALARMS = 0.01
 """Share of the tables without mistake."""
 BATCH = 64
@@ -137,6 +144,26 @@ def _told(season: Season, before: Season | None, words: Sequence[str], *, wrong:
     return any(word in message for message in messages for word in words)
 
 
+def _is_hidden(kind: str, mistake: str, sheet: Sheet) -> bool:
+    """Say whether nothing in a table contradicts a mistake, by what is true of its site and not by our checks.
+
+    Stamps without a sun above 60 W m-2; degrees Fahrenheit of a temperature that a place on Earth may have, without
+    VPD and RH beside it; a turned flux whose mean is within four standard errors of 0.
+    """
+    site = sheet.site
+    if kind == "stamps":
+        above = radiation_above(site.starts, site.minutes, site.latitude, site.longitude, site.utc_offset)
+        return float(above.max()) < HIDDEN_SUN
+    if mistake == "TA in deg F":
+        both = sheet.column_of("VPD") and sheet.column_of("RH")
+        return not both and float(np.median(site.true["TA"])) * 1.8 + 32 < WARMEST_PLACE
+    if mistake.endswith(" turned") and (name := mistake.split()[0]) in ("FC", "NEE"):
+        part = site.given(name)[len(site.starts) // 2 :]
+        days = np.array([np.nanmean(day) for day in np.array_split(part, len(part) * site.minutes // 1440)])
+        return abs(days.mean()) < HIDDEN_ERRORS * days.std(ddof=1) / np.sqrt(days.size)
+    return False
+
+
 def try_table(seed: str, maker: str, kind: str, mistake: str, folder: Path) -> Result | None:
     """Make up a table, plant a mistake, read it; None if the maker's table has not got what the mistake needs."""
     site = make_site(seed)
@@ -172,6 +199,9 @@ def try_table(seed: str, maker: str, kind: str, mistake: str, folder: Path) -> R
         return result(RIGHT)
     wrong = any(count for count, _ in found.values())
     told = _told(season, before, planted.words, wrong=wrong) if planted.words else bool(season.problems)
+    unseen = [note for note in season.notes if UNCHECKED in note and any(word in note for word in planted.words)]
+    if not told and unseen and _is_hidden(kind, mistake, sheet):
+        return result(UNSEEN, shown)
     return result(TOLD if told else SILENT, shown)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from core.progress import Progress
-from fluxcalc.season.checks.changes import tell_changes
+from fluxcalc.season.checks.changes import note_unseen, tell_changes
 from fluxcalc.season.checks.exchange import note_exchange, tell_exchange, tell_scatter
 from fluxcalc.season.checks.jumps import PART_DAYS, note_jumps, tell_leaps
 from fluxcalc.season.checks.values import tell_values
@@ -21,7 +21,7 @@ def cross_check(season: Season, _methods: SeasonMethods, _progress: Progress) ->
     problems += tell_changes(season, _told(problems))
     for problem in problems:
         season = season.with_problem(problem)
-    return season.noting(*note_exchange(season), *note_jumps(season))
+    return season.noting(*note_exchange(season), *note_jumps(season), *note_unseen(season))
 
 
 def _in_parts(season: Season, whole: list[str]) -> Iterator[str]:

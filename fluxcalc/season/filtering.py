@@ -31,6 +31,9 @@ from fluxcalc.thermodynamics import saturation_pressure
 from qc.flag_scales import BAD_FLAG, map_flags
 from qc.plausibility import LARGE_SHARE
 
+DEFICIT_OF_HUMIDITY = "VPD is worked out of RH and TA"
+"""Note of a season whose VPD was not measured."""
+
 
 def check_clock(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Compare measured with potential radiation; a shift is told, never applied."""
@@ -68,7 +71,7 @@ def complete_variables(season: Season, _methods: SeasonMethods, _progress: Progr
         season = _with_exchange(season)
     if not season.has("VPD") and season.has("RH") and season.has("TA"):
         season = replace(season, flags={name: flag for name, flag in season.flags.items() if name != "VPD"})
-        season = season.with_variables(VPD=deficit_of(season)).noting("VPD is worked out of RH and TA")
+        season = season.with_variables(VPD=deficit_of(season)).noting(DEFICIT_OF_HUMIDITY)
     for name in ("NEE", *DRIVERS, "USTAR"):
         if not season.has(name):
             season = season.with_problem(f"{name}: no record: {REMEDIES[name]}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from core.constants import ZERO_CELSIUS
 from core.records import FloatArray
+from fluxcalc.season.filtering import DEFICIT_OF_HUMIDITY
 from fluxcalc.season.record import Season
 from fluxcalc.thermodynamics import saturation_pressure
 
@@ -27,8 +28,10 @@ MIN_CLASS_RECORDS, MIN_CLASS_DAYS = 10, 4
 """That a class needs on both sides."""
 MIRRORED = (-1.6, -0.6)
 """Ratio of a flux to its own before that only a turned sign makes."""
-MIN_ERRORS = 4.0
-"""Standard errors by which a ratio, or a night, must differ from 0 for its sign to be clear."""
+RATIO_ERRORS, MIN_ERRORS = 3.0, 4.0
+"""Standard errors by which a ratio, and a night, must differ from 0 for its sign to be clear."""
+MAX_ERROR = 0.25
+"""Standard error of ratios, for the most part, above which a turned sign may go unseen."""
 NIGHT_ERRORS = 3.0
 """Standard errors by which a night may differ from the mirror image of those before, where it is hardly above 0."""
 TENTHS = (0.04, 0.18)
@@ -141,6 +144,23 @@ def tell_changes(season: Season, told: set[str]) -> Iterator[str]:
         yield from _deficit(season, whole)
 
 
+def note_unseen(season: Season) -> Iterator[str]:
+    """Note of which variables a wrong sign or unit could not be seen."""
+    name = "FC" if season.has("FC") else "NEE"
+    if season.has(name):
+        whole = _from_midnight(season)
+        sun = season.results["SW_IN_POT"][whole]
+        errors = [find_ratios(season.measured(name)[whole], sun, season.per_day, side).error for side in SIDES]
+        known = [float(np.median(one[np.isfinite(one)])) for one in errors if np.isfinite(one).any()]
+        if not known or min(known) > MAX_ERROR:
+            yield (
+                f"a change of the sign of {name} could not be checked: it is too near 0, or too short, for its scatter"
+            )
+    both = season.has("VPD") and season.has("RH") and DEFICIT_OF_HUMIDITY not in season.notes
+    if season.has("TA") and not both:
+        yield "the unit of TA could not be checked: a VPD and RH that were both measured would tell it"
+
+
 def _from_midnight(season: Season) -> slice:
     """Return the records from the first midnight on."""
     first = season.starts[0]
@@ -168,14 +188,14 @@ def _clearest(
 def _is_mirrored(ratios: Ratios) -> NDArray[np.bool_]:
     low, high = MIRRORED
     with np.errstate(invalid="ignore"):
-        whole = (ratios.ratio > low) & (ratios.ratio < high) & (ratios.ratio + MIN_ERRORS * ratios.error < 0)
-        # the night turns, too: neither harvest nor spring turns it
+        whole = (ratios.ratio > low) & (ratios.ratio < high) & (ratios.ratio + RATIO_ERRORS * ratios.error < 0)
+        # the night turns, too, or is hardly above 0: neither harvest nor spring turns it
         error = np.hypot(ratios.before_error, ratios.after_error)
         opposite = ratios.before * ratios.after < 0
         alike = np.abs(ratios.before + ratios.after) < NIGHT_ERRORS * error
         clear = np.abs(ratios.before) > MIN_ERRORS * ratios.before_error
         clear &= np.abs(ratios.after) > MIN_ERRORS * ratios.after_error
-        night = (opposite & (alike | clear)) | ~np.isfinite(error)
+        night = alike | (opposite & clear) | ~np.isfinite(error)
     both: NDArray[np.bool_] = whole & night
     return both
 

@@ -173,6 +173,20 @@ def test_days_of_which_most_cannot_be_are_told_with_their_cause() -> None:
     assert "they would be plausible in Pa" in problem
 
 
+def test_what_could_not_be_checked_is_noted() -> None:
+    frame = table(30, MAY)
+    random = np.random.default_rng(9)
+    tiny = frame.with_columns(FC=pl.Series(random.normal(0, 2, frame.height)))
+    words = "the sign of FC could not be checked"
+    assert not any(words in note for note in checked(frame).notes)
+    assert any(words in note for note in checked(tiny).notes)
+    humidity = with_humidity(frame, np.full(frame.height, 70.0)).with_columns(RH=pl.lit(70.0))
+    unit = "the unit of TA could not be checked"
+    assert not any(unit in note for note in checked(humidity).notes)
+    assert any(unit in note for note in checked(humidity.drop("VPD")).notes)
+    assert any(unit in note for note in checked(humidity.drop("RH")).notes)
+
+
 def test_a_code_within_the_limits_of_net_radiation_is_told() -> None:
     frame = table(30, MAY)
     random = np.random.default_rng(7)
