@@ -137,11 +137,17 @@ def find_wrong(season: Season, sheet: Sheet) -> dict[str, tuple[int, int]]:
 
 def _told(season: Season, before: Season | None, words: Sequence[str], *, wrong: bool) -> bool:
     """Say whether a message that the table without mistake does not get names what is wrong."""
+    if not words:
+        return bool(season.problems)
     known = () if before is None else (*before.problems, *before.notes)
     # that some values were left out says nothing of those that were not
     notes = [note for note in season.notes if not (wrong and "records rejected" in note)]
     messages = [message for message in (*season.problems, *notes) if message not in known]
     return any(word in message for message in messages for word in words)
+
+
+def _is_unchecked(season: Season, words: Sequence[str]) -> bool:
+    return any(UNCHECKED in note and any(word in note for word in words) for note in season.notes)
 
 
 def _is_hidden(kind: str, mistake: str, sheet: Sheet) -> bool:
@@ -198,11 +204,10 @@ def try_table(seed: str, maker: str, kind: str, mistake: str, folder: Path) -> R
     if not found:
         return result(RIGHT)
     wrong = any(count for count, _ in found.values())
-    told = _told(season, before, planted.words, wrong=wrong) if planted.words else bool(season.problems)
-    unseen = [note for note in season.notes if UNCHECKED in note and any(word in note for word in planted.words)]
-    if not told and unseen and _is_hidden(kind, mistake, sheet):
-        return result(UNSEEN, shown)
-    return result(TOLD if told else SILENT, shown)
+    if _told(season, before, planted.words, wrong=wrong):
+        return result(TOLD, shown)
+    hidden = _is_unchecked(season, planted.words) and _is_hidden(kind, mistake, sheet)
+    return result(UNSEEN if hidden else SILENT, shown)
 
 
 def choose(count: int, seed: int, only: str = "", jobs: int = 1) -> Iterator[Result]:
