@@ -238,9 +238,9 @@ def _try(wanted: tuple[str, str, str, str]) -> Result | None:
 
 
 def _print(title: str, rows: dict[str, Counter[str]]) -> None:
-    print(f"\n{title:44s}" + "".join(f"{outcome:>13s}" for outcome in OUTCOMES))
+    print(f"\n{title:44s}" + "".join(f"{outcome:>14s}" for outcome in OUTCOMES))
     for name, counts in sorted(rows.items()):
-        print(f"{name:44s}" + "".join(f"{counts[outcome]:13d}" for outcome in OUTCOMES))
+        print(f"{name:44s}" + "".join(f"{counts[outcome]:14d}" for outcome in OUTCOMES))
 
 
 def main() -> None:

@@ -15,7 +15,9 @@ from fluxcalc.season.grid import lay_grid
 from fluxcalc.season.record import Season, SeasonMethods
 from fluxcalc.season.steps import SEASON_STEPS
 from fluxcalc.thermodynamics import saturation_pressure
+from tests.fluxcalc.reference import needs_season
 from tests.fluxcalc.season.test_steps import made_up
+from tests.fluxcalc.season.ustar.test_moving_point import read_site
 
 MAY = 120
 """Day of the year on which spring tables begin."""
@@ -25,10 +27,10 @@ def table(days: int, first_day: int, latitude: float = 51.0, seed: int = 0) -> p
     return made_up(first_day + days, latitude, seed)[first_day * 48 :]
 
 
-def checked(frame: pl.DataFrame, latitude: float = 51.0) -> Season:
+def checked(frame: pl.DataFrame, latitude: float = 51.0, longitude: float = 15.0) -> Season:
     """Return a table up to its cross-checks."""
     grid = lay_grid(frame)
-    season = Season(grid.starts, grid.minutes, latitude, 15.0, 1.0, dict(grid.variables))
+    season = Season(grid.starts, grid.minutes, latitude, longitude, 1.0, dict(grid.variables))
     names = [step for _, step in SEASON_STEPS]
     for step in names[: names.index(cross_check) + 1]:
         season = step(season, SeasonMethods(), no_progress)
@@ -238,3 +240,21 @@ def test_a_clock_that_the_sun_does_not_tell_is_said_to_be_unchecked(first_day: i
         check_clock(checked(table(30, MAY).drop("SW_IN")), SeasonMethods(), no_progress), SeasonMethods(), no_progress
     )
     assert any(note.endswith("could not be checked against the sun: SW_IN is missing") for note in none.notes)
+
+
+@pytest.mark.figures
+@needs_season
+@pytest.mark.parametrize(("site", "place"), [("DE-Tha_1998", (51.0, 13.6)), ("DE-Geb_2004_2006", (51.1, 10.9))])
+def test_of_real_weeks_nothing_is_told_but_a_flux_that_was_turned(site: str, place: tuple[float, float]) -> None:
+    """Spruce and crops, harvest and winter, 40 days at a time; then NEE turned from the middle on."""
+    inputs, starts = read_site(site)
+    names = {"NEE": "NEE", "Rg": "SW_IN", "Tair": "TA", "VPD": "VPD", "Ustar": "USTAR", "LE": "LE", "H": "H"}
+    frame = inputs.select(starts.alias("start"), *(pl.col(old).alias(new) for old, new in names.items()))
+    found = []
+    for first in range(0, frame.height - 40 * 48, 40 * 48):
+        part = frame[first : first + 40 * 48]
+        assert checked(part, *place).problems == ()
+        turned = checked(second_half(part, "NEE", -pl.col("NEE")), *place)
+        found.append(any("NEE" in words for words in (*turned.problems, *turned.notes)))
+    assert np.mean(found) > 0.9
+    print(f"{site}: of {len(found)} times 40 days nothing is told; NEE turned from their middle on in {sum(found)}")
