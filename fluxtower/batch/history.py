@@ -18,7 +18,8 @@ from core.store import StationRow, Store
 from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, VARIABLES, WEATHER_COLUMNS
 from fluxtower.batch.season_input import columns_left_out
 from ingest.files.account import FileAccount, Placed, describe_accounts, find_problems
-from ingest.files.halfhours import HalfHours, read_halfhours
+from ingest.files.halfhour_table import HalfHours
+from ingest.files.halfhours import read_halfhours
 from ingest.files.records import LeftOut
 from qc.flag_scales import FLAG_SCALES, map_flags
 from qc.plausibility import describe_rejected, outside_limits
