@@ -11,12 +11,8 @@ from rich.table import Table
 from core.access import Policy
 from core.settings import Settings
 from core.store import Account, ApiKey, AuditRow, CorrectionRow, Gap, RejectRow, Review, RunRow, Store
-<<<<<<< HEAD
 from core.store.tanks import TankRow
-from core.timeliness import faults_of
-=======
 from core.timeliness import SILENT_STEPS, expected_seconds, fault_of_channel, faults_of
->>>>>>> main
 from core.variables import AMOUNTS, VARIABLES, units_for
 
 if TYPE_CHECKING:  # who prints other tables need not wait for what makes these
