@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.models import ErrorOut
-from api.routes import feeds, fluxes, footprint, health, live, product, readings, runs, samples, stations
+from api.routes import feeds, findings, fluxes, footprint, health, live, product, readings, runs, samples, stations
 
 router = APIRouter(
     prefix="/api/v1",
@@ -15,5 +15,5 @@ router = APIRouter(
         503: {"model": ErrorOut, "description": "The database cannot be reached for the moment."},
     },
 )
-for resource in (health, stations, feeds, readings, samples, fluxes, footprint, product, runs, live):
+for resource in (health, stations, feeds, readings, findings, samples, fluxes, footprint, product, runs, live):
     router.include_router(resource.router)

@@ -114,6 +114,8 @@ def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime) -> l
                     received=one.received,
                     age_s=age,
                     status=status(age, expected_seconds(stream)),
+                    flag=one.flags.get(channel.name),
+                    reasons=list(one.reasons.get(channel.name, ())),
                 )
             )
     return values

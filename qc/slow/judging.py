@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 from core.station import Identity
-from qc.limits import BAD, GOOD, MISSING, SUSPECT, UNKNOWN
+from qc.codes import BAD, GOOD, MISSING, SUSPECT, UNKNOWN
 from qc.slow import checks, kernels
 from qc.slow.climatology import cells_of
 from qc.slow.limits import StreamLimits

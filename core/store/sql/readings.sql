@@ -14,12 +14,6 @@ ON CONFLICT (station, stream, time) DO NOTHING
 RETURNING station, stream, time;
 
 -- name: readings
-SELECT time, stream, values, flags FROM reading
+SELECT time, stream, values, flags, reasons::text AS reasons FROM reading
 WHERE station = %(station)s AND stream = ANY(%(streams)s) AND time >= %(start)s AND time < %(end)s
 ORDER BY time;
-
--- name: unflagged_readings
-SELECT time, station, stream, values FROM reading WHERE flags IS NULL ORDER BY time LIMIT %(limit)s;
-
--- name: put_reading_flags
-UPDATE reading SET flags = %(flags)s WHERE station = %(station)s AND stream = %(stream)s AND time = %(time)s;

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core.station import ChannelQuality, Identity, Stream
-from qc.limits import BAD, GOOD, MISSING, SUSPECT, UNKNOWN
+from qc.codes import BAD, GOOD, MISSING, SUSPECT, UNKNOWN
 from qc.slow import checks
 from qc.slow import kernels as k
 from qc.slow.climatology import learn_climatology

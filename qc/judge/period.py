@@ -1,0 +1,77 @@
+"""Readings of a period judged now: all of them, or those that have no flags yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.progress import Progress, no_progress
+from core.store import Store
+from qc.judge.rules import StreamRules, rules_of
+from qc.judge.stretch import MICROSECOND, READINGS_PER_PART, judge_part
+
+
+@dataclass(slots=True)
+class JudgedPeriod:
+    """What was judged: readings, those with other flags or reasons than before, half-hours that are due again."""
+
+    readings: int = 0
+    changed: int = 0
+    due: int = 0
+
+
+def read_rules(store: Store, station: str, stream: str) -> list[StreamRules]:
+    """Return the rules for every layout of a stream of readings.
+
+    Raises
+    ------
+    UnknownStation, StoreError
+        The station, or a stream of readings of that name, is not registered.
+    """
+    row = store.stations.read(station)
+    return [rules_of(layout, row.station) for layout in store.stations.read_layouts(station, stream, "reading")]
+
+
+def judge_period(
+    store: Store, station: str, stream: str, start: datetime, end: datetime, progress: Progress = no_progress
+) -> JudgedPeriod:
+    """Judge all readings of [start, end), be they judged or not; memory does not grow with the period.
+
+    Raises
+    ------
+    UnknownStation, StoreError
+        The station, or a stream of readings of that name, is not registered.
+    """
+    done = JudgedPeriod()
+    layouts = read_rules(store, station, stream)
+    whole = (end - start).total_seconds()
+    for number, rules in enumerate(layouts):
+        begin: datetime | None = start
+        while begin is not None and begin < end:
+            passed = (begin - start).total_seconds() / whole
+            progress(f"{station}/{stream}", number + passed, len(layouts))
+            with store.judgements.working() as work:
+                part = judge_part(work, rules, begin, end - MICROSECOND)
+                work.request([rules.stream.key], begin, begin)
+            done.readings += part.readings
+            done.changed += part.changed
+            done.due += part.due
+            begin = part.rest
+    progress(f"{station}/{stream}", len(layouts), len(layouts))
+    return done
+
+
+def judge_missing(store: Store, station: str, stream: str, start: datetime, end: datetime) -> None:
+    """Judge the readings of [start, end) that have no flags; errors as of ``judge_period``."""
+    layouts = read_rules(store, station, stream)
+    by_key = {rules.stream.key: rules for rules in layouts}
+    longest = timedelta(microseconds=max(rules.look_back_ns for rules in layouts) // 1000)
+    rows = [rules.stream for rules in layouts]
+    while True:
+        with store.judgements.working() as work:
+            stretches = work.find_unflagged_of(rows, start, end, READINGS_PER_PART, longest)
+            for one in stretches:
+                judge_part(work, by_key[one.stream], one.start, one.end)
+            if not stretches:
+                return
+            work.request(sorted({one.stream for one in stretches}), start, start)
