@@ -143,7 +143,7 @@ class Channel(Part):
     offset: float = Field(0.0, ge=-1e30, le=1e30, description="the value from which steps are counted, in its unit")
     gain: float = Field(1.0, ge=-1e12, le=1e12, description="what is sent, times this, plus gain_offset is in its unit")
     gain_offset: float = Field(0.0, ge=-1e12, le=1e12, description="in its unit")
-    qc: ChannelQuality = Field(ChannelQuality(), description="how its readings are judged")
+    qc: ChannelQuality = Field(default=ChannelQuality(), description="how its readings are judged")
 
     @model_validator(mode="after")
     def _unit_measures_variable(self) -> Channel:

@@ -77,7 +77,7 @@ DEFAULTS: dict[str, Default] = {
     "WS": Default(bad=(0, 75), spike=(10, 20), step=(10, 20), still=0.5, between=(2, 75)),
     "WS_MAX": Default(bad=(0, 100), spike=(20, 40), step=(20, 40), still=0.5, between=(3, 100)),
     "WD": Default(bad=(0, 360), still=10, windy=2),
-    "P": Default(bad=(0, 40), suspect=(0, 20)),
+    "P": Default(bad=(0, 60), suspect=(0, 20)),
     "SW_IN": _sunlight(1600, 1),
     "SW_OUT": _sunlight(1300, 1),
     "SW_DIF": _sunlight(1200, 1),

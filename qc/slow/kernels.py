@@ -64,8 +64,8 @@ def kernel(function: F) -> F:
 
 
 @kernel
-def potential_radiation(time_ns: int, latitude: float, longitude: float) -> float:
-    """Return the radiation on a horizontal plane above the atmosphere at a moment; 0 below the horizon. [W m-2]
+def sine_of_sun(time_ns: int, latitude: float, longitude: float) -> tuple[float, float]:
+    """Return the sine of the sun's elevation, and the radiation of a plane turned to it above the atmosphere. [W m-2]
 
     References
     ----------
@@ -92,7 +92,23 @@ def potential_radiation(time_ns: int, latitude: float, longitude: float) -> floa
     height = math.radians(latitude)
     sine = math.sin(height) * math.sin(declination)
     sine += math.cos(height) * math.cos(declination) * math.cos(hour_angle)
-    return SOLAR_CONSTANT * distance * max(sine, 0.0)
+    return sine, SOLAR_CONSTANT * distance
+
+
+@kernel
+def potential_radiation(time_ns: int, latitude: float, longitude: float) -> float:
+    """Return the radiation on a horizontal plane above the atmosphere at a moment; 0 below the horizon. [W m-2]"""
+    sine, plane = sine_of_sun(time_ns, latitude, longitude)
+    return plane * max(sine, 0.0)
+
+
+@kernel
+def sines_of_sun(times: NDArray[np.int64], latitude: float, longitude: float) -> NDArray[np.float64]:
+    """Return the sine of the sun's elevation at many moments."""
+    sines = np.empty(times.size)
+    for i in range(times.size):
+        sines[i] = sine_of_sun(times[i], latitude, longitude)[0]
+    return sines
 
 
 @kernel

@@ -20,7 +20,7 @@ from qc.slow.rules import find_rules
 
 MAX_GAP_INTERVALS = 2.5
 """Readings further apart are no neighbours."""
-MIN_STILL_READINGS = 6
+MIN_STILL_READINGS = 18
 """Intervals, at least, over which a sensor may stand still."""
 NOISE_MINUTES, NOISE_INTERVALS = 60, 20
 """Over how long the noise before a spike is told: so many minutes, or intervals if these are longer."""
@@ -133,8 +133,10 @@ class _Scaled:
         """Return the row of the table."""
         own, default = self.quality, self.default
         row = np.full(k.WIDTH, np.nan)
-        row[[k.BAD_LOW, k.BAD_HIGH]] = own.range or self._places(default.bad)
-        row[[k.SUSPECT_LOW, k.SUSPECT_HIGH]] = own.suspect_range or self._places(self._suspect())
+        # the most rain that falls grows as the square root of time, too (Jennings 1950)
+        grown = self.growth if self.name == "P" else 1.0
+        row[[k.BAD_LOW, k.BAD_HIGH]] = own.range or self._places(default.bad, grown)
+        row[[k.SUSPECT_LOW, k.SUSPECT_HIGH]] = own.suspect_range or self._places(self._suspect(), grown)
         row[[k.SPIKE_SUSPECT, k.SPIKE_BAD]] = own.spike or self._sizes(default.spike, self.growth)
         row[k.SPIKE_AVERAGE] = own.spike_method == "average"
         row[k.NOISE_LEAST] = own.spike_noise[0] if own.spike_noise else self._size(default.noise[0])
@@ -143,7 +145,7 @@ class _Scaled:
         row[[k.RATE_SUSPECT, k.RATE_BAD]] = own.rate or self._sizes(default.rate)
         row[k.TOLERANCE] = own.persistence or self._size(default.still)
         minutes = own.persistence_minutes or tuple(
-            max(one, self.least_minutes * (4 if i else 1)) for i, one in enumerate(default.minutes)
+            max(one, self.least_minutes * (2 if i else 1)) for i, one in enumerate(default.minutes)
         )
         row[[k.STILL_SUSPECT_NS, k.STILL_BAD_NS]] = np.round(np.array(minutes) * 60) * NS
         row[[k.STILL_LOW, k.STILL_HIGH]] = own.persistence_between or self._places(default.between)
@@ -166,8 +168,8 @@ class _Scaled:
         mean = SEA_LEVEL * math.exp(-self.site.altitude / SCALE_HEIGHT)
         return mean * (1 - WEATHER_SHARE), mean * (1 + WEATHER_SHARE)
 
-    def _places(self, pair: Pair) -> Pair:
-        return pair[0] * self.factor + self.offset, pair[1] * self.factor + self.offset
+    def _places(self, pair: Pair, growth: float = 1.0) -> Pair:
+        return pair[0] * self.factor * growth + self.offset, pair[1] * self.factor * growth + self.offset
 
     def _sizes(self, pair: Pair, growth: float = 1.0) -> Pair:
         return pair[0] * self.factor * growth, pair[1] * self.factor * growth

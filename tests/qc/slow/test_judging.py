@@ -209,7 +209,7 @@ def test_the_station_file_says_what_a_stream_is_judged_by() -> None:
     assert temperature[[k.STILL_SUSPECT_NS, k.STILL_BAD_NS]].tolist() == [90 * MINUTE, 120 * MINUTE]
     assert np.isnan(pressure[k.STEP_SUSPECT])
     assert pressure[[k.SPIKE_SUSPECT, k.TOLERANCE]] == pytest.approx([0.5 * 10**0.5, 0.1])  # hPa
-    assert (by.interval_ns, by.look_back_ns) == (10 * MINUTE, 240 * MINUTE)  # the pressure may stand still for 4 hours
+    assert (by.interval_ns, by.look_back_ns) == (10 * MINUTE, 360 * MINUTE)  # of the pressure: 36 readings
 
 
 def test_limits_by_month_and_hour_are_learnt_and_used_where_they_are_wanted() -> None:

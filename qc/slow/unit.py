@@ -1,0 +1,68 @@
+"""A channel that begins to come in another unit: deg F, K, hPa for kPa, a fraction for percent."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.records import FloatArray
+from core.variables import convert, units_for, variable
+from qc.limits import BAD
+from qc.slow.finding import DAY_NS, ChannelSeries, Days, Finding
+
+STEADY = frozenset({"TA", "T_DEW", "T_SONIC", "TS", "RH", "PA", "SWC"})
+"""What changes little enough from day to day for a unit to show."""
+PAST_DAYS = 7
+CLOSENESS = 0.25
+"""Converted, a day is at most this share as far from the days before as it is unconverted,"""
+MIN_SPREADS = 2.5
+"""which is more than so many times what the days before changed most,"""
+MIN_ACCURACIES = 5.0
+"""and more than so many accuracies."""
+
+
+def find_units(series: ChannelSeries, utc_offset: float) -> list[Finding]:
+    """Find days whose median fits to the week before only if it is taken for another unit.
+
+    Returns
+    -------
+    list of Finding
+        Of each such day, with the unit in ``unit``. Days in the other unit are no past of those that follow.
+    """
+    if series.base not in STEADY:
+        return []
+    days = Days.of(series.times_ns, utc_offset)
+    medians = days.medians(series.values, np.diff(days.bounds).max(initial=1) / 4)
+    units = [unit for unit in units_for(series.variable) if unit != series.unit]
+    kept = medians.copy()
+    found = []
+    for i, median in enumerate(medians):
+        past = kept[max(i - PAST_DAYS, 0) : i]
+        past = past[np.isfinite(past)]
+        if not np.isfinite(median) or past.size < 2:
+            continue
+        unit = _closer(series, float(median), past, units)
+        if unit:
+            kept[i] = np.nan
+            start = int(days.starts_ns[i])
+            reason = f"unit: values fit to the days before only if they are in {unit}, not in {series.unit}"
+            data: dict[str, float | str] = {"unit": unit, "median": float(median)}
+            found.append(Finding("unit", series.channel, start, start + DAY_NS, BAD, reason, data))
+    return found
+
+
+def _closer(series: ChannelSeries, median: float, past: FloatArray, units: list[str]) -> str:
+    usual = float(np.median(past))
+    away = abs(median - usual)
+    spread = float(np.max(np.abs(np.diff(past))))
+    if not away > max(MIN_SPREADS * spread, MIN_ACCURACIES * series.accuracy * _in_own_unit(series)):
+        return ""
+    distances = {unit: abs(convert(median, series.variable, unit, series.unit) - usual) for unit in units}
+    best = min(distances, key=lambda unit: distances[unit], default="")
+    return best if best and distances[best] < CLOSENESS * away else ""
+
+
+def _in_own_unit(series: ChannelSeries) -> float:
+    """Return how much of the sender's unit is one of the variable's own unit."""
+    own = variable(series.variable).unit
+    zero, one = (convert(value, series.variable, own, series.unit) for value in (0.0, 1.0))
+    return abs(one - zero)
