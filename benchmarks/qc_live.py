@@ -5,8 +5,8 @@ collector into TimescaleDB, all in a private folder on this machine; `fluxtower 
 a past as long as its checks look back on. The first minute, in which the judge reads this past, is not counted.
 
 Counted is the processor time of the judge and of its connections to the database, from /proc, over the time that
-passed. The latency of a flag is from the begin of the transaction that stored the reading (`received`) to the commit of the
-one that stored its flag (`track_commit_timestamp`). Prints a table and, last, one line of JSON.
+passed. The latency of a flag is from the begin of the transaction that stored the reading (`received`) to the commit of
+the one that stored its flag (`track_commit_timestamp`). Prints a table and, last, one line of JSON.
 """
 
 from __future__ import annotations
@@ -98,12 +98,14 @@ def _put_past(settings: Settings, load: Load) -> None:
     with psycopg.connect(settings.store_dsn, autocommit=True) as connection:
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         first = now - timedelta(minutes=PAST_MINUTES)
-        for text, values in load_values(load, first, PAST_MINUTES - 1):
-            connection.execute(
+        some = load_values(load, first, PAST_MINUTES - 1)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMP TABLE past (time timestamptz, values real[])")
+            cursor.executemany("INSERT INTO past VALUES (%s, %s)", some)
+            cursor.execute(
                 "INSERT INTO reading (time, station, stream, values, flags)"
-                " SELECT %s, st.station, st.key, %s::real[], array_fill(1::smallint, ARRAY[cardinality(%s::real[])])"
-                " FROM stream st WHERE st.kind = 'reading'",
-                (text, values, values),
+                " SELECT p.time, st.station, st.key, p.values, array_fill(1::smallint, ARRAY[cardinality(p.values)])"
+                " FROM stream st CROSS JOIN past p WHERE st.kind = 'reading' ORDER BY p.time, st.station"
             )
         connection.execute("VACUUM ANALYZE reading")
 
@@ -151,7 +153,7 @@ def _read_latency(settings: Settings, since: datetime, until: datetime) -> dict[
                    percentile_cont(0.99) WITHIN GROUP (ORDER BY late) FILTER (WHERE flags IS NOT NULL),
                    avg((SELECT avg((f IN (3, 4))::int) FROM unnest(flags) f))
             FROM (SELECT flags, extract(epoch FROM pg_xact_commit_timestamp(xmin) - received)::float8 AS late
-                  FROM reading WHERE received >= %s AND received < %s) AS some
+                  FROM reading WHERE received >= %s AND received < %s) AS judged
             """,
             (since, until),
         ).fetchone()
@@ -161,6 +163,7 @@ def _read_latency(settings: Settings, since: datetime, until: datetime) -> dict[
 
 
 def main() -> None:
+    """Measure once, and say whether the bars are held."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stations", type=int, default=2500)
     parser.add_argument("--seconds", type=float, default=120.0)

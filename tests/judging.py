@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from core.store import Store
+from qc.judge.examiner import Examiner
 from qc.judge.live import LiveJudge
 
 
@@ -16,3 +19,12 @@ def work_off(judge: LiveJudge) -> None:
     """Judge until nothing waits."""
     while judge.judge_new() + judge.judge_old():
         pass
+
+
+def judge_windows(store: Store, now: datetime) -> None:
+    """Judge all, look at the windows that are complete, and judge what their findings are about."""
+    judge = LiveJudge(store)
+    judge.refresh()
+    work_off(judge)
+    while Examiner(store).examine_due(now, limit=100):
+        work_off(judge)

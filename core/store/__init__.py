@@ -7,7 +7,16 @@ from core.store.compaction import Compacted
 from core.store.corrections import Action, Corrected, Correction, CorrectionRow
 from core.store.database import Health
 from core.store.files import FileRow
-from core.store.findings import FindingRow, NewFinding, Window, read_findings, replace_findings, touch_windows
+from core.store.findings import (
+    FindingRow,
+    NewFinding,
+    PlacedChannel,
+    Window,
+    end_window,
+    read_findings,
+    replace_findings,
+    touch_windows,
+)
 from core.store.fits import FitRow
 from core.store.fluxes import FluxOrigin
 from core.store.gaps import Gap
@@ -15,6 +24,7 @@ from core.store.intervals import DueInterval
 from core.store.judgements import (
     FlagCount,
     FlagRows,
+    JudgeRequest,
     Judging,
     NewReading,
     Reasons,
@@ -55,10 +65,12 @@ __all__ = [
     "FluxOrigin",
     "Gap",
     "Health",
+    "JudgeRequest",
     "Judging",
     "Latest",
     "NewFinding",
     "NewReading",
+    "PlacedChannel",
     "ReadingNotices",
     "Reasons",
     "RejectRow",
@@ -71,6 +83,7 @@ __all__ = [
     "Stretch",
     "WatermarkRow",
     "Window",
+    "end_window",
     "read_findings",
     "replace_findings",
     "touch_windows",

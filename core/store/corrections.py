@@ -114,7 +114,7 @@ class Corrections:
             connection.execute(sql("forget_latest"), keys)
             connection.execute(sql("find_latest_anew"), keys)
             # the flags of their neighbours were made with them
-            connection.execute(sql("request_judging"), keys)
+            connection.execute(sql("request_judging"), {**keys, "renews": True})
             return _touch(connection, row, correction, found)
 
     def find(self, station: str | None = None, limit: int = 100) -> list[CorrectionRow]:

@@ -86,12 +86,16 @@ class FlagRows:
 
 @dataclass(frozen=True, slots=True)
 class JudgeRequest:
-    """Readings of [starts, ends) of a stream that are to be judged again; an empty stretch: others judged some."""
+    """Readings of [starts, ends) of a stream that are to be judged again; an empty stretch: others judged some.
+
+    ``renews``: values are other ones, or other rules hold, so that findings are looked for again.
+    """
 
     id: int
     stream: int
     starts: datetime
     ends: datetime
+    renews: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,12 @@ class Judgements:
         """Open a transaction in which flags are given; who else gives some waits for its end."""
         with self._database.transaction() as connection:
             connection.execute(sql("lock_judging"))
+            yield Judging(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Judging]:
+        """Open a transaction that only reads."""
+        with self._database.transaction() as connection:
             yield Judging(connection)
 
     def put_rules(self, digests: dict[int, str]) -> None:
@@ -280,16 +290,17 @@ class Judging:
     def read_requests(self, limit: int, streams: Sequence[int] | None = None) -> list[JudgeRequest]:
         """Return the oldest requests, of some streams (by key) or of all."""
         rows = self._rows("judge_requests", streams=None if streams is None else list(streams), limit=limit)
-        return [JudgeRequest(row["id"], row["stream"], row["starts"], row["ends"]) for row in rows]
+        return [JudgeRequest(row["id"], row["stream"], row["starts"], row["ends"], row["renews"]) for row in rows]
 
     def read_requests_after(self, id: int) -> list[JudgeRequest]:
         """Return the requests that came after one."""
         rows = self._rows("judge_requests_after", id=id)
-        return [JudgeRequest(row["id"], row["stream"], row["starts"], row["ends"]) for row in rows]
+        return [JudgeRequest(row["id"], row["stream"], row["starts"], row["ends"], row["renews"]) for row in rows]
 
-    def request(self, streams: Sequence[int], start: datetime, end: datetime) -> None:
+    def request(self, streams: Sequence[int], start: datetime, end: datetime, *, renews: bool = False) -> None:
         """Ask for [start, end) of streams (by key) to be judged again; an empty stretch: others judged some."""
-        self.connection.execute(sql("request_judging"), {"streams": list(streams), "start": start, "end": end})
+        keys = {"streams": list(streams), "start": start, "end": end, "renews": renews}
+        self.connection.execute(sql("request_judging"), keys)
 
     def shorten_request(self, request: JudgeRequest, start: datetime) -> None:
         """Note that a request is done up to a time."""

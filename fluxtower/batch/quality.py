@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -14,7 +14,7 @@ from core.errors import ConfigError
 from core.progress import Progress, no_progress, part_of
 from core.store import FindingRow, FlagCount, Store
 from qc.codes import FLAGS
-from qc.judge import JudgedPeriod, judge_period
+from qc.judge import Examiner, JudgedPeriod, judge_period, judge_requested, read_rules
 
 DIGEST_SPAN = timedelta(days=10)
 """Readings of so long are in memory at once."""
@@ -62,7 +62,7 @@ class StationQuality:
 def judge_station(
     store: Store, station: str, start: datetime, end: datetime, progress: Progress = no_progress
 ) -> StationQuality:
-    """Judge all readings of a station in [start, end) as they are judged live.
+    """Judge all readings of a station in [start, end) as they are judged live, and look at their windows.
 
     Raises
     ------
@@ -81,6 +81,8 @@ def judge_station(
         name: StreamQuality(judge_period(store, station, name, start, end, part_of(progress, i, len(names))))
         for i, name in enumerate(names)
     }
+    Examiner(store).examine_period(station, start, end, datetime.now(UTC), progress)
+    judge_requested(store, [rules for name in names for rules in read_rules(store, station, name)], progress)
     for name, one in streams.items():
         _count(one, store.judgements.count(station, name, start, end))
     findings = store.findings.find(station, start, end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +13,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from core.clock import NS, from_ns
+from core.clock import from_ns
 from core.errors import StoreError
 from core.store import FlagRows, Judging, NewReading, Reasons, Store
 from qc.judge.rule_book import RuleBook
 from qc.judge.rules import StreamRules
-from qc.judge.stretch import MICROSECOND, READINGS_PER_PART, Part, judge_part
+from qc.judge.stretch import READINGS_PER_PART, Part, judge_part, judge_request
+from qc.judge.windows import touch
+from qc.slow.finding import DAY_NS
 from qc.slow.judging import Judge, Judged
 
 LIVE_SPAN = timedelta(minutes=10)
@@ -26,8 +29,8 @@ FAR_FUTURE_NS = 2**62
 NEW_AT_ONCE = 10_000
 MAX_APART = timedelta(hours=1)
 """Old readings further apart are judged apart."""
-MARGIN_NS = 600 * NS
-"""How much more is read of a stream than two look-backs: the one before the newest has its own past. [ns]"""
+MARGIN_INTERVALS = 10
+"""How many more are read of a stream than new readings look back on: the one before them has a past of its own."""
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,8 @@ class LiveJudge:
         self._book = RuleBook(store)
         self._followers: dict[int, Follower] = {}
         self._heard = 0  # of requests, by their ids
+        self._today = 0
+        self._touched: set[int] = set()  # streams whose windows of today are due
 
     def refresh(self) -> None:
         """Read station files that are new or have changed."""
@@ -84,6 +89,7 @@ class LiveJudge:
                 self._judge(work, new)
         except BaseException:
             self._followers.clear()  # they are ahead of the store
+            self._touched.clear()
             raise
         return len(new)
 
@@ -118,6 +124,19 @@ class LiveJudge:
                 else:
                     rows[len(rules.stream.channels)].append(fresh)
         work.put([_join(some) for some in rows.values()])
+        self._touch(work, [fresh for some in rows.values() for fresh in some])
+
+    def _touch(self, work: Judging, fresh: Sequence[Fresh]) -> None:
+        """Make the windows of new readings due, those of today once: they cannot have been looked at before its end."""
+        today = time.time_ns() // DAY_NS
+        if today != self._today:
+            self._today, self._touched = today, set()
+        for one in fresh:
+            days = np.unique(one.judged.times_ns // DAY_NS).tolist()
+            key = one.rules.stream.key
+            if days != [today] or key not in self._touched:
+                touch(work, one.rules, one.judged.times_ns)
+                self._touched.add(key)
 
     @contextmanager
     def _giving_up(self, stream: int) -> Iterator[None]:
@@ -134,13 +153,12 @@ class LiveJudge:
     def _follow(self, work: Judging, groups: Sequence[tuple[StreamRules, list[NewReading]]]) -> None:
         """Read the newest readings of streams of which none are in memory."""
         missing = [(rules, some) for rules, some in groups if rules.stream.key not in self._followers]
-        since = {rules.stream.key: some[0].time_ns - 2 * rules.look_back_ns - MARGIN_NS for rules, some in missing}
-        found = work.read_tails(
-            [
-                (rules.stream.station_key, rules.stream.key, since[rules.stream.key], FAR_FUTURE_NS)
-                for rules, _ in missing
-            ]
-        )
+        since = {
+            rules.stream.key: some[0].time_ns - rules.look_back_ns - MARGIN_INTERVALS * rules.stream.dt_ns
+            for rules, some in missing
+        }
+        streams = [rules.stream for rules, _ in missing]
+        found = work.read_tails([(one.station_key, one.key, since[one.key], FAR_FUTURE_NS) for one in streams])
         for rules, some in missing:
             key = rules.stream.key
             time_ns, values = found[key]
@@ -187,15 +205,13 @@ class LiveJudge:
     def _judge_requested(self, work: Judging) -> int:
         for one in work.read_requests(1):
             rules = self._book.find(one.stream)
-            part = Part()
-            if rules is not None and one.starts < one.ends:
+            part: Part | None = None
+            if rules is not None:
                 with self._giving_up(one.stream):
-                    part = judge_part(work, rules, one.starts, one.ends - MICROSECOND)
-            if part.rest is None:
+                    part = judge_request(work, rules, one)
+            if part is None:
                 work.end_requests([one.id])
-            else:
-                work.shorten_request(one, part.rest)
-            return max(part.readings, 1)
+            return max(part.readings, 1) if part else 1
         return 0
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.progress import Progress, no_progress
 from core.store import Store
 from qc.judge.rules import StreamRules, rules_of
-from qc.judge.stretch import MICROSECOND, READINGS_PER_PART, judge_part
+from qc.judge.stretch import MICROSECOND, READINGS_PER_PART, judge_part, judge_request
 
 
 @dataclass(slots=True)
@@ -59,6 +60,23 @@ def judge_period(
             begin = part.rest
     progress(f"{station}/{stream}", len(layouts), len(layouts))
     return done
+
+
+def judge_requested(store: Store, rules: Sequence[StreamRules], progress: Progress = no_progress) -> JudgedPeriod:
+    """Judge what is asked for of some streams; memory does not grow with it."""
+    done = JudgedPeriod()
+    by_key = {one.stream.key: one for one in rules}
+    while True:
+        with store.judgements.working() as work:
+            requests = [one for one in work.read_requests(100, list(by_key)) if one.starts < one.ends][:1]
+            for one in requests:
+                part = judge_request(work, by_key[one.stream], one)
+                work.request([one.stream], one.starts, one.starts)
+                done.changed += part.changed
+                done.due += part.due
+        if not requests:
+            return done
+        progress("readings of findings", done.changed, done.changed + 1)
 
 
 def judge_missing(store: Store, station: str, stream: str, start: datetime, end: datetime) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from datetime import UTC, datetime
 
 from core.errors import StoreError, StoreUnavailable
 from core.settings import Settings
 from core.store import ReadingNotices, Store
+from qc.judge.examiner import Examiner
 from qc.judge.live import LiveJudge
 
 PAUSE_SECONDS = 0.2
@@ -19,6 +21,8 @@ OLD_SECONDS = 1.0
 """Time between two looks at what else waits, while nothing does. [s]"""
 REFRESH_SECONDS = 10.0
 """Time between two looks at the station files. [s]"""
+EXAMINE_SECONDS = 10.0
+"""Time between two looks at windows of the calendar, while none is due. [s]"""
 RETRY_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -27,17 +31,39 @@ log = logging.getLogger(__name__)
 def run_judge(settings: Settings, stop: threading.Event) -> None:
     """Judge readings until ``stop`` is set; a database that goes away is waited for."""
     with Store(settings.store_dsn) as store:
-        while not stop.is_set():
-            try:
-                store.wait(5.0)
-                with ReadingNotices(settings.store_dsn) as notices:
-                    _work(store, notices, stop)
-            except StoreUnavailable as error:
-                log.warning("the database is away: %s", error)
-                stop.wait(RETRY_SECONDS)
-            except StoreError as error:
-                log.error("%s", error)
-                stop.wait(RETRY_SECONDS)
+        examiner = threading.Thread(target=_examine, args=(store, stop), name="examiner")
+        examiner.start()
+        try:
+            _judge(settings, store, stop)
+        finally:
+            stop.set()
+            examiner.join()
+
+
+def _examine(store: Store, stop: threading.Event) -> None:
+    """Look at windows of the calendar as they are complete, beside the readings that come."""
+    examiner = Examiner(store)
+    while not stop.is_set():
+        try:
+            if not examiner.examine_due(datetime.now(UTC)):
+                stop.wait(EXAMINE_SECONDS)
+        except StoreError as error:
+            log.warning("windows of the calendar wait: %s", error)
+            stop.wait(EXAMINE_SECONDS)
+
+
+def _judge(settings: Settings, store: Store, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            store.wait(5.0)
+            with ReadingNotices(settings.store_dsn) as notices:
+                _work(store, notices, stop)
+        except StoreUnavailable as error:
+            log.warning("the database is away: %s", error)
+            stop.wait(RETRY_SECONDS)
+        except StoreError as error:
+            log.error("%s", error)
+            stop.wait(RETRY_SECONDS)
 
 
 def _work(store: Store, notices: ReadingNotices, stop: threading.Event) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import to_ns
-from core.store import FlagRows, Judging, StoredReadingsOfStretch, read_findings
+from core.store import FlagRows, JudgeRequest, Judging, StoredReadingsOfStretch, read_findings
 from qc.codes import REFUSED_FLAGS
 from qc.judge.flags import Statement, combine
 from qc.judge.rules import StreamRules
+from qc.judge.windows import touch
 
 READINGS_PER_PART = 5_000
 """Most readings that are judged in one transaction: others wait for its end."""
@@ -49,6 +50,8 @@ def judge_part(
     end: datetime,
     statement: Statement | None = None,
     limit: int = READINGS_PER_PART,
+    *,
+    renews: bool = True,
 ) -> Part:
     """Judge what readings of [start, end] touch: themselves, the one before, and those that look back on them.
 
@@ -63,6 +66,8 @@ def judge_part(
         What a person says just now.
     limit : int
         Most readings of the stretch that are judged now.
+    renews : bool
+        Whether the windows that look at these readings are looked at again; not where only a finding has come or gone.
     """
     stream = rules.stream
     look_back = timedelta(microseconds=rules.look_back_ns // 1000)
@@ -83,8 +88,23 @@ def judge_part(
         if stored.flags[i] != flags[i].tolist() or stored.reasons[i] != reasons[i]
     ]
     work.put([flag_rows(rules, stored.time_ns[changed], flags[changed], [reasons[i] for i in changed])])
+    if renews and changed:
+        touch(work, rules, stored.time_ns[changed])
     due = _make_due(work, rules, stored, flags, changed)
     return Part(int(asked.sum()), len(changed), due, rest, stored.time_ns[changed])
+
+
+def judge_request(work: Judging, rules: StreamRules, request: JudgeRequest) -> Part:
+    """Judge as much of a request as goes in one transaction, and note what is done of it."""
+    part = Part()
+    if request.starts < request.ends:
+        end = request.ends - MICROSECOND
+        part = judge_part(work, rules, request.starts, end, renews=request.renews)
+    if part.rest is None:
+        work.end_requests([request.id])
+    else:
+        work.shorten_request(request, part.rest)
+    return part
 
 
 def flag_rows(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.records import FloatArray
 from core.station import Identity
-from qc.limits import SUSPECT
+from qc.codes import SUSPECT
 from qc.slow.finding import Finding
 
 RADIUS_M = 50_000.0

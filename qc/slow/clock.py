@@ -7,7 +7,7 @@ import numpy as np
 from core.clock import NS
 from core.records import FloatArray
 from core.station import Identity
-from qc.limits import BAD, SUSPECT
+from qc.codes import BAD, SUSPECT
 from qc.slow.finding import DAY_NS, ChannelSeries, Finding, median_step
 from qc.slow.kernels import sines_of_sun
 

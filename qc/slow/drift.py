@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import theilslopes
 
 from core.records import FloatArray
-from qc.limits import BAD, SUSPECT
+from qc.codes import BAD, SUSPECT
 from qc.slow.finding import DAY_NS, ChannelSeries, Days, Finding
 
 WINDOW_DAYS = 60

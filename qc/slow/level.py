@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.records import FloatArray
-from qc.limits import BAD, SUSPECT
+from qc.codes import BAD, SUSPECT
 from qc.slow.finding import DAY_NS, ChannelSeries, Days, Finding
 
 SIDE_DAYS = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.station import Identity
-from qc.limits import BAD, SUSPECT
+from qc.codes import BAD, SUSPECT
 from qc.slow.finding import ChannelSeries, Days, Finding
 from qc.slow.kernels import sines_of_sun
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from core.records import FloatArray
 from core.variables import convert, units_for, variable
-from qc.limits import BAD
+from qc.codes import BAD
 from qc.slow.finding import DAY_NS, ChannelSeries, Days, Finding
 
 STEADY = frozenset({"TA", "T_DEW", "T_SONIC", "TS", "RH", "PA", "SWC"})

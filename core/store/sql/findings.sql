@@ -27,15 +27,30 @@ VALUES (%(station)s, %(stream)s, %(channel)s, %(check_name)s, %(starts)s, %(ends
 UPDATE finding SET withdrawn = clock_timestamp() WHERE id = ANY(%(ids)s);
 
 -- name: touch_windows
-INSERT INTO finding_due (station, check_name, window_start, window_end)
-SELECT * FROM unnest(%(station)s::int[], %(check_name)s::text[], %(start)s::timestamptz[], %(end)s::timestamptz[])
-ON CONFLICT DO NOTHING;
+-- one that is only due for its neighbours' sake was touched when it was complete
+INSERT INTO finding_due AS old (station, check_name, window_start, complete, touched)
+SELECT station, check_name, start, complete, CASE WHEN %(own)s THEN clock_timestamp() ELSE complete END
+FROM unnest(%(station)s::int[], %(check_name)s::text[], %(start)s::timestamptz[], %(complete)s::timestamptz[])
+     AS k (station, check_name, start, complete)
+ON CONFLICT (station, check_name, window_start) DO UPDATE SET touched = greatest(old.touched, excluded.touched);
 
 -- name: due_windows
-SELECT station, check_name, window_start, window_end FROM finding_due
-WHERE window_end <= %(before)s AND (%(station)s::int IS NULL OR station = %(station)s)
-ORDER BY window_end, station, check_name LIMIT %(limit)s;
+SELECT station, check_name, window_start, complete, touched FROM finding_due
+WHERE complete <= %(before)s ORDER BY complete, check_name, station LIMIT %(limit)s;
 
 -- name: end_window
+-- one that was touched meanwhile stays due
 DELETE FROM finding_due
-WHERE station = %(station)s AND check_name = %(check_name)s AND window_start = %(window_start)s;
+WHERE station = %(station)s AND check_name = %(check_name)s AND window_start = %(window_start)s
+  AND touched <= %(touched)s;
+
+-- name: hourly_means
+-- in the order of time: sums of floating point depend on it
+SELECT k.i, date_trunc('hour', r.time) AS hour, avg(r.value ORDER BY r.time) AS mean
+FROM unnest(%(station)s, %(stream)s, %(place)s, %(low)s, %(high)s) WITH ORDINALITY AS k (station, stream, place, low, high, i)
+CROSS JOIN LATERAL (
+    SELECT time, values[k.place]::float8 AS value, manual[k.place] AS manual FROM reading
+    WHERE station = k.station AND stream = k.stream AND time >= %(start)s AND time < %(end)s
+) r
+WHERE r.value BETWEEN k.low AND k.high AND (r.manual IS NULL OR r.manual NOT IN (3, 4))
+GROUP BY 1, 2 ORDER BY 1, 2;

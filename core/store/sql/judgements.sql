@@ -93,15 +93,15 @@ FROM touched t WHERE i.station = t.station AND i.time = t.time
 RETURNING i.time;
 
 -- name: judge_requests
-SELECT id, stream, starts, ends FROM judge_request
+SELECT id, stream, starts, ends, renews FROM judge_request
 WHERE %(streams)s::int[] IS NULL OR stream = ANY(%(streams)s) ORDER BY id LIMIT %(limit)s;
 
 -- name: judge_requests_after
-SELECT id, stream, starts, ends FROM judge_request WHERE id > %(id)s ORDER BY id;
+SELECT id, stream, starts, ends, renews FROM judge_request WHERE id > %(id)s ORDER BY id;
 
 -- name: request_judging
-INSERT INTO judge_request (stream, starts, ends)
-SELECT stream, %(start)s, %(end)s FROM unnest(%(streams)s::int[]) AS k (stream);
+INSERT INTO judge_request (stream, starts, ends, renews)
+SELECT stream, %(start)s, %(end)s, %(renews)s FROM unnest(%(streams)s::int[]) AS k (stream);
 
 -- name: shorten_judge_request
 UPDATE judge_request SET starts = %(start)s WHERE id = %(id)s;
@@ -124,22 +124,22 @@ WITH other AS (
     CROSS JOIN LATERAL (SELECT time FROM reading r WHERE r.station = st.station AND r.stream = st.key ORDER BY time LIMIT 1) first
     CROSS JOIN LATERAL (SELECT time FROM reading r WHERE r.station = st.station AND r.stream = st.key ORDER BY time DESC LIMIT 1) last
 )
-INSERT INTO judge_request (stream, starts, ends)
-SELECT key, starts, ends + interval '1 microsecond' FROM span;
+INSERT INTO judge_request (stream, starts, ends, renews)
+SELECT key, starts, ends + interval '1 microsecond', true FROM span;
 
 -- name: count_flags
-WITH some AS (
+WITH judged AS (
     SELECT st.channels, r.flags, r.reasons
     FROM reading r JOIN stream st ON st.key = r.stream
     WHERE r.station = %(station)s AND r.stream = ANY(%(streams)s) AND r.time >= %(start)s AND r.time < %(end)s
       AND r.flags IS NOT NULL
 )
 SELECT x.channel, x.flag, NULL AS check_name, count(*) AS readings
-FROM some CROSS JOIN LATERAL unnest(some.channels, some.flags) AS x (channel, flag)
+FROM judged CROSS JOIN LATERAL unnest(judged.channels, judged.flags) AS x (channel, flag)
 GROUP BY 1, 2
 UNION ALL
-SELECT e.key, some.flags[array_position(some.channels, e.key)], c.name, count(*)
-FROM some CROSS JOIN LATERAL jsonb_each(some.reasons) AS e
+SELECT e.key, judged.flags[array_position(judged.channels, e.key)], c.name, count(*)
+FROM judged CROSS JOIN LATERAL jsonb_each(judged.reasons) AS e
 CROSS JOIN LATERAL (SELECT DISTINCT split_part(text, ':', 1) AS name FROM jsonb_array_elements_text(e.value) AS text) c
 GROUP BY 1, 2, 3
 ORDER BY channel, check_name NULLS FIRST, flag;

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.clock import NS
+from core.clock import NS, from_ns
 from core.records import Reading, SampleBlock
 from core.station import parse_station
 from ingest.encoding import encode_block, encode_reading

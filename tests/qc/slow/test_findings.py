@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.clock import from_ns
 from core.station import Identity
 from fluxcalc.sun import solar_elevation
-from qc.limits import BAD, SUSPECT
+from qc.codes import BAD, SUSPECT
 from qc.slow.buddy import HOUR_NS, buddy_outliers, find_outsiders
 from qc.slow.clock import clock_lag, find_clock_errors
 from qc.slow.drift import find_drifts

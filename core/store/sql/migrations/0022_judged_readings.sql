@@ -45,17 +45,20 @@ CREATE TABLE finding_due (
     station      int NOT NULL REFERENCES station,
     check_name   text NOT NULL,
     window_start timestamptz NOT NULL,
-    window_end   timestamptz NOT NULL,
+    complete     timestamptz NOT NULL,
+    touched      timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (station, check_name, window_start)
 );
-CREATE INDEX finding_due_end ON finding_due (window_end);
+CREATE INDEX finding_due_complete ON finding_due (complete);
 
 -- readings that are to be judged again, or (an empty stretch) were judged by another process than the judge
 CREATE TABLE judge_request (
     id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stream int NOT NULL REFERENCES stream,
     starts timestamptz NOT NULL,
-    ends   timestamptz NOT NULL
+    ends   timestamptz NOT NULL,
+    -- whether the values, or what is made of each, are other ones: findings are made of them, not of flags that they raised
+    renews boolean NOT NULL
 );
 
 -- by which rules a stream was judged: another digest, and all of it is judged again
