@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from core.clock import to_ns
+from core.records import Reading
+from core.settings import Settings
 from core.store import Store
-from qc.judge import judge_period
+from qc.judge import judge_missing, judge_period, run_judge
 from qc.judge.live import LiveJudge
 from tests.judging import work_off
 from tests.qc.judge.stations import FILE, ID, MINUTE, START, commit, judged, readings
+from tests.waiting import SOON, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -79,3 +85,101 @@ def test_any_order_of_arrival_gives_the_flags_of_the_whole_period(
     assert whole_period(station) == as_they_came
     flags = station.readings.read(ID, "met", START, END)["flags"].explode()
     assert flags.is_in([3, 4]).sum() > 20  # there was something to find
+
+
+def test_another_station_file_makes_all_readings_judged_again(station: Store) -> None:
+    commit(station, readings(200, 7))
+    judge = LiveJudge(station)
+    judge.refresh()
+    work_off(judge)
+    before = judged(station)
+    narrow = 'unit = "%", qc = { suspect_range = [59.0, 61.0] } }'
+    station.stations.put(FILE.replace('unit = "%" }', narrow), "weather.toml")
+    judge.refresh()
+    work_off(judge)
+    after = judged(station)
+    table = station.readings.read(ID, "met", START, END)
+    outside = (table["RH"] < 59) | (table["RH"] > 61)
+    assert outside.sum() > 50
+    assert (table.filter(outside)["flags"].list.get(1) >= 3).all()
+    assert after != before
+    assert whole_period(station) == after
+    station.stations.put(FILE + "# as before\n", "weather.toml")
+    judge.refresh()
+    work_off(judge)
+    assert judged(station) == before
+
+
+def test_a_judge_that_starts_finds_what_another_file_changed(station: Store) -> None:
+    commit(station, readings(100, 8))
+    judge = LiveJudge(station)
+    judge.refresh()
+    work_off(judge)
+    before = judged(station)
+    station.stations.put(FILE.replace('unit = "%" }', 'unit = "%", qc = { range = [0.0, 1.0] } }'), "weather.toml")
+    again = LiveJudge(station)
+    again.refresh()
+    work_off(again)
+    assert judged(station) != before
+
+
+def test_a_backfill_is_judged_in_parts_and_new_readings_do_not_wait_for_it(
+    station: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qc.judge.live.READINGS_PER_PART", 500)
+    old = readings(3000, 9)
+    judge = LiveJudge(station)
+    judge.refresh()
+    commit(station, old)
+
+    def unflagged(start: datetime, end: datetime) -> list[datetime]:
+        table = station.readings.read(ID, "met", start, end)
+        return table.filter(table["flags"].is_null())["time"].to_list()
+
+    for _ in range(3):
+        waiting = unflagged(START, END)
+        judge.judge_old()
+        rest = unflagged(START, END)
+        assert 0 < len(waiting) - len(rest) <= 500 + 240  # those, and what looks back on them: four hours
+        assert rest == waiting[-len(rest) :]  # in the order of time
+        now = datetime.now(UTC).replace(second=0, microsecond=0)
+        commit(station, [replace(old[0], time_ns=to_ns(now))])
+        judge.judge_new()
+        assert unflagged(now, now + MINUTE) == []
+        assert unflagged(START, END) == rest
+    work_off(judge)
+    assert whole_period(station) == judged(station)
+
+
+def test_what_another_process_judged_is_known_to_the_next_reading(
+    station: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qc.judge.live.LIVE_SPAN", timedelta(days=1))
+    begin = datetime.now(UTC).replace(second=0, microsecond=0) - 300 * MINUTE
+    sent = readings(280, 11, begin)
+    judge = LiveJudge(station)
+    judge.refresh()
+    for i in range(0, len(sent), 4):
+        commit(station, sent[i : i + 2])
+        judge.judge_new()
+        commit(station, sent[i + 2 : i + 4])
+        judge_missing(station, ID, "met", begin, END)  # as a worker does
+    as_they_came = judged(station)
+    assert whole_period(station) == as_they_came
+
+
+def test_readings_are_judged_by_the_program_as_they_come(station: Store, settings: Settings) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=run_judge, args=(settings, stop))
+    thread.start()
+    try:
+        for value in (21.0, 285.0):
+            now = datetime.now(UTC).replace(microsecond=0)
+            values = {"TA": value, "RH": 50.0, "WS": 2.0, "SW": 0.0}
+            commit(station, [Reading(ID, "met", to_ns(now), values)])
+            flag = 4 if value > 60 else 1
+            wait_for(lambda flag=flag: station.latest.read(ID)[0].flags.get("TA") == flag)
+    finally:
+        stop.set()
+        thread.join(SOON)
+    assert not thread.is_alive()
