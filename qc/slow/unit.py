@@ -11,7 +11,8 @@ from qc.slow.finding import DAY_NS, ChannelSeries, Days, Finding
 
 STEADY = frozenset({"TA", "T_DEW", "T_SONIC", "TS", "RH", "PA", "SWC"})
 """What changes little enough from day to day for a unit to show."""
-PAST_DAYS = 7
+PAST_DAYS, MEMORY_DAYS = 7, 14
+"""Days that one is compared with; and from which on days in another unit are left out of these."""
 CLOSENESS = 0.25
 """Converted, a day is at most this share as far from the days before as it is unconverted,"""
 MIN_SPREADS = 2.5
@@ -31,23 +32,31 @@ def find_units(series: ChannelSeries, utc_offset: float) -> list[Finding]:
     if series.base not in STEADY:
         return []
     days = Days.of(series.times_ns, utc_offset)
-    medians = days.medians(series.values, np.diff(days.bounds).max(initial=1) / 4)
+    medians = days.medians(series.values, series.quarter)
     units = [unit for unit in units_for(series.variable) if unit != series.unit]
-    kept = medians.copy()
     found = []
+    for i in range(medians.size):
+        unit = _unit_of_last(series, medians[max(i - MEMORY_DAYS, 0) : i + 1], units)
+        if unit:
+            start = int(days.starts_ns[i])
+            reason = f"unit: values fit to the days before only if they are in {unit}, not in {series.unit}"
+            data: dict[str, float | str] = {"unit": unit, "median": float(medians[i])}
+            found.append(Finding("unit", series.channel, start, start + DAY_NS, BAD, reason, data))
+    return found
+
+
+def _unit_of_last(series: ChannelSeries, medians: FloatArray, units: list[str]) -> str:
+    """Return the unit of the last of some days, empty if it is the declared one; days in another are no past."""
+    kept = medians.copy()
+    unit = ""
     for i, median in enumerate(medians):
         past = kept[max(i - PAST_DAYS, 0) : i]
         past = past[np.isfinite(past)]
-        if not np.isfinite(median) or past.size < 2:
-            continue
-        unit = _closer(series, float(median), past, units)
+        known = np.isfinite(median) and past.size >= 2
+        unit = _closer(series, float(median), past, units) if known else ""
         if unit:
             kept[i] = np.nan
-            start = int(days.starts_ns[i])
-            reason = f"unit: values fit to the days before only if they are in {unit}, not in {series.unit}"
-            data: dict[str, float | str] = {"unit": unit, "median": float(median)}
-            found.append(Finding("unit", series.channel, start, start + DAY_NS, BAD, reason, data))
-    return found
+    return unit
 
 
 def _closer(series: ChannelSeries, median: float, past: FloatArray, units: list[str]) -> str:
