@@ -11,7 +11,8 @@ import numpy as np
 from core.clock import NS
 from core.records import FloatArray
 from core.station import Identity
-from ingest.simulation.weather import CLIMATES, UNITS, StationWeather, make_weather, weather_stream
+from ingest.simulation.climates import CLIMATES
+from ingest.simulation.weather import UNITS, StationWeather, make_weather, weather_stream
 from ingest.simulation.weather_faults import WMO_ACCURACY, Fault, plant
 from qc.slow import checks
 from qc.slow import kernels as k

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from itertools import pairwise
+from statistics import median
 
-from core.records import FloatArray
 from core.variables import convert, units_for, variable
 from qc.limits import BAD
 from qc.slow.finding import DAY_NS, ChannelSeries, Days, Finding
@@ -33,10 +34,10 @@ def find_units(series: ChannelSeries, utc_offset: float) -> list[Finding]:
         return []
     days = Days.of(series.times_ns, utc_offset)
     medians = days.medians(series.values, series.quarter)
-    units = [unit for unit in units_for(series.variable) if unit != series.unit]
+    units = _conversions(series)
     found = []
     for i in range(medians.size):
-        unit = _unit_of_last(series, medians[max(i - MEMORY_DAYS, 0) : i + 1], units)
+        unit = _unit_of_last(series, medians[max(i - MEMORY_DAYS, 0) : i + 1].tolist(), units)
         if unit:
             start = int(days.starts_ns[i])
             reason = f"unit: values fit to the days before only if they are in {unit}, not in {series.unit}"
@@ -45,33 +46,37 @@ def find_units(series: ChannelSeries, utc_offset: float) -> list[Finding]:
     return found
 
 
-def _unit_of_last(series: ChannelSeries, medians: FloatArray, units: list[str]) -> str:
+def _conversions(series: ChannelSeries) -> dict[str, tuple[float, float]]:
+    """Return other units of the variable -> factor and offset that bring a value in it to the declared unit."""
+    found = {}
+    for unit in units_for(series.variable):
+        zero, one = (convert(value, series.variable, unit, series.unit) for value in (0.0, 1.0))
+        if unit != series.unit:
+            found[unit] = (one - zero, zero)
+    return found
+
+
+def _unit_of_last(series: ChannelSeries, medians: list[float], units: dict[str, tuple[float, float]]) -> str:
     """Return the unit of the last of some days, empty if it is the declared one; days in another are no past."""
+    own = variable(series.variable).unit
+    zero, one = (convert(value, series.variable, own, series.unit) for value in (0.0, series.accuracy))
     kept = medians.copy()
     unit = ""
-    for i, median in enumerate(medians):
-        past = kept[max(i - PAST_DAYS, 0) : i]
-        past = past[np.isfinite(past)]
-        known = np.isfinite(median) and past.size >= 2
-        unit = _closer(series, float(median), past, units) if known else ""
+    for i, day in enumerate(medians):
+        past = [it for it in kept[max(i - PAST_DAYS, 0) : i] if not math.isnan(it)]
+        known = not math.isnan(day) and len(past) >= 2
+        unit = _closer(day, past, MIN_ACCURACIES * abs(one - zero), units) if known else ""
         if unit:
-            kept[i] = np.nan
+            kept[i] = math.nan
     return unit
 
 
-def _closer(series: ChannelSeries, median: float, past: FloatArray, units: list[str]) -> str:
-    usual = float(np.median(past))
-    away = abs(median - usual)
-    spread = float(np.max(np.abs(np.diff(past))))
-    if not away > max(MIN_SPREADS * spread, MIN_ACCURACIES * series.accuracy * _in_own_unit(series)):
+def _closer(day: float, past: list[float], least: float, units: dict[str, tuple[float, float]]) -> str:
+    usual = median(past)
+    away = abs(day - usual)
+    spread = max(abs(b - a) for a, b in pairwise(past))
+    if not away > max(MIN_SPREADS * spread, least):
         return ""
-    distances = {unit: abs(convert(median, series.variable, unit, series.unit) - usual) for unit in units}
+    distances = {unit: abs(day * factor + offset - usual) for unit, (factor, offset) in units.items()}
     best = min(distances, key=lambda unit: distances[unit], default="")
     return best if best and distances[best] < CLOSENESS * away else ""
-
-
-def _in_own_unit(series: ChannelSeries) -> float:
-    """Return how much of the sender's unit is one of the variable's own unit."""
-    own = variable(series.variable).unit
-    zero, one = (convert(value, series.variable, own, series.unit) for value in (0.0, 1.0))
-    return abs(one - zero)
