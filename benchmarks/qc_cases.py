@@ -11,20 +11,16 @@ import numpy as np
 from core.clock import NS
 from core.records import FloatArray
 from core.station import Identity
-from ingest.simulation.weather import CLIMATES, UNITS, StationWeather, make_weather, weather_stream
+from ingest.simulation.climates import CLIMATES
+from ingest.simulation.weather import UNITS, StationWeather, make_weather, weather_stream
 from ingest.simulation.weather_faults import WMO_ACCURACY, Fault, plant
 from qc.slow import checks
 from qc.slow import kernels as k
 from qc.slow.buddy import HOUR_NS, find_outsiders
-from qc.slow.clock import find_clock_errors
-from qc.slow.drift import find_drifts
-from qc.slow.finding import DAY_NS, ChannelSeries, Finding
+from qc.slow.finding import DAY_NS, ChannelSeries
+from qc.slow.findings import find_all
 from qc.slow.judging import judge
-from qc.slow.level import find_leaps
 from qc.slow.limits import StreamLimits, stream_limits
-from qc.slow.night_offset import find_night_offsets
-from qc.slow.noise import find_noise
-from qc.slow.unit import find_units
 
 SHORT, LONG, SEASON = (60, 12.0), (600, 75.0), (1800, 130.0)
 """Step [s] and length [days] of what readings, nights and fortnights, and windows of 60 days are judged by."""
@@ -148,7 +144,7 @@ def by_readings(
 
 def series_of(weather: StationWeather, name: str) -> ChannelSeries:
     """Return a channel as the checks of stretches take it."""
-    return ChannelSeries(name.lower(), name, UNITS[name], weather.times_ns, weather.values[name])
+    return ChannelSeries(name.lower(), name, UNITS[name], weather.step_s * NS, weather.times_ns, weather.values[name])
 
 
 def neighbours_of(weather: StationWeather, channel: str, dice: np.random.Generator) -> FloatArray:
@@ -164,16 +160,6 @@ def neighbours_of(weather: StationWeather, channel: str, dice: np.random.Generat
     return np.asarray(series.standard + 3 * accuracy * dice.normal() + spread)
 
 
-def stretches(weather: StationWeather, site: Identity, channel: str, reference: FloatArray | None) -> list[Finding]:
-    """Return all findings about a channel."""
-    series, offset = series_of(weather, channel), site.utc_offset
-    found = [*find_noise(series, offset), *find_units(series, offset)]
-    found += [*find_night_offsets(series, site), *find_clock_errors(series, site)]
-    if reference is not None:
-        found += [*find_leaps(series, reference, offset), *find_drifts(series, reference, offset)]
-    return found
-
-
 def by_stretches(
     weather: StationWeather, faulty: StationWeather, fault: Fault, dice: np.random.Generator, _scale: float
 ) -> set[str]:
@@ -184,7 +170,7 @@ def by_stretches(
     begin = weather.times_ns[fault.begin]
     end = weather.times_ns[fault.end - 1]
     for one in (weather, faulty):
-        found = stretches(one, weather.site, fault.channel, reference)
+        found = find_all(series_of(one, fault.channel), weather.site, reference)
         told.append({(f.check, f.start_ns) for f in found if f.start_ns <= end and f.end_ns > begin})
     return {check for check, _ in told[1] - told[0]}
 
@@ -292,7 +278,7 @@ def _stretch_alarms(seeds: int) -> dict[str, tuple[int, int]]:
             dice = np.random.default_rng([number, 5])
             for name in UNITS:
                 reference = neighbours_of(weather, name, dice) if name in WMO_ACCURACY else None
-                found = stretches(weather, weather.site, name, reference)
+                found = find_all(series_of(weather, name), weather.site, reference)
                 for check, days in lengths.items():
                     radiation = name in ("SW_IN", "PPFD_IN") or (check == "night_offset" and name == "SW_OUT")
                     if check == "buddy" or (check in ("night_offset", "clock") and not radiation):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.records import FloatArray
-from ingest.simulation.weather import StationWeather, sine_of_sun
+from ingest.simulation.climates import sine_of_sun
+from ingest.simulation.weather import StationWeather
 
 WMO_CHANGE: dict[str, float] = {
     "TA": 5.0, "T_DEW": 6.0, "RH": 15.0, "PA": 2.0, "TS": 1.0, "WS": 20.0, "SW_IN": 1000.0,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.clock import NS
 from core.records import FloatArray
 from core.station import Identity
 from qc.codes import BAD, SUSPECT
-from qc.slow.finding import DAY_NS, ChannelSeries, Finding, median_step
+from qc.slow.finding import DAY_NS, ChannelSeries, Finding
 from qc.slow.kernels import sines_of_sun
 
 WINDOW_DAYS = 15
@@ -45,11 +46,12 @@ def find_clock_errors(series: ChannelSeries, site: Identity) -> list[Finding]:
     """
     if series.base not in WATTS or series.times_ns.size < 2:
         return []
+    light = series.standard / WATTS[series.base]
     found = []
     for number in np.unique(series.times_ns // (WINDOW_DAYS * DAY_NS)):
         start = int(number) * WINDOW_DAYS * DAY_NS
         rows = (series.times_ns >= start) & (series.times_ns < start + WINDOW_DAYS * DAY_NS)
-        lag = clock_lag(series.times_ns[rows], series.standard[rows] / WATTS[series.base], site)
+        lag = clock_lag(series.times_ns[rows], light[rows], series.interval_ns, site)
         if abs(lag) >= SUSPECT_S:
             minutes = lag / 60
             flag = BAD if abs(lag) >= BAD_S else SUSPECT
@@ -60,7 +62,7 @@ def find_clock_errors(series: ChannelSeries, site: Identity) -> list[Finding]:
     return found
 
 
-def clock_lag(times_ns: np.ndarray[tuple[int], np.dtype[np.int64]], values: FloatArray, site: Identity) -> float:
+def clock_lag(times_ns: NDArray[np.int64], values: FloatArray, interval_ns: int, site: Identity) -> float:
     """Return by how much stamps are late against the sun; NaN where light is lacking. [s]
 
     Parameters
@@ -69,15 +71,16 @@ def clock_lag(times_ns: np.ndarray[tuple[int], np.dtype[np.int64]], values: Floa
         STARTs of readings of some days. [ns]
     values : ndarray, shape (n,), float64
         [W m-2]
+    interval_ns : int
+        Declared time between readings. [ns]
     """
     there = np.isfinite(values)
     times, light = times_ns[there], values[there]
     if times.size < 2:
         return float("nan")
-    step = median_step(times_ns)
-    size = max(BIN_S * NS, step)
+    size = max(BIN_S * NS, interval_ns)
     lit = np.unique(times[light > MIN_LIGHT / 2] // DAY_NS).size
-    slots = (times + step // 2) % DAY_NS // size
+    slots = (times + interval_ns // 2) % DAY_NS // size
     composite = np.full(int(-(-DAY_NS // size)), np.nan)
     np.fmax.at(composite, slots, light)
     if lit < MIN_DAYS or not np.nanmax(composite) > MIN_LIGHT:

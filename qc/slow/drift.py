@@ -36,7 +36,7 @@ def find_drifts(series: ChannelSeries, reference: FloatArray, utc_offset: float)
     Sen (1968), Estimates of the regression coefficient based on Kendall's tau, doi:10.1080/01621459.1968.10480934
     """
     days = Days.of(series.times_ns, utc_offset)
-    medians = days.medians(series.standard - reference, np.diff(days.bounds).max(initial=1) / 4)
+    medians = days.medians(series.standard - reference, series.quarter)
     numbers = days.starts_ns / DAY_NS
     found = []
     for window in np.unique(numbers // WINDOW_DAYS):

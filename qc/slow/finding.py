@@ -59,6 +59,8 @@ class ChannelSeries:
     ----------
     channel, variable, unit : str
         The sender's name, what it measures, in which unit.
+    interval_ns : int
+        Declared time between readings. [ns]
     times_ns : ndarray, shape (n,), int64
         STARTs, ascending. [ns]
     values : ndarray, shape (n,), float64
@@ -68,6 +70,7 @@ class ChannelSeries:
     channel: str
     variable: str
     unit: str
+    interval_ns: int
     times_ns: NDArray[np.int64]
     values: FloatArray
 
@@ -83,6 +86,11 @@ class ChannelSeries:
         return np.asarray(convert(self.values, self.variable, self.unit, facts.unit))  # type: ignore[arg-type]
 
     @property
+    def quarter(self) -> float:
+        """Readings of a quarter of a day: fewer do not tell the day."""
+        return DAY_NS / self.interval_ns / 4
+
+    @property
     def accuracy(self) -> float:
         """What is achievable, in the variable's own unit; NaN where that is not known."""
         return ACCURACY.get(self.base, float("nan"))
@@ -90,14 +98,14 @@ class ChannelSeries:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """A series by whole days of local standard time.
+    """A series by whole days of local standard time, from its first day to its last.
 
     Attributes
     ----------
     starts_ns : ndarray, shape (d,), int64
-        Beginnings of the days with readings. [ns]
+        Beginnings of the days. [ns]
     bounds : ndarray, shape (d + 1,), int64
-        Rows of day i are ``bounds[i]`` to ``bounds[i + 1]``.
+        Rows of day i are ``bounds[i]`` to ``bounds[i + 1]``; none of a day without readings.
     """
 
     starts_ns: NDArray[np.int64]
@@ -107,10 +115,13 @@ class Days:
     def of(cls, times_ns: NDArray[np.int64], utc_offset: float, shift_hours: float = 0.0) -> Days:
         """Cut times into days that begin at midnight, or so many hours after it."""
         shift = round((utc_offset - shift_hours) * 3600) * NS
-        numbers, first = np.unique((times_ns + shift) // DAY_NS, return_index=True)
-        return cls(numbers * DAY_NS - shift, np.append(first, times_ns.size))
+        if not times_ns.size:
+            return cls(np.empty(0, np.int64), np.zeros(1, np.int64))
+        first, last = (int(times_ns[i] + shift) // DAY_NS for i in (0, -1))
+        edges = np.arange(first, last + 2, dtype=np.int64) * DAY_NS - shift
+        return cls(edges[:-1], np.searchsorted(times_ns, edges).astype(np.int64))
 
-    def medians(self, values: FloatArray, least: float = 1) -> FloatArray:
+    def medians(self, values: FloatArray, least: float) -> FloatArray:
         """Return the median of each day; NaN of a day with fewer values than ``least``."""
         found = np.full(self.starts_ns.size, np.nan)
         for i, (begin, end) in enumerate(zip(self.bounds[:-1], self.bounds[1:], strict=True)):
@@ -118,8 +129,3 @@ class Days:
             if there.size >= max(least, 1):
                 found[i] = np.median(there)
         return found
-
-
-def median_step(times_ns: NDArray[np.int64]) -> int:
-    """Return the usual time between readings; a day where there are none. [ns]"""
-    return int(np.median(np.diff(times_ns))) if times_ns.size > 1 else DAY_NS

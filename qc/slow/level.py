@@ -35,23 +35,31 @@ def find_leaps(series: ChannelSeries, reference: FloatArray, utc_offset: float) 
         Each from the day of the leap to the end of the days that show it.
     """
     days = Days.of(series.times_ns, utc_offset)
-    medians = days.medians(series.standard - reference, np.diff(days.bounds).max(initial=1) / 4)
-    spread = float(np.nanmedian(np.abs(np.diff(medians)))) if np.isfinite(medians).sum() > 2 else float("nan")
-    leaps: FloatArray = np.array([_leap(medians, i) for i in range(medians.size)])
-    limit = max(ACCURACIES * series.accuracy, SPREADS * spread)
+    medians = days.medians(series.standard - reference, series.quarter)
+    leaps = [_leap(medians, i) for i in range(medians.size)]
+    limits = [max(ACCURACIES * series.accuracy, SPREADS * _spread(medians, i)) for i in range(medians.size)]
     # days beside the leap have almost the same medians on either side: it is where one day differs most from the last
-    jumps = np.where(np.abs(leaps) > limit, np.abs(np.diff(medians, prepend=np.nan)), np.nan)
+    differences = np.abs(np.diff(medians, prepend=np.nan))
+    jumps = np.where(np.abs(leaps) > np.array(limits), differences, np.nan)
     found = []
     for i in map(int, np.flatnonzero(np.isfinite(jumps))):
-        leap = float(leaps[i])
+        leap = leaps[i]
         if jumps[i] < np.nanmax(jumps[max(i - SIDE_DAYS, 0) : i + SIDE_DAYS + 1]):
             continue
         start = int(days.starts_ns[i])
         end = int(days.starts_ns[min(i + SIDE_DAYS, medians.size) - 1]) + DAY_NS
         flag = BAD if abs(leap) > BAD_ACCURACIES * series.accuracy else SUSPECT
         reason = f"level: leapt by {leap:+.3g} against the reference, and stayed there"
-        found.append(Finding("level", series.channel, start, end, flag, reason, {"leap": leap, "spread": spread}))
+        data = {"leap": leap, "spread": _spread(medians, i)}
+        found.append(Finding("level", series.channel, start, end, flag, reason, data))
     return found
+
+
+def _spread(medians: FloatArray, i: int) -> float:
+    """Return the usual distance of a day to the next one, of the days that the leap is told from."""
+    near = np.abs(np.diff(medians[max(i - SIDE_DAYS, 0) : i + SIDE_DAYS]))
+    near = near[np.isfinite(near)]
+    return float(np.median(near)) if near.size else float("nan")
 
 
 def _leap(medians: FloatArray, i: int) -> float:

@@ -34,7 +34,7 @@ def find_night_offsets(series: ChannelSeries, site: Identity) -> list[Finding]:
     dark = sines_of_sun(series.times_ns, site.latitude, site.longitude) < DARK_SINE
     values = np.where(dark, series.standard, np.nan) / WATTS[series.base]
     found = []
-    for i, offset in enumerate(days.medians(values, _least(series, days))):
+    for i, offset in enumerate(days.medians(values, MIN_READINGS_HOURS * 3600e9 / series.interval_ns)):
         outside = [name for name, (low, high) in LIMITS.items() if offset < low or offset > high]
         if outside:
             start = int(days.starts_ns[i])
@@ -53,8 +53,3 @@ def find_night_offsets(series: ChannelSeries, site: Identity) -> list[Finding]:
                 )
             )
     return found
-
-
-def _least(series: ChannelSeries, days: Days) -> float:
-    """Return the readings of an hour, told from how many a day has."""
-    return MIN_READINGS_HOURS * float(np.max(np.diff(days.bounds), initial=1)) / 24

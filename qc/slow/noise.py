@@ -29,7 +29,7 @@ def find_noise(series: ChannelSeries, utc_offset: float) -> list[Finding]:
     values = series.standard
     second = np.full(values.size, np.nan)
     second[1:-1] = np.abs(values[2:] - 2 * values[1:-1] + values[:-2]) / (0.6745 * 6**0.5)
-    levels = days.medians(second, np.diff(days.bounds).max(initial=1) / 8)
+    levels = days.medians(second, series.quarter)
     found = []
     for i, level in enumerate(levels):
         usual = _usual(levels[max(i - PAST_DAYS, 0) : i])

@@ -14,6 +14,7 @@ from qc.slow.buddy import HOUR_NS, buddy_outliers, find_outsiders
 from qc.slow.clock import clock_lag, find_clock_errors
 from qc.slow.drift import find_drifts
 from qc.slow.finding import DAY_NS, ChannelSeries
+from qc.slow.findings import NEEDED_DAYS, find_all, reference_of
 from qc.slow.kernels import potential_radiation, sines_of_sun
 from qc.slow.level import find_leaps
 from qc.slow.night_offset import find_night_offsets
@@ -38,7 +39,7 @@ def sky(when: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
 
 
 def series(name: str, unit: str, when: NDArray[np.int64], values: NDArray[np.float64]) -> ChannelSeries:
-    return ChannelSeries(name.lower(), name, unit, when, values)
+    return ChannelSeries(name.lower(), name, unit, TEN_MINUTES, when, values)
 
 
 def test_the_sun_is_where_the_other_part_of_the_house_has_it() -> None:
@@ -65,8 +66,8 @@ def test_a_clock_is_compared_with_the_sun(minutes: int) -> None:
 
 def test_a_clock_cannot_be_told_without_light() -> None:
     when = times(15)
-    assert np.isnan(clock_lag(when, np.zeros(when.size), SITE))
-    assert np.isnan(clock_lag(when[:300], sky(when[:300], 1), SITE))  # two days
+    assert np.isnan(clock_lag(when, np.zeros(when.size), TEN_MINUTES, SITE))
+    assert np.isnan(clock_lag(when[:300], sky(when[:300], 1), TEN_MINUTES, SITE))  # two days
     assert find_clock_errors(series("TA", "deg C", when, sky(when, 1)), SITE) == []
 
 
@@ -174,3 +175,35 @@ def test_a_station_without_neighbours_or_on_a_mountain_is_no_outsider() -> None:
     values[3] = 5.0
     assert not buddy_outliers(sites, values).any()
     assert not buddy_outliers(sites[:3], np.array([20.0, 20.0, 40.0])).any()
+
+
+def test_what_a_finding_hangs_on_is_known() -> None:
+    """Cut to the days that a day needs, its findings are those of the whole series."""
+    when = times(150)
+    random = np.random.default_rng(9)
+    values = steady(when) + np.where(when > when[9000], 2.0, 0.0) + np.where(when > when[16000], 250.0, 0.0)
+    values += np.linspace(0, 4.5, when.size)
+    values[5000:5300] += random.normal(0, 2, 300)
+    values[random.random(when.size) < 0.05] = np.nan
+    values[12000:12500] = np.nan
+    reference = steady(when, 2)
+    whole = find_all(series("TA", "deg C", when, values), SITE, reference)
+    assert {one.check for one in whole} == {"level", "noise", "unit", "drift"}
+    for found in whole:
+        before, after = NEEDED_DAYS[found.check]
+        day = found.start_ns // DAY_NS * DAY_NS
+        rows = (when >= day - before * DAY_NS) & (when < day + (after + 1) * DAY_NS)
+        cut = find_all(series("TA", "deg C", when[rows], values[rows]), SITE, reference[rows])
+        assert found in [one for one in cut if one.check == found.check]
+
+
+def test_other_sensors_are_a_reference() -> None:
+    when = times(1)
+    one = series("TA_1_1_1", "deg C", when, np.full(when.size, 20.0))
+    kelvin = series("TA_1_2_1", "K", when[5:], np.full(when.size - 5, 294.15))
+    third = series("TA_1_3_1", "deg C", when, np.full(when.size, 23.0))
+    assert reference_of(one, [one]) is None
+    found = reference_of(one, [one, kelvin, third, series("TS", "deg C", when, np.zeros(when.size))])
+    assert found is not None
+    assert found[:5].tolist() == [23.0] * 5
+    assert found[5:] == pytest.approx(22.0)

@@ -45,7 +45,7 @@ def test_published_readings_are_good(name: str, latitude: float, longitude: floa
     assert (np.isfinite(values).sum() > 80_000) or name == "DE-Tha_1998"
     assert (found.checks != 0).mean(axis=0).max() < MAX_SHARE
     for i, (key, facts) in enumerate(COLUMNS.items()):
-        series = ChannelSeries(key, *facts, starts, np.ascontiguousarray(values[:, i]))
+        series = ChannelSeries(key, *facts, HALF_HOUR, starts, np.ascontiguousarray(values[:, i]))
         assert find_clock_errors(series, site) == []
         assert find_night_offsets(series, site) == []
         assert find_units(series, 1.0) == []
