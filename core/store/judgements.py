@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from core.clock import from_ns, to_ns
 from core.records import FloatArray
-from core.store.copy import Int2Array, Int4Array, TimeArray
+from core.store.copy import Float8Array, Int2Array, Int4Array, TimeArray
 from core.store.database import Connection, Database, Row, sql
 from core.store.stations import StoredStations, StreamRow
 
+CELLS = 288
+"""Months times hours."""
 Reasons = dict[str, list[str]]
 """Channel -> what is said of its value; each text begins with the name of a check."""
 
@@ -131,6 +133,19 @@ class Judgements:
     def put_rules(self, digests: dict[int, str]) -> None:
         """Note by which rules streams (by key) are judged from now on; what was judged by others is judged again."""
         self._database.execute("put_judge_rules", streams=list(digests), digests=list(digests.values()))
+
+    def read_climatologies(self, streams: Sequence[int] | None = None) -> dict[int, tuple[datetime, FloatArray]]:
+        """Return stream key -> when its climatology was learnt, and its limits, shape (channels, 288, 2)."""
+        rows = self._database.rows("climatologies", streams=None if streams is None else list(streams))
+        return {
+            row["stream"]: (row["learnt"], np.array(row["limits"], np.float64).reshape(-1, CELLS, 2)) for row in rows
+        }
+
+    def put_climatology(self, stream: int, start: datetime, end: datetime, limits: FloatArray) -> None:
+        """Store what was learnt of the readings of [start, end) of a stream (by key), in place of what there was."""
+        self._database.execute(
+            "put_climatology", stream=stream, start=start, end=end, limits=Float8Array(limits.reshape(-1))
+        )
 
     def read_rules(self) -> dict[int, str]:
         """Return stream key -> digest of the rules by which it was judged."""

@@ -15,6 +15,7 @@ from core.progress import Progress, no_progress, part_of
 from core.store import FindingRow, FlagCount, Store
 from qc.codes import FLAGS
 from qc.judge import Examiner, JudgedPeriod, judge_period, judge_requested, read_rules
+from qc.judge.climatology import learn
 
 DIGEST_SPAN = timedelta(days=10)
 """Readings of so long are in memory at once."""
@@ -57,6 +58,25 @@ class StationQuality:
     streams: dict[str, StreamQuality]
     findings: list[FindingRow]
     sha256: str
+
+
+def learn_limits(store: Store, station: str, start: datetime, end: datetime, progress: Progress = no_progress) -> str:
+    """Learn the climatological limits of a station's channels that want them; return in words what was learnt.
+
+    Raises
+    ------
+    ConfigError
+        No channel wants them, or the period has too few readings.
+    UnknownStation, StoreError
+        It is not registered, or the store is away.
+    """
+    store.stations.read(station)
+    names = dict.fromkeys(one.name for one in store.stations.read_streams(station) if one.kind == "reading")
+    found = [f"{name} {one}" for name in names for one in learn(store, station, name, start, end, progress)]
+    if not found:
+        wanted = "a channel with qc = { climatology = true }, and 20 days of a month and hour"
+        raise ConfigError("command line", "--learn", wanted, "none")
+    return f"learnt limits by month and hour: {', '.join(found)}; all their readings are judged by them"
 
 
 def judge_station(

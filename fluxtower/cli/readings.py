@@ -36,17 +36,21 @@ def qc(
     begin: Begin,
     end: End,
     report: Annotated[Path | None, typer.Option(help="JSON of the counts and findings to write.")] = None,
+    learn: Annotated[bool, typer.Option("--learn", help="First learn climatological limits from the period.")] = False,
 ) -> None:
     """Judge all readings of a period as they are judged live, whatever flags they have: the result is the same.
 
     Values never change, and what a person says of them holds on.
     """
-    from fluxtower.batch.quality import judge_station, write_report
+    from fluxtower.batch.quality import judge_station, learn_limits, write_report
     from fluxtower.progress_bar import progress_bar
     from fluxtower.tables import finding_table, quality_table
 
+    start, stop = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
     with open_store(read_settings()) as store, progress_bar("readings", percent=True, transient=True) as progress:
-        judged = judge_station(store, station, begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC), progress)
+        if learn:
+            typer.echo(learn_limits(store, station, start, stop, progress))
+        judged = judge_station(store, station, start, stop, progress)
     print_table(quality_table(judged))
     if judged.findings:
         print_table(finding_table(judged.findings))

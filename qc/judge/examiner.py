@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import EPOCH, NS, from_ns, to_ns
-from core.errors import StoreError, UnknownVariable
+from core.errors import FluxTowerError, StoreError, UnknownVariable
 from core.progress import Progress, no_progress
 from core.records import FloatArray
 from core.station import Identity
@@ -74,10 +74,10 @@ class PlacedSeries:
         zero, one = convert(0.0, name, self.unit, own), convert(1.0, name, self.unit, own)
         return values * (one - zero) + zero
 
-    def series(self, time_ns: NDArray[np.int64], values: FloatArray) -> ChannelSeries:
-        """Return readings as the checks take them."""
-        stream = self.rules.stream
-        return ChannelSeries(stream.channels[self.index], stream.variables[self.index], self.unit, time_ns, values)
+    def series(self, time_ns: NDArray[np.int64], values: FloatArray, interval_ns: int) -> ChannelSeries:
+        """Return readings, or means of an interval, as the checks take them."""
+        stream, i = self.rules.stream, self.index
+        return ChannelSeries(stream.channels[i], stream.variables[i], self.unit, interval_ns, time_ns, values)
 
 
 class Examiner:
@@ -86,16 +86,18 @@ class Examiner:
     Parameters
     ----------
     store : Store
+        Of its own: what is new of its stations is told once.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._stations: dict[int, list[PlacedSeries]] = {}
 
     def examine_due(self, now: datetime, limit: int = 1) -> int:
         """Look at windows that are due; return how many."""
         windows = self._store.findings.find_due(now - GRACE, limit)
         if windows:
-            stations = self._read_stations()
+            stations = self._refresh()
             for window in windows:
                 try:
                     self._examine(window, stations)
@@ -113,7 +115,7 @@ class Examiner:
         self, station: str, start: datetime, end: datetime, now: datetime, progress: Progress = no_progress
     ) -> int:
         """Look at every whole window of a station that looks at readings of [start, end); return how many."""
-        stations = self._read_stations()
+        stations = self._refresh()
         key = self._store.stations.read(station).key
         days = range((start - EPOCH) // DAY, -((EPOCH - end) // DAY))
         windows = sorted(set(windows_of(key, days)), key=lambda one: (one.start, one.check_name))
@@ -134,18 +136,24 @@ class Examiner:
             with self._store.judgements.reading() as work:
                 touch_windows(work.connection, windows, own=False)
 
-    def _read_stations(self) -> dict[int, list[PlacedSeries]]:
-        """Return the channels of each station (by its key), of layouts in force and earlier ones."""
-        known = {row.station.id: row for row in self._store.stations.read_all()}
-        found: dict[int, list[PlacedSeries]] = {}
-        for stream in self._store.stations.read_streams(None):
-            row = known.get(stream.station)
-            if stream.kind == "reading" and row is not None:
-                rules = rules_of(stream, row.station)
-                found.setdefault(row.key, []).extend(
-                    PlacedSeries(rules, i) for i in range(len(stream.channels)) if _is_known(stream, i)
-                )
-        return found
+    def _refresh(self) -> dict[int, list[PlacedSeries]]:
+        """Return the channels of each station (by its key), of layouts in force and earlier ones; read what is new."""
+        catalogue = self._store.catalogue
+        changed = catalogue.refresh()
+        is_first = not self._stations
+        if changed or is_first:
+            fresh: dict[int, list[PlacedSeries]] = {}
+            for stream in self._store.stations.read_streams(None):
+                if stream.kind == "reading" and (is_first or stream.station in changed):
+                    try:
+                        rules = rules_of(stream, catalogue.station(stream.station))
+                    except FluxTowerError as error:
+                        log.error("windows of %s are not looked at: %s", stream.station, error)
+                        continue
+                    places = (PlacedSeries(rules, i) for i in range(len(stream.channels)) if _is_known(stream, i))
+                    fresh.setdefault(stream.station_key, []).extend(places)
+            self._stations |= fresh
+        return self._stations
 
     def _examine(self, window: Window, stations: dict[int, list[PlacedSeries]]) -> None:
         if window.check_name == BUDDY:
@@ -171,7 +179,7 @@ class Examiner:
             if len(stored.time_ns):
                 values = _usable(rules, stored)
                 for one in (one for one in own if one.rules.stream.key == rules.stream.key):
-                    series = one.series(stored.time_ns, values[:, one.index])
+                    series = one.series(stored.time_ns, values[:, one.index], rules.stream.dt_ns)
                     said = examine(examination, window.start, series, (), rules.station.station)
                     found += [(one, finding) for finding in said]
         return found
@@ -195,7 +203,7 @@ class Examiner:
             for i, one in enumerate(ours):
                 others = [row for j, row in enumerate(standard) if j != i and np.isfinite(row).any()]
                 site = one.rules.station.station
-                said = examine(examination, window.start, one.series(hours, means[i]), others, site)
+                said = examine(examination, window.start, one.series(hours, means[i], HOUR_NS), others, site)
                 found += [(one, finding) for finding in said]
         return found
 

@@ -30,7 +30,9 @@ def read_rules(store: Store, station: str, stream: str) -> list[StreamRules]:
         The station, or a stream of readings of that name, is not registered.
     """
     row = store.stations.read(station)
-    return [rules_of(layout, row.station) for layout in store.stations.read_layouts(station, stream, "reading")]
+    layouts = store.stations.read_layouts(station, stream, "reading")
+    learnt = store.judgements.read_climatologies([one.key for one in layouts])
+    return [rules_of(one, row.station, learnt.get(one.key, (None, None))[1]) for one in layouts]
 
 
 def judge_period(

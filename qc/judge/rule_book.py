@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from core.errors import FluxTowerError
 from core.store import Store
@@ -24,6 +25,7 @@ class RuleBook:
         self._store = store
         self._rules: dict[int, StreamRules] = {}
         self._known = False
+        self._learnt: dict[int, datetime] = {}
         self._given_up: set[int] = set()
 
     @property
@@ -44,17 +46,22 @@ class RuleBook:
             They cannot be read.
         """
         changed = self._store.catalogue.refresh()
-        if self._known and not changed:
+        learnt = self._store.judgements.read_climatologies()
+        newer = {stream for stream, (time, _) in learnt.items() if self._learnt.get(stream) != time}
+        if self._known and not changed and not newer:
             return set()
         found: dict[int, StreamRules] = {}
         for stream in self._store.stations.read_streams(None):
-            if stream.kind == "reading" and (stream.station in changed or not self._known):
+            is_other = stream.station in changed or stream.key in newer or not self._known
+            if stream.kind == "reading" and is_other:
                 try:
-                    found[stream.key] = rules_of(stream, self._store.catalogue.station(stream.station))
+                    station = self._store.catalogue.station(stream.station)
+                    found[stream.key] = rules_of(stream, station, learnt.get(stream.key, (None, None))[1])
                     self._given_up.discard(stream.key)
                 except FluxTowerError as error:
                     log.error("readings of %s are not judged: %s", stream.station, error)
                     self._given_up.add(stream.key)
+        self._learnt = {stream: time for stream, (time, _) in learnt.items()}
         stored = self._store.judgements.read_rules()
         new = {key: rules for key, rules in found.items() if stored.get(key) != rules.digest}
         if new:

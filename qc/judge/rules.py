@@ -64,8 +64,11 @@ class StreamRules:
         return reasons(judged, self.limits)
 
 
-def rules_of(stream: StreamRow, station: Station) -> StreamRules:
-    """Return the rules for a layout of a stream, be it the one in force or an earlier one."""
+def rules_of(stream: StreamRow, station: Station, climatology: FloatArray | None = None) -> StreamRules:
+    """Return the rules for a layout of a stream, be it the one in force or an earlier one.
+
+    ``climatology``, shape (channels, 288, 2), is what was learnt of its past; channels that do not want it have none.
+    """
     declared = station.streams.get(stream.name)
     now: dict[str, Channel] = {one.name: one for one in declared.channels} if declared else {}
     channels = [
@@ -73,6 +76,8 @@ def rules_of(stream: StreamRow, station: Station) -> StreamRules:
         for name, measured, unit in zip(stream.channels, stream.variables, stream.units, strict=True)
     ]
     limits = limits_of(channels, stream.dt_ns, station.station)
+    if climatology is not None and climatology.shape[0] == len(channels):
+        limits = limits.with_climatology(climatology)
     return StreamRules(stream, station, limits, _digest(limits, station))
 
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 def run_judge(settings: Settings, stop: threading.Event) -> None:
     """Judge readings until ``stop`` is set; a database that goes away is waited for."""
     with Store(settings.store_dsn) as store:
-        examiner = threading.Thread(target=_examine, args=(store, stop), name="examiner")
+        examiner = threading.Thread(target=_examine, args=(settings, stop), name="examiner")
         examiner.start()
         try:
             _judge(settings, store, stop)
@@ -40,16 +40,17 @@ def run_judge(settings: Settings, stop: threading.Event) -> None:
             examiner.join()
 
 
-def _examine(store: Store, stop: threading.Event) -> None:
+def _examine(settings: Settings, stop: threading.Event) -> None:
     """Look at windows of the calendar as they are complete, beside the readings that come."""
-    examiner = Examiner(store)
-    while not stop.is_set():
-        try:
-            if not examiner.examine_due(datetime.now(UTC)):
+    with Store(settings.store_dsn, pool_size=2) as store:
+        examiner = Examiner(store)
+        while not stop.is_set():
+            try:
+                if not examiner.examine_due(datetime.now(UTC)):
+                    stop.wait(EXAMINE_SECONDS)
+            except StoreError as error:
+                log.warning("windows of the calendar wait: %s", error)
                 stop.wait(EXAMINE_SECONDS)
-        except StoreError as error:
-            log.warning("windows of the calendar wait: %s", error)
-            stop.wait(EXAMINE_SECONDS)
 
 
 def _judge(settings: Settings, store: Store, stop: threading.Event) -> None:

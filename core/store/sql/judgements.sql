@@ -143,3 +143,11 @@ FROM judged CROSS JOIN LATERAL jsonb_each(judged.reasons) AS e
 CROSS JOIN LATERAL (SELECT DISTINCT split_part(text, ':', 1) AS name FROM jsonb_array_elements_text(e.value) AS text) c
 GROUP BY 1, 2, 3
 ORDER BY channel, check_name NULLS FIRST, flag;
+
+-- name: climatologies
+SELECT stream, learnt, limits FROM climatology WHERE %(streams)s::int[] IS NULL OR stream = ANY(%(streams)s);
+
+-- name: put_climatology
+INSERT INTO climatology (stream, starts, ends, limits) VALUES (%(stream)s, %(start)s, %(end)s, %(limits)s)
+ON CONFLICT (stream) DO UPDATE SET starts = excluded.starts, ends = excluded.ends, limits = excluded.limits,
+    learnt = clock_timestamp();

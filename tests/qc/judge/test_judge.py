@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from core.clock import to_ns
+from core.errors import ConfigError
 from core.records import Reading
 from core.settings import Settings
 from core.store import Store
+from fluxtower.batch.quality import learn_limits
 from qc.judge import judge_missing, judge_period, run_judge
 from qc.judge.live import LiveJudge
 from tests.judging import work_off
@@ -146,7 +148,7 @@ def test_a_backfill_is_judged_in_parts_and_new_readings_do_not_wait_for_it(
         commit(station, [replace(old[0], time_ns=to_ns(now))])
         judge.judge_new()
         assert unflagged(now, now + MINUTE) == []
-        assert unflagged(START, END) == rest
+        assert unflagged(START, END)[: len(rest) - 1] == rest[:-1]  # the last one is that before the new one
     work_off(judge)
     assert whole_period(station) == judged(station)
 
@@ -173,13 +175,37 @@ def test_readings_are_judged_by_the_program_as_they_come(station: Store, setting
     thread = threading.Thread(target=run_judge, args=(settings, stop))
     thread.start()
     try:
-        for value in (21.0, 285.0):
-            now = datetime.now(UTC).replace(microsecond=0)
+        begin = datetime.now(UTC).replace(second=0, microsecond=0) - MINUTE
+        for i, value in enumerate((21.0, 285.0)):
             values = {"TA": value, "RH": 50.0, "WS": 2.0, "SW": 0.0}
-            commit(station, [Reading(ID, "met", to_ns(now), values)])
+            commit(station, [Reading(ID, "met", to_ns(begin + i * MINUTE), values)])
             flag = 4 if value > 60 else 1
             wait_for(lambda flag=flag: station.latest.read(ID)[0].flags.get("TA") == flag)
     finally:
         stop.set()
         thread.join(SOON)
     assert not thread.is_alive()
+
+
+def test_limits_that_were_learnt_hold_live_and_over_a_period(station: Store) -> None:
+    wanted = FILE.replace('unit = "deg C" }', 'unit = "deg C", qc = { climatology = true } }')
+    station.stations.put(wanted, "weather.toml")
+    chance = np.random.default_rng(3)
+    days = [START + timedelta(minutes=10 * i) for i in range(30 * 144)]  # each hour of July: 20 deg C, give or take 0.5
+    values = [{"TA": 20 + float(chance.uniform(-0.5, 0.5)), "RH": 50.0, "WS": 2.0, "SW": 0.0} for _ in days]
+    commit(station, [Reading(ID, "met", to_ns(time), one) for time, one in zip(days, values, strict=True)])
+    judge = LiveJudge(station)
+    judge.refresh()
+    work_off(judge)
+    before = judged(station)
+    with pytest.raises(ConfigError, match="20 days"):
+        learn_limits(station, ID, START, START + timedelta(days=10))
+    assert "met TA" in learn_limits(station, ID, START, START + timedelta(days=31))
+    commit(station, [Reading(ID, "met", to_ns(days[-1] + timedelta(minutes=10)), values[0] | {"TA": 22.0})])
+    judge.refresh()
+    work_off(judge)
+    last = station.readings.read(ID, "met", START, END).row(-1, named=True)
+    assert "climatology: 22 deg C is outside" in last["reasons"]
+    assert last["flags"][0] == 3
+    assert "climatology" not in (station.readings.read(ID, "met", START, END).row(-2, named=True)["reasons"] or "")
+    assert whole_period(station) == judged(station) != before

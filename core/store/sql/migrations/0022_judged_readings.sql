@@ -67,6 +67,15 @@ CREATE TABLE judge_rules (
     digest text NOT NULL
 );
 
+-- limits by month and hour that were learnt of a stream's own past: channels x 288 x (low, high), NaN where there is none
+CREATE TABLE climatology (
+    stream int PRIMARY KEY REFERENCES stream,
+    starts timestamptz NOT NULL,
+    ends   timestamptz NOT NULL,
+    learnt timestamptz NOT NULL DEFAULT clock_timestamp(),
+    limits double precision[] NOT NULL
+);
+
 CREATE OR REPLACE VIEW v_reading AS
 SELECT r.time, r.received, s.id AS station, st.name AS stream, x.channel, x.variable, x.unit, x.value, x.flag,
        r.reasons -> x.channel AS reasons
