@@ -213,7 +213,7 @@ def _findings() -> Panel:
         table.Panel()
         .title("Findings")
         .description("What checks say of stretches of time: clock, drift, level, neighbours.")
-        .with_target(SqlQuery("findings", "table"))
+        .with_target(SqlQuery("found_of_stretches", "table"))
     )
 
 

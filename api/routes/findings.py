@@ -7,8 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.deps import From, StationDep, StoreDep, To
+from api.deps import From, StationDep, To
 from api.models import FindingOut, FindingsOut
+from api.principals import StoreDep
 from core.store import FindingRow
 
 router = APIRouter(tags=["stations"])

@@ -8,10 +8,11 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
 from api.answers import csv_answer, json_answer
-from api.deps import DEFAULT_PERIOD, StoreDep, longest_table
+from api.deps import DEFAULT_PERIOD, longest_table
 from api.exports.columns import ISO_MILLIS, iso_times, json_columns, write_csv
 from api.exports.flagged import Quality, flag_columns, keep_quality, reason_columns, with_flags
 from api.models import MinutesOut, ReadingsOut
+from api.principals import StoreDep
 from api.stream_query import ReadingsQuery, SamplesQuery
 
 router = APIRouter(tags=["data"])

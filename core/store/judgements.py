@@ -30,6 +30,7 @@ class NewReading:
     station: int
     stream: int
     time_ns: int
+    received_ns: int
     values: list[float]
     found: bool
 
@@ -50,8 +51,8 @@ class StoredReadingsOfStretch:
 
     Attributes
     ----------
-    time_ns : ndarray, shape (n,), int64
-        [ns since 1970 UTC]
+    time_ns, received_ns : ndarray, shape (n,), int64
+        Of the data, and of the message that last changed them. [ns since 1970 UTC]
     values : ndarray, shape (n, channels), float64
         In the sender's units; NaN is missing.
     flags, reasons, manual : sequence of length n
@@ -59,6 +60,7 @@ class StoredReadingsOfStretch:
     """
 
     time_ns: NDArray[np.int64]
+    received_ns: NDArray[np.int64]
     values: FloatArray
     flags: Sequence[list[int] | None]
     reasons: Sequence[Reasons | None]
@@ -73,7 +75,8 @@ class FlagRows:
     ----------
     station, stream : ndarray, shape (n,), int32
         The store's keys.
-    time_ns : ndarray, shape (n,), int64
+    time_ns, received_ns : ndarray, shape (n,), int64
+        Of the readings from which they were made: what has changed since waits for other ones.
     flags : ndarray, shape (n, channels), int16
     reasons : sequence of length n
         None where there is nothing to say.
@@ -82,6 +85,7 @@ class FlagRows:
     station: NDArray[np.int32]
     stream: NDArray[np.int32]
     time_ns: NDArray[np.int64]
+    received_ns: NDArray[np.int64]
     flags: NDArray[np.int16]
     reasons: Sequence[Reasons | None]
 
@@ -180,7 +184,14 @@ class Judging:
                 sql("new_readings"), {"since": since, "limit": limit, "skipped": list(skipped)}, prepare=False
             )
             return [
-                NewReading(row["station"], row["stream"], to_ns(row["time"]), row["values"], row["found"])
+                NewReading(
+                    row["station"],
+                    row["stream"],
+                    to_ns(row["time"]),
+                    to_ns(row["received"]),
+                    row["values"],
+                    row["found"],
+                )
                 for row in cursor
             ]
 
@@ -227,6 +238,7 @@ class Judging:
         width = len(stream.channels)
         return StoredReadingsOfStretch(
             np.array([to_ns(row["time"]) for row in rows], np.int64),
+            np.array([to_ns(row["received"]) for row in rows], np.int64),
             np.array([row["values"] for row in rows], np.float64).reshape(len(rows), width),
             [row["flags"] for row in rows],
             [row["reasons"] for row in rows],
@@ -347,6 +359,7 @@ def _parameters(rows: FlagRows) -> dict[str, object]:
         "station": Int4Array(rows.station),
         "stream": Int4Array(rows.stream),
         "time": TimeArray(rows.time_ns // 1000),
+        "received": TimeArray(rows.received_ns // 1000),
         "flags": Int2Array(rows.flags),
         "reasons": [None if one is None else orjson.dumps(one).decode() for one in rows.reasons],
         "channels": rows.flags.shape[1],

@@ -120,7 +120,7 @@ def _correct(
     flag_as: ManualFlag | None = None,
 ) -> None:
     from core.store import Correction
-    from fluxtower.corrections import correct
+    from qc.corrections import correct
 
     start, stop = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
     number = None if flag_as is None else flag_as.number

@@ -49,6 +49,7 @@ class Fresh:
     """New readings of a stream, judged."""
 
     rules: StreamRules
+    received_ns: NDArray[np.int64]
     judged: Judged
     reasons: list[Reasons | None]
 
@@ -184,7 +185,8 @@ class LiveJudge:
             return None  # the one before is judged otherwise, now that its next one is known
         follower.last_ns, follower.checks = int(time_ns[-1]), judged.checks[-1]
         own = Judged(judged.times_ns[1:], judged.values[1:], judged.flags[1:], judged.checks[1:])
-        return Fresh(rules, own, rules.explain(own))
+        received_ns = np.array([one.received_ns for one in new], np.int64)
+        return Fresh(rules, received_ns, own, rules.explain(own))
 
     def _judge_from_store(self, work: Judging, rules: StreamRules, new: Sequence[NewReading]) -> None:
         self._followers.pop(rules.stream.key, None)
@@ -221,6 +223,7 @@ def _join(streams: Sequence[Fresh]) -> FlagRows:
         np.repeat([one.rules.stream.station_key for one in streams], counts).astype(np.int32),
         np.repeat([one.rules.stream.key for one in streams], counts).astype(np.int32),
         np.concatenate([one.judged.times_ns for one in streams]),
+        np.concatenate([one.received_ns for one in streams]),
         np.concatenate([one.judged.flags for one in streams]),
         [reasons for one in streams for reasons in one.reasons],
     )

@@ -87,7 +87,15 @@ def judge_part(
         for i in np.flatnonzero(asked).tolist()
         if stored.flags[i] != flags[i].tolist() or stored.reasons[i] != reasons[i]
     ]
-    work.put([flag_rows(rules, stored.time_ns[changed], flags[changed], [reasons[i] for i in changed])])
+    rows = FlagRows(
+        np.full(len(changed), stream.station_key, np.int32),
+        np.full(len(changed), stream.key, np.int32),
+        stored.time_ns[changed],
+        stored.received_ns[changed],
+        flags[changed],
+        [reasons[i] for i in changed],
+    )
+    work.put([rows])
     if renews and changed:
         touch(work, rules, stored.time_ns[changed])
     due = _make_due(work, rules, stored, flags, changed)
@@ -105,14 +113,6 @@ def judge_request(work: Judging, rules: StreamRules, request: JudgeRequest) -> P
     else:
         work.shorten_request(request, part.rest)
     return part
-
-
-def flag_rows(
-    rules: StreamRules, time_ns: NDArray[np.int64], flags: NDArray[np.int16], reasons: list[dict[str, list[str]] | None]
-) -> FlagRows:
-    """Return flags of one stream as the store takes them."""
-    stream, n = rules.stream, len(time_ns)
-    return FlagRows(np.full(n, stream.station_key, np.int32), np.full(n, stream.key, np.int32), time_ns, flags, reasons)
 
 
 def _make_due(

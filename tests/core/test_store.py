@@ -382,7 +382,8 @@ def test_flags_stand_beside_readings(tower: Store) -> None:
         assert (new.time_ns, new.values, new.found) == (START_NS, [20.0, 150.0], False)
         said = {"RH": ["range: 150 % is above 100"]}
         keys = np.array([new.station], np.int32), np.array([new.stream], np.int32)
-        work.put([FlagRows(*keys, np.array([START_NS]), np.array([[1, 4]], np.int16), [said])])
+        times = np.array([new.time_ns]), np.array([new.received_ns])
+        work.put([FlagRows(*keys, *times, np.array([[1, 4]], np.int16), [said])])
         assert work.find_new(START, 10) == []
     row = tower.readings.read("cn-test", "met", START, START + timedelta(hours=1)).row(0, named=True)
     assert row["flags"] == [1, 4]

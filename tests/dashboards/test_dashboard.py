@@ -140,7 +140,7 @@ def test_numbers_of_the_panels(settings: Settings, filled: Store) -> None:
     # values that stand still for as long as these are good; what was never measured has no flag
     assert [row["value"] for row in run("reading_flags") if row["metric"] == "TA"] == [1, 1]
     assert {row["value"] for row in run("reading_flags") if row["metric"] == "RH"} == {None}
-    assert [(row["check"], row["channel"], row["flag"]) for row in run("findings")] == [("level", "TA", "suspect")]
+    assert [(row["check"], row["channel"], row["flag"]) for row in run("found_of_stretches")] == [("level", "TA", "suspect")]
     assert {(row["channel"], row["flag"]) for row in run("latest") if row["stream"] == "met"} == {
         ("TA", "good"),
         ("RH", "missing"),
@@ -167,7 +167,7 @@ def test_numbers_of_the_panels(settings: Settings, filled: Store) -> None:
 def test_a_stream_is_late_as_the_api_says(settings: Settings, filled: Store, age: int) -> None:
     with psycopg.connect(settings.store_dsn) as connection:
         connection.execute("UPDATE latest SET received = now() - make_interval(secs => %s)", [age])
-    values = latest_values(filled.stations.read(ID), filled.latest.read(ID), datetime.now(UTC))
+    values = latest_values(filled.stations.read(ID), filled.latest.read(ID), datetime.now(UTC), {})
     said = {value.stream: value.status for value in values}
     sql = _expand(statement("age"), START, START, {"station": [ID]}, timescale=True)
     assert said.keys() == {"ec", "met"}

@@ -99,7 +99,7 @@ FROM v_reading
 WHERE station = ${station:sqlstring} AND channel IN (${reading:sqlstring}) AND $__timeFilter(time)
 GROUP BY 1, 2 ORDER BY 1;
 
--- name: findings
+-- name: found_of_stretches
 SELECT f.check_name AS "check", st.name AS stream, f.channel, f.starts AS "from", f.ends AS "to",
        CASE f.flag WHEN 3 THEN 'suspect' WHEN 4 THEN 'bad' END AS "flag", f.reason
 FROM finding f JOIN station s ON s.key = f.station JOIN stream st ON st.key = f.stream

@@ -5,7 +5,7 @@
 SELECT pg_advisory_xact_lock(hashtext('fluxtower judging'));
 
 -- name: new_readings
-SELECT r.station, r.stream, r.time, r.values,
+SELECT r.station, r.stream, r.time, r.received, r.values,
        EXISTS (SELECT FROM finding f
                WHERE f.stream = r.stream AND f.ends > r.time AND f.starts <= r.time AND f.withdrawn IS NULL) AS found
 FROM reading r WHERE r.flags IS NULL AND r.time >= %(since)s AND r.stream <> ALL(%(skipped)s::int[])
@@ -33,7 +33,7 @@ SELECT time FROM reading WHERE station = %(station)s AND stream = %(stream)s AND
 ORDER BY time LIMIT 1;
 
 -- name: judged_readings
-SELECT time, values, flags, reasons, manual FROM reading
+SELECT time, received, values, flags, reasons, manual FROM reading
 WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time <= %(end)s ORDER BY time;
 
 -- name: tails
@@ -48,9 +48,11 @@ CROSS JOIN LATERAL (
 ORDER BY r.stream, r.time;
 
 -- name: put_flags
+-- one that was put together, or sent anew, since it was read has no flags yet: it waits for those of its new values
 UPDATE reading r SET flags = (%(flags)s)[(k.i - 1) * %(channels)s + 1 : k.i * %(channels)s], reasons = k.reasons::jsonb
-FROM unnest(%(station)s, %(stream)s, %(time)s, %(reasons)s::text[]) WITH ORDINALITY AS k (station, stream, time, reasons, i)
-WHERE r.station = k.station AND r.stream = k.stream AND r.time = k.time
+FROM unnest(%(station)s, %(stream)s, %(time)s, %(received)s, %(reasons)s::text[]) WITH ORDINALITY
+     AS k (station, stream, time, received, reasons, i)
+WHERE r.station = k.station AND r.stream = k.stream AND r.time = k.time AND r.received = k.received
   AND r.time >= %(first)s AND r.time <= %(last)s;
 
 -- name: put_latest_flags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from core.clock import to_ns
 from core.errors import ConfigError
 from core.records import Reading
 from core.settings import Settings
-from core.store import Store
+from core.store import FlagRows, Store
 from fluxtower.batch.quality import learn_limits
 from qc.judge import judge_missing, judge_period, run_judge
 from qc.judge.live import LiveJudge
@@ -209,3 +210,22 @@ def test_limits_that_were_learnt_hold_live_and_over_a_period(station: Store) -> 
     assert last["flags"][0] == 3
     assert "climatology" not in (station.readings.read(ID, "met", START, END).row(-2, named=True)["reasons"] or "")
     assert whole_period(station) == judged(station) != before
+
+
+def test_a_reading_that_is_put_together_while_it_is_judged_waits_for_the_flags_of_its_new_values(
+    station: Store,
+) -> None:
+    first = dict.fromkeys(("TA", "RH", "WS", "SW"), math.nan) | {"TA": 21.0}
+    commit(station, [Reading(ID, "met", to_ns(START), first)])
+    with station.judgements.working() as work:
+        (new,) = work.find_new(START, 10)
+        commit(station, [Reading(ID, "met", to_ns(START), first | {"TA": math.nan, "RH": 400.0})])
+        keys = np.array([new.station], np.int32), np.array([new.stream], np.int32)
+        times = np.array([new.time_ns]), np.array([new.received_ns])
+        work.put([FlagRows(*keys, *times, np.array([[1, 9, 9, 9]], np.int16), [None])])
+    assert station.readings.read(ID, "met", START, END)["flags"].to_list() == [None]
+    judge = LiveJudge(station)
+    judge.refresh()
+    work_off(judge)
+    assert station.readings.read(ID, "met", START, END)["flags"].to_list() == [[1, 4, 9, 9]]
+    assert station.latest.read(ID)[0].flags == {"TA": 1, "RH": 4, "WS": 9, "SW": 9}

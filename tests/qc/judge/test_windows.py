@@ -12,7 +12,7 @@ from core.clock import to_ns
 from core.records import Reading
 from core.store import Correction, FindingRow, Store
 from fluxtower.batch.quality import judge_station
-from fluxtower.corrections import correct
+from qc.corrections import correct
 from qc.judge.examinations import EXAMINATIONS
 from qc.judge.examiner import Examiner
 from qc.judge.live import LiveJudge

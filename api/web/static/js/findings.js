@@ -13,10 +13,15 @@ const MOST = 50;
  *   reason: string}} Finding
  */
 
-/** List the newest findings in a section that stays hidden while there are none. */
+/** List the newest findings in a section that stays hidden while there are none, or where readings are private. */
 export async function showFindings(/** @type {HTMLElement} */ parent) {
-  /** @type {{findings: Finding[]}} */
-  const { findings } = await getJson(`/api/v1/stations/${station.id}/findings?limit=${MOST}`);
+  /** @type {Finding[]} */
+  let findings = [];
+  try {
+    ({ findings } = await getJson(`/api/v1/stations/${station.id}/findings?limit=${MOST}`));
+  } catch {
+    // whatever keeps them away is told where the readings are
+  }
   parent.hidden = !findings.length;
   const hours = offsetHours(station);
   const time = (/** @type {string} */ text) => timeText(secondsOf(text), hours);
