@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.models import ErrorOut
 from api.routes import (
     feeds,
+    findings,
     fluxes,
     footprint,
     health,
@@ -32,19 +33,9 @@ router = APIRouter(
         503: {"model": ErrorOut, "description": "The database cannot be reached for the moment."},
     },
 )
-for resource in (
-    health,
-    me,
-    stations,
-    feeds,
-    readings,
-    samples,
-    fluxes,
-    footprint,
-    product,
-    runs,
-    reviews,
-    mole_fractions,
-    live,
-):
+RESOURCES = (
+    *(health, me, stations, feeds, readings, findings, samples, fluxes, footprint),
+    *(product, runs, reviews, mole_fractions, live),
+)
+for resource in RESOURCES:
     router.include_router(resource.router)
