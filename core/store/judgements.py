@@ -329,6 +329,11 @@ class Judging:
         keys = {"streams": list(streams), "start": start, "end": end, "renews": renews}
         self.connection.execute(sql("request_judging"), keys)
 
+    def request_mole_fractions(self, stream: StreamRow, start: datetime, end: datetime) -> None:
+        """Have the mole fractions around a stretch of an analyser's readings made again."""
+        keys = {"station": stream.station_key, "start": start, "end": end}
+        self.connection.execute(sql("request_mole_fractions"), keys)
+
     def shorten_request(self, request: JudgeRequest, start: datetime) -> None:
         """Note that a request is done up to a time."""
         self.connection.execute(sql("shorten_judge_request"), {"id": request.id, "start": start})

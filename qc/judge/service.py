@@ -1,4 +1,7 @@
-"""`fluxtower judge`: woken by the commit of readings, it gives them flags; between them, what is old or asked for."""
+"""`fluxtower judge`: woken by the commit of readings, it gives them flags; between them, what is old or asked for.
+
+Beside that, windows of the calendar are looked at, and mole fractions are made of what analysers send.
+"""
 
 from __future__ import annotations
 

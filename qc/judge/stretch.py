@@ -70,6 +70,9 @@ def judge_part(
         Whether the windows that look at these readings are looked at again; not where only a finding has come or gone.
     """
     stream = rules.stream
+    part = rules.station.mole_fraction
+    if renews and part is not None and part.stream == stream.name:
+        work.request_mole_fractions(stream, start, end)
     look_back = timedelta(microseconds=rules.look_back_ns // 1000)
     rest = work.find_nth(stream, start, end + MICROSECOND, limit)
     first = work.find_before(stream, start) or start

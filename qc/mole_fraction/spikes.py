@@ -15,7 +15,7 @@ from pybaselines import Baseline
 from core.clock import NS
 from core.records import FloatArray
 from core.station.mole_fraction import SpikeMethod
-from qc.limits import GOOD
+from qc.codes import GOOD
 from qc.mole_fraction import kernels
 from qc.mole_fraction.series import Means, Times
 
