@@ -9,6 +9,7 @@ from api.routes import (
     background,
     dossier,
     feeds,
+    findings,
     fluxes,
     footprint,
     health,
@@ -34,21 +35,9 @@ router = APIRouter(
         503: {"model": ErrorOut, "description": "The database cannot be reached for the moment."},
     },
 )
-for resource in (
-    health,
-    me,
-    stations,
-    feeds,
-    readings,
-    samples,
-    fluxes,
-    footprint,
-    product,
-    runs,
-    reviews,
-    mole_fractions,
-    background,
-    dossier,
-    live,
-):
+RESOURCES = (
+    *(health, me, stations, feeds, readings, findings, samples, fluxes, footprint),
+    *(product, runs, reviews, mole_fractions, background, dossier, live),
+)
+for resource in RESOURCES:
     router.include_router(resource.router)

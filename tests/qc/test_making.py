@@ -24,6 +24,7 @@ from fluxtower.cli import app
 from ingest.simulation.analyser import CHANNELS, AnalyserSamples, SimulatedAnalyser, at
 from qc.making import make_new, make_period
 from qc.mole_fraction import RawSeries, process_mole_fractions
+from tests.judging import judge_all
 
 pytestmark = pytest.mark.integration
 
@@ -104,10 +105,11 @@ def test_late_data_change_what_they_touch_and_what_they_replace_is_kept(store: S
     hole = (DAY + 14 * HOUR + HOUR // 4, DAY + 14 * HOUR + HOUR // 2)
     send(store, samples, DAY, hole[0])
     send(store, samples, hole[1], DAY + HOURS * HOUR)
+    judge_all(store)
     make_new(store, row)
     before = stored(store, id)
     send(store, samples, *hole)
-    store.mole_fractions.request(row, from_ns(hole[0]), from_ns(hole[1]))
+    judge_all(store)  # which hears of late readings, and asks for what is around them
     made = make_new(store, row)
     assert made is not None
     assert made.replaced
