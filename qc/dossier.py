@@ -20,7 +20,7 @@ from core.store.readings import StoredReadings
 from core.store.reviews import StoredReviews
 from core.store.tanks import StoredTanks
 from core.tanks import Tank
-from qc.limits import GOOD, SUSPECT, UNKNOWN
+from qc.codes import GOOD, SUSPECT, UNKNOWN
 from qc.mole_fraction.comparisons import Comparison
 from qc.mole_fraction.performance import MIN_CMR_SHARE, continuous_repeatability, long_term_repeatability
 from qc.mole_fraction.series import TargetRun
@@ -129,6 +129,9 @@ class Dossier:
     origin: MoleFractionOrigin
 
 
+_Events = tuple[StationEvent, ...]
+
+
 class DossierStore(Protocol):
     """What is read: a store, or what somebody may see of it."""
 
@@ -158,8 +161,8 @@ def make_dossier(
     events = store.mole_fractions.read_events(id, start, end)
     runs = target_runs(store.mole_fractions.read_targets(id, start, end))
     known = store.tanks.read(part.tanks)
-    found = [one for one in events if one.kind.startswith(ALARM)]
     air = {mole_fraction_subject(gas.name, intake) for gas in part.gas for intake in part.intakes}
+    line_tests, alarms, recomputed, people = _by_kind(events)
     return Dossier(
         row.station.station,
         part.system,
@@ -176,10 +179,10 @@ def make_dossier(
             for port in part.port
             if port.tank is not None and _touches(port, start, end)
         ),
-        tuple(one for one in events if one.kind in ("line_test", LINE_TEST)),
-        tuple(one for one in found if one.kind not in (RECOMPUTED, LINE_TEST) and one.severity != "info"),
-        tuple(one for one in found if one.kind == RECOMPUTED),
-        tuple(one for one in events if one.kind in ("weekly_check", "visit")),
+        line_tests,
+        alarms,
+        recomputed,
+        people,
         tuple(read_comparisons(store.mole_fractions, row, start, end)),
         tuple(one for one in read_states(store.reviews, row, start, end, review_days) if one.subject in air),
         store.mole_fractions.read_origin(id, start, end),
@@ -195,6 +198,17 @@ def goals_of(gas: MeasuredGas) -> PerformanceGoals:
 def last_year(now: datetime, utc_offset: float) -> tuple[datetime, datetime]:
     """Return the period of a dossier if none is asked for: this month of local standard time and the eleven before."""
     return next(months(now - timedelta(days=335), now, utc_offset))[0], now
+
+
+def _by_kind(events: Sequence[StationEvent]) -> tuple[_Events, _Events, _Events, _Events]:
+    """Return tests of lines, alarms, recomputations, and what people did."""
+    found = [one for one in events if one.kind.startswith(ALARM)]
+    return (
+        tuple(one for one in events if one.kind in ("line_test", LINE_TEST)),
+        tuple(one for one in found if one.kind not in (RECOMPUTED, LINE_TEST) and one.severity != "info"),
+        tuple(one for one in found if one.kind == RECOMPUTED),
+        tuple(one for one in events if one.kind in ("weekly_check", "visit")),
+    )
 
 
 def _hours(
@@ -263,10 +277,9 @@ def _cmr(
 ) -> tuple[float, float]:
     """Return the CMR of minutes and of hours of the newest continuous run of a day: of the analyser's own values."""
     step_s = row.station.streams[part.stream].dt_ns / 1e9
-    long_enough = [run for run in runs if run.n * step_s >= MIN_CMR_SHARE * 86_400]
-    if not long_enough:
+    run = next((one for one in reversed(runs) if _samples_around(one, runs) * step_s >= MIN_CMR_SHARE * 86_400), None)
+    if run is None:
         return float("nan"), float("nan")
-    run = max(long_enough, key=lambda one: one.time_ns)
     middle = from_ns(run.time_ns)
     raw = store.mole_fractions.read_raw(row, part.stream, middle - CMR_AROUND, middle + CMR_AROUND)
     ports = [port.number for port in part.port if port.tank == run.tank]
@@ -281,6 +294,12 @@ def _cmr(
     means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     at = minutes * MINUTE_S * 10**9
     return continuous_repeatability(at, means, MINUTE_S), continuous_repeatability(at, means, HOUR_S)
+
+
+def _samples_around(run: TargetRun, runs: Sequence[TargetRun]) -> int:
+    """Return how many samples of a tank lie around a run: a run of a day may be stored in parts."""
+    reach = to_ns(from_ns(run.time_ns) + CMR_AROUND) - run.time_ns
+    return sum(one.n for one in runs if abs(one.time_ns - run.time_ns) <= reach)
 
 
 def _touches(port: Port, start: datetime, end: datetime) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -18,7 +17,7 @@ from core.station.mole_fraction import GAS_UNITS, Gas, MoleFraction
 from core.store import StationRow
 from core.store.mole_fractions import COMPARISON_KINDS, HOUR_S, MINUTE_S, StationEvent, StoredMoleFractions
 from core.store.readings import StoredReadings
-from qc.limits import BAD, GOOD
+from qc.codes import BAD, GOOD
 from qc.mole_fraction import Means, TargetRun
 from qc.mole_fraction.background import (
     ALONE,
@@ -293,7 +292,7 @@ def _hourly_wind(
         for variable, channel in names.items():
             if channel not in table.columns:
                 continue
-            values = _without_bad(table, [one.name for one in station.streams[stream].channels], channel)
+            values = _without_bad(table, channel)
             if variable == "WS":
                 speed = _hourly(hours, of, values)
             else:
@@ -314,10 +313,10 @@ def _wind_channels(station: Station) -> dict[str, dict[str, str]]:
     return {} if best is None or not best[1] else {best[0]: best[1]}
 
 
-def _without_bad(table: pl.DataFrame, channels: Sequence[str], channel: str) -> FloatArray:
+def _without_bad(table: pl.DataFrame, channel: str) -> FloatArray:
     """Return a channel's values without those that are flagged bad."""
     values = table[channel].cast(pl.Float64).fill_null(np.nan).to_numpy().copy()
-    place = channels.index(channel)
+    place = [name for name in table.columns if name not in ("time", "flags", "reasons")].index(channel)
     flags = table["flags"].to_list()
     bad = [one is not None and place < len(one) and one[place] == BAD for one in flags]
     values[np.array(bad, bool)] = np.nan

@@ -126,17 +126,7 @@ def document_of(dossier: Dossier, language: str) -> dict[str, Any]:
             "head": [words[key] for key in ("gas", "coverage", "cmr_minute", "cmr_hour", "ltr", "bias")],
             "rows": [_summary_row(dossier, gas.name, words) for gas in dossier.gases],
         },
-        "hours": [
-            {
-                "title": words["above_ground"].format(gas=gas.name, intake=intake, height=f"{height:g}"),
-                "head": [words[key] for key in ("month", "due", "good", "provisional", "suspect", "coverage")],
-                "rows": [
-                    _hours_row(dossier, one) for one in dossier.hours if (one.gas, one.intake) == (gas.name, intake)
-                ],
-            }
-            for gas in dossier.gases
-            for intake, height in dossier.heights.items()
-        ],
+        "hours": _hours(dossier, words),
         "targets": _targets(dossier, words),
         "tanks": {
             "head": [words[key] for key in ("tank", "role", "port", "since", "assigned", "history")],
@@ -151,25 +141,8 @@ def document_of(dossier: Dossier, language: str) -> dict[str, Any]:
             "head": [words[key] for key in ("time", "what", "where", "theirs", "ours", "difference")],
             "rows": [_comparison_row(dossier, event, one, words, language) for event, one in dossier.comparisons],
         },
-        "work": {
-            "head": [words[key] for key in ("time", "what", "found")],
-            "rows": [
-                [_time(dossier, one.time), kind_words(one.kind, language), one.message]
-                for one in sorted((*dossier.people, *dossier.recomputed), key=lambda one: one.time)
-            ],
-        },
-        "reviews": {
-            "head": [words[key] for key in ("month", "subject", "state", "why")],
-            "rows": [
-                [
-                    _month(dossier, one.start),
-                    one.subject.removeprefix("mole_fraction."),
-                    words[one.state] + (f" ({words['overdue']})" if one.is_overdue else ""),
-                    one.by or one.why or DASH,
-                ]
-                for one in dossier.reviews
-            ],
-        },
+        "work": _work(dossier, words, language),
+        "reviews": _reviews(dossier, words),
         "origin": _origin(dossier, words),
     }
 
@@ -183,6 +156,41 @@ def _summary_row(dossier: Dossier, gas: str, words: dict[str, str]) -> list[Cell
         text = (_signed(found[name]) if name == "bias" else _decimals(found[name])) + goal
         cells.append({"text": text, "state": _judge(found[name], limit)})
     return cells
+
+
+def _hours(dossier: Dossier, words: dict[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": words["above_ground"].format(gas=gas.name, intake=intake, height=f"{height:g}"),
+            "head": [words[key] for key in ("month", "due", "good", "provisional", "suspect", "coverage")],
+            "rows": [_hours_row(dossier, one) for one in dossier.hours if (one.gas, one.intake) == (gas.name, intake)],
+        }
+        for gas in dossier.gases
+        for intake, height in dossier.heights.items()
+    ]
+
+
+def _work(dossier: Dossier, words: dict[str, str], language: str) -> dict[str, Any]:
+    done = sorted((*dossier.people, *dossier.recomputed), key=lambda one: one.time)
+    return {
+        "head": [words[key] for key in ("time", "what", "found")],
+        "rows": [[_time(dossier, one.time), kind_words(one.kind, language), one.message] for one in done],
+    }
+
+
+def _reviews(dossier: Dossier, words: dict[str, str]) -> dict[str, Any]:
+    return {
+        "head": [words[key] for key in ("month", "subject", "state", "why")],
+        "rows": [
+            [
+                _month(dossier, one.start),
+                one.subject.removeprefix("mole_fraction."),
+                words[one.state] + (f" ({words['overdue']})" if one.is_overdue else ""),
+                one.by or one.why or DASH,
+            ]
+            for one in dossier.reviews
+        ],
+    }
 
 
 def _hours_row(dossier: Dossier, one: HoursOfMonth) -> list[Cell]:

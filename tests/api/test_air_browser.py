@@ -1,10 +1,8 @@
-"""The page of calibrated mole fractions in a real browser: state in the address, both languages, phone, light and dark."""
+"""The page of calibrated mole fractions in a real browser: its figures, its state in the address, a phone."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.store import Store
 from core.store.mole_fractions import StationEvent
 from tests.api import air_station
-from tests.api.air_station import DAY, HOUR, ID, OTHER, START
+from tests.api.air_station import HOUR, ID, OTHER, START
 from tests.api.test_browser import _opened, browser, pictures  # noqa: F401
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
@@ -30,7 +28,7 @@ def measured(store: Store) -> Store:
     air_station.put_hours(store, OTHER, hours, [421.0 + 0.05 * i for i in range(48)])
     data = {"gas": "CO2", "scale": "WMO-CO2-X2019", "value": 424.0, "u": 0.05, "where": "10m", "laboratory": "CMA"}
     row = store.stations.read(ID)
-    store.mole_fractions.put_event(row, StationEvent("flask", "info", "pair", START + HOUR, START + 2 * HOUR, data))
+    store.mole_fractions.put_event(row, StationEvent("flask", "info", "pair", START + 30 * HOUR, START + 31 * HOUR, data))
     return store
 
 
