@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -54,17 +55,30 @@ def put_hours(
     times: Sequence[datetime],
     values: Sequence[float],
     *,
+    code_version: str = "test",
+    step_s: int = 3600,
+    **more: Any,
+) -> None:
+    """Put means in as if they had been made; of [first, last] nothing else is left."""
+    row, end = store.stations.read(id), times[-1] + timedelta(seconds=step_s)
+    table = hours_table(times, values, step_s=step_s, **more)
+    store.mole_fractions.put(row, times[0], end, table, [], [], tanks_sha256="t", code_version=code_version)
+
+
+def hours_table(
+    times: Sequence[datetime],
+    values: Sequence[float],
+    *,
     gas: str = "CO2",
     intake: str = "10m",
     flag: int = 1,
     sd: float = 0.1,
     u: float = 0.03,
     step_s: int = 3600,
-    code_version: str = "test",
-) -> None:
-    """Put means in as if they had been made; of [first, last] nothing else is left."""
+) -> pl.DataFrame:
+    """Rows as the chain makes them."""
     n = len(times)
-    table = pl.DataFrame(
+    return pl.DataFrame(
         {
             "time": list(times),
             "gas": [gas] * n,
@@ -80,8 +94,6 @@ def put_hours(
         },
         schema_overrides={"reasons": pl.List(pl.String)},
     )
-    row, end = store.stations.read(id), times[-1] + timedelta(seconds=step_s)
-    store.mole_fractions.put(row, times[0], end, table, [], [], tanks_sha256="t", code_version=code_version)
 
 
 def put_targets(store: Store, id: str, times: Sequence[datetime], biases: Sequence[float], *, n: int = 60) -> None:
@@ -114,3 +126,12 @@ def alarm(time: datetime, kind: str = "target", severity: str = "critical") -> S
 def hours_from(start: datetime, n: int) -> list[datetime]:
     """N hours on end."""
     return [from_ns(to_ns(start) + i * 3_600_000_000_000) for i in range(n)]
+
+
+def put_gases(store: Store, id: str, times: Sequence[datetime], values: dict[str, list[float]]) -> None:
+    """Put good hours of several gases at the intake 10m in at once."""
+    row = store.stations.read(id)
+    tables = [hours_table(times, of, gas=gas) for gas, of in values.items()]
+    store.mole_fractions.put(
+        row, times[0], times[-1] + HOUR, pl.concat(tables), [], [], tanks_sha256="t", code_version="test"
+    )

@@ -28,7 +28,9 @@ def measured(store: Store) -> Store:
     air_station.put_hours(store, OTHER, hours, [421.0 + 0.05 * i for i in range(48)])
     data = {"gas": "CO2", "scale": "WMO-CO2-X2019", "value": 424.0, "u": 0.05, "where": "10m", "laboratory": "CMA"}
     row = store.stations.read(ID)
-    store.mole_fractions.put_event(row, StationEvent("flask", "info", "pair", START + 30 * HOUR, START + 31 * HOUR, data))
+    store.mole_fractions.put_event(
+        row, StationEvent("flask", "info", "pair", START + 30 * HOUR, START + 31 * HOUR, data)
+    )
     return store
 
 

@@ -62,7 +62,8 @@ WITH span AS (
       AND NOT EXISTS (
         SELECT FROM made_mole_fraction n
         WHERE n.step_s = m.step_s AND n.gas = m.gas AND n.intake = m.intake AND n.time = m.time
-          AND n.value IS NOT DISTINCT FROM m.value AND n.u IS NOT DISTINCT FROM m.u AND n.n = m.n AND n.flag = m.flag
+          AND n.value IS NOT DISTINCT FROM m.value AND n.sd IS NOT DISTINCT FROM m.sd AND n.u IS NOT DISTINCT FROM m.u
+          AND n.n = m.n AND n.flag = m.flag
           AND n.reasons = m.reasons AND n.scale = m.scale)
     RETURNING m.*
 ), kept AS (
