@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from core.clock import from_ns, to_ns
+from core.clock import NS, from_ns, to_ns
 from core.review import mole_fraction_subject
 from core.station.mole_fraction import MeasuredGas, MoleFraction, Port
 from core.station.site import Identity
@@ -32,7 +34,7 @@ ALARM = "mole fraction "
 LINE_TEST = "mole fraction line_test"
 RECOMPUTED = "mole fraction recomputed"
 CMR_AROUND = timedelta(hours=13)
-"""A continuous run of a day lies this near its middle."""
+"""A continuous run of a day lies this near its middle; the parts in which it is stored, too."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,10 @@ def goals_of(gas: MeasuredGas) -> PerformanceGoals:
 
 def last_year(now: datetime, utc_offset: float) -> tuple[datetime, datetime]:
     """Return the period of a dossier if none is asked for: this month of local standard time and the eleven before."""
-    return next(months(now - timedelta(days=335), now, utc_offset))[0], now
+    local = now + timedelta(hours=utc_offset)
+    months_before = local.year * 12 + local.month - 12
+    first = datetime(months_before // 12, months_before % 12 + 1, 1, tzinfo=UTC)
+    return first - timedelta(hours=utc_offset), now
 
 
 def _by_kind(events: Sequence[StationEvent]) -> tuple[_Events, _Events, _Events, _Events]:
@@ -281,19 +286,28 @@ def _cmr(
     if run is None:
         return float("nan"), float("nan")
     middle = from_ns(run.time_ns)
-    raw = store.mole_fractions.read_raw(row, part.stream, middle - CMR_AROUND, middle + CMR_AROUND)
+    raw = store.mole_fractions.read_raw(row, part.stream, middle - 2 * CMR_AROUND, middle + 2 * CMR_AROUND)
     ports = [port.number for port in part.port if port.tank == run.tank]
     own = np.isin(raw.values[:, raw.channels.index(part.valve)], ports)
-    time, value = raw.time_ns[own], raw.values[own, raw.channels.index(gas.channel)]
-    flushed = time >= time[:1] + int(part.timing.flush * 1e9)
+    stretch = _longest(raw.time_ns[own], int(part.timing.outage * NS))
+    time, value = raw.time_ns[own][stretch], raw.values[own, raw.channels.index(gas.channel)][stretch]
+    flushed = time >= time[:1] + int(part.timing.flush * NS)
     time, value = time[flushed], value[flushed]
-    minutes, group = np.unique(time // (MINUTE_S * 10**9), return_inverse=True)
+    minutes, group = np.unique(time // (MINUTE_S * NS), return_inverse=True)
     present = np.isfinite(value)
     sums = np.bincount(group[present], value[present], len(minutes))
     counts = np.bincount(group[present], minlength=len(minutes))
     means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    at = minutes * MINUTE_S * 10**9
+    at = minutes * MINUTE_S * NS
     return continuous_repeatability(at, means, MINUTE_S), continuous_repeatability(at, means, HOUR_S)
+
+
+def _longest(time: NDArray[np.int64], gap_ns: int) -> slice:
+    """Return the longest stretch without a gap."""
+    ends = np.flatnonzero(np.diff(time) > gap_ns) + 1
+    bounds = [0, *ends.tolist(), len(time)]
+    first, last = max(pairwise(bounds), key=lambda pair: pair[1] - pair[0])
+    return slice(first, last)
 
 
 def _samples_around(run: TargetRun, runs: Sequence[TargetRun]) -> int:

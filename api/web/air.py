@@ -59,7 +59,7 @@ def air_page(request: Request, row: StationDep, store: StoreDep) -> Response:
             ],
             "reasons": reason_words(language),
             "kinds": {name: choose_words(said, language) for name, said in KINDS.items()},
-            "remedies": {name: choose_words(said, language) for name, said in REMEDIES.items()},
+            "remedies": {name: choose_words(said, language).replace("`", "") for name, said in REMEDIES.items()},
             "severities": {name: choose_words(said, language) for name, said in SEVERITIES.items()},
             "roles": {name: choose_words(said, language) for name, said in ROLES.items()},
         },

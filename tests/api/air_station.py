@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import psycopg
 
 from core.clock import from_ns, to_ns
 from core.records import Reading
@@ -97,17 +98,14 @@ def hours_table(
 
 
 def put_targets(store: Store, id: str, times: Sequence[datetime], biases: Sequence[float], *, n: int = 60) -> None:
-    """Put runs of the target SIM-T in, of CO2 that is assigned 422 ppm."""
-    runs = [
-        {"time": time, "gas": "CO2", "tank": "SIM-T", "value": 422.0 + bias, "u": 0.03, "sd": 0.04, "n": n,
-         "assigned": 422.0, "u_assigned": 0.02, "flag": 1}
-        for time, bias in zip(times, biases, strict=True)
-    ]  # fmt: skip
-    row = store.stations.read(id)
-    no_rows = pl.DataFrame(schema=dict.fromkeys(
-        ("time", "gas", "intake", "step_s", "value", "sd", "u", "n", "flag", "reasons", "scale"), pl.Float64
-    ))  # fmt: skip
-    store.mole_fractions.put(row, times[0], times[-1] + HOUR, no_rows, runs, [], tanks_sha256="t", code_version="test")
+    """Put good runs of the target SIM-T in, of CO2 that is assigned 422 ppm."""
+    runs = [(time, store.stations.read(id).key, 422.0 + bias, n) for time, bias in zip(times, biases, strict=True)]
+    with psycopg.connect(store.dsn) as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO target_run (time, station, gas, tank, value, u, sd, n, assigned, u_assigned, flag)"
+            " VALUES (%s, %s, 'CO2', 'SIM-T', %s, 0.03, 0.04, %s, 422.0, 0.02, 1)",
+            runs,
+        )
 
 
 def years_of_background(days: int) -> tuple[list[datetime], list[float]]:
