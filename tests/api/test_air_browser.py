@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +45,7 @@ FIGURES = 4
 """Hours, difference to another station, curve, one target."""
 
 
-def test_the_page_tells_value_flag_bias_tanks_and_what_to_do(page: Page, pictures: Path) -> None:
+def test_the_page_tells_value_flag_bias_tanks_and_what_to_do(page: Page, pictures: Path) -> None:  # noqa: F811
     page.goto(f"/station/{ID}/co2?against={OTHER}")
     expect(page.locator("figure .u-over")).to_have_count(FIGURES)
     newest = page.locator("#newest > div").first
