@@ -46,6 +46,14 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "flask": ("flask", "瓶采样比对"),
     "round_robin": ("round robin", "循环比对"),
 }
+CHINESE_ALARMS: Mapping[str, str] = {
+    "target": "{about}：{gas} 偏差 {value}",
+    "tank": "{about}：{gas} 与其他气瓶不符",
+    "scale": "{about}：{gas} 的定值像是在另一标尺上",
+    "water": "{about}：{gas} 的水汽修正偏差 {value}",
+    "line_test": "{about}：{gas} 偏差 {value}",
+}
+"""Kind of an alarm -> what it says; ``value`` of tanks and scales is a test's figure, and is not told."""
 SEVERITIES: Mapping[str, tuple[str, str]] = {
     "info": ("note", "信息"),
     "warning": ("warning", "警告"),
@@ -91,10 +99,11 @@ def kind_words(kind: str, language: str) -> str:
 
 def message_words(event: StationEvent, language: str) -> str:
     """Return what an event says; in Chinese an alarm is told by its numbers."""
-    about, value, limit = (event.data.get(name) for name in ("about", "value", "limit"))
-    if language != "zh" or not event.kind.startswith(ALARM) or about is None or value is None:
+    words = CHINESE_ALARMS.get(event.kind.removeprefix(ALARM))
+    value = event.data.get("value")
+    if language != "zh" or not event.kind.startswith(ALARM) or words is None or value is None:
         return event.message
-    return f"{about}：{event.data['gas']} {value:+.3f}" + ("" if limit is None else f"（限值 {limit:g}）")
+    return words.format(about=event.data["about"], gas=event.data["gas"], value=f"{value:+.3f}".replace("-", "−"))
 
 
 def reason_words(language: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.air import analyser_of, goal_of, scale_of
-from api.air_words import KINDS, REMEDIES, ROLES, SEVERITIES, choose_words, reason_words
+from api.air_words import CHINESE_ALARMS, KINDS, REMEDIES, ROLES, SEVERITIES, choose_words, reason_words
 from api.deps import StationDep
 from api.principals import StoreDep
 from api.routes.stations import summarise
@@ -59,6 +59,7 @@ def air_page(request: Request, row: StationDep, store: StoreDep) -> Response:
             ],
             "reasons": reason_words(language),
             "kinds": {name: choose_words(said, language) for name, said in KINDS.items()},
+            "alarms": dict(CHINESE_ALARMS) if language == "zh" else {},
             "remedies": {name: choose_words(said, language).replace("`", "") for name, said in REMEDIES.items()},
             "severities": {name: choose_words(said, language) for name, said in SEVERITIES.items()},
             "roles": {name: choose_words(said, language) for name, said in ROLES.items()},

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api import principals
-from api.air_words import KINDS, REMEDIES, reason_words
+from api.air_words import CHINESE_ALARMS, KINDS, REMEDIES, reason_words
 from core.access import Policy
 from core.store import Store
 from ingest.simulation.analyser import SimulatedAnalyser
@@ -130,4 +130,5 @@ def test_every_alarm_has_words_and_a_remedy_in_both_languages() -> None:
     kinds = set(re.findall(r'Alarm\(\s*\*?\(?"(\w+)"', text))
     assert kinds == set(REMEDIES)
     assert kinds <= set(KINDS)
+    assert kinds == set(CHINESE_ALARMS)
     assert set(reason_words("zh")) == set(REASONS.values())

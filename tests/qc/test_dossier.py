@@ -153,10 +153,9 @@ def test_a_recalibration_sends_a_reviewed_month_back_and_says_why(two_months: St
     assert [(one.subject, one.state) for one in shown if one.start == JUNE] == [(SUBJECT, "to review")]
 
 
+@pytest.mark.usefixtures("font")
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_document_says_it_in_both_languages(
-    two_months: Store, font: Path, settings: Settings, language: str
-) -> None:
+def test_the_document_says_it_in_both_languages(two_months: Store, settings: Settings, language: str) -> None:
     found = dossier(two_months)
     shown = document_of(found, language)
     assert shown["name"] == {"en": "Simulated CO2 station", "zh": "模拟温室气体站"}[language]
@@ -172,6 +171,8 @@ def test_the_document_says_it_in_both_languages(
     assert told["gases"][0]["bias"] == pytest.approx(-0.2)
     assert told["gases"][1]["bias"] is None
     assert [one["month"] for one in told["months"][:2]] == ["2026-06", "2026-07"]
+    assert shown["alarms"]["rows"][0][2] == {
+        "en": "SIM-T is off by +0.300 in CO2", "zh": "SIM-T：CO2 偏差 +0.300"}[language]  # fmt: skip
     assert told["alarms"][0]["remedy"].startswith({"en": "measure the target again", "zh": "重新测量目标气"}[language])
 
 
@@ -190,9 +191,8 @@ def test_the_default_is_a_year_of_whole_months() -> None:
     assert last_year(datetime(2026, 3, 31, 12, tzinfo=UTC), 8.0)[0] == datetime(2025, 3, 31, 16, tzinfo=UTC)
 
 
-def test_commands_write_dossiers_and_enter_comparisons(
-    two_months: Store, environment: dict[str, str], font: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("two_months", "font")
+def test_commands_write_dossiers_and_enter_comparisons(environment: dict[str, str], tmp_path: Path) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         result = CliRunner(env=environment).invoke(app, [*arguments])
         return result.exit_code, result.output + str(result.exception or "")

@@ -141,12 +141,11 @@ function severity(/** @type {string} */ level, /** @type {string} */ name) {
 
 /** What an event says; in Chinese an alarm is told by its numbers. */
 function messageOf(/** @type {{kind: string, message: string, data: any}} */ one) {
-  const { about, gas, value, limit } = one.data;
-  if (page.state.lang !== "zh" || !one.kind.startsWith(ALARM) || !about || typeof value !== "number")
-    return one.message;
-  const text = element("span", { title: one.message }, `${about}：${gas} ${signed(value)}`);
-  if (typeof limit === "number") text.append(`（限值 ${limit}）`);
-  return text;
+  const words = one.kind.startsWith(ALARM) ? air.alarms[nameOf(one.kind)] : "";
+  const { about, gas, value } = one.data;
+  if (!words || typeof value !== "number") return one.message;
+  const text = words.replace("{about}", about).replace("{gas}", gas).replace("{value}", signed(value));
+  return element("span", { title: one.message }, text);
 }
 
 function nameOf(/** @type {string} */ kind) {

@@ -18,6 +18,7 @@
  * @typedef {{name: string, unit: string, scale: string, goal: number}} Gas
  * @typedef {{gases: Gas[], intakes: {name: string, height: number}[], method: string, methods: string[],
  *   others: {id: string, name: string}[], reasons: Record<string, string>, kinds: Record<string, string>,
+ *   alarms: Record<string, string>,
  *   remedies: Record<string, string>, severities: Record<string, string>, roles: Record<string, string>}} Air
  * @typedef {{lang: "en"|"zh", tz: "local"|"utc", theme: string}} State
  */
