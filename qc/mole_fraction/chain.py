@@ -20,6 +20,7 @@ from core.station import Station
 from core.station.mole_fraction import GAS_UNITS, MeasuredGas, MoleFraction, seconds
 from core.tanks import Tanks, check_tanks
 from core.variables import base_name, convert
+from core.variables import variable as core_variable
 from qc.mole_fraction import kernels
 from qc.mole_fraction.calibration import find_calibrations
 from qc.mole_fraction.diagnosis import diagnose
@@ -267,7 +268,11 @@ def _dry_response(
     water = np.zeros(len(raw.time_ns))
     if part.water is not None:
         water = _in_unit(raw, station, part, part.water, "mmol mol-1")[0] / 10
-    missing = ~np.isfinite(wet)
+        water = np.where(np.isfinite(water), water, np.nan)
+    facts = core_variable(variable)
+    low, high = (convert(limit, variable, facts.unit, GAS_UNITS[gas.name]) for limit in (facts.low, facts.high))
+    missing = ~((wet >= low) & (wet <= high))
+    wet = np.where(missing, np.nan, wet)
     if base_name(variable).endswith("_MIXING_RATIO"):
         return wet, np.ones(len(wet)), water, missing, np.zeros(len(wet), bool), []
     response, faulty, notes = correct_water(part, gas.name, raw.time_ns, wet, water)

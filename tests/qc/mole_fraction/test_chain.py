@@ -162,6 +162,15 @@ def test_another_gas_at_the_port_of_the_reference_is_named() -> None:
     assert "SIM-R" in {alarm.about for alarm in result.alarms if alarm.kind == "tank"}
 
 
+def test_a_run_of_the_reference_that_went_wrong_is_named() -> None:
+    fault = Fault("wrong_gas", DAY + 8 * HOUR - 60 * NS, DAY + 8 * HOUR + 400 * NS, 1.0, 8)
+    result, _ = process(SimulatedAnalyser(seed=8, faults=(fault,)), 24)
+    (alarm,) = [one for one in result.alarms if one.gas == "CO2"]
+    assert (alarm.kind, alarm.about) == ("reference", "SIM-R")
+    assert alarm.value == pytest.approx(1.0, abs=0.15)
+    assert abs(alarm.time_ns - (DAY + 8 * HOUR + 210 * NS)) < 60 * NS
+
+
 def test_all_standards_on_another_scale_are_named_within_a_day() -> None:
     for seed in range(5):
         result, _ = process(SimulatedAnalyser(seed=seed, x2007=frozenset((9, 10, 11))), 24)
@@ -257,7 +266,7 @@ def test_negative_water_is_named_and_makes_no_value() -> None:
     result, _ = process(SimulatedAnalyser(seed=13, faults=(fault,)), 13)
     hours = result.hours["CO2"].between(DAY + 6 * HOUR, DAY + 7 * HOUR)
     assert [int(flag) for flag in hours.flag] == [4, 4]
-    assert hours.reasons(0)[-1].startswith("water: the vapour is missing or negative")
+    assert hours.reasons(0)[-1].startswith("water: the vapour is missing, negative or more")
     assert np.isnan(hours.value).all()
     assert result.account["CO2"]["water"] > 100
 
