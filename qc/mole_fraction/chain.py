@@ -167,15 +167,17 @@ def changed_span(
     start_ns, end_ns : int
         The samples that are new, or were corrected. [ns]
     runs : sequence of TankRun, optional
-        Runs of tanks at least two brackets around, the new samples among them: the span is then no longer than these
-        make it. Air alone changes its own hours and, by spikes, those of the next day; a run of the reference the air
-        up to the runs before and after; a run of a standard, all for which it can hold.
+        Runs of tanks from a day and a bracket before to as long after, the new samples among them: the span is then no
+        longer than these make it. Air alone changes its own hours and, by spikes, those of the next day; a run of the
+        reference the air up to the run before it and of the day after; a run of a standard, or of the reference with
+        one near or in the day after, all for which standards hold.
     """
     bracket = 2 * _bracket(part)
     before, after = look_ahead_ns(part), look_back_ns(part)
     if runs is not None:
         reach = bracket // 2 - LONGEST_RUN_NS
-        near = [run for run in runs if run.end_ns >= start_ns - reach and run.start_ns <= end_ns + reach]
+        # a run of the reference tells of the drift of the day after it, and with that of what standards are worth
+        near = [run for run in runs if run.end_ns >= start_ns - reach and run.start_ns <= end_ns + reach + POOL_NS]
         flush, gap = seconds(part.timing.flush), seconds(part.timing.gap)
         touched = [run for run in near if run.end_ns >= start_ns - gap and run.start_ns - flush <= end_ns + gap]
         if not touched:
