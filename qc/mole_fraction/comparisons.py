@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qc.limits import GOOD
+from qc.codes import GOOD
 from qc.mole_fraction.scales import convert_scale
 from qc.mole_fraction.series import Means, TargetRun
 

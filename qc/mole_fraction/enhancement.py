@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.clock import NS
 from core.records import FloatArray
-from qc.limits import GOOD
+from qc.codes import GOOD
 from qc.mole_fraction.series import Means, Times
 
 HOUR_NS = 3600 * NS

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from core.clock import NS, to_ns
 from core.records import FloatArray
 from core.station.mole_fraction import MoleFraction
-from qc.limits import BAD, GOOD, SUSPECT, UNKNOWN
+from qc.codes import BAD, GOOD, SUSPECT, UNKNOWN
 from qc.mole_fraction import kernels
 from qc.mole_fraction.reference import Reference
 from qc.mole_fraction.series import (

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.clock import NS
 from core.records import FloatArray
-from qc.limits import GOOD
+from qc.codes import GOOD
 from qc.mole_fraction.series import Alarm, LineTest, TargetRun, Times
 
 DAY_NS = 86_400 * NS

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.clock import NS
 from core.records import FloatArray
 from core.station.mole_fraction import SpikeMethod
-from qc.limits import GOOD
+from qc.codes import GOOD
 from qc.mole_fraction import kernels
 from qc.mole_fraction.series import Means, Times
 

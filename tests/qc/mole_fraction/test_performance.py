@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from qc.limits import BAD, GOOD
+from qc.codes import BAD, GOOD
 from qc.mole_fraction.performance import alarms_of, continuous_repeatability, line_test, long_term_repeatability
 from qc.mole_fraction.series import TargetRun
 
