@@ -15,14 +15,27 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.clock import NS
-from ingest.simulation.analyser import CHANNELS, GASES, WATER, AnalyserSamples, Fault, SimulatedAnalyser, at, schedule
-from qc.mole_fraction import MoleFractions, RawSeries, process_mole_fractions
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from core.clock import NS  # noqa: E402
+from ingest.simulation.analyser import (  # noqa: E402
+    CHANNELS,
+    GASES,
+    WATER,
+    AnalyserSamples,
+    Fault,
+    SimulatedAnalyser,
+    at,
+    schedule,
+)
+from qc.mole_fraction import MoleFractions, RawSeries, process_mole_fractions  # noqa: E402
 
 HOUR = 3600 * NS
 DAY = at("2026-01-10")

@@ -20,6 +20,7 @@ from core.station import Station
 from core.station.mole_fraction import GAS_UNITS, MeasuredGas, MoleFraction, seconds
 from core.tanks import Tanks, check_tanks
 from core.variables import base_name, convert
+from core.variables import variable as core_variable
 from qc.mole_fraction import kernels
 from qc.mole_fraction.calibration import find_calibrations
 from qc.mole_fraction.diagnosis import diagnose
@@ -166,15 +167,17 @@ def changed_span(
     start_ns, end_ns : int
         The samples that are new, or were corrected. [ns]
     runs : sequence of TankRun, optional
-        Runs of tanks at least two brackets around, the new samples among them: the span is then no longer than these
-        make it. Air alone changes its own hours and, by spikes, those of the next day; a run of the reference the air
-        up to the runs before and after; a run of a standard, all for which it can hold.
+        Runs of tanks from a day and a bracket before to as long after, the new samples among them: the span is then no
+        longer than these make it. Air alone changes its own hours and, by spikes, those of the next day; a run of the
+        reference the air up to the run before it and of the day after; a run of a standard, or of the reference with
+        one near or in the day after, all for which standards hold.
     """
     bracket = 2 * _bracket(part)
     before, after = look_ahead_ns(part), look_back_ns(part)
     if runs is not None:
         reach = bracket // 2 - LONGEST_RUN_NS
-        near = [run for run in runs if run.end_ns >= start_ns - reach and run.start_ns <= end_ns + reach]
+        # a run of the reference tells of the drift of the day after it, and with that of what standards are worth
+        near = [run for run in runs if run.end_ns >= start_ns - reach and run.start_ns <= end_ns + reach + POOL_NS]
         flush, gap = seconds(part.timing.flush), seconds(part.timing.gap)
         touched = [run for run in near if run.end_ns >= start_ns - gap and run.start_ns - flush <= end_ns + gap]
         if not touched:
@@ -267,7 +270,11 @@ def _dry_response(
     water = np.zeros(len(raw.time_ns))
     if part.water is not None:
         water = _in_unit(raw, station, part, part.water, "mmol mol-1")[0] / 10
-    missing = ~np.isfinite(wet)
+        water = np.where(np.isfinite(water), water, np.nan)
+    facts = core_variable(variable)
+    low, high = (convert(limit, variable, facts.unit, GAS_UNITS[gas.name]) for limit in (facts.low, facts.high))
+    missing = ~((wet >= low) & (wet <= high))
+    wet = np.where(missing, np.nan, wet)
     if base_name(variable).endswith("_MIXING_RATIO"):
         return wet, np.ones(len(wet)), water, missing, np.zeros(len(wet), bool), []
     response, faulty, notes = correct_water(part, gas.name, raw.time_ns, wet, water)

@@ -60,7 +60,7 @@ def diagnose(
     own_dry: FloatArray | None,
     samples: Calibrated,
 ) -> list[Alarm]:
-    """Return alarms of kind ``tank``, ``scale`` and ``water`` of one gas, oldest first within each kind."""
+    """Return alarms of kind ``tank``, ``scale``, ``reference`` and ``water`` of one gas, oldest first within each."""
     found: list[Alarm] = []
     runs = [run for run in runs if run.role == "target"]
     for i, calibration in enumerate(calibrations):
@@ -68,7 +68,33 @@ def diagnose(
         found += _contradiction(points, gas, part.calibration.degree, calibration.time_ns)
         if i and calibrations[i - 1].reference == calibration.reference:
             found += _leaps(calibrations[i - 1], calibration, gas)
-    return found + _water(gas, part, own_dry, samples)
+    return found + _reference(gas, reference) + _water(gas, part, own_dry, samples)
+
+
+def _reference(gas: MeasuredGas, reference: Reference) -> list[Alarm]:
+    """Name a run of the reference that is off its neighbours by far more than the baseline drifts."""
+    off, limit = np.zeros(len(reference.time)), np.full(len(reference.time), np.inf)
+    for i in range(2, len(reference.time) - 1):
+        # learnt from residuals in which this run has no part
+        q = float(reference.diffusion[i - 2])
+        if not (reference.bracketed[i - 1] and reference.bracketed[i] and np.isfinite(q)):
+            continue
+        before, after = (float(reference.time[k + 1] - reference.time[k]) for k in (i - 1, i))
+        w = before / (before + after)
+        off[i] = reference.value[i] - (1 - w) * reference.value[i - 1] - w * reference.value[i + 1]
+        noise = reference.variance[i] + (1 - w) ** 2 * reference.variance[i - 1] + w**2 * reference.variance[i + 1]
+        limit[i] = max(LEAP_SDS * (q * before * after / (before + after) + float(noise)) ** 0.5, 2 * gas.accepted_bias)
+    found = []
+    for i in np.flatnonzero(np.abs(off) > limit).tolist():
+        # its neighbours look off by half as much
+        if abs(off[i]) < np.abs(off[i - 1 : i + 2]).max():
+            continue
+        tank, time = reference.tanks[i], int(reference.time[i])
+        text = (
+            f"reference: a run of {tank} is off those around it by {off[i]:+.2f} {gas.name}: check flow and regulator"
+        )
+        found.append(Alarm("reference", "warning", gas.name, tank, time, float(off[i]), float(limit[i]), text))
+    return found
 
 
 def _points_at(

@@ -18,11 +18,11 @@ MINUTE_S, HOUR_S = 60, 3600
 VALVE, GAP, RULE, FLUSH, WARM_UP, WATER, REFERENCE, CALIBRATION, SPIKE, EVENT, DRIFT = (1 << i for i in range(11))
 REASONS: Mapping[int, str] = {
     VALVE: "valve: nothing is declared at this port at this time",
-    GAP: "missing: the analyser gave no number",
+    GAP: "missing: the analyser gave no number, or none that can be",
     RULE: "instrument: outside a limit of the rule table",
     FLUSH: "flush: the valve had just changed",
     WARM_UP: "warm-up: the analyser had just come back from an outage",
-    WATER: "water: the vapour is missing or negative, so that no dry value can be made",
+    WATER: "water: the vapour is missing, negative or more than air holds, so that no dry value can be made",
     REFERENCE: "reference: not between two runs of the same reference tank",
     CALIBRATION: "calibration: no calibration is near enough in time",
     SPIKE: "spike: a short peak of a close-by source",

@@ -86,7 +86,9 @@ def test_live_work_gives_the_bits_of_the_whole_period() -> None:
         assert_same_bits(restricted(alone, a, b), restricted(whole, a, b))
 
 
-@pytest.mark.parametrize("late", [(100.6, 100.8), (100.98, 101.1), (96.1, 96.2), (99.05, 99.2), (108.1, 108.3)])
+@pytest.mark.parametrize(
+    "late", [(100.6, 100.8), (100.98, 101.1), (96.1, 96.2), (99.05, 99.2), (108.1, 108.3), (92.01, 92.03)]
+)
 def test_late_samples_change_what_is_said_to_change_and_nothing_else(late: tuple[float, float]) -> None:
     scene = SimulatedAnalyser(seed=5)
     raw = raw_of(scene.samples(DAY, DAY + 9 * 24 * HOUR))
@@ -106,8 +108,10 @@ def test_late_samples_change_what_is_said_to_change_and_nothing_else(late: tuple
     # and no more is said than needed: air alone reaches no hour before its own but the one before
     if late == (100.6, 100.8):
         assert first == DAY + 98 * HOUR
+    # live, when nothing has come after it, a run of the reference reaches no further than the run before it
+    live, _ = changed_span(part, a, b, [run for run in whole.tank_runs if run.end_ns < b])
     if late == (100.98, 101.1):
-        assert first > DAY + 80 * HOUR
+        assert live > DAY + 80 * HOUR
 
 
 def test_an_outage_is_no_bracket_and_what_warms_up_is_left_out() -> None:
@@ -160,6 +164,15 @@ def test_another_gas_at_the_port_of_the_reference_is_named() -> None:
     fault = Fault("wrong_gas", DAY + 5 * HOUR, DAY + 900 * HOUR, 4.0, 8)
     result, _ = process(SimulatedAnalyser(seed=8, faults=(fault,)), 24)
     assert "SIM-R" in {alarm.about for alarm in result.alarms if alarm.kind == "tank"}
+
+
+def test_a_run_of_the_reference_that_went_wrong_is_named() -> None:
+    fault = Fault("wrong_gas", DAY + 8 * HOUR - 60 * NS, DAY + 8 * HOUR + 400 * NS, 1.0, 8)
+    result, _ = process(SimulatedAnalyser(seed=8, faults=(fault,)), 24)
+    (alarm,) = [one for one in result.alarms if one.gas == "CO2"]
+    assert (alarm.kind, alarm.about) == ("reference", "SIM-R")
+    assert alarm.value == pytest.approx(1.0, abs=0.15)
+    assert abs(alarm.time_ns - (DAY + 8 * HOUR + 210 * NS)) < 60 * NS
 
 
 def test_all_standards_on_another_scale_are_named_within_a_day() -> None:
@@ -257,7 +270,7 @@ def test_negative_water_is_named_and_makes_no_value() -> None:
     result, _ = process(SimulatedAnalyser(seed=13, faults=(fault,)), 13)
     hours = result.hours["CO2"].between(DAY + 6 * HOUR, DAY + 7 * HOUR)
     assert [int(flag) for flag in hours.flag] == [4, 4]
-    assert hours.reasons(0)[-1].startswith("water: the vapour is missing or negative")
+    assert hours.reasons(0)[-1].startswith("water: the vapour is missing, negative or more")
     assert np.isnan(hours.value).all()
     assert result.account["CO2"]["water"] > 100
 

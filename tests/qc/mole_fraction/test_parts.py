@@ -8,7 +8,7 @@ from scipy.optimize import least_squares
 
 from core.station.mole_fraction import CalibrationMethod, MoleFraction
 from ingest.simulation.analyser import SimulatedAnalyser, at
-from qc.limits import GOOD
+from qc.codes import GOOD
 from qc.mole_fraction import Means, RawSeries, TankRun, kernels
 from qc.mole_fraction.calibration import fit
 from qc.mole_fraction.comparisons import OtherValue, compare_flask, compare_round_robin
