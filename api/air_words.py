@@ -15,6 +15,10 @@ REMEDIES: Mapping[str, tuple[str, str]] = {
         "the lines to the valve",
         "重新测量目标气；若仍有偏差，检查标准气压力与定值、减压阀及至切换阀的管路",
     ),
+    "reference": (
+        "check the flow and the regulator of the reference tank",
+        "检查参考气瓶的流量和减压阀",
+    ),
     "tank": (
         "compare the serial of the tank at the port with the station file, and its assignment with the certificate; "
         "look for a leak at its regulator",
@@ -36,6 +40,7 @@ REMEDIES: Mapping[str, tuple[str, str]] = {
 """Kind of an alarm -> what to do, English and Chinese."""
 KINDS: Mapping[str, tuple[str, str]] = {
     "target": ("target", "目标气"),
+    "reference": ("reference", "参考气"),
     "tank": ("tank", "气瓶"),
     "scale": ("scale", "标尺"),
     "water": ("water correction", "水汽修正"),
@@ -48,6 +53,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 CHINESE_ALARMS: Mapping[str, str] = {
     "target": "{about}：{gas} 偏差 {value}",
+    "reference": "{about}：一次 {gas} 测量与前后相差 {value}",
     "tank": "{about}：{gas} 与其他气瓶不符",
     "scale": "{about}：{gas} 的定值像是在另一标尺上",
     "water": "{about}：{gas} 的水汽修正偏差 {value}",
@@ -66,11 +72,11 @@ ROLES: Mapping[str, tuple[str, str]] = {
 }
 CHINESE_REASONS: Mapping[str, str] = {
     "valve": "阀门：此时该端口没有声明",
-    "missing": "缺测：分析仪没有给出数值",
+    "missing": "缺测：分析仪没有给出数值，或数值不可能",
     "instrument": "仪器：超出规则表的限值",
     "flush": "冲洗：阀门刚切换",
     "warm-up": "预热：分析仪刚从中断中恢复",
-    "water": "水汽：缺测或为负值，无法得到干空气值",
+    "water": "水汽：缺测、为负值或超过空气所能容纳，无法得到干空气值",
     "reference": "参考气：不在同一参考气瓶的两次测量之间",
     "calibration": "标定：附近没有可用的标定",
     "spike": "尖峰：附近排放源的短时高值",

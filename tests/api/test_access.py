@@ -49,16 +49,25 @@ def open_client(settings: Settings, two_stations: Store) -> Iterator[httpx.Clien
         yield client
 
 
+OF_ANALYSERS = {
+    *("mole-fractions", "targets", "tanks", "mole-fraction-events"),
+    *("background", "curve", "enhancement", "comparisons", "dossier", "co2"),
+}
+"""Routes of a station with [mole_fraction]."""
+
+
 def routes(settings: Settings) -> list[str]:
     """Every route of the API and every page that has a station, with values that fit."""
     paths = create_app(settings).openapi()["paths"]
     found = [path for path in paths if "{id}" in path or "{run}" in path]
-    return [*found, "/station/{id}", "/station/{id}/runs", "/runs/{run}"]
+    return [*found, "/station/{id}", "/station/{id}/runs", "/station/{id}/co2", "/station/{id}/dossier", "/runs/{run}"]
 
 
 def forms(path: str) -> list[str]:
     form = {"readings": "csv", "minutes": "csv", "samples": "csv", "fluxes": "csv", "product": "parquet"}
     last = path.rsplit("/", 1)[-1]
+    if last == "enhancement":
+        return [f"{path}?background={tower.ID}"]
     return [path, f"{path}?format={form[last]}"] if last in form else [path]
 
 
@@ -87,7 +96,9 @@ def test_every_route_hides_a_hidden_station_from_who_may_not_see_it(
             told = told.replace(f"/runs/{run}", "/runs/987654")
             assert told == unknown.text, url
             assert "etag" not in denied.headers
-        assert open_client.get(url, headers={"Authorization": f"Bearer {wide}"}).status_code == 200, url
+        # the tower has no analyser of calibrated mole fractions, and who may see it is told so
+        expected = 422 if path.partition("?")[0].rsplit("/", 1)[-1] in OF_ANALYSERS else 200
+        assert open_client.get(url, headers={"Authorization": f"Bearer {wide}"}).status_code == expected, url
     for path in ("/", "/api/v1/stations", "/api/v1/health", "/api/v1/openapi.json"):
         assert OTHER not in open_client.get(path).text
     assert open_client.get("/health").json()["database"] is None

@@ -80,8 +80,13 @@ def test_an_enhancement_needs_both_stations(stored: Store, client: httpx.Client)
     denied = client.get(f"{PATH}/enhancement", params={"background": OTHER})
     assert denied.status_code == 401
     assert client.get(f"{PATH}/enhancement", params={"background": "cn-nowhere"}).status_code == 404
-    page = client.get(f"/station/{ID}/co2").text
-    assert OTHER not in page
+    assert OTHER not in client.get(f"/station/{ID}/co2").text
+    # a station that is hidden is none, as a background, too
+    stored.access.set_policy(Policy(OTHER, "station", "private"), "test")
+    hidden = client.get(f"{PATH}/enhancement", params={"background": OTHER})
+    assert hidden.status_code == 404
+    unknown = client.get(f"{PATH}/enhancement", params={"background": "cn-nowhere"})
+    assert hidden.text.replace(OTHER, "cn-nowhere") == unknown.text
 
 
 def test_what_is_closed_is_on_no_page(stored: Store, client: httpx.Client) -> None:
