@@ -10,6 +10,7 @@ from rich.table import Table
 from core.settings import Settings
 from core.store import CorrectionRow, Gap, RejectRow, RunRow, Store
 from core.variables import AMOUNTS, VARIABLES, units_for
+from qc.code_table import CODES
 
 SECRETS = ("dsn", "broker", "grafana_token")
 """Settings that hold passwords."""
@@ -25,6 +26,15 @@ def variable_table() -> Table:
     for ending, (unit, en, zh) in AMOUNTS.items():
         others = ", ".join(other for other in units_for(f"O3_{ending}") if other != unit)
         table.add_row(f"<GAS>_{ending}", unit, others, "", f"{en} of a further scalar, such as O3", f"其他气体{zh}")
+    return table
+
+
+def code_table() -> Table:
+    """Return the quality codes of every scheme: what they are with us, the scheme's words, how far that is sure."""
+    table = Table("scheme", "code", "flag", "cause", "words", "standing")
+    for one in CODES:
+        code = one.code or "(empty)"
+        table.add_row(one.scheme, code, str(one.meaning.flag), one.meaning.cause, one.words, one.standing)
     return table
 
 

@@ -38,7 +38,8 @@ class StoredReadings:
     def read(self, station: str, stream: str, start: datetime, end: datetime) -> pl.DataFrame:
         """Read slow messages of [start, end).
 
-        Columns: ``time``, one per channel in the sender's units, ``flags`` (a list; null = not yet checked).
+        Columns: ``time``, one per channel in the sender's units, ``flags`` (a list; null = not yet checked), raised to
+        what the sender itself said, and ``sender_reasons`` (JSON, channel -> reason; null = it said nothing).
 
         Raises
         ------
@@ -50,13 +51,19 @@ class StoredReadings:
         rows = self._database.rows("readings", station=key, streams=list(layouts), start=start, end=end)
         names = list(dict.fromkeys(name for layout in layouts.values() for name in layout.channels))
         records = [
-            {"time": row["time"], "flags": row["flags"], **_by_name(layouts[row["stream"]], row["values"])}
+            {
+                "time": row["time"],
+                "flags": raise_flags(row["flags"], row["sender_flags"]),
+                "sender_reasons": row["sender_reasons"] and orjson.dumps(row["sender_reasons"]).decode(),
+                **_by_name(layouts[row["stream"]], row["values"]),
+            }
             for row in rows
         ]
         schema: dict[str, pl.DataType | type[pl.DataType]] = {
             "time": UTC_TIME,
             **dict.fromkeys(names, pl.Float64),
             "flags": pl.List(pl.Int16),
+            "sender_reasons": pl.String,
         }
         return pl.DataFrame(records, schema=schema)
 
@@ -96,11 +103,29 @@ def insert_readings(connection: Connection, readings: Mapping[Key, Reading]) -> 
             "station": key[0],
             "stream": key[1],
             "values": _json_floats(reading.values.values()),
+            **_sender_columns(reading),
         }
         for key, reading in readings.items()
     ]
     inserted = connection.execute(sql("insert_reading"), {"rows": orjson.dumps(rows).decode()}).fetchall()
     return {key: readings[key] for key in sorted(row_key(row) for row in inserted)}
+
+
+def raise_flags(flags: Sequence[int] | None, sender: Sequence[int] | None) -> list[int] | None:
+    """Return flags raised to what the sender said; None, not yet checked, stays so."""
+    if flags is None:
+        return None
+    return list(flags) if sender is None else [max(pair) for pair in zip(flags, sender, strict=True)]
+
+
+def _sender_columns(reading: Reading) -> Row:
+    if not reading.sender_flags:
+        return {}
+    nothing = (0, "")
+    return {
+        "sender_flags": [reading.sender_flags.get(name, nothing)[0] for name in reading.values],
+        "sender_reasons": {name: reason for name, (_, reason) in reading.sender_flags.items()},
+    }
 
 
 def _by_name(layout: StreamRow, values: Sequence[float]) -> Row:

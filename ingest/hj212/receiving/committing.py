@@ -1,0 +1,125 @@
+"""Commits messages of devices as the collector does, and looks at readings whose time was taken already."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+
+from core.clock import from_ns
+from core.errors import PayloadError, StoreError, UnknownStation
+from core.records import Reading, Reject, SampleBlock
+from core.store import BlockArrays, Committed, Store
+from ingest.collector.acknowledgements import Acknowledgements
+from ingest.collector.conform import conform
+from ingest.collector.stamp_limits import StampLimits
+from ingest.collector.stations import KnownStations
+from ingest.collector.writer import Counts, Records, Writer
+from ingest.mqtt.wire import Message
+from ingest.payloads import decode
+
+MICROSECOND = timedelta(microseconds=1)
+ANY_TIME = StampLimits(ahead_ns=1 << 62)
+
+
+class DeviceWriter:
+    """Writes frames of devices: each is committed, kept as a reject, or is there already with the same values.
+
+    Parameters
+    ----------
+    store : Store
+        Where readings go.
+    topic_root : str
+        First levels of our own topics.
+    stop : threading.Event
+        Ends the waiting for a store that is away.
+    limits : StampLimits
+        How far stamps may be from when they came.
+    acknowledgements : Acknowledgements, optional
+        Counts what came, so that gaps are found.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        topic_root: str,
+        stop: threading.Event,
+        limits: StampLimits,
+        acknowledgements: Acknowledgements | None = None,
+    ) -> None:
+        self._store = store
+        self._acknowledgements = acknowledgements
+        self._writer = Writer(store, topic_root, stop, self._after_commit, limits)
+        self._repeated: list[Reading] = []
+        self.stations = KnownStations(store, topic_root)
+
+    @property
+    def counts(self) -> Counts:
+        """What was done since the start."""
+        return self._writer.counts
+
+    def write(self, messages: Sequence[Message]) -> int:
+        """Commit messages; return how many of them hold a reading that is stored with other values: kept as rejects.
+
+        Raises
+        ------
+        Stopped
+            It was asked to stop while the store was away: nothing may be acknowledged.
+        """
+        self._repeated.clear()
+        self._writer.write(messages)
+        if not self._repeated:
+            return 0
+        contested = [one for one in self._repeated if self._differs(one)]
+        rejects = [reject for reading in contested for reject in self._rejects(reading, messages)]
+        if rejects:
+            self._store.messages.commit([], [], rejects)
+        return len(rejects)
+
+    def _after_commit(self, records: Records, arrays: Sequence[BlockArrays], done: Committed) -> None:
+        self._repeated += [one for one in done.repeated if isinstance(one, Reading)]
+        if self._acknowledgements is not None:
+            self._acknowledgements.add_commit(records, arrays, done)
+
+    def _differs(self, reading: Reading) -> bool:
+        time = from_ns(reading.time_ns)
+        try:
+            stored = self._store.readings.read(reading.station, reading.stream, time, time + MICROSECOND)
+        except StoreError:
+            return True
+        if not len(stored):  # a person deleted it
+            return False
+        there = stored.row(0, named=True)
+        ours = np.array(list(reading.values.values()), np.float32)
+        theirs = np.array([there[name] for name in reading.values], np.float32)
+        return not np.array_equal(ours, theirs, equal_nan=True)
+
+    def _rejects(self, reading: Reading, messages: Sequence[Message]) -> list[Reject]:
+        """Return the messages that the reading was in, with what is wrong."""
+        reason = (
+            f"stream {reading.stream!r} has a reading of {from_ns(reading.time_ns):%Y-%m-%dT%H:%M:%SZ} with other "
+            "values, and readings never change: if these are right, delete that one (`fluxtower reading delete`) and "
+            "replay this; if codes of one time come in several messages, give each message a stream of its own"
+        )
+        return [
+            Reject(message.topic, message.payload, reason, reading.station)
+            for message in messages
+            if any(_is_same(reading, one) for one in self._read(message))
+        ]
+
+    def _read(self, message: Message) -> list[SampleBlock | Reading]:
+        try:
+            source = self.stations.sources.resolve(message.topic)
+            station = self.stations.station(source.station)
+            records = decode(source, message.payload, 0)
+            return [conform(one, station, 0, ANY_TIME) for one in records if isinstance(one, Reading)]
+        except (PayloadError, UnknownStation):
+            return []
+
+
+def _is_same(reading: Reading, other: SampleBlock | Reading) -> bool:
+    if not isinstance(other, Reading) or (other.stream, other.time_ns) != (reading.stream, reading.time_ns):
+        return False
+    return list(map(str, other.values.values())) == list(map(str, reading.values.values()))
