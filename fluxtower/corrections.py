@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigError
 from core.store import Corrected, Correction, FlaggedReadings, Store
-from qc.limits import BAD, flag_limits
+from qc.codes import BAD
+from qc.limits import flag_limits
 
 
 def correct(store: Store, correction: Correction) -> Corrected:

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from core.errors import UnknownVariable
 from core.records import FloatArray
 from core.variables import convert, variable
-
-GOOD, UNKNOWN, SUSPECT, BAD, MISSING = 1, 2, 3, 4, 9
-"""Flags in the convention of QARTOD (1 good, 2 unknown, 3 suspect, 4 fail: a person says so, 9 missing)."""
+from qc.codes import GOOD, MISSING, SUSPECT, UNKNOWN
 
 
 def flag_limits(values: FloatArray, variables: Sequence[str], units: Sequence[str]) -> NDArray[np.int16]:

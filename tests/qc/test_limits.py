@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from qc.limits import GOOD, MISSING, SUSPECT, UNKNOWN, flag_limits
+from qc.codes import GOOD, MISSING, SUSPECT, UNKNOWN
+from qc.limits import flag_limits
 
 
 def test_limits_apply_in_the_declared_unit() -> None:
