@@ -14,7 +14,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from qc.limits import BAD, GOOD, MISSING, SUSPECT, UNKNOWN
+from qc.codes import BAD, GOOD, MISSING, SUSPECT, UNKNOWN, check_of
 
 Standing = Literal["verified", "remembered", "ours"]
 MANUAL, ABOVE_RANGE = "manual", "above range"
@@ -188,7 +188,7 @@ def cause_of(reasons: Iterable[str]) -> str:
         Texts that begin with a check's name: ``range: 285 deg C is above 60``.
     """
     for reason in reasons:
-        check = reason.partition(":")[0].strip()
+        check = check_of(reason)
         if check in (MANUAL, "consistency"):
             return check
         if said := _SENDER.match(reason):

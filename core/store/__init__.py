@@ -13,6 +13,7 @@ from core.store.gaps import Gap
 from core.store.intervals import DueInterval
 from core.store.latest import Latest
 from core.store.messages import Committed
+from core.store.readings import JudgedReadings
 from core.store.rejects import RejectRow
 from core.store.retention import Dropped
 from core.store.runs import ON_DEMAND, PROVISIONAL, RunRow
@@ -42,6 +43,7 @@ __all__ = [
     "FluxOrigin",
     "Gap",
     "Health",
+    "JudgedReadings",
     "Latest",
     "RejectRow",
     "RunRow",

@@ -28,6 +28,31 @@ class Unflagged:
     values: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedReadings:
+    """Readings of one stream layout, with what is said of them.
+
+    Attributes
+    ----------
+    stream : StreamRow
+        The layout: channels, variables and units of that time.
+    times : tuple of datetime
+        Starts of their intervals.
+    values : ndarray, shape (times, channels)
+        In the layout's units; NaN is missing.
+    flags : tuple of (list of int or None)
+        Of each channel, raised to what the sender said; None is not checked yet.
+    reasons : tuple of mapping
+        Channel -> reasons of its flag.
+    """
+
+    stream: StreamRow
+    times: tuple[datetime, ...]
+    values: FloatArray
+    flags: tuple[list[int] | None, ...]
+    reasons: tuple[Mapping[str, Sequence[str]], ...]
+
+
 class StoredReadings:
     """The part of the store that holds readings."""
 
@@ -66,6 +91,28 @@ class StoredReadings:
             "sender_reasons": pl.String,
         }
         return pl.DataFrame(records, schema=schema)
+
+    def read_judged(self, station: str, stream: str, start: datetime, end: datetime) -> list[JudgedReadings]:
+        """Read the readings of [start, end) with flags and reasons, layout by layout, each in the order of time.
+
+        Raises
+        ------
+        UnknownStation, StoreError
+            The station, or a stream of readings of that name, is not registered.
+        """
+        layouts = {layout.key: layout for layout in self._stations.read_layouts(station, stream, "reading")}
+        key = next(iter(layouts.values())).station_key
+        rows = self._database.rows("readings", station=key, streams=list(layouts), start=start, end=end)
+        found = []
+        for layout in layouts.values():
+            if some := [row for row in rows if row["stream"] == layout.key]:
+                values = np.array([row["values"] for row in some], dtype=np.float64)
+                flags = tuple(raise_flags(row["flags"], row["sender_flags"]) for row in some)
+                reasons = tuple(
+                    {name: [reason] for name, reason in (row["sender_reasons"] or {}).items()} for row in some
+                )
+                found.append(JudgedReadings(layout, tuple(row["time"] for row in some), values, flags, reasons))
+        return found
 
     def find_unflagged(self, limit: int) -> list[Unflagged]:
         """Return at most ``limit`` readings that no check has seen, oldest first, grouped by stream layout."""

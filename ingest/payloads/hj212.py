@@ -15,7 +15,7 @@ from ingest.hj212.codec.values import TIME, Measured, read_values
 from ingest.payloads.checks import check_size, shown, time_ns
 from ingest.payloads.format import MessageSource
 from qc.code_table import sender_reason, to_ours
-from qc.limits import GOOD, UNKNOWN
+from qc.codes import GOOD, UNKNOWN
 
 SCHEME = "hj212"
 MAX_NAMED = 10

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.clock import EPOCH, NS
+from core.clock import EPOCH, NS, from_ns
 from core.errors import PayloadError
 
 EDITIONS = {0: "2005", 1: "2017", 2: "2025"}
@@ -135,6 +135,12 @@ def stamp_ns(text: str, key: str, ahead_ns: int = BEIJING_NS) -> int:
         else:
             return (since.days * 86_400 + since.seconds) * NS - ahead_ns
     raise PayloadError(f"{key}: expected a time as 20260701083000, got {_shown(text)}")
+
+
+def format_stamp(time_ns: int, *, milliseconds: bool = False) -> str:
+    """Return a time [ns since 1970 UTC] as the standard writes it, in Beijing time."""
+    time = from_ns(time_ns + BEIJING_NS)
+    return f"{time:%Y%m%d%H%M%S}" + (f"{time.microsecond // 1000:03d}" if milliseconds else "")
 
 
 def _pairs(parts: Sequence[str]) -> dict[str, str]:

@@ -61,7 +61,7 @@ class DeviceWriter:
         return self._writer.counts
 
     def write(self, messages: Sequence[Message]) -> int:
-        """Commit messages; return how many of them hold a reading that is stored with other values: kept as rejects.
+        """Commit messages; return how many readings are stored with other values: their messages are kept as rejects.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class DeviceWriter:
         rejects = [reject for reading in contested for reject in self._rejects(reading, messages)]
         if rejects:
             self._store.messages.commit([], [], rejects)
-        return len(rejects)
+        return len(contested)
 
     def _after_commit(self, records: Records, arrays: Sequence[BlockArrays], done: Committed) -> None:
         self._repeated += [one for one in done.repeated if isinstance(one, Reading)]
@@ -111,12 +111,25 @@ class DeviceWriter:
 
     def _read(self, message: Message) -> list[SampleBlock | Reading]:
         try:
-            source = self.stations.sources.resolve(message.topic)
-            station = self.stations.station(source.station)
-            records = decode(source, message.payload, 0)
-            return [conform(one, station, 0, ANY_TIME) for one in records if isinstance(one, Reading)]
+            return read_message(self.stations, message, 0, ANY_TIME)
         except (PayloadError, UnknownStation):
             return []
+
+
+def read_message(
+    stations: KnownStations, message: Message, came_ns: int, limits: StampLimits
+) -> list[SampleBlock | Reading]:
+    """Return the readings of a device's message as they would be stored.
+
+    Raises
+    ------
+    PayloadError, UnknownStation
+        It cannot be read, or placed.
+    """
+    source = stations.sources.resolve(message.topic)
+    station = stations.station(source.station)
+    records = decode(source, message.payload, came_ns)
+    return [conform(one, station, came_ns, limits) for one in records if isinstance(one, Reading)]
 
 
 def _is_same(reading: Reading, other: SampleBlock | Reading) -> bool:

@@ -113,7 +113,7 @@ class Listener:
     def _write(self, messages: Sequence[Message]) -> None:
         contested = self._writer.write(messages)
         if contested:
-            log.warning("%d messages have other values than are stored of their time: kept as rejects", contested)
+            log.warning("%d readings have other values than are stored of their time: kept as rejects", contested)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = str((writer.get_extra_info("peername") or ("somebody",))[0])
