@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
-from core.errors import FluxTowerError, PayloadError, SetupError
+from core.errors import ConfigError, FluxTowerError, PayloadError, SetupError
 from core.settings import Settings
 from core.store import Store
 from ingest.collector.acknowledgements import Acknowledgements
@@ -30,8 +31,10 @@ from ingest.sources import DEVICE
 
 READ_BYTES = 1 << 14
 """How much is read of a connection before it is committed. [bytes]"""
-IDLE_SECONDS = 3600.0
-"""A connection on which nothing comes for so long is closed. [s]"""
+IDLE_SECONDS, STRANGER_SECONDS = 3600.0, 60.0
+"""A connection on which nothing comes for so long is closed; one that never brought a frame of a listed device. [s]"""
+REFRESH_SECONDS = 5.0
+"""How often stations and the list of devices are looked at for changes. [s]"""
 ANSWER_SECONDS = 30.0
 """How long a receiver of receipts may take. [s]"""
 STOP_SECONDS = 0.2
@@ -52,16 +55,17 @@ def run_listener(settings: Settings, stop: threading.Event) -> None:
     SetupError
         The port cannot be had.
     """
-    devices = read_exchange(exchange_path(settings)).devices
+    path = exchange_path(settings)
+    devices = read_exchange(path).devices
     if not devices:
-        log.warning("%s names no device under [devices]: nobody may send", exchange_path(settings))
+        log.warning("%s names no device under [devices]: nobody may send", path)
     with Store(settings.store_dsn) as store:
         # watermarks have nobody to go to: a device hears of each message by its receipt
         acknowledgements = Acknowledgements(store, settings.topic_root, len)
         writer = DeviceWriter(store, settings.topic_root, stop, StampLimits.of(settings), acknowledgements)
         acknowledgements.start()
         try:
-            asyncio.run(Listener(settings, devices, writer).serve(stop))
+            asyncio.run(Listener(settings, path, devices, writer).serve(stop))
         finally:
             acknowledgements.stop()
     log.info("listener stopped after %d messages, %d readings", writer.counts.messages, writer.counts.readings)
@@ -74,14 +78,17 @@ class Listener:
     ----------
     settings : Settings
         Where it listens, and how many it takes.
+    path : Path
+        The file of devices, which is read again when it changes.
     devices : mapping of str to str
         MN -> PW of who may send.
     writer : DeviceWriter
         Commits.
     """
 
-    def __init__(self, settings: Settings, devices: Mapping[str, str], writer: DeviceWriter) -> None:
-        self._settings, self._devices, self._writer = settings, devices, writer
+    def __init__(self, settings: Settings, path: Path, devices: Mapping[str, str], writer: DeviceWriter) -> None:
+        self._settings, self._path, self._devices, self._writer = settings, path, devices, writer
+        self._modified = path.stat().st_mtime_ns
         self._batcher = Batcher(self._write, min(settings.batch_messages, WAITING), settings.batch_seconds)
         self._connections: set[asyncio.Task[None]] = set()
         self._unused = Unused()
@@ -96,6 +103,7 @@ class Listener:
             committing.cancel()
             remedy = "choose another one with FLUXTOWER_HJ212_PORT or FLUXTOWER_HJ212_HOST"
             raise SetupError(f"cannot listen on {host}:{port}: {error.strerror}", remedy) from None
+        refreshing = asyncio.create_task(self._refresh())
         log.info("listening on %s:%d for %d devices", host, port, len(self._devices))
         async with server:
             if ready is not None:
@@ -104,11 +112,29 @@ class Listener:
                 self._unused.tell()
                 await asyncio.sleep(STOP_SECONDS)
             server.close()
-        for task in (committing, *self._connections):
+        tasks = (committing, refreshing, *self._connections)
+        for task in tasks:
             task.cancel()
         with suppress(asyncio.CancelledError):
-            await asyncio.gather(committing, *self._connections, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         self._unused.tell(now=True)
+
+    async def _refresh(self) -> None:
+        """Follow changes of stations and of the list of devices."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            await asyncio.to_thread(self._writer.refresh)
+            self._read_devices()
+
+    def _read_devices(self) -> None:
+        try:
+            modified = self._path.stat().st_mtime_ns
+            if modified != self._modified:
+                self._modified = modified
+                self._devices = read_exchange(self._path).devices
+                log.info("%d devices are on the list now", len(self._devices))
+        except (OSError, ConfigError) as error:
+            log.warning("the list of devices stays as it was: %s", error)
 
     def _write(self, messages: Sequence[Message]) -> None:
         contested = self._writer.write(messages)
@@ -188,7 +214,8 @@ class _Connection:
     async def run(self) -> None:
         while True:
             due = self._parts.due()
-            seconds = IDLE_SECONDS if due is None else max(0.0, due - time.monotonic())
+            idle = IDLE_SECONDS if self._device else STRANGER_SECONDS
+            seconds = idle if due is None else max(0.0, due - time.monotonic())
             try:
                 data = await asyncio.wait_for(self._reader.read(READ_BYTES), seconds)
             except TimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from core.settings import ROOT, Settings
 from core.store import Store
+from ingest.collector.reject_retry import RejectRetry
 from ingest.hj212.receiving.listener import run_listener
 from tests.conftest import free_port
 from tests.ingest.hj212.device import MN, TEXT, message, minute
@@ -198,6 +200,74 @@ def test_many_connections(listening: Settings, store: Store) -> None:
     for thread in threads:
         thread.join(PATIENCE)
     assert len(stored(store)) == 120
+
+
+def test_hostile_bytes_do_no_harm(listening: Settings, store: Store) -> None:
+    dice = random.Random(1)
+    good = minute(LOCAL, 415.0)
+    for attack in (
+        b"#" * 2_000_000,
+        b"##9999" * 100_000,
+        dice.randbytes(1_000_000),
+        good[:-8] * 5000,
+        b"\r\n" * 500_000,
+    ):
+        with connected(listening) as link, suppress(OSError):
+            link.sendall(attack)
+    with connected(listening) as link:
+        for _ in range(200):
+            broken = bytearray(good)
+            broken[dice.randrange(len(broken))] ^= 1 << dice.randrange(8)
+            link.sendall(bytes(broken))
+        link.sendall(minute("20260701080500", 420.0))
+        data = b""
+        while b"20260701080500001" not in data:
+            data += link.recv(4096)
+    assert stored(store)[START + timedelta(minutes=5)] == 420.0
+    assert set(stored(store).values()) <= {415.0, 420.0}
+
+
+def test_a_device_that_nobody_knew_is_kept_and_replayed(listening: Settings, store: Store) -> None:
+    file = listening.hj212_file
+    assert file is not None
+    file.write_text(f'[devices]\n"{MN}" = "123456"\n"NEW" = "1"\n')
+    frame = minute(LOCAL, 415.0, mn="NEW", pw="1")
+
+    def is_answered() -> bool:
+        with connected(listening) as link:
+            link.sendall(frame)
+            return not silent(link)
+
+    wait_for(is_answered)  # the list is read again
+    (reject,) = store.rejects.find()
+    assert "unknown device MN 'NEW': no stream of a registered station has it as `mn`" in reject.reason
+    store.stations.put(TEXT.replace("cn-device", "cn-new").replace(MN, "NEW"), "new.toml")
+    with RejectRetry(store, listening.topic_root) as retry:
+        assert [reason for _, reason in retry.retry([reject.id])] == [None]
+    found = store.readings.read("cn-new", "minutes", START, START + timedelta(minutes=1))
+    assert found["CO2"].to_list() == [415.0]
+
+
+def test_a_station_file_that_changes_is_followed(listening: Settings, store: Store) -> None:
+    with connected(listening) as link:
+        link.sendall(message(f"DataTime={LOCAL};a05001-Avg=415;a34004-Avg=12"))
+        receipts(link, 1)
+    last = 'field = "a01001-Avg" },\n'
+    more = last + '    { name = "RH", variable = "RH", unit = "%", field = "a34004-Avg" },\n'
+    store.stations.put(TEXT.replace(last, more), "device.toml")
+    count = 0
+
+    def has_humidity() -> bool:
+        nonlocal count
+        count += 1
+        stamp = f"{START + timedelta(hours=8, minutes=count):%Y%m%d%H%M%S}"
+        with connected(listening) as link:
+            link.sendall(message(f"DataTime={stamp};a05001-Avg=415;a34004-Avg=12", qn=f"{stamp}001"))
+            receipts(link, 1)
+        found = store.readings.read("cn-device", "minutes", START, START + timedelta(hours=5))
+        return 12.0 in found["RH"].to_list()
+
+    wait_for(has_humidity)
 
 
 @pytest.mark.alone
