@@ -15,6 +15,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from core.access import DataClass
 from core.records import FloatArray, Reading
 from core.store.blocks import BlockArrays
 from core.store.copy import Float4Array, Int4Array, TimeArray
@@ -27,9 +28,15 @@ class Latest:
 
     station: str
     stream: str
+    kind: str
     time: datetime
     received: datetime
     values: Mapping[str, float]
+
+    @property
+    def data_class(self) -> DataClass:
+        """What has to be readable for it."""
+        return "raw" if self.kind == "block" else "readings"
 
 
 class StoredLatest:
@@ -50,7 +57,7 @@ class StoredLatest:
         newest: dict[tuple[str, str], Latest] = {}
         for row in self._database.rows("latest", station=station):
             values = dict(zip(row["channels"], row["values"], strict=True))
-            one = Latest(row["station"], row["stream"], row["time"], row["received"], values)
+            one = Latest(row["station"], row["stream"], row["kind"], row["time"], row["received"], values)
             # a stream with an older layout keeps its row; the newest comes first
             newest.setdefault((one.station, one.stream), one)
         return list(newest.values())

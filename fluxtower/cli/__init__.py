@@ -8,7 +8,20 @@ from typing import NoReturn
 import typer
 
 from core.errors import FluxTowerError
-from fluxtower.cli import feeds, hj212, publishing, readings, rejects, results, runs, sending, services, stations
+from fluxtower.cli import (
+    access,
+    feeds,
+    hj212,
+    publishing,
+    readings,
+    rejects,
+    results,
+    review,
+    runs,
+    sending,
+    services,
+    stations,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,7 +30,7 @@ app = typer.Typer(
     help="Fluxtower: from a tower's message to a published flux.",
     epilog="Settings come from FLUXTOWER_* in the environment: `fluxtower settings` lists them.",
 )
-for part in (services, sending, results, runs, stations, feeds, readings, rejects, publishing, hj212):
+for part in (services, sending, results, runs, stations, feeds, readings, rejects, publishing, access, review, hj212):
     app.add_typer(part.app)
 
 

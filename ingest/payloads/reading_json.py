@@ -20,7 +20,15 @@ def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[Reading]:
     items = content if isinstance(content, list) else [content]
     if not 1 <= len(items) <= MAX_RECORDS:
         raise PayloadError(f"expected 1 to {MAX_RECORDS} readings, got {len(items)}")
-    return [_reading(source, item) for item in items]
+    if not isinstance(content, list):
+        return [_reading(source, content)]
+    readings = []
+    for place, item in enumerate(items, 1):
+        try:
+            readings.append(_reading(source, item))
+        except PayloadError as error:
+            raise PayloadError(f"reading {place} of {len(items)} (none is stored): {error.reason}") from None
+    return readings
 
 
 def _reading(source: MessageSource, item: object) -> Reading:

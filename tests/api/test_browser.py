@@ -351,3 +351,28 @@ def test_the_list_shows_who_needs_care(browser: Browser, address: str, registere
         page.screenshot(path=pictures / "stations.png")
         row.get_by_role("link").click()
         expect(page.locator("h1")).to_contain_text("Test forest")
+
+
+def test_logging_in_and_signing_a_review(browser: Browser, address: str, registered: Store, pictures: Path) -> None:
+    registered.access.add_account("li.hua", "reviewer", [ID], password="a long enough one")
+    registered.messages.commit([], [tower.reading(START, 20.0), tower.reading(START + timedelta(days=40), 20.0)])
+    tower.put_flux(registered, tower.flux(START, FC=1.0))
+    with _opened(browser, address, viewport={"width": 1280, "height": 900}) as page:
+        page.goto(f"/login?next=/station/{ID}/review")
+        page.get_by_label("Name").fill("li.hua")
+        page.get_by_label("Password").fill("a long enough one")
+        page.screenshot(path=pictures / "login.png")
+        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        form = page.locator("#sign")
+        form.get_by_label("met.TA").check()
+        form.get_by_label("Reason").fill("seen")
+        form.get_by_role("button", name="Sign as li.hua").click()
+        expect(page.locator("#reviews tbody tr")).to_have_count(1)
+        expect(page.locator("#states td", has_text="◐")).to_have_count(1)
+        page.screenshot(path=pictures / "review.png", full_page=True)
+        page.goto(f"/station/{ID}/review?lang=zh&theme=dark")
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.screenshot(path=pictures / "review-phone-zh-dark.png", full_page=True)
+        page.get_by_role("button", name="退出").click()
+        expect(page.get_by_role("link", name="登录")).to_be_visible()

@@ -11,7 +11,7 @@ ON CONFLICT (stream) DO UPDATE SET
 WHERE excluded.time >= old.time;
 
 -- name: latest
-SELECT s.id AS station, st.name AS stream, st.channels, l.time, l.received, l.values
+SELECT s.id AS station, st.name AS stream, st.kind, st.channels, l.time, l.received, l.values
 FROM latest l JOIN stream st ON st.key = l.stream JOIN station s ON s.key = l.station
 WHERE %(station)s::text IS NULL OR s.id = %(station)s
 ORDER BY s.id, st.name, l.time DESC;

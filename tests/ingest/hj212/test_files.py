@@ -68,7 +68,7 @@ def test_what_is_not_used_is_told(store: Store, tmp_path: Path) -> None:
     assert rejects == {
         "CRC: the fra": bad.strip(),
         "unknown devi": frames[4].strip(),
-        "stream 'minu": frames[5].strip(),
+        "another valu": frames[5].strip(),
     }
 
 

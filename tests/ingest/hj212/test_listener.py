@@ -138,9 +138,7 @@ def test_other_values_of_a_time_are_kept_with_the_reason(listening: Settings, st
             receipts(link, 1)
     assert stored(store) == {START: 415.0}
     (reject,) = store.rejects.find()
-    assert (
-        "'minutes' has a reading of 2026-07-01T00:00:00Z with other values, and readings never change" in reject.reason
-    )
+    assert "another value is stored for this time: CO2 is 415.0, this message says 420.0" in reject.reason
     assert store.rejects.read(reject.id)[1].strip() == minute(LOCAL, 420.0).strip()
 
 
@@ -168,10 +166,15 @@ def test_parts_are_one_reading_and_each_gets_its_receipt(listening: Settings, st
         receipts(link, 2)
         found = store.readings.read("cn-device", "minutes", START, START + timedelta(minutes=1))
         assert (found["CO2"].to_list(), found["TA"].to_list()) == ([415.0], [20.0])
-        # a sender that waits for the receipt of a part is not left waiting
-        link.sendall(message("DataTime=20260701080100;a05001-Avg=416", flag="7", more="PNUM=2;PNO=1;"))
-        receipts(link, 1)
-    assert len(stored(store)) == 2
+        # a sender that waits for the receipt of a part before it sends the next is not left waiting
+        stamp = "20260701080100"
+        for number, values in enumerate(("a05001-Avg=416", "a01001-Avg=21,a01001-Flag=C"), 1):
+            link.sendall(message(f"DataTime={stamp};{values}", flag="7", more=f"PNUM=2;PNO={number};"))
+            receipts(link, 1)
+    found = store.readings.read("cn-device", "minutes", START, START + timedelta(hours=1))
+    assert (found["CO2"].to_list(), found["TA"].to_list()) == ([415.0, 416.0], [20.0, 21.0])
+    assert found["sender_reasons"].to_list() == [None, '{"TA":"sender: calibration (HJ 212 C)"}']
+    assert store.rejects.find() == []
 
 
 def test_sender_flags_raise_those_of_the_store(listening: Settings, store: Store) -> None:
