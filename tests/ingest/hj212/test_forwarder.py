@@ -23,6 +23,7 @@ from core.clock import to_ns
 from core.records import Reading
 from core.settings import ROOT, Settings
 from core.store import Store
+from fluxtower.batch.backfill import Request, ingest_files
 from fluxtower.cli import app
 from fluxtower.exchange import export_to_file
 from ingest.hj212.sending.forwarder import run_forwarder
@@ -189,6 +190,18 @@ def test_an_exported_file_is_what_would_be_sent(settings: Settings, store: Store
     before = file.read_bytes()
     export_to_file(ours, store, "cn-source", BEGIN, end, file)
     assert file.read_bytes() == before
+
+
+def test_an_exported_file_can_be_taken_in(settings: Settings, store: Store, tmp_path: Path) -> None:
+    store.stations.put(TEXT, "source.toml")
+    store.stations.put(FAR_TEXT, "far.toml")
+    temperatures = put_readings(store, 60)
+    file = tmp_path / "frames.txt"
+    export_to_file(configure(settings, tmp_path, 9003), store, "cn-source", BEGIN, BEGIN + timedelta(hours=1), file)
+    done = ingest_files(store, Request(), [file])
+    assert (done.readings, done.failed) == (61, [])
+    found = store.readings.read("cn-far", "now", BEGIN, END)
+    assert dict(zip(found["time"], found["TA"].round(2), strict=True)) == temperatures
 
 
 def test_the_command(settings: Settings, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
