@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     hj212_host: str = Field("127.0.0.1", description="Address on which the listener of HJ 212 listens.")
     hj212_port: int = Field(19003, ge=1024, le=65535, description="Port of the listener of HJ 212.")
     hj212_connections: int = Field(
-        500, ge=1, le=20_000, description="Most connections of the listener of HJ 212; each needs up to 300 kB."
+        500, ge=1, le=20_000, description="Most connections of the listener of HJ 212; each needs up to 600 kB."
     )
     hj212_file: Path | None = Field(
         None,
