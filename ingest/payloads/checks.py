@@ -52,7 +52,6 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NOT_A_NUMBER = re.compile(r"(?<![A-Za-z_])(nan|inf|infinity)(?![A-Za-z_])", re.IGNORECASE)
 _COMMA = re.compile(r",\s*[}\]]")
 _SEVERAL = re.compile(r"}\s*{")
-_NAME_OF_MEMBER = re.compile(rb'"\s*:')
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?", re.ASCII)
 _SHORT_ZONE = re.compile(r"[+-]\d\d(\d\d)?$", re.ASCII)
@@ -144,7 +143,7 @@ def _rfc3339_ns(text: str, key: str) -> int:
         elif _SHORT_ZONE.search(text):
             remedy = ": write the zone with a colon, as +01:00"
         raise PayloadError(f"{key}: expected RFC 3339 with zone, as 2026-07-01T00:00:00Z, got {shown(text)}{remedy}")
-    return _iso_ns(text.upper().replace("Z", "+00:00"), match[1] or "", key)
+    return _iso_ns(text.upper(), match[1] or "", key)
 
 
 def local_ns(value: str, key: str, ahead_ns: int) -> int:
@@ -163,8 +162,9 @@ def local_ns(value: str, key: str, ahead_ns: int) -> int:
 
 def _iso_ns(text: str, fraction: str, key: str) -> int:
     try:
-        whole = datetime.fromisoformat(text.replace(fraction, "", 1))
-        return to_ns(whole) + int(fraction[1:].ljust(9, "0") or 0)
+        if not fraction:
+            return to_ns(datetime.fromisoformat(text))
+        return to_ns(datetime.fromisoformat(text.replace(fraction, "", 1))) + int(fraction[1:].ljust(9, "0"))
     except (ValueError, OverflowError):
         raise PayloadError(f"{key}: no such time: {shown(text)}: hours are 00 to 23, seconds 00 to 59") from None
 
@@ -227,23 +227,15 @@ def json_value(payload: bytes) -> object:
         raise PayloadError(
             f"no valid JSON: {shown(error.msg)}{_remedy(payload, error.msg)}", offset=error.pos
         ) from None
-    # the decoder keeps the last value of a name: nobody would hear of the others
-    if len(_NAME_OF_MEMBER.findall(payload)) != _count_names(content):
-        _refuse_twice(payload)
+    # the decoder keeps the last value of a name: nobody would hear of the others. Then colons are lost, which is seen
+    # faster than each name; a colon may be written as an escape
+    try:
+        if payload.count(b":") == orjson.dumps(content).count(b":") and b"\\u003" not in payload:
+            return content
+    except orjson.JSONEncodeError:  # it writes less deeply nested objects than it reads
+        pass
+    _refuse_twice(payload)
     return content
-
-
-def _count_names(content: object) -> int:
-    """Return how many members all objects have together."""
-    count, waiting = 0, [content]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            count += len(one)
-            waiting += [inner for inner in one.values() if isinstance(inner, dict | list)]
-        elif isinstance(one, list):
-            waiting += [inner for inner in one if isinstance(inner, dict | list)]
-    return count
 
 
 def _refuse_twice(payload: bytes) -> None:

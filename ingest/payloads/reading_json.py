@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from core.errors import PayloadError
 from core.records import Reading
-from ingest.payloads.checks import MAX_RECORDS, channel_names, json_value, number, numbers, require, shown, time_ns
+from ingest.payloads.checks import (
+    MAX_FLOAT32,
+    MAX_RECORDS,
+    channel_names,
+    json_value,
+    number,
+    numbers,
+    require,
+    shown,
+    time_ns,
+)
 from ingest.payloads.format import MessageFormat, MessageSource
 
 
@@ -41,8 +51,15 @@ def _reading(source: MessageSource, item: object) -> Reading:
         )
     time = time_ns(require(item, "t"), "t")
     channels = channel_names(require(item, "v"), "v", source.declared)
-    values = {name: number(value, f"v.{name!a}") for name, value in channels.items()}
+    values = {name: _value(value, name) for name, value in channels.items()}
     return Reading(source.station, source.stream, time, values, *numbers(item))
+
+
+def _value(value: object, name: str) -> float:
+    # the usual case at once: what to call it is needed for an error alone
+    if type(value) is float and -MAX_FLOAT32 <= value <= MAX_FLOAT32:
+        return value
+    return number(value, f"v.{name!a}")
 
 
 FORMAT = MessageFormat(decode, kinds=("reading",))
