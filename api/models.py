@@ -129,7 +129,13 @@ class LatestValue(_Out):
     time: datetime = Field(description="time of the value")
     received: datetime = Field(description="when its message came in")
     age_s: float = Field(description="seconds since then")
-    status: Status
+    status: Status = Field(description="of the stream's messages; `silent` where the channel alone has no values")
+    missing: bool = Field(
+        description="messages come, but the channel has had no value for the ten steps after which a stream is silent"
+    )
+    last_value: datetime | None = Field(
+        description="of a missing channel: when it last had a value; null where that is over seven days ago, or never"
+    )
 
 
 class FeedOut(_Out):

@@ -136,6 +136,11 @@ def _visible_latest(readable: ReadableStore, method: Rule, station: str | None =
     return [one for one in found if readable.may_read(one.station, one.data_class)]
 
 
+def _of_latest(readable: ReadableStore, method: Rule, one: Latest, *args: object) -> Any:
+    readable.require(one.station, one.data_class)
+    return method(one, *args)
+
+
 def _visible_run(readable: ReadableStore, method: Rule, id: int) -> RunRow:
     run: RunRow = method(id)
     if not readable.may_read(run.station, "products"):
@@ -152,7 +157,7 @@ def _of_run(readable: ReadableStore, method: Rule, run: RunRow | None, *args: ob
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "stations": {"read": _of_station("station"), "read_all": _visible_stations},
-    "latest": {"read": _visible_latest},
+    "latest": {"read": _visible_latest, "find_missing": _of_latest},
     "samples": {"read": _of_station("raw")},
     "minutes": {"read": _of_station("raw")},
     "readings": {"read": _of_station("readings"), "read_newest_times": _of_station("readings")},

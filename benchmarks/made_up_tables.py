@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SOLAR_CONSTANT = 1361.0
+MG_OF_UMOL = 0.0440095
+"""1 umol of CO2. [mg]"""
 FLUXES = ("FC", "LE", "H")
+HEIHE_FLUXES = (("Hs", "H"), ("LE", "LE"), ("Fc", "FC"))
+HEIHE_WEATHER = (("TA", "[C]"), ("RH", "[%]"), ("SW_IN", "[W+1m-2]"), ("NETRAD", "[W+1m-2]"), ("G", "[W+1m-2]"))
 WEATHER = ("SW_IN", "TA", "RH", "VPD", "NETRAD", "G", "TS", "PA", "WS", "P", "PPFD_IN")
 
 
@@ -306,9 +310,21 @@ def fullset(site: Site) -> Sheet:
     return sheet
 
 
+def heihe(site: Site) -> Sheet:
+    """Heihe and ChinaFLUX: fluxes alone, CO2 in mg, stamps of the end in Beijing time."""
+    fields = [
+        Field("Wnd", "WS"), Field("Ustar", "USTAR"), Field("Hs", "H"), Field("LE", "LE"),
+        Field("Fc", "FC", "", MG_OF_UMOL), *(Field(f"QA_{own}", f"{name}_SSITC_TEST") for own, name in HEIHE_FLUXES),
+    ]  # fmt: skip
+    sheet = _sheet(site, "Heihe", fields, "heihe_EC.csv")
+    weather = [Field(name, name, unit) for name, unit in HEIHE_WEATHER]
+    sheet.second = _sheet(site, "EddyPro biomet", weather, "biomet.csv")
+    return sheet
+
+
 MAKERS: dict[str, Callable[[Site], Sheet]] = {
     "FLUXNET": fluxnet, "AmeriFlux BASE": base, "ICOS ETC L2": icos, "EddyPro FLUXNET output": eddypro_fluxnet,
-    "EddyPro": eddypro_full, "REddyProc": reddyproc, "FLUXNET FULLSET": fullset,
+    "EddyPro": eddypro_full, "REddyProc": reddyproc, "FLUXNET FULLSET": fullset, "Heihe": heihe,
 }  # fmt: skip
 """Maker -> its table of a site."""
 
@@ -328,6 +344,9 @@ def write_lines(sheet: Sheet) -> list[str]:
         case "EddyPro biomet":
             head = [by_separator(["date", "time", *names]), by_separator(["[yyyy-mm-dd]", "[HH:MM]", *units])]
             stamps = [[f"{end:%Y-%m-%d}", f"{end:%H:%M}"] for end in sheet.ends]
+        case "Heihe":
+            head = [by_separator(["DATE/TIME", *names])]
+            stamps = [[f"{end:%Y-%m-%d %H:%M}"] for end in sheet.ends]
         case "REddyProc":
             head = [by_separator(["Year", "DoY", "Hour", *names]), by_separator(["-", "-", "-", *units])]
             # its last half-hour of a day is 24.0 of that day

@@ -76,6 +76,12 @@ def faults_of(
     return found
 
 
+def fault_of_channel(channel: str, last: datetime | None) -> str:
+    """Say of a channel without values when it last had one; None is longer ago than was looked back, or never."""
+    since = f"since {last:%Y-%m-%d %H:%M} UTC" if last else "for days"
+    return f"{channel} has had no value {since}, though messages come: see to the sensor and its wire"
+
+
 def _fault_of_rate(stream: Stream, times: Sequence[datetime]) -> str:
     steps = [(after - before).total_seconds() for before, after in pairwise(sorted(times))]
     if stream.kind != "reading" or len(steps) < MIN_STEPS:

@@ -10,7 +10,7 @@ from rich.table import Table
 from core.access import Policy
 from core.settings import Settings
 from core.store import Account, ApiKey, AuditRow, CorrectionRow, Gap, RejectRow, Review, RunRow, Store
-from core.timeliness import faults_of
+from core.timeliness import SILENT_STEPS, expected_seconds, fault_of_channel, faults_of
 from core.variables import AMOUNTS, VARIABLES, units_for
 from qc.code_table import CODES
 from qc.review import MonthState
@@ -121,8 +121,14 @@ def faults_of_streams(store: Store, station: str) -> list[str]:
     """Return what is not as the station file says, a line each."""
     delays = {one.stream: one.delay_s for one in store.watermarks.read_arrivals(station)}
     times = store.readings.read_newest_times(station)
-    found = faults_of(store.stations.read(station).station, times, delays)
-    return [f"{stream}: {fault}" for stream, faults in found.items() for fault in faults]
+    row = store.stations.read(station)
+    found = faults_of(row.station, times, delays)
+    lines = [f"{stream}: {fault}" for stream, faults in found.items() for fault in faults]
+    for one in store.latest.read(station):
+        if (stream := row.station.streams.get(one.stream)) is not None:
+            missing = store.latest.find_missing(one, SILENT_STEPS * expected_seconds(stream))
+            lines += [f"{one.stream}: {fault_of_channel(channel, last)}" for channel, last in missing.items()]
+    return lines
 
 
 def count_rejects(store: Store, station: str) -> str:

@@ -96,23 +96,37 @@ def judge_month(
     due, now : datetime
     """
     stream = _stream_of(subject)
-    ours = [one for one in reviews if subject in one.subjects and one.start < end and one.end > start]
-    touched = [one for one in changes if one.subject == stream and one.start < end and one.end > start]
+    ours = [one for one in reviews if subject in one.subjects and _touches(one, start, end)]
+    touched = [one for one in changes if one.subject == stream and _touches(one, start, end)]
     returned = max((one for one in ours if one.verdict == "returned"), key=lambda one: one.id, default=None)
-    standing = [one for one in ours if one.verdict == "accepted" and (returned is None or one.id > returned.id)]
+    standing = [one for one in ours if returned is None or one.id > returned.id]
+    fresh = [one for one in standing if not any(_is_after(change, one) for change in touched)]
     for level in reversed(LEVELS):
-        signed = [one for one in standing if LEVELS.index(one.level) >= LEVELS.index(level)]
-        fresh = [one for one in signed if not any(_is_after(change, one) for change in touched)]
-        if _cover(fresh, start, end):
-            by = max(fresh, key=lambda one: one.id).by
+        signed = _signed(fresh, level)
+        if _cover(signed, start, end):
+            by = max(signed, key=lambda one: one.id).by
             return MonthState(subject, start, end, level, by, "", due, level != LEVELS[-1] and now > due)
-    why = ""
-    if returned is not None:
-        why = f"returned by {returned.by} on {returned.made:%Y-%m-%d}: {returned.reason}"
-    elif _cover(standing, start, end):
-        change = max(touched, key=lambda one: one.changed)
-        why = f"{change.how} on {change.changed:%Y-%m-%d %H:%MZ}, after the review"
+    why = _why_again(returned, _cover(standing, start, end), touched)
     return MonthState(subject, start, end, "to review", "", why, due, now > due)
+
+
+def _signed(reviews: Sequence[Review], level: Level) -> list[Review]:
+    """Return reviews of a level or of one above."""
+    return [one for one in reviews if LEVELS.index(one.level) >= LEVELS.index(level)]
+
+
+def _why_again(returned: Review | None, was_reviewed: bool, touched: Sequence[Change]) -> str:
+    """Say why a month is to review again; empty if it never was reviewed."""
+    if returned is not None:
+        return f"returned by {returned.by} on {returned.made:%Y-%m-%d}: {returned.reason}"
+    if not was_reviewed:
+        return ""
+    change = max(touched, key=lambda one: one.changed)
+    return f"{change.how} on {change.changed:%Y-%m-%d %H:%MZ}, after the review"
+
+
+def _touches(one: Review | Change, start: datetime, end: datetime) -> bool:
+    return one.start < end and one.end > start
 
 
 def read_states(
@@ -185,7 +199,7 @@ def _stream_of(subject: str) -> str:
 
 def _is_after(change: Change, review: Review) -> bool:
     """Whether something of what a review covers changed after it was signed."""
-    return change.changed > review.made and change.start < review.end and change.end > review.start
+    return change.changed > review.made and _touches(change, review.start, review.end)
 
 
 def _cover(reviews: Sequence[Review], start: datetime, end: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
@@ -13,10 +13,13 @@ from api.principals import StoreDep
 from api.readable import ReadableStore
 from core.station import Channel, Stream
 from core.store import Latest, StationRow
-from core.timeliness import expected_seconds, faults_of, status, worst
+from core.timeliness import SILENT_STEPS, expected_seconds, faults_of, status, worst
 from core.variables import variable
 
 router = APIRouter(tags=["stations"])
+
+Missing = Mapping[tuple[str, str], datetime | None]
+"""``(stream, channel) -> time of its last value`` of channels without values."""
 
 
 @router.get("/stations", summary="All stations and how they are")
@@ -39,7 +42,8 @@ def station(row: StationDep, store: StoreDep) -> StationOut:
 def latest(row: StationDep, store: StoreDep) -> LatestOut:
     """Return the newest values in the sender's units. ``age_s`` counts from the arrival of the message."""
     found = store.latest.read(row.station.id)
-    return LatestOut(station=row.station.id, values=latest_values(row, found, datetime.now(UTC)))
+    values = latest_values(row, found, datetime.now(UTC), find_missing(store, row, found))
+    return LatestOut(station=row.station.id, values=values)
 
 
 def flux_span(store: ReadableStore, id: str) -> tuple[datetime, datetime] | None:
@@ -102,7 +106,17 @@ def describe_channel(channel: Channel) -> ChannelOut:
     return ChannelOut(name=channel.name, variable=channel.variable, unit=channel.unit, en=facts.en, zh=facts.zh)
 
 
-def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime) -> list[LatestValue]:
+def find_missing(store: ReadableStore, row: StationRow, latest: Sequence[Latest]) -> Missing:
+    """Find the channels without values in streams whose messages come."""
+    return {
+        (one.stream, channel): last
+        for one in latest
+        if (stream := row.station.streams.get(one.stream)) is not None
+        for channel, last in store.latest.find_missing(one, SILENT_STEPS * expected_seconds(stream)).items()
+    }
+
+
+def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime, missing: Missing) -> list[LatestValue]:
     """Return the newest value of every channel that the station file declares now."""
     values = []
     for one in latest:
@@ -112,6 +126,7 @@ def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime) -> l
         age = _age(one, now)
         for channel in stream.channels:
             value = one.values.get(channel.name)
+            is_missing = (one.stream, channel.name) in missing
             values.append(
                 LatestValue(
                     stream=one.stream,
@@ -122,7 +137,9 @@ def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime) -> l
                     time=one.time,
                     received=one.received,
                     age_s=age,
-                    status=status(age, expected_seconds(stream)),
+                    status="silent" if is_missing else status(age, expected_seconds(stream)),
+                    missing=is_missing,
+                    last_value=missing.get((one.stream, channel.name)),
                 )
             )
     return values

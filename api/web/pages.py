@@ -13,7 +13,7 @@ from api.models import StationOut
 from api.principals import StoreDep
 from api.readable import ReadableStore
 from api.routes.runs import RunDep
-from api.routes.stations import describe, latest_values, stations, summarise
+from api.routes.stations import describe, find_missing, latest_values, stations, summarise
 from api.web import seasons
 from api.web.rendering import render
 from core.access import DATA_CLASSES, DataClass
@@ -44,7 +44,7 @@ def station_page(request: Request, row: StationDep, store: StoreDep) -> Response
     names = (*row.station.flux_columns, *row.station.weather_columns, *EXCHANGE_VARIABLES)
     data = {
         "station": _readable_parts(describe(row, store, latest, now), closed),
-        "latest": latest_values(row, latest, now),
+        "latest": latest_values(row, latest, now, find_missing(store, row, latest)),
         "variables": {name: _words_of(name) for name in names} if flux else {},
         "run": run and _run_for_scripts(run),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from core.constants import ZERO_CELSIUS
 from core.progress import Progress
 from core.records import FloatArray
-from fluxcalc.season.grid import find_clock_shift
+from fluxcalc.season.clock import CLOCK_DAYS, find_clock_shift, find_unseen_clock
 from fluxcalc.season.plausible import reject_outside
 from fluxcalc.season.record import (
     DRIVERS,
@@ -30,6 +31,9 @@ from fluxcalc.thermodynamics import saturation_pressure
 from qc.flag_scales import BAD_FLAG, map_flags
 from qc.plausibility import LARGE_SHARE
 
+DEFICIT_OF_HUMIDITY = "VPD is worked out of RH and TA"
+"""Note of a season whose VPD was not measured."""
+
 
 def check_clock(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
     """Compare measured with potential radiation; a shift is told, never applied."""
@@ -43,7 +47,22 @@ def check_clock(season: Season, _methods: SeasonMethods, _progress: Progress) ->
         "stamps are of the start or the end; nothing was shifted"
         for first, end, shift in found
     ]
-    return replace(season, problems=(*season.problems, *problems))
+    return replace(season, problems=(*season.problems, *problems)).noting(*_unseen_clock(season, above))
+
+
+def _unseen_clock(season: Season, above: FloatArray) -> Iterator[str]:
+    for first, end in find_unseen_clock(season.measured("SW_IN"), above, season.per_day):
+        part = season.measured("SW_IN")[first:end]
+        if not np.isfinite(part).any():
+            why = "SW_IN is missing"
+        elif end - first < CLOCK_DAYS // 3 * season.per_day:
+            why = f"they are less than {CLOCK_DAYS // 3} days"
+        else:
+            why = "the sun hardly rises, never sets, or too little of SW_IN was measured"
+        yield (
+            f"{season.starts[first]:%Y-%m-%d} to {season.starts[end - 1]:%Y-%m-%d}: the stamps could not be checked "
+            f"against the sun: {why}"
+        )
 
 
 def complete_variables(season: Season, _methods: SeasonMethods, _progress: Progress) -> Season:
@@ -52,7 +71,7 @@ def complete_variables(season: Season, _methods: SeasonMethods, _progress: Progr
         season = _with_exchange(season)
     if not season.has("VPD") and season.has("RH") and season.has("TA"):
         season = replace(season, flags={name: flag for name, flag in season.flags.items() if name != "VPD"})
-        season = season.with_variables(VPD=deficit_of(season)).noting("VPD is worked out of RH and TA")
+        season = season.with_variables(VPD=deficit_of(season)).noting(DEFICIT_OF_HUMIDITY)
     for name in ("NEE", *DRIVERS, "USTAR"):
         if not season.has(name):
             season = season.with_problem(f"{name}: no record: {REMEDIES[name]}")

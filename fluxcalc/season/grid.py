@@ -1,4 +1,4 @@
-"""The regular grid of a season, and whether its clock agrees with the sun."""
+"""The regular grid of a season."""
 
 from __future__ import annotations
 
@@ -22,12 +22,6 @@ LONGER_STEP_SHARE = 0.1
 """Share of rows with the same longer step that makes it a table of two steps."""
 CHANGE_HOUR, CHANGE_MONTHS, SUNDAY = 4, (3, 4, 9, 10, 11), 7
 """Clocks are set before the end of this hour, in these months, on Sundays but in a few countries."""
-CLOCK_DAYS = 30
-"""Days of which the brightest record of each time of day is compared with the sun."""
-CLOCK_LEAST_MEASURED = 0.6
-"""Share of the records of such a window that must be measured. [1]"""
-CLOCK_REACH = 13
-"""How far a clock may be off to be found. [h]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,55 +126,6 @@ def lay_grid(
     whole = starts.to_frame().join(ordered, on="start", how="left", maintain_order="left")
     names = [name for name, kind in ordered.schema.items() if kind.is_numeric() and name != "_line"]
     return TimeGrid(starts, minutes, {name: _values(whole[name]) for name in names}, tuple(problems))
-
-
-def find_clock_shift(radiation: FloatArray, potential: FloatArray, per_day: int) -> tuple[tuple[int, int, int], ...]:
-    """Find where measured radiation comes early or late.
-
-    In each window of 30 days the brightest record of each time of day, which clouds hardly touch, is compared with the
-    potential radiation; the shift with the highest correlation is the clock's, to a record.
-
-    Parameters
-    ----------
-    radiation, potential : ndarray, shape (n,), float64
-        Measured and potential radiation; NaN is missing. [W m-2]
-    per_day : int
-        Records a day.
-
-    Returns
-    -------
-    tuple of (first, end, shift)
-        Records [first, end) whose radiation comes ``shift`` records late (negative: early); windows with equal shifts
-        are joined, those without one are not told. Nothing where the sun does not rise or set.
-    """
-    size = CLOCK_DAYS * per_day
-    reach = CLOCK_REACH * per_day // 24
-    found: list[tuple[int, int, int]] = []
-    for first in range(0, max(1, radiation.size - size // 2), size):
-        end = radiation.size if first + size + size // 2 > radiation.size else first + size
-        shift = _shift(radiation[first:end], potential[first:end], per_day, reach)
-        if shift and found and found[-1][1] == first and found[-1][2] == shift:
-            found[-1] = (found[-1][0], end, shift)
-        elif shift:
-            found.append((first, end, shift))
-    return tuple(found)
-
-
-def _shift(radiation: FloatArray, potential: FloatArray, per_day: int, reach: int) -> int:
-    days = radiation.size // per_day
-    measured = radiation[: days * per_day].reshape(days, per_day)
-    sun = potential[: days * per_day].reshape(days, per_day)
-    if days < CLOCK_DAYS // 3 or np.isfinite(measured).mean() < CLOCK_LEAST_MEASURED or not (sun <= 0).any():
-        return 0
-    brightest = np.where(np.isfinite(measured), measured, -np.inf).max(axis=0)
-    expected = sun.mean(axis=0)
-    if not np.isfinite(brightest).all() or np.ptp(brightest) < 100 or np.ptp(expected) < 100:
-        return 0
-    shifts = np.arange(-reach, reach + 1)
-    like = np.array([np.corrcoef(brightest, np.roll(expected, shift))[0, 1] for shift in shifts])
-    # another shift must explain the day clearly better than none
-    best = int(np.argmax(like))
-    return int(shifts[best]) if 1 - like[best] < 0.5 * (1 - like[reach]) else 0
 
 
 def _list_rows(problems: list[str], rows: pl.DataFrame, what: str, remedy: str) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.progress import Progress
+from core.records import FloatArray
 from core.variables import VARIABLES
+from fluxcalc.season.checks.jumps import PART_DAYS
+from fluxcalc.season.checks.spread import MIN_COMMON_RECORDS
 from fluxcalc.season.record import IMPLAUSIBLE, Season, SeasonMethods
 from qc.plausibility import describe_rejected, outside_limits
 
@@ -24,7 +28,7 @@ def reject_outside(season: Season, name: str) -> Season:
     """Take a variable's values outside its limits out of use; tell if that is more than half of them."""
     limits, values = VARIABLES[name], season.measured(name)
     outside = outside_limits(name, values)
-    problem = describe_rejected(name, values, outside)
+    problem = describe_rejected(name, values, outside) or _in_some_days(season, name, values, outside)
     season = season.rejecting(name, outside, IMPLAUSIBLE, f"outside {limits.low:g} to {limits.high:g} {limits.unit}")
     # a fraction lies within the limits of a percentage
     present = values[np.isfinite(values)]
@@ -35,6 +39,18 @@ def reject_outside(season: Season, name: str) -> Season:
         )
         season = season.rejecting(name, np.isfinite(values), IMPLAUSIBLE, "a fraction and no percentage")
     return replace(season, problems=(*season.problems, problem)) if problem else season
+
+
+def _in_some_days(season: Season, name: str, values: FloatArray, outside: NDArray[np.bool_]) -> str:
+    """Say of which days more than half of a variable is implausible, as after another program of the logger."""
+    size = PART_DAYS * season.per_day
+    first, end, words = 0, 0, ""
+    for start in range(0, len(values), size):
+        part = slice(start, start + size)
+        described = describe_rejected(name, values[part], outside[part])
+        if described and np.isfinite(values[part]).sum() >= MIN_COMMON_RECORDS:
+            first, end, words = (first if words else start), min(start + size, len(values)), words or described
+    return f"{season.starts[first]:%Y-%m-%d} to {season.starts[end - 1]:%Y-%m-%d}: {words}" if words else ""
 
 
 MAX_FRACTION = {"RH": 1.05, "SWC": 1.0, "SIGNAL_IRGA": 0.0, "AGC_IRGA": 0.0}

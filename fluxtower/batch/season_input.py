@@ -16,7 +16,8 @@ from core.station import Station, read_station
 from core.store import Store
 from fluxcalc.season.grid import TimeGrid, lay_grid
 from fluxcalc.worker import read_inputs
-from ingest.files.halfhours import HalfHours, join_biomet, read_biomet, read_halfhours
+from ingest.files.halfhour_table import HalfHours
+from ingest.files.halfhours import join_biomet, read_biomet, read_halfhours
 
 WANTED = {
     "NEE": ("nee", "fc", "fco2", "co2flux"), "SW_IN": ("swin", "rg", "ppfd", "par", "global", "solar", "radiation"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -89,6 +90,17 @@ def _value(page: Page, variable: str) -> Any:
     )
 
 
+def test_a_channel_without_values_is_named_until_it_has_one(page: Page, registered: Store) -> None:
+    lost = [tower.reading(END + timedelta(minutes=i), 20.0, math.nan) for i in range(11)]
+    registered.messages.commit([], lost, [])
+    page.goto(f"/station/{ID}")
+    line = page.locator(".stream header", has_text="met")
+    expect(line).to_contain_text("no values of RH (last ")
+    expect(line).not_to_contain_text("TA")
+    registered.messages.commit([], [tower.reading(END + timedelta(minutes=11), 20.0, 51.0)], [])
+    expect(line).not_to_contain_text("no values", timeout=1000 * SOON)
+
+
 def test_values_change_while_one_looks(page: Page, registered: Store, pictures: Path) -> None:
     page.goto(f"/station/{ID}")
     expect(page.locator("h1")).to_contain_text("Test forest")
@@ -101,6 +113,7 @@ def test_values_change_while_one_looks(page: Page, registered: Store, pictures: 
 
     registered.messages.commit([tower.block(END, first=7.0)], [tower.reading(END, 31.5)], [])
     expect(_value(page, "TA")).to_have_text("31.50", timeout=1000 * SOON)
+    expect(page.locator(".stream header", has_text="met")).not_to_contain_text("no values")
     expect(_value(page, "U")).to_have_text("106.0", timeout=1000 * SOON)
     expect(page.locator("#state")).to_contain_text("data of 2026-07-04 08:00:09", timeout=1000 * SOON)
 

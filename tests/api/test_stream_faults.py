@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from datetime import timedelta
@@ -46,3 +47,14 @@ def test_a_rate_that_is_not_the_declared_one(
     assert words in page
     assert f"met: {words}" in command
     assert "台站文件" in client.get(f"/station/{ID}?lang=zh").text
+
+
+def test_the_command_names_a_channel_without_values(
+    client: httpx.Client, registered: Store, environment: dict[str, str]
+) -> None:
+    times = [START + timedelta(minutes=i) for i in range(16)]
+    records = [tower.reading(time, 20.0, 50.0 if i <= 4 else math.nan) for i, time in enumerate(times)]
+    registered.messages.commit([], records, [])
+    _, _, command = said_of(client, environment)
+    assert f"met: RH has had no value since {times[4]:%Y-%m-%d %H:%M} UTC, though messages come" in command
+    assert "TA has had" not in command

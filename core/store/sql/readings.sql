@@ -15,7 +15,7 @@ WHERE NOT EXISTS (
     WHERE d.station = r.station AND d.stream = r.stream AND d.time = r.time AND d.values = v.values)
 ORDER BY r.station, r.stream, r.time
 -- what comes in parts, a channel a message, is put together; what a person flagged is left alone
-ON CONFLICT (station, stream, time) DO UPDATE SET flags = NULL, values = (
+ON CONFLICT (station, stream, time) DO UPDATE SET received = now(), flags = NULL, values = (
     SELECT array_agg(CASE WHEN u.old = 'NaN' THEN u.new ELSE u.old END ORDER BY u.place)
     FROM unnest(reading.values, excluded.values) WITH ORDINALITY AS u (old, new, place)),
   sender_flags = CASE WHEN coalesce(reading.sender_flags, excluded.sender_flags) IS NOT NULL THEN (

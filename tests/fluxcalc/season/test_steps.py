@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from core.progress import no_progress
 from fluxcalc.season.aggregates import aggregate, find_periods
-from fluxcalc.season.grid import find_clock_shift, lay_grid
+from fluxcalc.season.clock import find_clock_shift
+from fluxcalc.season.grid import lay_grid
 from fluxcalc.season.record import LOW_TURBULENCE, SPIKE, Season, SeasonMethods, VersionThresholds
 from fluxcalc.season.spikes import find_spikes
 from fluxcalc.season.steps import SEASON_STEPS, process_season

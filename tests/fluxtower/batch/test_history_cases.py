@@ -14,7 +14,8 @@ import pytest
 from core.errors import PayloadError
 from core.station import Station, read_station
 from fluxtower.batch.history import as_records, keep_plausible
-from ingest.files.halfhours import HalfHours, join_biomet, parse_halfhours, read_biomet, read_halfhours
+from ingest.files.halfhour_table import HalfHours
+from ingest.files.halfhours import join_biomet, parse_halfhours, read_biomet, read_halfhours
 from tests.fluxtower.batch.test_season_cases import TABLES
 
 EDDYPRO = (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.made_up_tables import MAKERS, make_site
-from benchmarks.planted_mistakes import MISTAKES, NOT_YET
+from benchmarks.planted_mistakes import MISTAKES
 from benchmarks.tables import CLEAN, CRASHED, FALSE, SILENT, try_table
 
 
@@ -16,8 +16,6 @@ from benchmarks.tables import CLEAN, CRASHED, FALSE, SILENT, try_table
 def test_what_was_planted_is_told_or_the_values_are_right(kind: str, tmp_path: Path) -> None:
     makers = list(MAKERS)
     for number, mistake in enumerate(MISTAKES[kind]):
-        if f"{kind}: {mistake}" in NOT_YET:
-            continue
         # the first maker whose table has got what the mistake needs
         turn = makers[number % len(makers) :] + makers[: number % len(makers)]
         tried = (try_table(f"{kind} {number}", maker, kind, mistake, tmp_path) for maker in turn)

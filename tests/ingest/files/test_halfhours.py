@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import PayloadError
-from ingest.files.halfhours import HalfHours, parse_halfhours, read_halfhours
+from ingest.files.halfhour_table import HalfHours
+from ingest.files.halfhours import parse_halfhours, read_halfhours
 from ingest.files.text_columns import missing_codes
 from ingest.files.unit_words import read_unit
 from tests.fluxcalc.reference import HALFHOUR, SEASON, needs_halfhour, needs_season
