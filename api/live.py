@@ -218,6 +218,8 @@ def _latest_message(latest: Latest) -> Message:
         "time": _iso(latest.time),
         "received": _iso(latest.received),
         "values": latest.values,
+        "flags": latest.flags,
+        "reasons": latest.reasons,
     }
 
 

@@ -13,6 +13,7 @@ from core.timeliness import Status
 from fluxcalc.season.ustar.published import UstarThreshold
 
 Numbers = list[float | None]
+FLAG_WORDS = "1 good, 2 unknown: not judged, 3 suspect, 4 bad, 9 missing; null of samples, and for a moment of readings"
 
 
 class _Out(BaseModel):
@@ -136,6 +137,10 @@ class LatestValue(_Out):
     last_value: datetime | None = Field(
         description="of a missing channel: when it last had a value; null where that is over seven days ago, or never"
     )
+    flag: int | None = Field(description=FLAG_WORDS, examples=[3])
+    reasons: list[str] = Field(
+        description="what is said of it; each begins with a check", examples=[["spike: 35 deg C is away from ..."]]
+    )
 
 
 class FeedOut(_Out):
@@ -172,6 +177,28 @@ class FeedsOut(_Out):
     gaps: list[GapOut]
 
 
+class FindingOut(_Out):
+    """What a check says of a stretch of time of a channel."""
+
+    check: str = Field(examples=["clock"])
+    stream: str
+    channel: str = Field(examples=["SW_IN"])
+    start: datetime
+    end: datetime
+    flag: int = Field(description="which the readings have at least", examples=[3])
+    reason: str = Field(examples=["clock: 60 minutes behind the sun"])
+    data: dict[str, Any] = Field(description="the figures of which it is made")
+    found: datetime
+    withdrawn: datetime | None = Field(description="when it did not hold any more, for the data had changed")
+
+
+class FindingsOut(_Out):
+    """Findings of a station, newest first."""
+
+    station: str
+    findings: list[FindingOut]
+
+
 class LatestOut(_Out):
     """The newest values of a station."""
 
@@ -192,6 +219,16 @@ class ReadingsOut(Table):
     """Slow readings as sent: ``time`` and one column a channel, in the sender's unit."""
 
     stream: str
+    quality: Literal["all", "good", "not_bad"] = Field(
+        description="which values are in ``data``; others are null there"
+    )
+    flags: dict[str, list[int | None]] = Field(
+        description=f"channel -> flag of each time: {FLAG_WORDS}", examples=[{"TA_1_1_1": [1]}]
+    )
+    reasons: dict[str, dict[str, list[str]]] = Field(
+        description="channel -> place in the columns (from 0) -> what is said of the value there",
+        examples=[{"TA_1_1_1": {"0": ["range: 285 deg C is above 60"]}}],
+    )
     data: dict[str, list[str] | Numbers] = Field(examples=[{"time": ["2026-07-01T00:00:00.000Z"], "TA_1_1_1": [21.3]}])
 
 

@@ -15,6 +15,7 @@ from core.access import Action, DataClass, Policies, Principal
 from core.errors import UnknownRun, UnknownStation
 from core.store import Health, Latest, RunRow, StationRow, Store
 from core.store.attempts import SeasonAttempts
+from core.store.findings import StoredFindings
 from core.store.fluxes import StoredFluxes
 from core.store.gaps import StoredGaps
 from core.store.latest import StoredLatest
@@ -50,6 +51,7 @@ class ReadableStore:
         self.samples = cast(StoredSamples, self._part("samples"))
         self.minutes = cast(StoredMinutes, self._part("minutes"))
         self.readings = cast(StoredReadings, self._part("readings"))
+        self.findings = cast(StoredFindings, self._part("findings"))
         self.fluxes = cast(StoredFluxes, self._part("fluxes"))
         self.runs = cast(StoredRuns, self._part("runs"))
         self.attempts = cast(SeasonAttempts, self._part("attempts"))
@@ -161,6 +163,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "samples": {"read": _of_station("raw")},
     "minutes": {"read": _of_station("raw")},
     "readings": {"read": _of_station("readings"), "read_newest_times": _of_station("readings")},
+    "findings": {"find": _of_station("readings")},
     "fluxes": {"read": _of_station("fluxes"), "read_span": _of_station("fluxes")},
     "runs": {
         "find": _of_station("products"),

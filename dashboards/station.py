@@ -11,6 +11,7 @@ from dashboards.sql import SOURCE, SqlQuery, statement
 
 UID = "fluxtower-station"
 GOOD, USABLE, BAD, FILLED = "#0072B2", "#E69F00", "#D55E00", "#8FA3B0"
+READING_FLAG_COLOURS = {"1": ("good", GOOD), "2": ("unknown", FILLED), "3": ("suspect", USABLE), "4": ("bad", BAD)}
 FLAG_COLOURS = {"0": ("good", GOOD), "1": ("usable", USABLE), "2": ("bad", BAD)}
 STATE_COLOURS = {"ok": ("on time", GOOD), "late": ("late", USABLE), "silent": ("silent", BAD)}
 GRID_WIDTH = 24
@@ -66,6 +67,7 @@ def _rows() -> list[list[tuple[Panel, int, int]]]:
         [(_not_done(), GRID_WIDTH, 5)],
         [(_flags(), GRID_WIDTH, 6)],
         [(_readings(), 12, 8), (_minutes(), 12, 8)],
+        [(_reading_flags(), 12, 6), (_findings(), 12, 6)],
         [(_latest(), GRID_WIDTH, 9)],
     ]
 
@@ -186,7 +188,33 @@ def _flags() -> Panel:
 
 
 def _readings() -> Panel:
-    return _series("Readings", "Slow readings as sent, mean per step of the axis.", "sender's unit", "readings")
+    text = "Slow readings as sent, without bad ones, mean per step of the axis."
+    return _series("Readings", text, "sender's unit", "readings")
+
+
+def _reading_flags() -> Panel:
+    mapping = {
+        value: models.ValueMappingResult(text=text, color=colour, index=int(value))
+        for value, (text, colour) in READING_FLAG_COLOURS.items()
+    }
+    return (
+        statetimeline.Panel()
+        .title("Flags of readings")
+        .description("The worst flag of each step of the axis: 1 good, 2 unknown, 3 suspect, 4 bad.")
+        .mappings([models.ValueMap(mapping)])
+        .show_value(options.VisibilityMode.NEVER)
+        .merge_values(False)
+        .with_target(SqlQuery("reading_flags"))
+    )
+
+
+def _findings() -> Panel:
+    return (
+        table.Panel()
+        .title("Findings")
+        .description("What checks say of stretches of time: clock, drift, level, neighbours.")
+        .with_target(SqlQuery("found_of_stretches", "table"))
+    )
 
 
 def _minutes() -> Panel:
@@ -200,7 +228,7 @@ def _latest() -> Panel:
     return (
         table.Panel()
         .title("Newest values")
-        .description("The newest value of every channel in the sender's unit.")
+        .description("The newest value of every channel in the sender's unit, its flag and why.")
         .with_target(SqlQuery("latest", "table"))
     )
 

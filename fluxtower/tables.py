@@ -9,10 +9,24 @@ from rich.table import Table
 
 from core.access import Policy
 from core.settings import Settings
-from core.store import Account, ApiKey, AuditRow, CorrectionRow, Gap, RejectRow, Review, RunRow, Store
+from core.store import (
+    Account,
+    ApiKey,
+    AuditRow,
+    Correction,
+    CorrectionRow,
+    FindingRow,
+    Gap,
+    RejectRow,
+    Review,
+    RunRow,
+    Store,
+)
 from core.timeliness import SILENT_STEPS, expected_seconds, fault_of_channel, faults_of
 from core.variables import AMOUNTS, VARIABLES, units_for
+from fluxtower.batch.quality import StationQuality
 from qc.code_table import CODES
+from qc.codes import FLAGS
 from qc.review import MonthState
 
 SECRETS = ("dsn", "broker", "grafana_token", "oidc_secret")
@@ -167,9 +181,35 @@ def correction_table(corrections: Iterable[CorrectionRow]) -> Table:
         made, start, end = (f"{time:%Y-%m-%d %H:%M:%S}" for time in (row.made, said.start, said.end))
         channels = ", ".join(said.channels) or "all"
         table.add_row(
-            made, said.by, said.station, said.stream, said.action, channels, start, end, str(row.readings), said.reason
+            made, said.by, said.station, said.stream, _what(said), channels, start, end, str(row.readings), said.reason
         )
     return table
+
+
+def quality_table(quality: StationQuality) -> Table:
+    """Return how many values of each channel have which flag, and what the checks say."""
+    table = Table("stream", "channel")
+    for word in FLAGS.values():
+        table.add_column(word, justify="right")
+    table.add_column("checks")
+    for stream, one in quality.streams.items():
+        for channel, flags in one.flags.items():
+            said = ", ".join(f"{check} {count}" for check, count in sorted(one.checks.get(channel, {}).items()))
+            table.add_row(stream, channel, *(str(flags.get(word, 0)) for word in FLAGS.values()), said)
+    return table
+
+
+def finding_table(findings: Iterable[FindingRow]) -> Table:
+    """Return what checks say of stretches of time."""
+    table = Table("check", "stream", "channel", "from (UTC)", "to (UTC)", "flag", "reason")
+    for one in findings:
+        start, end = (f"{time:%Y-%m-%d %H:%M}" for time in (one.starts, one.ends))
+        table.add_row(one.check_name, one.stream_name, one.channel, start, end, FLAGS[one.flag], one.reason)
+    return table
+
+
+def _what(said: Correction) -> str:
+    return said.action if said.flag is None else f"{said.action} {FLAGS[said.flag]}"
 
 
 def run_table(runs: Iterable[RunRow]) -> Table:

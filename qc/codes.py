@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
 
 GOOD, UNKNOWN, SUSPECT, BAD, MISSING = 1, 2, 3, 4, 9
@@ -10,14 +11,23 @@ GOOD, UNKNOWN, SUSPECT, BAD, MISSING = 1, 2, 3, 4, 9
 FLAGS: Mapping[int, str] = MappingProxyType(
     {GOOD: "good", UNKNOWN: "unknown", SUSPECT: "suspect", BAD: "bad", MISSING: "missing"}
 )
-CHECKS = (
-    *("range", "climatology", "spike", "step", "rate", "persistence", "consistency"),
-    *("night_offset", "clock", "buddy", "level", "drift"),
-    "manual",
-)
-"""What can give a flag: checks of readings, checks of whole stretches of time, a person. A reason begins with it."""
-CHECK_BITS: Mapping[str, int] = MappingProxyType({name: 1 << i for i, name in enumerate(CHECKS)})
-"""Check -> its bit in a mask of checks."""
+REFUSED_FLAGS = (SUSPECT, BAD)
+"""Flags of values that are not used."""
+MANUAL = "manual"
+"""What stands in front of a person's reason, as a check's name does in front of that of a check."""
+
+
+class ManualFlag(StrEnum):
+    """What a person can say of a value."""
+
+    bad = "bad"
+    suspect = "suspect"
+    good = "good"
+
+    @property
+    def number(self) -> int:
+        """The flag."""
+        return next(number for number, word in FLAGS.items() if word == self)
 
 
 def check_of(reason: str) -> str:

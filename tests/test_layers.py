@@ -36,6 +36,7 @@ BREAKINGS = {
         ("fluxcalc.kernels.lag", "polars"),
     ],
     "Kernels of the readers, too": [("ingest.files.kernels", "core.records")],
+    "Kernels of slow sensors, too": [("qc.slow.kernels", "core.records")],
     "Half-hour, season and footprint map are apart": [
         ("fluxcalc.halfhour.air", "fluxcalc.season.grid"),
         ("fluxcalc.season.spikes", "fluxcalc.footprint_map.contours"),

@@ -5,7 +5,21 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.models import ErrorOut
-from api.routes import feeds, fluxes, footprint, health, live, me, product, readings, reviews, runs, samples, stations
+from api.routes import (
+    feeds,
+    findings,
+    fluxes,
+    footprint,
+    health,
+    live,
+    me,
+    product,
+    readings,
+    reviews,
+    runs,
+    samples,
+    stations,
+)
 
 router = APIRouter(
     prefix="/api/v1",
@@ -18,5 +32,6 @@ router = APIRouter(
         503: {"model": ErrorOut, "description": "The database cannot be reached for the moment."},
     },
 )
-for resource in (health, me, stations, feeds, readings, samples, fluxes, footprint, product, runs, reviews, live):
+RESOURCES = (health, me, stations, feeds, readings, findings, samples, fluxes, footprint, product, runs, reviews, live)
+for resource in RESOURCES:
     router.include_router(resource.router)

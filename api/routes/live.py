@@ -17,12 +17,13 @@ router = APIRouter(tags=["live"])
 
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events `latest` (a stream's newest vector), `flux` (an interval was computed), "
+        "description": "Events `latest` (a stream's newest vector; again with flags), `flux` (an interval is made), "
         "`problem` (the database is away) and `well` (it is back). A slow reader gets the newest of each.",
         "content": {
             "text/event-stream": {
                 "example": 'event: latest\ndata: {"station":"us-orchard","stream":"fast",'
-                '"time":"2012-06-07T20:15:00Z","received":"2026-07-01T00:00:00Z","values":{"Ux":1.2}}\n\n'
+                '"time":"2012-06-07T20:15:00Z","received":"2026-07-01T00:00:00Z","values":{"Ux":1.2},'
+                '"flags":{},"reasons":{}}\n\n'
             }
         },
     }

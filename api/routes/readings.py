@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import polars as pl
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.answers import csv_answer, json_answer
 from api.deps import DEFAULT_PERIOD, longest_table
 from api.exports.columns import ISO_MILLIS, iso_times, json_columns, write_csv
+from api.exports.flagged import Quality, flag_columns, keep_quality, reason_columns, with_flags
 from api.models import MinutesOut, ReadingsOut
 from api.principals import StoreDep
 from api.stream_query import ReadingsQuery, SamplesQuery
 
 router = APIRouter(tags=["data"])
 
-_CSV = {"text/csv": {"example": "time,TA\nUTC,deg C\n2026-07-01T00:00:00.000Z,21.3\n"}}
+_CSV = {
+    "text/csv": {
+        "example": "time,TA,TA_FLAG,TA_REASON\nUTC,deg C,,\n"
+        "2026-07-01T00:00:00.000Z,285,4,range: 285 deg C is above 60\n"
+    }
+}
 
 
 @router.get(
     "/stations/{id}/readings",
-    summary="Slow readings (weather, soil, mole fractions) as sent",
+    summary="Slow readings (weather, soil, mole fractions) as sent, with their flags",
     response_model=None,
     responses={200: {"model": ReadingsOut, "content": _CSV}},
 )
-def readings(request: Request, store: StoreDep, asked: ReadingsQuery) -> Response:
-    """Return readings of [from, to) in the sender's units; default: the last 7 days that the station has."""
+def readings(
+    request: Request,
+    store: StoreDep,
+    asked: ReadingsQuery,
+    quality: Annotated[
+        Quality, Query(description="Values to return: all; good (flag 1); not_bad (not flag 4). Others are missing.")
+    ] = "all",
+) -> Response:
+    """Return readings of [from, to) in the sender's units with flags; default: the last 7 days that the station has."""
     longest = longest_table(asked.stream.dt_ns / 1e9, len(asked.channels))
     period = asked.period(store, DEFAULT_PERIOD, longest)
-    table = store.readings.read(asked.id, asked.stream.name, period.start, period.end).select("time", *asked.units)
+    found = store.readings.read(asked.id, asked.stream.name, period.start, period.end)
+    flags, reasons = flag_columns(found, list(asked.units)), reason_columns(found, list(asked.units))
+    table = found.select("time", *(keep_quality(found[name], flags[name], quality) for name in asked.units))
     if asked.form == "csv":
-        return csv_answer(request, write_csv(table, asked.units), asked.file_name(period))
-    return json_answer(request, {**asked.describe(period), "data": json_columns(table, ISO_MILLIS)})
+        text = write_csv(with_flags(table, flags, reasons), asked.units)
+        return csv_answer(request, text, asked.file_name(period))
+    answer = {
+        **asked.describe(period),
+        "quality": quality,
+        "data": json_columns(table, ISO_MILLIS),
+        "flags": {name: column.to_list() for name, column in flags.items()},
+        "reasons": {name: {str(i): texts for i, texts in said.items()} for name, said in reasons.items()},
+    }
+    return json_answer(request, answer)
 
 
 @router.get(

@@ -140,6 +140,8 @@ def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime, miss
                     status="silent" if is_missing else status(age, expected_seconds(stream)),
                     missing=is_missing,
                     last_value=missing.get((one.stream, channel.name)),
+                    flag=one.flags.get(channel.name),
+                    reasons=list(one.reasons.get(channel.name, ())),
                 )
             )
     return values

@@ -3,6 +3,7 @@
 from core.station.files import FileLayout, Files
 from core.station.filters import overlap
 from core.station.flux import Flux, LagLimits, Methods, Options, Profile, Screening
+from core.station.quality import ChannelQuality
 from core.station.reading import (
     config_sha256,
     parse_station,
@@ -20,6 +21,7 @@ __all__ = [
     "MAX_CHANNELS",
     "Analyzer",
     "Channel",
+    "ChannelQuality",
     "FileLayout",
     "Files",
     "Flux",

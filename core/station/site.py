@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from core.errors import UnknownVariable
 from core.station.filters import fault
 from core.station.part import Name, Part, mistake, require_different
+from core.station.quality import ChannelQuality
 from core.variables import GAS_NAME, GASES, gas_of, is_scalar, units_for
 
 MAX_CHANNELS = 32
@@ -145,6 +146,7 @@ class Channel(Part):
     offset: float = Field(0.0, ge=-1e30, le=1e30, description="the value from which steps are counted, in its unit")
     gain: float = Field(1.0, ge=-1e12, le=1e12, description="what is sent, times this, plus gain_offset is in its unit")
     gain_offset: float = Field(0.0, ge=-1e12, le=1e12, description="in its unit")
+    qc: ChannelQuality = Field(default=ChannelQuality(), description="how its readings are judged")
 
     @model_validator(mode="after")
     def _unit_measures_variable(self) -> Channel:

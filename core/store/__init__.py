@@ -5,15 +5,36 @@ from core.store.attempts import SeasonFailure
 from core.store.blocks import NO_SEQ, BlockArrays
 from core.store.catalogue import Catalogue
 from core.store.compaction import Compacted
-from core.store.corrections import Action, Corrected, Correction, CorrectionRow, FlaggedReadings
+from core.store.corrections import Action, Corrected, Correction, CorrectionRow
 from core.store.database import Health
 from core.store.files import FileRow
+from core.store.findings import (
+    FindingRow,
+    NewFinding,
+    PlacedChannel,
+    Window,
+    end_window,
+    read_findings,
+    replace_findings,
+    touch_windows,
+)
 from core.store.fits import FitRow
 from core.store.fluxes import FluxOrigin
 from core.store.gaps import Gap
 from core.store.intervals import DueInterval
+from core.store.judgements import (
+    FlagCount,
+    FlagRows,
+    JudgeRequest,
+    Judging,
+    NewReading,
+    Reasons,
+    StoredReadingsOfStretch,
+    Stretch,
+)
 from core.store.latest import Latest
 from core.store.messages import Committed
+from core.store.notices import ReadingNotices
 from core.store.readings import JudgedReadings
 from core.store.rejects import RejectRow
 from core.store.retention import Dropped
@@ -45,19 +66,35 @@ __all__ = [
     "Dropped",
     "DueInterval",
     "FileRow",
+    "FindingRow",
     "FitRow",
-    "FlaggedReadings",
+    "FlagCount",
+    "FlagRows",
     "FluxOrigin",
     "Gap",
     "Health",
+    "JudgeRequest",
     "JudgedReadings",
+    "Judging",
     "Latest",
+    "NewFinding",
+    "NewReading",
+    "PlacedChannel",
+    "ReadingNotices",
+    "Reasons",
     "RejectRow",
     "Review",
     "RunRow",
     "SeasonFailure",
     "StationRow",
     "Store",
+    "StoredReadingsOfStretch",
     "StreamRow",
+    "Stretch",
     "WatermarkRow",
+    "Window",
+    "end_window",
+    "read_findings",
+    "replace_findings",
+    "touch_windows",
 ]

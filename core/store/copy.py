@@ -16,7 +16,13 @@ from core.store.blocks import BlockArrays
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 EPOCH_2000_US = 946_684_800_000_000  # PostgreSQL counts microseconds since 2000
-ELEMENT_TYPES = {"int4": (23, ">i4"), "float4": (700, ">f4"), "float8": (701, ">f8"), "timestamptz": (1184, ">i8")}
+ELEMENT_TYPES = {
+    "int2": (21, ">i2"),
+    "int4": (23, ">i4"),
+    "float4": (700, ">f4"),
+    "float8": (701, ">f8"),
+    "timestamptz": (1184, ">i8"),
+}
 """Type of an element -> (its number in PostgreSQL, its bytes)."""
 
 
@@ -129,6 +135,12 @@ class ArrayParameter:
         self.data = target.tobytes() if len(flat) else target.tobytes()[:12]
 
 
+class Int2Array(ArrayParameter):
+    """``smallint[]``"""
+
+    oid, element = 1005, "int2"
+
+
 class Int4Array(ArrayParameter):
     """``int[]``"""
 
@@ -167,5 +179,5 @@ def _register(kind: type[ArrayParameter]) -> None:
     psycopg.adapters.register_dumper(kind, ArrayDumper)
 
 
-for _kind in (Int4Array, Float4Array, Float8Array, TimeArray):
+for _kind in (Int2Array, Int4Array, Float4Array, Float8Array, TimeArray):
     _register(_kind)

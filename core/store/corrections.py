@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
-from core.records import FloatArray
-from core.store.database import Connection, Database, execute_each, sql
-from core.store.stations import StationRow, StoredStations, StreamRow
+from core.store.database import Connection, Database, Row, sql
+from core.store.judgements import Judging
+from core.store.stations import StationRow, StoredStations
 
 Action = Literal["flag", "unflag", "delete"]
 ACTIONS: tuple[Action, ...] = ("flag", "unflag", "delete")
@@ -34,6 +31,8 @@ class Correction:
         Which of its channels; all of them where readings are deleted.
     reason, by : str
         Why, and who says it.
+    flag : int or None
+        What they are flagged as.
     """
 
     action: Action
@@ -44,6 +43,7 @@ class Correction:
     channels: tuple[str, ...]
     reason: str
     by: str
+    flag: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +64,6 @@ class Corrected:
     dropped: int
 
 
-@dataclass(frozen=True, slots=True)
-class FlaggedReadings:
-    """Readings of one layout: times, values of shape (times, channels), and flags; None is not yet checked."""
-
-    stream: StreamRow
-    times: tuple[datetime, ...]
-    values: FloatArray
-    flags: tuple[list[int] | None, ...]
-
-
 class Corrections:
     """The part of the store that holds what people say of readings."""
 
@@ -81,41 +71,25 @@ class Corrections:
         self._database = database
         self._stations = stations
 
-    def read_readings(self, station: str, stream: str, start: datetime, end: datetime) -> list[FlaggedReadings]:
-        """Read the readings of [start, end) with their flags, by layout.
+    def count(self, station: str, stream: str, start: datetime, end: datetime) -> int:
+        """Return how many readings of [start, end) there are.
 
         Raises
         ------
         UnknownStation, StoreError
             The station, or a stream of readings of that name, is not registered.
         """
-        layouts = {one.key: one for one in self._stations.read_layouts(station, stream, "reading")}
-        key = next(iter(layouts.values())).station_key
-        rows = self._database.rows("readings", station=key, streams=list(layouts), start=start, end=end)
-        found = []
-        for layout in layouts.values():
-            some = [row for row in rows if row["stream"] == layout.key]
-            if some:
-                values = np.array([row["values"] for row in some], dtype=np.float64)
-                times, flags = tuple(row["time"] for row in some), tuple(row["flags"] for row in some)
-                found.append(FlaggedReadings(layout, times, values, flags))
-        return found
+        layouts = self._stations.read_layouts(station, stream, "reading")
+        keys = [one.key for one in layouts]
+        row = self._database.row("count_readings", station=layouts[0].station_key, streams=keys, start=start, end=end)
+        assert row is not None
+        return int(row["readings"])
 
-    def put_flags(
-        self, correction: Correction, readings: Sequence[tuple[FlaggedReadings, NDArray[np.int16]]]
-    ) -> Corrected:
-        """Store flags of shape (times, channels) beside readings, and the correction in the log, or neither."""
+    def note(self, work: Judging, correction: Correction, readings: int) -> int:
+        """Put a correction of flags in the log; return how many half-hours stay as they are, for want of samples."""
         row = self._stations.read(correction.station)
-        count = sum(len(one.times) for one, _ in readings)
-        with self._database.transaction() as connection:
-            for one, flags in readings:
-                key = {"station": one.stream.station_key, "stream": one.stream.key}
-                rows = [
-                    {**key, "time": time, "flags": some} for time, some in zip(one.times, flags.tolist(), strict=True)
-                ]
-                execute_each(connection, "put_reading_flags", rows)
-            _log(connection, row, correction, count)
-            return _touch(connection, row, correction, count)
+        _log(work.connection, row, correction, readings)
+        return _count_dropped(work.connection, row, correction)
 
     def delete(self, correction: Correction) -> Corrected:
         """Take readings out, keep them beside, and the correction in the log.
@@ -131,11 +105,16 @@ class Corrections:
             "end": correction.end,
         }
         with self._database.transaction() as connection:
-            found = len(connection.execute(sql("readings"), keys).fetchall())
+            connection.execute(sql("lock_judging"))
+            counted = connection.execute(sql("count_readings"), keys).fetchone()
+            assert counted is not None
+            found = int(counted["readings"])
             event = _log(connection, row, correction, found)
             connection.execute(sql("delete_readings"), {**keys, "event": event})
             connection.execute(sql("forget_latest"), keys)
             connection.execute(sql("find_latest_anew"), keys)
+            # the flags of their neighbours were made with them
+            connection.execute(sql("request_judging"), {**keys, "renews": True})
             return _touch(connection, row, correction, found)
 
     def find(self, station: str | None = None, limit: int = 100) -> list[CorrectionRow]:
@@ -146,7 +125,7 @@ class Corrections:
             CorrectionRow(
                 Correction(
                     row["data"]["action"], row["station"], row["data"]["stream"], row["start"], row["end"],
-                    tuple(row["data"]["channels"]), row["reason"], row["data"]["by"],
+                    tuple(row["data"]["channels"]), row["reason"], row["data"]["by"], row["data"].get("flag"),
                 ),
                 datetime.fromisoformat(row["data"]["made"]),
                 row["data"]["readings"],
@@ -165,6 +144,7 @@ def _log(connection: Connection, row: StationRow, correction: Correction, readin
         "stream": correction.stream,
         "channels": list(correction.channels),
         "by": correction.by,
+        "flag": correction.flag,
         "readings": readings,
         "made": datetime.now(UTC).isoformat(),
     }
@@ -185,16 +165,32 @@ def _log(connection: Connection, row: StationRow, correction: Correction, readin
 
 def _touch(connection: Connection, row: StationRow, correction: Correction, readings: int) -> Corrected:
     """Make the half-hours that the readings belong to due again, and the running season after them."""
-    flux = row.station.flux
-    end = correction.end
-    if flux is None:
+    period = _period_of_use(row, correction)
+    if period is None:
         return Corrected(readings, 0, 0)
-    if flux.profile is not None and flux.profile.stream == correction.stream:
-        end += timedelta(seconds=flux.profile.seconds)  # a level's readings are those before an interval, too
-    elif flux.meteorology != correction.stream:
-        return Corrected(readings, 0, 0)
-    keys = {"station": row.key, "start": correction.start, "end": end}
-    counts = connection.execute(sql("make_intervals_due"), keys).fetchone()
+    counts = connection.execute(sql("make_intervals_due"), period).fetchone()
     connection.execute(sql("request_season"), {"station": correction.station})
     assert counts is not None
     return Corrected(readings, counts["due"], counts["dropped"])
+
+
+def _count_dropped(connection: Connection, row: StationRow, correction: Correction) -> int:
+    period = _period_of_use(row, correction)
+    if period is None:
+        return 0
+    counts = connection.execute(sql("count_dropped_intervals"), period).fetchone()
+    assert counts is not None
+    return int(counts["dropped"])
+
+
+def _period_of_use(row: StationRow, correction: Correction) -> Row | None:
+    """Return when half-hours use the readings, None if they do not."""
+    flux = row.station.flux
+    end = correction.end
+    if flux is None:
+        return None
+    if flux.profile is not None and flux.profile.stream == correction.stream:
+        end += timedelta(seconds=flux.profile.seconds)  # a level's readings are those before an interval, too
+    elif flux.meteorology != correction.stream:
+        return None
+    return {"station": row.key, "start": correction.start, "end": end}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -27,7 +27,15 @@ LOOKED_BACK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The newest vector of one stream."""
+    """The newest vector of one stream.
+
+    Attributes
+    ----------
+    flags : mapping of str to int
+        By channel; empty while it is not judged, as samples never are.
+    reasons : mapping of str to sequence of str
+        By channel; each begins with the name of a check. Without what is not spoken of.
+    """
 
     station: str
     stream: str
@@ -35,6 +43,8 @@ class Latest:
     time: datetime
     received: datetime
     values: Mapping[str, float]
+    flags: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def data_class(self) -> DataClass:
@@ -60,7 +70,9 @@ class StoredLatest:
         newest: dict[tuple[str, str], Latest] = {}
         for row in self._database.rows("latest", station=station):
             values = dict(zip(row["channels"], row["values"], strict=True))
-            one = Latest(row["station"], row["stream"], row["kind"], row["time"], row["received"], values)
+            flags = dict(zip(row["channels"], row["flags"] or (), strict=False))
+            where = row["station"], row["stream"], row["kind"]
+            one = Latest(*where, row["time"], row["received"], values, flags, row["reasons"] or {})
             # a stream with an older layout keeps its row; the newest comes first
             newest.setdefault((one.station, one.stream), one)
         return list(newest.values())

@@ -17,6 +17,7 @@ from core.store.intervals import touch_intervals
 from core.store.latest import LatestBuffer, StoredLatest
 from core.store.minute_statistics import MinuteParts, join_parts, merge_parts, minute_parts
 from core.store.minutes import append_parts, put_minutes
+from core.store.notices import tell_of_readings
 from core.store.readings import combine_readings, contested_readings, insert_readings
 from core.store.rejects import insert_rejects
 from core.store.samples import insert_blocks
@@ -107,14 +108,17 @@ class StoredMessages:
                     append_parts(connection, one)
                 else:
                     put_minutes(connection, one)
-            gathered = LatestBuffer()
-            gathered.add(new_groups, [(station, stream, one) for (station, stream, _), one in new_readings.items()])
-            if not many:
-                gathered.write(connection)
+            waiting, at_once = LatestBuffer(), LatestBuffer()
+            # flags are soon written beside the newest readings: these have to be there
+            at_once.add([], [(station, stream, one) for (station, stream, _), one in new_readings.items()])
+            (waiting if many else at_once).add(new_groups, [])
+            at_once.write(connection)
             touch_intervals(connection, self._catalogue, [] if many else parts, list(new_readings.values()))
             insert_rejects(connection, rejects)
+            if new_readings:
+                tell_of_readings(connection)
         if many:
-            self._latest.waiting.take_over(gathered)
+            self._latest.waiting.take_over(waiting)
         inserted = sum(map(len, new_groups))
         repeated, repeated_arrays = _find_repeated(given, records, new_groups)
         kept = {id(firsts[key]) for key in new_readings}

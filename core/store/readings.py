@@ -9,24 +9,14 @@ from datetime import datetime
 import numpy as np
 import orjson
 import polars as pl
-from numpy.typing import NDArray
 
 from core.clock import from_ns
 from core.frames import UTC_TIME
 from core.records import FloatArray, Reading
 from core.store.blocks import Key, row_key
 from core.store.copy import Int4Array, TimeArray
-from core.store.database import Connection, Database, Row, execute_each, sql
+from core.store.database import Connection, Database, Row, sql
 from core.store.stations import StoredStations, StreamRow
-
-
-@dataclass(frozen=True, slots=True)
-class Unflagged:
-    """Readings of one stream layout that no check has seen: times, and values of shape (times, channels)."""
-
-    stream: StreamRow
-    times: tuple[datetime, ...]
-    values: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +32,7 @@ class JudgedReadings:
     values : ndarray, shape (times, channels)
         In the layout's units; NaN is missing.
     flags : tuple of (list of int or None)
-        Of each channel, raised to what the sender said; None is not checked yet.
+        Of each channel, None is not judged yet.
     reasons : tuple of mapping
         Channel -> reasons of its flag.
     """
@@ -64,8 +54,9 @@ class StoredReadings:
     def read(self, station: str, stream: str, start: datetime, end: datetime) -> pl.DataFrame:
         """Read slow messages of [start, end).
 
-        Columns: ``time``, one per channel in the sender's units, ``flags`` (a list; null = not yet checked), raised to
-        what the sender itself said, and ``sender_reasons`` (JSON, channel -> reason; null = it said nothing).
+        Columns: ``time``, one per channel in the sender's units (those of the newest layout first), ``flags`` (a list
+        in the order of these columns; null = not yet judged), ``reasons`` (JSON: channel to a list of texts; null =
+        nothing is said).
 
         Raises
         ------
@@ -75,12 +66,12 @@ class StoredReadings:
         layouts = {layout.key: layout for layout in self._stations.read_layouts(station, stream, "reading")}
         key = next(iter(layouts.values())).station_key
         rows = self._database.rows("readings", station=key, streams=list(layouts), start=start, end=end)
-        names = list(dict.fromkeys(name for layout in layouts.values() for name in layout.channels))
+        names = list(dict.fromkeys(name for layout in reversed(layouts.values()) for name in layout.channels))
         records = [
             {
                 "time": row["time"],
-                "flags": raise_flags(row["flags"], row["sender_flags"]),
-                "sender_reasons": row["sender_reasons"] and orjson.dumps(row["sender_reasons"]).decode(),
+                "flags": _in_order(layouts[row["stream"]], row["flags"], names),
+                "reasons": row["reasons"],
                 **_by_name(layouts[row["stream"]], row["values"]),
             }
             for row in rows
@@ -89,7 +80,7 @@ class StoredReadings:
             "time": UTC_TIME,
             **dict.fromkeys(names, pl.Float64),
             "flags": pl.List(pl.Int16),
-            "sender_reasons": pl.String,
+            "reasons": pl.String,
         }
         return pl.DataFrame(records, schema=schema)
 
@@ -108,10 +99,8 @@ class StoredReadings:
         for layout in layouts.values():
             if some := [row for row in rows if row["stream"] == layout.key]:
                 values = np.array([row["values"] for row in some], dtype=np.float64)
-                flags = tuple(raise_flags(row["flags"], row["sender_flags"]) for row in some)
-                reasons = tuple(
-                    {name: [reason] for name, reason in (row["sender_reasons"] or {}).items()} for row in some
-                )
+                flags = tuple(row["flags"] for row in some)
+                reasons = tuple(orjson.loads(row["reasons"] or "{}") for row in some)
                 found.append(JudgedReadings(layout, tuple(row["time"] for row in some), values, flags, reasons))
         return found
 
@@ -122,30 +111,13 @@ class StoredReadings:
             found.setdefault(row["stream"], []).append(row["time"])
         return {stream: times[:count] for stream, times in found.items()}
 
-    def find_unflagged(self, limit: int) -> list[Unflagged]:
-        """Return at most ``limit`` readings that no check has seen, oldest first, grouped by stream layout."""
-        rows = self._database.rows("unflagged_readings", limit=limit)
-        if not rows:
-            return []
-        streams = {stream.key: stream for stream in self._stations.read_streams(None)}
-        groups: dict[int, list[tuple[datetime, list[float]]]] = {}
-        for row in rows:
-            groups.setdefault(row["stream"], []).append((row["time"], row["values"]))
-        return [
-            Unflagged(
-                streams[key],
-                tuple(time for time, _ in group),
-                np.array([values for _, values in group], dtype=np.float64),
-            )
-            for key, group in groups.items()
-        ]
 
-    def put_flags(self, readings: Unflagged, flags: NDArray[np.int16]) -> None:
-        """Store flags of shape (times, channels) beside their readings."""
-        key = {"station": readings.stream.station_key, "stream": readings.stream.key}
-        rows = [{**key, "time": time, "flags": row} for time, row in zip(readings.times, flags.tolist(), strict=True)]
-        with self._database.transaction() as connection:
-            execute_each(connection, "put_reading_flags", rows)
+def _in_order(layout: StreamRow, flags: list[int] | None, names: Sequence[str]) -> list[int | None] | None:
+    """Return flags of a layout in the order of all channels."""
+    if flags is None or len(flags) == len(names):
+        return flags  # type: ignore[return-value]
+    by_name = dict(zip(layout.channels, flags, strict=True))
+    return [by_name.get(name) for name in names]
 
 
 def combine_readings(keyed: Iterable[tuple[Key, Reading]]) -> dict[Key, Reading]:
@@ -227,13 +199,6 @@ def _difference(stored: Sequence[float], reading: Reading) -> str:
         if old == old and new == new and np.float32(old) != np.float32(new):
             return f"{name} is {np.float32(old)!s}, this message says {np.float32(new)!s}"
     return ""
-
-
-def raise_flags(flags: Sequence[int] | None, sender: Sequence[int] | None) -> list[int] | None:
-    """Return flags raised to what the sender said; None, not yet checked, stays so."""
-    if flags is None:
-        return None
-    return list(flags) if sender is None else [max(pair) for pair in zip(flags, sender, strict=True)]
 
 
 def _sender_columns(reading: Reading) -> Row:

@@ -12,10 +12,12 @@ from core.store.compaction import Compaction
 from core.store.corrections import Corrections
 from core.store.database import Database, Health
 from core.store.files import StoredFiles
+from core.store.findings import StoredFindings
 from core.store.fits import StoredFits
 from core.store.fluxes import StoredFluxes
 from core.store.gaps import StoredGaps
 from core.store.intervals import StoredIntervals
+from core.store.judgements import Judgements
 from core.store.latest import StoredLatest
 from core.store.loggers import StoredLoggers
 from core.store.messages import StoredMessages
@@ -48,8 +50,9 @@ class Store:
         Takes what came: blocks, readings, and what was refused of them.
     samples, readings, minutes, latest, loggers, rejects
         What is known of messages.
-    corrections, reviews
-        What people say of readings; what they say of a station's data after looking at them.
+    judgements, findings, corrections, reviews
+        Flags of readings; what checks say of stretches of time; what people say of readings, and of a station's data
+        after looking at them.
     watermarks, gaps
         Which of them are committed, and which are missing.
     intervals, fluxes, fits
@@ -74,6 +77,8 @@ class Store:
         self.catalogue = catalogue = Catalogue(database, stations)
         self.samples = StoredSamples(database, stations)
         self.readings = StoredReadings(database, stations)
+        self.judgements = Judgements(database, stations)
+        self.findings = StoredFindings(database)
         self.corrections = Corrections(database, stations)
         self.minutes = StoredMinutes(database, catalogue, stations)
         self.latest = StoredLatest(database)

@@ -1,4 +1,4 @@
-"""The supervised group: broker, database, collector, worker and API, started, watched and stopped together."""
+"""The supervised group: broker, database, collector, judge, worker, keep and API, started and stopped together."""
 
 from deploy.group.lifecycle import down, running, servers, up
 from deploy.group.programs import PROGRAM_NAMES, Program, list_programs

@@ -15,7 +15,7 @@ from deploy.native.installation import Installation
 from deploy.native.shell import find_tool
 
 SERVERS = ("broker", "database")
-PROGRAM_NAMES = (*SERVERS, "collector", "worker", "keep", "api", "hj212-listen", "hj212-forward")
+PROGRAM_NAMES = (*SERVERS, "collector", "judge", "worker", "keep", "api", "hj212-listen", "hj212-forward")
 SWITCHED = {"hj212-listen": "hj212_listen", "hj212-forward": "hj212_forward"}
 """Programs that run only where a setting says so -> the setting."""
 TIMEOUT_SECONDS = 2.0
@@ -71,7 +71,7 @@ def list_programs(settings: Settings, installation: Installation | None) -> list
         programs.append(
             Program("database", run, "INT", 60, lambda: postgres.is_ready(settings, installation), database)
         )
-    for name in ("collector", "worker", "keep"):
+    for name in ("collector", "judge", "worker", "keep"):
         programs.append(Program(name, _run_python("fluxtower", name), "TERM", 15, lambda: True))
     api = (settings.api_host, settings.api_port, "FLUXTOWER_API_PORT")
     programs.append(Program("api", _run_python("fluxtower", "api"), "TERM", 10, lambda: _answers(*api[:2]), api))

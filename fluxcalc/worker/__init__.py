@@ -1,7 +1,7 @@
 """The worker, fluxcalc's only input and output: finds half-hours that are due, computes them, stores the results."""
 
 from fluxcalc.worker.fits import assess_station, fit_station
-from fluxcalc.worker.halfhours import compute_half_hour, flag_readings, join_storage
+from fluxcalc.worker.halfhours import compute_half_hour, join_storage
 from fluxcalc.worker.queue import run
 from fluxcalc.worker.seasons import fill_season, read_inputs, store_season
 
@@ -10,7 +10,6 @@ __all__ = [
     "compute_half_hour",
     "fill_season",
     "fit_station",
-    "flag_readings",
     "join_storage",
     "read_inputs",
     "run",

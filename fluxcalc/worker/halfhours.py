@@ -1,4 +1,4 @@
-"""Half-hours and readings: from the store, through the steps, back to the store."""
+"""Half-hours: from the store, through the steps, back to the store."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ from fluxcalc.halfhour.flux.profile import average_levels, join_levels
 from fluxcalc.halfhour.flux.storage import add_storage, storage_terms
 from fluxcalc.halfhour.interval import Levels, Meteorology, flux_of
 from fluxcalc.halfhour.steps import outside_methods, process
-from qc.limits import flag_limits
+from qc.judge import judge_missing
 
 CODE_VERSION = f"fluxtower {version('fluxtower')}"
-READINGS_PER_BATCH = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -118,18 +117,9 @@ def _is_same(a: float, b: float) -> bool:
 
 
 def read_checked(store: Store, station_id: str, stream: str, start: datetime, end: datetime) -> pl.DataFrame:
-    """Read the readings of [start, end) with their flags; those that no check has seen are checked first."""
+    """Read the readings of [start, end) with their flags; those that the judge has not come to yet are judged first."""
     found = store.readings.read(station_id, stream, start, end)
     if found["flags"].null_count() == 0:
         return found
-    while flag_readings(store) == READINGS_PER_BATCH:
-        pass
+    judge_missing(store, station_id, stream, start, end)
     return store.readings.read(station_id, stream, start, end)
-
-
-def flag_readings(store: Store) -> int:
-    """Flag readings that no check has seen; return how many."""
-    groups = store.readings.find_unflagged(READINGS_PER_BATCH)
-    for group in groups:
-        store.readings.put_flags(group, flag_limits(group.values, group.stream.variables, group.stream.units))
-    return sum(len(group.times) for group in groups)

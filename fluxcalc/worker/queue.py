@@ -20,7 +20,7 @@ from procrastinate.tasks import Task
 from core.errors import StoreUnavailable
 from core.settings import Settings
 from core.store import Store
-from fluxcalc.worker.halfhours import compute_half_hour, flag_readings
+from fluxcalc.worker.halfhours import compute_half_hour
 from fluxcalc.worker.seasons import try_season
 
 JOBS_AT_ONCE = 200
@@ -44,10 +44,6 @@ def make_app(settings: Settings, store: Store) -> procrastinate.App:
     def season(station: str) -> None:
         try_season(store, station, settings.season_seconds)
 
-    @app.task(name="readings")
-    def readings() -> None:
-        flag_readings(store)
-
     return app
 
 
@@ -55,8 +51,6 @@ async def enqueue_due(app: procrastinate.App, store: Store, season_seconds: floa
     """Queue everything that is due; what is queued already is left alone."""
     await _release_stalled(app)
     tasks = app.tasks
-    if await asyncio.to_thread(store.readings.find_unflagged, 1):
-        await _defer(tasks["readings"], "readings")
     for due in await asyncio.to_thread(store.intervals.find_due, datetime.now(UTC), JOBS_AT_ONCE):
         start = due.start.isoformat()
         await _defer(tasks["half_hour"], f"half_hour/{due.station}/{start}", station=due.station, start=start)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.settings import read_settings
 from fluxtower.cli.common import TIMES, open_store, print_table
+from qc.codes import ManualFlag
 
 if TYPE_CHECKING:
     from core.store import Action
@@ -28,19 +30,62 @@ Channels = Annotated[
 ]
 
 
+@app.command()
+def qc(
+    station: StationArgument,
+    begin: Begin,
+    end: End,
+    report: Annotated[Path | None, typer.Option(help="JSON of the counts and findings to write.")] = None,
+    learn: Annotated[bool, typer.Option("--learn", help="First learn climatological limits from the period.")] = False,
+) -> None:
+    """Judge all readings of a period as they are judged live, whatever flags they have: the result is the same.
+
+    Values never change, and what a person says of them holds on.
+    """
+    from fluxtower.batch.quality import judge_station, learn_limits, write_report
+    from fluxtower.progress_bar import progress_bar
+    from fluxtower.tables import finding_table, quality_table
+
+    start, stop = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
+    with open_store(read_settings()) as store, progress_bar("readings", percent=True, transient=True) as progress:
+        if learn:
+            typer.echo(learn_limits(store, station, start, stop, progress))
+        judged = judge_station(store, station, start, stop, progress)
+    print_table(quality_table(judged))
+    if judged.findings:
+        print_table(finding_table(judged.findings))
+    for name, one in judged.streams.items():
+        done = one.judged
+        typer.echo(
+            f"{name}: {done.readings} readings judged, {done.changed} with other flags or reasons than before; "
+            f"{done.due} half-hours are computed anew"
+        )
+    if report is not None:
+        write_report(judged, report)
+        typer.echo(f"wrote {report}")
+
+
 @reading_app.command()
 def flag(
-    station: StationArgument, stream: StreamArgument, begin: Begin, end: End, reason: Why, channel: Channels = None
+    station: StationArgument,
+    stream: StreamArgument,
+    begin: Begin,
+    end: End,
+    reason: Why,
+    channel: Channels = None,
+    flag_as: Annotated[ManualFlag, typer.Option("--as", help="What they are; good: whatever the checks say.")] = (
+        ManualFlag.bad
+    ),
 ) -> None:
-    """Flag readings as bad (4): they stay, and neither half-hours nor seasons use them; these are made anew."""
-    _correct("flag", station, stream, begin, end, reason, channel)
+    """Flag readings: they stay, and half-hours and seasons use only good ones; these are made anew."""
+    _correct("flag", station, stream, begin, end, reason, channel, flag_as)
 
 
 @reading_app.command()
 def unflag(
     station: StationArgument, stream: StreamArgument, begin: Begin, end: End, reason: Why, channel: Channels = None
 ) -> None:
-    """Take flags back: readings have what their check says of them."""
+    """Take flags back: readings have what the checks say of them."""
     _correct("unflag", station, stream, begin, end, reason, channel)
 
 
@@ -65,13 +110,21 @@ def log(
 
 
 def _correct(
-    action: Action, station: str, stream: str, begin: datetime, end: datetime, reason: str, channels: list[str] | None
+    action: Action,
+    station: str,
+    stream: str,
+    begin: datetime,
+    end: datetime,
+    reason: str,
+    channels: list[str] | None,
+    flag_as: ManualFlag | None = None,
 ) -> None:
     from core.store import Correction
     from qc.corrections import correct
 
     start, stop = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
-    said = Correction(action, station, stream, start, stop, tuple(channels or ()), reason, getpass.getuser())
+    number = None if flag_as is None else flag_as.number
+    said = Correction(action, station, stream, start, stop, tuple(channels or ()), reason, getpass.getuser(), number)
     with open_store(read_settings()) as store:
         done = correct(store, said)
     words = {"flag": "flagged", "unflag": "no longer flagged", "delete": "deleted"}

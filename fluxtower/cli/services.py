@@ -26,7 +26,7 @@ def up(
     detach: Annotated[bool, typer.Option(help="Return when all is ready and leave it running.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Start only this program; may be repeated.")] = None,
 ) -> None:
-    """Start broker, database, collector, worker, keep and API; Ctrl-C stops them."""
+    """Start broker, database, collector, judge, worker, keep and API; Ctrl-C stops them."""
     from deploy import group
     from fluxtower.services import prepare
 
@@ -71,6 +71,14 @@ def collector() -> None:
 
     settings = prepare_service()
     service.run_collector(settings, stop_on_signals())
+
+
+@app.command()
+def judge() -> None:
+    """Give readings their flags as they come, and again when what they are judged by has changed."""
+    from qc.judge import run_judge
+
+    run_judge(prepare_service(), stop_on_signals())
 
 
 @app.command()

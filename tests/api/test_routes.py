@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api.models import (
+    FindingsOut,
     FluxesOut,
     HealthOut,
     LatestOut,
@@ -22,11 +23,12 @@ from api.models import (
 )
 from core.frames import PRODUCT_COLUMNS
 from core.settings import Settings
-from core.store import Store
+from core.store import NewFinding, Store, Window, replace_findings
 from core.variables import FLUX_COLUMNS
 from tests.api import tower
 from tests.api.conftest import serving
 from tests.api.tower import HALF_HOUR, ID, START
+from tests.judging import judge_all
 
 pytestmark = pytest.mark.integration
 
@@ -125,10 +127,80 @@ def test_readings_csv_has_a_line_of_units(client: httpx.Client, registered: Stor
     )
     answer = client.get(f"{BASE}/readings", params={"format": "csv", "channels": "RH,TA"})
     assert answer.text == (
-        "time,RH,TA\nUTC,%,deg C\n2026-07-01T00:00:00.000Z,,21.5\n2026-07-01T00:01:00.000Z,50,-0.1\n"
+        "time,RH,RH_FLAG,RH_REASON,TA,TA_FLAG,TA_REASON\nUTC,%,,,deg C,,\n"
+        "2026-07-01T00:00:00.000Z,,,,21.5,,\n2026-07-01T00:01:00.000Z,50,,,-0.1,,\n"
     )
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].startswith(f'attachment; filename="{ID}_met_202606240802-')
+
+
+def put_hot_minute(store: Store) -> None:
+    """Of three minutes the second is too hot for any air; the third has no humidity."""
+    minutes = [(21.5, 50.0), (285.0, 50.0), (21.5, math.nan)]
+    sent = [tower.reading(START + timedelta(minutes=i), *values) for i, values in enumerate(minutes)]
+    store.messages.commit([], sent, [])
+    judge_all(store)
+
+
+def test_readings_have_flags_and_reasons(client: httpx.Client, registered: Store) -> None:
+    put_hot_minute(registered)
+    table = ReadingsOut.model_validate(client.get(f"{BASE}/readings").json())
+    assert table.flags["TA"][1] == 4
+    assert table.flags["RH"] == [1, 1, 9]
+    assert "range: 285 deg C is above 60" in table.reasons["TA"]["1"]
+    assert table.reasons["RH"] == {}
+    assert table.data["TA"] == [21.5, 285.0, 21.5]  # the value never changes
+    csv = client.get(f"{BASE}/readings", params={"format": "csv", "channels": "TA"}).text.splitlines()
+    assert csv[0] == "time,TA,TA_FLAG,TA_REASON"
+    assert csv[3].startswith('2026-07-01T00:01:00.000Z,285,4,"range: 285 deg C is above 60') or csv[3].startswith(
+        "2026-07-01T00:01:00.000Z,285,4,range: 285 deg C is above 60"
+    )
+
+
+def test_readings_of_a_quality_leave_out_the_others(client: httpx.Client, registered: Store) -> None:
+    put_hot_minute(registered)
+    registered.messages.commit([], [tower.reading(START + timedelta(minutes=3), 21.5)], [])  # not judged yet
+
+    def values(quality: str) -> list[float | None]:
+        table = client.get(f"{BASE}/readings", params={"quality": quality, "channels": "TA"}).json()
+        assert table["quality"] == quality
+        assert len(table["flags"]["TA"]) == 4
+        return list(table["data"]["TA"])
+
+    assert values("all") == [21.5, 285.0, 21.5, 21.5]
+    assert values("not_bad")[0] == 21.5
+    assert values("not_bad")[1] is None
+    assert values("good")[:2] == [21.5, None]
+    assert values("good")[3] is None
+    assert client.get(f"{BASE}/readings", params={"quality": "fair"}).status_code == 422
+
+
+def test_latest_values_have_flags_and_reasons(client: httpx.Client, registered: Store) -> None:
+    registered.messages.commit([], [tower.reading(START, 285.0)], [])
+    ta, rh = LatestOut.model_validate(client.get(f"{BASE}/latest").json()).values
+    assert (ta.flag, ta.reasons) == (None, [])
+    judge_all(registered)
+    ta, rh = LatestOut.model_validate(client.get(f"{BASE}/latest").json()).values
+    assert (ta.flag, ta.reasons) == (4, ["range: 285 deg C is above 60"])
+    assert (rh.flag, rh.reasons) == (1, [])
+
+
+def test_findings_are_told_until_they_are_withdrawn(client: httpx.Client, registered: Store) -> None:
+    layout = next(one for one in registered.stations.read_streams(ID) if one.name == "met")
+    window = Window(layout.station_key, "level", START, START + timedelta(days=1))
+    said = NewFinding(layout.key, "TA", START, START + timedelta(hours=1), 3, "level: a leap of 3 deg C", {"leap": 3.0})
+    with registered.judgements.working() as work:
+        assert len(replace_findings(work.connection, window, [said])) == 1
+    (one,) = FindingsOut.model_validate(client.get(f"{BASE}/findings").json()).findings
+    assert (one.check, one.channel, one.flag, one.data, one.withdrawn) == ("level", "TA", 3, {"leap": 3.0}, None)
+    after = {"from": (START + timedelta(hours=1)).isoformat()}
+    assert client.get(f"{BASE}/findings", params=after).json()["findings"] == []
+    with registered.judgements.working() as work:
+        assert replace_findings(work.connection, window, [said]) == []  # nothing new
+        replace_findings(work.connection, window, [])
+    assert client.get(f"{BASE}/findings").json()["findings"] == []
+    (gone,) = client.get(f"{BASE}/findings", params={"withdrawn": True}).json()["findings"]
+    assert gone["withdrawn"] is not None
 
 
 def test_samples_as_sent_when_few(client: httpx.Client, registered: Store) -> None:

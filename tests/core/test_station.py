@@ -11,6 +11,7 @@ from core.errors import ConfigError
 from core.station import (
     Analyzer,
     Channel,
+    ChannelQuality,
     Files,
     Flux,
     Identity,
@@ -91,6 +92,21 @@ ELSEWHERE = {  # what is wrong is told of another line than the changed one: whe
             "a.toml: flux.averaging_minutes: expected minutes that divide",
         ),
         ("[sonic]\nmodel", "[sonic]\nmodl", "a.toml: sonic.modl: expected no such key, got 'CSAT3'"),
+        (
+            'unit = "deg C" }',
+            'unit = "deg C", qc = { step = [3, 1] } }',
+            "a.toml: stream[0].channels[3].qc.step: expected the limit of suspect, then that of bad, got 3, 1",
+        ),
+        (
+            'unit = "deg C" }',
+            'unit = "deg C", qc = { range = [0, 9], suspect_range = [-1, 5] } }',
+            "a.toml: stream[0].channels[3].qc.suspect_range: expected limits within `range`, got -1, 5",
+        ),
+        (
+            'unit = "deg C" }',
+            'unit = "deg C", qc = { off = ["spikes"] } }',
+            "a.toml: stream[0].channels[3].qc.off[0]: expected 'range', 'climatology', 'spike'",
+        ),
         ("canopy_height = 12", "canopy_height = twelve", "a.toml: (syntax): expected TOML, got Invalid value (at line"),
         ('id = "cn-test"', 'id = "../etc"', "a.toml: station.id: expected"),
     ],
@@ -181,6 +197,7 @@ def test_every_key_and_every_method_is_documented() -> None:
         Analyzer,
         Stream,
         Channel,
+        ChannelQuality,
         Flux,
         Methods,
         Options,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import orjson
 import polars as pl
 import psycopg
 import pytest
@@ -16,9 +17,10 @@ import pytest
 from core.clock import NS, from_ns, to_ns
 from core.errors import ConfigError, StoreError, StoreUnavailable, UnknownStation
 from core.records import FluxRecord, Reading, Reject, SampleBlock
-from core.store import Store
+from core.store import FlagRows, ReadingNotices, Store
 from core.store.queries import COMMUNITY, GRAFANA, migrations, named, statements
 from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, WEATHER_COLUMNS
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.integration
 
@@ -375,10 +377,31 @@ def test_a_message_without_any_value_is_not_the_newest(tower: Store) -> None:
 
 def test_flags_stand_beside_readings(tower: Store) -> None:
     tower.messages.commit([], [Reading("cn-test", "met", START_NS, {"TA": 20.0, "RH": 150.0})])
-    (group,) = tower.readings.find_unflagged(10)
-    tower.readings.put_flags(group, np.array([[1, 3]], dtype=np.int16))
-    assert tower.readings.find_unflagged(10) == []
-    assert tower.readings.read("cn-test", "met", START, START + timedelta(hours=1))["flags"].to_list() == [[1, 3]]
+    with tower.judgements.working() as work:
+        (new,) = work.find_new(START, 10)
+        assert (new.time_ns, new.values, new.found) == (START_NS, [20.0, 150.0], False)
+        said = {"RH": ["range: 150 % is above 100"]}
+        keys = np.array([new.station], np.int32), np.array([new.stream], np.int32)
+        times = np.array([new.time_ns]), np.array([new.received_ns])
+        work.put([FlagRows(*keys, *times, np.array([[1, 4]], np.int16), [said])])
+        assert work.find_new(START, 10) == []
+    row = tower.readings.read("cn-test", "met", START, START + timedelta(hours=1)).row(0, named=True)
+    assert row["flags"] == [1, 4]
+    assert orjson.loads(row["reasons"]) == said
+    (latest,) = tower.latest.read("cn-test")
+    assert (latest.flags, latest.reasons) == ({"TA": 1, "RH": 4}, said)
+    tower.messages.commit([], [Reading("cn-test", "met", START_NS + 60 * NS, {"TA": 20.0, "RH": 50.0})])
+    (latest,) = tower.latest.read("cn-test")
+    assert (latest.flags, latest.reasons) == ({}, {})  # those of another value
+
+
+def test_a_commit_of_readings_is_told_at_once(tower: Store) -> None:
+    with ReadingNotices(tower.dsn) as notices:
+        assert not notices.wait(0.0)
+        tower.messages.commit([], [Reading("cn-test", "met", START_NS, {"TA": 20.0, "RH": 50.0})])
+        assert notices.wait(PATIENCE)
+        tower.messages.commit(blocks(random_samples(20), n=20), [])  # samples wake nobody
+        assert not notices.wait(0.3)
 
 
 def test_migrating_again_changes_nothing(store: Store) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from api.routes.stations import latest_values
 from core.settings import Settings
-from core.store import Store
+from core.store import NewFinding, Store, Window, replace_findings
 from core.store.queries import named
 from dashboards import station_dashboard
 from dashboards.sdk import JSONEncoder, models
@@ -23,6 +23,7 @@ from dashboards.sql import statement
 from dashboards.station import _strip as strip
 from tests.api import tower
 from tests.api.tower import ID, START
+from tests.judging import judge_all
 
 PANELS = station_dashboard()["panels"]
 MACRO = re.compile(r"\$__(\w+)\(([^()]*)\)")
@@ -94,6 +95,11 @@ def filled(store: Store) -> Store:
     readings = [tower.reading(START + timedelta(minutes=5 * i), float(i), math.nan) for i in range(4)]
     other = [type(one)("other", one.stream, one.time_ns, {"TA": 999.0, "RH": 999.0}) for one in readings]
     store.messages.commit([tower.block(START)], [*readings, *other], [])
+    judge_all(store)
+    layout = next(one for one in store.stations.read_streams(ID) if one.name == "met")
+    said = NewFinding(layout.key, "TA", START, START + timedelta(hours=1), 3, "level: leapt", {"leap": 3.0})
+    with store.judgements.working() as work:
+        replace_findings(work.connection, Window(layout.station_key, "level", START, START), [said])
     return store
 
 
@@ -131,6 +137,16 @@ def test_numbers_of_the_panels(settings: Settings, filled: Store) -> None:
     # readings 0..3 at minutes 0, 5, 10, 15, in steps of ten minutes; RH was never measured
     assert [row["value"] for row in run("readings") if row["metric"] == "TA [deg C]"] == [0.5, 2.5]
     assert {row["value"] for row in run("readings") if row["metric"] == "RH [%]"} == {None}
+    # values that stand still for as long as these are good; what was never measured has no flag
+    assert [row["value"] for row in run("reading_flags") if row["metric"] == "TA"] == [1, 1]
+    assert {row["value"] for row in run("reading_flags") if row["metric"] == "RH"} == {None}
+    assert [(row["check"], row["channel"], row["flag"]) for row in run("found_of_stretches")] == [
+        ("level", "TA", "suspect")
+    ]
+    assert {(row["channel"], row["flag"]) for row in run("latest") if row["stream"] == "met"} == {
+        ("TA", "good"),
+        ("RH", "missing"),
+    }
     assert run("minutes")[0] == {"time": START, "min": 0.0, "mean": 49.5, "max": 99.0}
     # the second day lacks 12 of 48 intervals; bad ones are not counted as good or usable
     first, second = run("completeness")

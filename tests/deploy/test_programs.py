@@ -17,7 +17,7 @@ def names(**switches: bool) -> list[str]:
 
 
 def test_a_program_runs_where_its_setting_says_so() -> None:
-    assert names() == ["collector", "worker", "keep", "api"]
+    assert names() == ["collector", "judge", "worker", "keep", "api"]
     assert names(hj212_listen=True) == [*names(), "hj212-listen"]
     assert names(hj212_listen=True, hj212_forward=True) == [*names(), *SWITCHED]
 

@@ -6,18 +6,20 @@ import math
 import threading
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from typer.testing import CliRunner
 
 from core.clock import to_ns
 from core.records import Reading
 from core.store import Store
-from fluxcalc import worker
 from fluxtower.cli import app
 from ingest.collector.writer import Writer
 from ingest.encoding import encode_reading
 from ingest.mqtt.topics import reading_topic
 from ingest.mqtt.wire import Message
+from qc.judge import judge_period
+from tests.judging import judge_all
 
 pytestmark = pytest.mark.integration
 
@@ -49,7 +51,7 @@ def tower(store: Store, environment: dict[str, str], monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, value)
     store.stations.put(FILE, "x.toml")
     send(store, *((minute, 20.0 + minute, 50.0) for minute in range(3)))
-    worker.flag_readings(store)
+    judge_all(store)
     return store
 
 
@@ -80,6 +82,11 @@ def flags(store: Store) -> list[list[int]]:
     return store.readings.read(ID, "met", START, START + HOUR)["flags"].to_list()
 
 
+def reasons(store: Store) -> list[dict[str, list[str]] | None]:
+    stored = store.readings.read(ID, "met", START, START + HOUR)["reasons"].to_list()
+    return [one and orjson.loads(one) for one in stored]
+
+
 def values(store: Store) -> list[float]:
     return store.readings.read(ID, "met", START, START + HOUR)["TA"].to_list()
 
@@ -92,10 +99,15 @@ def test_a_flag_stands_beside_the_value_until_it_is_taken_back(tower: Store) -> 
     assert said.startswith("1 readings flagged; 0 half-hours")
     assert flags(tower) == [[1, 1], [1, 4], [1, 1]]
     assert values(tower) == [20.0, 21.0, 22.0]
-    worker.flag_readings(tower)  # the check does not take it back
+    judge_all(tower)  # the checks do not take it back
+    judge_period(tower, ID, "met", START, START + HOUR)
     assert flags(tower)[1] == [1, 4]
+    assert reasons(tower)[1] == {"RH": ["manual: iced"]}
+    (latest,) = tower.latest.read(ID)
+    assert latest.flags == {"TA": 1, "RH": 1}
     run("unflag", ID, "met", *SECOND, "--reason", "it was not")
     assert flags(tower) == [[1, 1]] * 3
+    assert reasons(tower) == [None] * 3
     one, other = tower.corrections.find(ID)
     assert (one.correction.action, one.correction.reason, one.readings) == ("unflag", "it was not", 1)
     assert (other.correction.channels, other.correction.start) == (("RH",), START + timedelta(minutes=1))
@@ -107,7 +119,7 @@ def test_a_flag_stands_beside_the_value_until_it_is_taken_back(tower: Store) -> 
 def test_a_reading_that_no_check_has_seen_can_be_flagged(tower: Store) -> None:
     send(tower, (3, 99.0, 50.0))
     run("flag", ID, "met", "--from", "2026-07-01T00:03", "--to", "2026-07-01T00:04", "--channel", "RH", "--reason", "x")
-    assert flags(tower)[3] == [3, 4]  # 99 deg C is beyond any air
+    assert flags(tower)[3] == [4, 4]  # 99 deg C is beyond any air
 
 
 def test_a_right_value_takes_the_place_of_a_deleted_one_and_the_wrong_one_does_not_come_back(tower: Store) -> None:
@@ -129,6 +141,35 @@ def test_what_is_deleted_is_not_the_newest_any_more(tower: Store) -> None:
     assert (latest.time, latest.values["TA"]) == (START + timedelta(minutes=1), 21.0)
     run("delete", ID, "met", "--from", "2026-07-01", "--to", "2026-07-02", "--reason", "x")
     assert tower.latest.read(ID) == []
+
+
+def test_a_person_may_believe_what_the_checks_do_not(tower: Store) -> None:
+    send(tower, (3, 61.0, 50.0))
+    judge_all(tower)
+    fourth = ("--from", "2026-07-01T00:03", "--to", "2026-07-01T00:04")
+    assert flags(tower)[3] == [4, 1]
+    run("flag", ID, "met", *fourth, "--channel", "TA", "--as", "good", "--reason", "beside a fire, measured twice")
+    assert flags(tower)[3] == [1, 1]
+    said = (reasons(tower)[3] or {})["TA"]
+    assert said[0].startswith("range: 61 deg C is above 60")
+    assert said[-1] == "manual: beside a fire, measured twice"
+    (latest,) = tower.latest.read(ID)
+    assert (latest.flags["TA"], latest.reasons["TA"]) == (1, said)
+    run("unflag", ID, "met", *fourth, "--reason", "no")
+    assert flags(tower)[3] == [4, 1]
+    assert "flag good" in run("log", ID)
+
+
+def test_the_neighbours_of_a_deleted_reading_are_judged_anew(tower: Store) -> None:
+    send(tower, (3, 40.0, 50.0), (4, 24.0, 50.0))
+    judge_all(tower)
+    assert any(text.startswith("spike: ") for text in (reasons(tower)[3] or {})["TA"])
+    run("delete", ID, "met", "--from", "2026-07-01T00:04", "--to", "2026-07-01T00:05", "--reason", "x")
+    judge_all(tower)
+    judged = (flags(tower), reasons(tower))
+    judge_period(tower, ID, "met", START, START + HOUR)
+    assert (flags(tower), reasons(tower)) == judged
+    assert not any("spike" in text for text in (reasons(tower)[3] or {}).get("TA", []))
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,17 @@ ORDER BY e.id DESC LIMIT %(limit)s;
 WITH gone AS (
     DELETE FROM reading
     WHERE station = %(station)s AND stream = ANY(%(streams)s) AND time >= %(start)s AND time < %(end)s
-    RETURNING time, station, stream, received, values, flags
+    RETURNING time, station, stream, received, values, flags, reasons, manual
 )
-INSERT INTO reading_deleted (time, station, stream, received, values, flags, event)
+INSERT INTO reading_deleted (time, station, stream, received, values, flags, reasons, manual, event)
 SELECT gone.*, %(event)s FROM gone;
 
 -- name: forget_latest
 DELETE FROM latest WHERE stream = ANY(%(streams)s) AND time >= %(start)s AND time < %(end)s;
 
 -- name: find_latest_anew
-INSERT INTO latest (stream, station, time, received, values)
-SELECT n.stream, n.station, n.time, n.received, n.values
+INSERT INTO latest (stream, station, time, received, values, flags, reasons)
+SELECT n.stream, n.station, n.time, n.received, n.values, n.flags, n.reasons
 FROM unnest(%(streams)s::int[]) AS k (stream)
 CROSS JOIN LATERAL (
     SELECT r.* FROM reading r
@@ -43,3 +43,11 @@ WITH touched AS (
     FROM touched t WHERE i.station = %(station)s AND i.time = t.time AND NOT t.dropped
 )
 SELECT count(*) FILTER (WHERE NOT dropped) AS due, count(*) FILTER (WHERE dropped) AS dropped FROM touched;
+
+-- name: count_dropped_intervals
+SELECT count(*) AS dropped FROM interval_state
+WHERE station = %(station)s AND ends > %(start)s AND time < %(end)s AND dropped;
+
+-- name: count_readings
+SELECT count(*) AS readings FROM reading
+WHERE station = %(station)s AND stream = ANY(%(streams)s) AND time >= %(start)s AND time < %(end)s;

@@ -30,7 +30,10 @@ SELECT fc AS "FC", le AS "LE", h AS "H", ustar AS "USTAR"
 FROM v_flux WHERE station = ${station:sqlstring} ORDER BY time DESC LIMIT 1;
 
 -- name: latest
-SELECT variable, channel, value, unit, time AS "data of", received, stream
+SELECT variable, channel, value, unit,
+       CASE flag WHEN 1 THEN 'good' WHEN 2 THEN 'unknown' WHEN 3 THEN 'suspect' WHEN 4 THEN 'bad' WHEN 9 THEN 'missing' END AS "flag",
+       (SELECT string_agg(text, '; ') FROM jsonb_array_elements_text(reasons) AS text) AS "reason",
+       time AS "data of", received, stream
 FROM v_latest WHERE station = ${station:sqlstring} ORDER BY stream, channel;
 
 -- name: fc
@@ -85,10 +88,22 @@ FROM v_flux WHERE station = ${station:sqlstring} AND $__timeFilter(time) ORDER B
 
 -- name: readings
 SELECT $__timeGroup(time, $__interval) AS time, channel || ' [' || unit || ']' AS metric,
-       avg(value) FILTER (WHERE value <> 'NaN') AS value
+       avg(value) FILTER (WHERE value <> 'NaN' AND flag IS DISTINCT FROM 4) AS value
 FROM v_reading
 WHERE station = ${station:sqlstring} AND channel IN (${reading:sqlstring}) AND $__timeFilter(time)
 GROUP BY 1, 2 ORDER BY 1;
+
+-- name: reading_flags
+SELECT $__timeGroup(time, $__interval) AS time, channel AS metric, max(CASE WHEN flag <> 9 THEN flag END) AS value
+FROM v_reading
+WHERE station = ${station:sqlstring} AND channel IN (${reading:sqlstring}) AND $__timeFilter(time)
+GROUP BY 1, 2 ORDER BY 1;
+
+-- name: found_of_stretches
+SELECT f.check_name AS "check", st.name AS stream, f.channel, f.starts AS "from", f.ends AS "to",
+       CASE f.flag WHEN 3 THEN 'suspect' WHEN 4 THEN 'bad' END AS "flag", f.reason
+FROM finding f JOIN station s ON s.key = f.station JOIN stream st ON st.key = f.stream
+WHERE s.id = ${station:sqlstring} AND f.withdrawn IS NULL AND $__timeFilter(f.starts) ORDER BY f.starts DESC;
 
 -- name: minutes
 SELECT time, min AS "min", mean AS "mean", max AS "max"

@@ -7,11 +7,12 @@ SELECT k.stream, k.station, k.time, now() - make_interval(secs => %(age)s),
        (%(values)s)[(i - 1) * %(channels)s + 1 : i * %(channels)s]
 FROM unnest(%(stream)s, %(station)s, %(time)s) WITH ORDINALITY AS k (stream, station, time, i)
 ON CONFLICT (stream) DO UPDATE SET
-    received = excluded.received, time = excluded.time, values = excluded.values
+    received = excluded.received, time = excluded.time, values = excluded.values,
+    flags = NULL, reasons = NULL
 WHERE excluded.time >= old.time;
 
 -- name: latest
-SELECT s.id AS station, st.name AS stream, st.kind, st.channels, l.time, l.received, l.values
+SELECT s.id AS station, st.name AS stream, st.kind, st.channels, l.time, l.received, l.values, l.flags, l.reasons
 FROM latest l JOIN stream st ON st.key = l.stream JOIN station s ON s.key = l.station
 WHERE %(station)s::text IS NULL OR s.id = %(station)s
 ORDER BY s.id, st.name, l.time DESC;

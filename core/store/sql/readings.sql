@@ -15,7 +15,7 @@ WHERE NOT EXISTS (
     WHERE d.station = r.station AND d.stream = r.stream AND d.time = r.time AND d.values = v.values)
 ORDER BY r.station, r.stream, r.time
 -- what comes in parts, a channel a message, is put together; what a person flagged is left alone
-ON CONFLICT (station, stream, time) DO UPDATE SET received = now(), flags = NULL, values = (
+ON CONFLICT (station, stream, time) DO UPDATE SET received = now(), flags = NULL, reasons = NULL, values = (
     SELECT array_agg(CASE WHEN u.old = 'NaN' THEN u.new ELSE u.old END ORDER BY u.place)
     FROM unnest(reading.values, excluded.values) WITH ORDINALITY AS u (old, new, place)),
   sender_flags = CASE WHEN coalesce(reading.sender_flags, excluded.sender_flags) IS NOT NULL THEN (
@@ -24,7 +24,7 @@ ON CONFLICT (station, stream, time) DO UPDATE SET received = now(), flags = NULL
          WITH ORDINALITY AS u (old, old_flag, new_flag, place)) END,
   sender_reasons = coalesce(excluded.sender_reasons || reading.sender_reasons, excluded.sender_reasons, reading.sender_reasons)
 WHERE EXISTS (SELECT FROM unnest(reading.values, excluded.values) AS u (old, new) WHERE u.old = 'NaN' AND u.new <> 'NaN')
-  AND NOT 4 = ANY(coalesce(reading.flags, '{}'))
+  AND reading.manual IS NULL
 RETURNING station, stream, time, values;
 
 -- name: readings_at
@@ -33,7 +33,7 @@ FROM unnest(%(station)s, %(stream)s, %(time)s) AS k (station, stream, time)
 JOIN reading r ON r.station = k.station AND r.stream = k.stream AND r.time = k.time;
 
 -- name: readings
-SELECT time, stream, values, flags, sender_flags, sender_reasons FROM reading
+SELECT time, stream, values, flags, reasons::text AS reasons FROM reading
 WHERE station = %(station)s AND stream = ANY(%(streams)s) AND time >= %(start)s AND time < %(end)s
 ORDER BY time;
 
@@ -45,9 +45,3 @@ CROSS JOIN LATERAL (SELECT time FROM reading WHERE reading.station = st.station 
                     ORDER BY time DESC LIMIT %(count)s) AS r
 WHERE s.id = %(station)s AND st.kind = 'reading'
 ORDER BY st.name, r.time DESC;
-
--- name: unflagged_readings
-SELECT time, station, stream, values FROM reading WHERE flags IS NULL ORDER BY time LIMIT %(limit)s;
-
--- name: put_reading_flags
-UPDATE reading SET flags = %(flags)s WHERE station = %(station)s AND stream = %(stream)s AND time = %(time)s;

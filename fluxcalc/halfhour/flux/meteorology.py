@@ -14,13 +14,13 @@ from core.station import Channel, Stream
 from core.variables import convert, variable
 from fluxcalc.halfhour.interval import Meteorology
 from fluxcalc.thermodynamics import saturation_pressure
+from qc.codes import REFUSED_FLAGS
 
 AVERAGED_VARIABLES = (
     *("TA", "RH", "PA", "SW_IN", "VPD", "NETRAD", "G", "TS", "PPFD_IN", "SWC", "SW_OUT", "LW_IN", "LW_OUT"),
 )
 SUMMED_VARIABLES = ("P",)
 WEATHER_VARIABLES = (*AVERAGED_VARIABLES, *SUMMED_VARIABLES)
-REFUSED_FLAGS = (3, 4)  # of a value that its check, or a person, did not believe
 
 
 def weather(readings: pl.DataFrame, stream: Stream) -> pl.DataFrame:

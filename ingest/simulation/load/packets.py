@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.clock import NS
+from core.clock import NS, from_ns
 from core.records import Reading, SampleBlock
 from core.station import parse_station
 from ingest.encoding import encode_block, encode_reading
@@ -115,14 +115,17 @@ class WeatherPackets:
             day = records(Tower(station, seed=load.seed), datetime(2026, 7, 1, tzinfo=UTC), 1.0)
             self._values = [dict(record.values) for record in day if isinstance(record, Reading)]
 
+    def values_at(self, time: datetime) -> dict[str, float]:
+        """Return what every station measures at a time of the day: the sun stands where it does."""
+        return self._values[60 * time.hour + time.minute]
+
     def due(self, now_ns: int) -> Iterator[tuple[Rows, int]]:
         """Give the packets that became due since this was last called, and where their message number stands."""
         minute = 60 * NS
         while self._done < self._count * (now_ns - self._begin_ns) // minute:
             round_, number = divmod(self._done, self._count)
             start = self._begin_ns // minute * minute + (round_ - 1) * minute
-            values = self._values[(round_ + 37 * number) % len(self._values)]
-            reading = Reading(weather_id(number), "met", start, values)
+            reading = Reading(weather_id(number), "met", start, self.values_at(from_ns(start)))
             topic = reading_topic(reading.station, "met", self._root)
             packet, mid_at = _publish(topic, encode_reading(reading), self._properties)
             yield np.frombuffer(packet, np.uint8)[None].copy(), mid_at

@@ -32,9 +32,11 @@ from fluxcalc.halfhour.flux.meteorology import mean_meteorology, weather
 from fluxcalc.halfhour.flux.profile import profile_storage
 from fluxcalc.halfhour.lag.lag_fit import MIN_LAGS
 from fluxcalc.halfhour.spectral.cutoff_fit import MIN_INTERVALS
+from fluxcalc.worker.halfhours import read_checked
 from ingest.collector.conform import conform
 from ingest.simulation.tower import Tower, records
 from qc.corrections import correct
+from tests.judging import judge_all
 from tests.waiting import PATIENCE, SOON, wait_for
 
 pytestmark = pytest.mark.integration
@@ -301,14 +303,17 @@ def test_the_season_has_no_hole(store: Store, forest: Station) -> None:
     assert measured["NEE"].to_list() == measured["NEE_F"].to_list()
 
 
-def test_readings_are_flagged(store: Store, forest: Station) -> None:
+def test_readings_that_nobody_has_judged_are_judged_before_they_are_used(store: Store, forest: Station) -> None:
     _, readings = forest_records(forest, 1)
     absurd = Reading(ID, "met", to_ns(START + HALF), dict(readings[0].values) | {"RH_1_1_1": 400.0})
     met = [reading for reading in readings if reading.stream == "met" and reading.time_ns < absurd.time_ns]
     store.messages.commit([], [*met, absurd])
-    assert worker.flag_readings(store) == len(met) + 1
-    flags = store.readings.read(ID, "met", START, START + 2 * HALF)["flags"].to_list()
-    assert flags == [[1] * 5] * len(met) + [[1, 3, 1, 1, 1]]
+    checked = read_checked(store, ID, "met", START, START + 2 * HALF)
+    assert checked["flags"].null_count() == 0
+    assert checked["flags"].to_list()[-1][1] == 4
+    judged = checked["flags"].to_list()
+    judge_all(store)
+    assert store.readings.read(ID, "met", START, START + 2 * HALF)["flags"].to_list() == judged
 
 
 def start_worker(environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -378,7 +383,6 @@ def test_a_worker_ends_at_once_when_asked(settings: Settings) -> None:
 def test_flagged_weather_is_not_used_and_half_hours_of_it_are_made_anew(store: Store, forest: Station) -> None:
     store.messages.commit(*forest_records(forest, 1))
     _, readings = forest_records(forest, 1)
-    worker.flag_readings(store)
     worker.compute_half_hour(store, ID, START)
     assert store.intervals.find_due(datetime.now(UTC), 10) == []
     said = Correction("flag", ID, "met", START, START + HALF / 2, ("TA_1_1_1",), "sun on the shield", "me")

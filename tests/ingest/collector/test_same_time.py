@@ -9,12 +9,12 @@ import pytest
 
 from core.clock import NS, to_ns
 from core.store import Correction, Store
-from fluxcalc.worker import flag_readings
 from ingest.collector.reject_retry import RejectRetry
 from ingest.collector.writer import Writer
 from ingest.mqtt.subscriber import Message
 from qc.corrections import correct
 from tests.ingest.collector.test_writer import FILE, ROOT, START
+from tests.judging import judge_all
 
 pytestmark = pytest.mark.integration
 
@@ -78,16 +78,16 @@ def test_another_value_for_a_time_is_told_and_the_first_stays(writer: Writer, st
 
 def test_a_part_that_was_added_is_checked_as_any_value(writer: Writer, store: Store) -> None:
     writer.write([message('"TA": 20.5')])
-    flag_readings(store)
+    judge_all(store)
     writer.write([message('"RH": 400')])
-    flag_readings(store)
+    judge_all(store)
     table = store.readings.read("cn-x", "met", START, START + timedelta(hours=1))
-    assert table["flags"].to_list() == [[1, 3]]
+    assert table["flags"].to_list() == [[1, 4]]
 
 
 def test_what_a_person_flagged_is_left_alone(writer: Writer, store: Store) -> None:
     writer.write([message('"TA": 20.5')])
-    flag_readings(store)
+    judge_all(store)
     until = START + timedelta(minutes=1)
     correct(store, Correction("flag", "cn-x", "met", START, until, ("TA",), "ice", "me"))
     before = store.readings.read("cn-x", "met", START, until)["flags"].to_list()

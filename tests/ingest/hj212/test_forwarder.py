@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from core.clock import to_ns
 from core.records import Reading
 from core.settings import ROOT, Settings
-from core.store import Store
+from core.store import FlagRows, Store
 from fluxtower.batch.backfill import Request, ingest_files
 from fluxtower.cli import app
 from fluxtower.exchange import export_to_file
@@ -49,9 +49,12 @@ def put_readings(store: Store, count: int = HOURS * 60) -> dict[datetime, float]
         for when, value in temperatures.items()
     ]
     store.messages.commit([], readings)
-    while groups := store.readings.find_unflagged(1000):
-        for group in groups:
-            store.readings.put_flags(group, np.ones(group.values.shape, np.int16))
+    (layout,) = store.stations.read_layouts("cn-source", "met", "reading")
+    with store.judgements.working() as work:
+        stored = work.read(layout, BEGIN, END)
+        n = len(stored.time_ns)
+        keys = (np.full(n, layout.station_key, np.int32), np.full(n, layout.key, np.int32))
+        work.put([FlagRows(*keys, stored.time_ns, stored.received_ns, np.ones((n, 3), np.int16), [None] * n)])
     return temperatures
 
 

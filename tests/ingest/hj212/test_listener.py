@@ -22,6 +22,7 @@ from ingest.collector.reject_retry import RejectRetry
 from ingest.hj212.receiving.listener import run_listener
 from tests.conftest import free_port
 from tests.ingest.hj212.device import MN, TEXT, message, minute
+from tests.judging import judge_all
 from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.integration
@@ -173,7 +174,9 @@ def test_parts_are_one_reading_and_each_gets_its_receipt(listening: Settings, st
             receipts(link, 1)
     found = store.readings.read("cn-device", "minutes", START, START + timedelta(hours=1))
     assert (found["CO2"].to_list(), found["TA"].to_list()) == ([415.0, 416.0], [20.0, 21.0])
-    assert found["sender_reasons"].to_list() == [None, '{"TA":"sender: calibration (HJ 212 C)"}']
+    judge_all(store)
+    found = store.readings.read("cn-device", "minutes", START, START + timedelta(hours=1))
+    assert found["flags"].to_list() == [[1, 1], [1, 4]]
     assert store.rejects.find() == []
 
 
@@ -181,11 +184,12 @@ def test_sender_flags_raise_those_of_the_store(listening: Settings, store: Store
     with connected(listening) as link:
         link.sendall(minute(LOCAL, 415.0, "M"))
         receipts(link, 1)
-    (group,) = store.readings.find_unflagged(10)
-    store.readings.put_flags(group, (group.values * 0 + 1).astype("int16"))
+    judge_all(store)
     found = store.readings.read("cn-device", "minutes", START, START + timedelta(minutes=1))
     assert found["flags"].to_list() == [[4, 1]]
-    assert found["sender_reasons"].to_list() == ['{"CO2":"sender: maintenance (HJ 212 M)"}']
+    assert found["reasons"].to_list() == ['{"CO2": ["sender: maintenance (HJ 212 M)"]}']
+    (newest,) = (one for one in store.latest.read("cn-device") if one.stream == "minutes")
+    assert (newest.flags["CO2"], newest.reasons) == (4, {"CO2": ["sender: maintenance (HJ 212 M)"]})
 
 
 def test_many_connections(listening: Settings, store: Store) -> None:

@@ -1,6 +1,7 @@
 /** The live page of a station. */
 
 import { makeCumulativeSum } from "./cumulative.js";
+import { showFindings } from "./findings.js";
 import { makeFluxes } from "./fluxes.js";
 import { byId, listen, page } from "./page.js";
 import { makePeriod } from "./period.js";
@@ -10,6 +11,7 @@ import { makeValues, showLatest } from "./values.js";
 const { station } = page;
 const period = makePeriod();
 makeValues(byId("values"));
+void showFindings(byId("findings"));
 const traces = makeTraces(byId("traces"), period);
 if (station.flux_stream) makeCumulativeSum(byId("course"));
 const fluxes = station.flux_stream ? makeFluxes(byId("fluxes"), period) : null;

@@ -1,8 +1,9 @@
 /** What was sent: the raw trace of fast channels, and slow readings. */
 
-import { Figure } from "./figure.js";
+import { Figure, padded } from "./figure.js";
+import { flagText, qualityOfFlag, reasonText } from "./flags.js";
 import { axisText, isoOf, numberText, offsetHours, secondsOf, timeText, unitText } from "./format.js";
-import { colour } from "./quality.js";
+import { colour, drawMark, markElement } from "./quality.js";
 import { element, getJson, gettext, page, setState, stateOf, words } from "./page.js";
 
 const { station } = page;
@@ -142,6 +143,8 @@ function readingSeries(
   /** @type {Stream} */ stream,
   /** @type {import("./period.js").Period} */ period,
 ) {
+  /** @type {Judged} */
+  let judged = { flags: [], reasons: [] };
   const figure = new Figure(parent, {
     name: stream.name,
     title: "",
@@ -150,6 +153,8 @@ function readingSeries(
     axis: "",
     series: [{ stroke: colour("accent"), width: 1, points: { show: true, size: 4, filter: isolatedPoints } }],
     hover: () => [],
+    range: (u, min, max) => rangeWithoutBad(u, judged.flags, min, max),
+    draw: (u) => drawFlags(u, judged.flags),
     sync: "period",
     select: (from, to) => period.choose([from, to]),
   });
@@ -157,7 +162,14 @@ function readingSeries(
   figure.controls.append(channel.label);
 
   function change() {
-    figure.change(titles(stream, channel.chosen(), gettext("Readings"), gettext("as sent, unfilled: a gap is a gap.")));
+    figure.change(
+      titles(
+        stream,
+        channel.chosen(),
+        gettext("Readings"),
+        gettext("as sent, unfilled: a gap is a gap; suspect (triangle) and bad (cross) ones are marked."),
+      ),
+    );
     void load();
   }
   async function load() {
@@ -172,13 +184,20 @@ function readingSeries(
       }
       const query = `&${period.query(newest)}`;
       figure.csv.setAttribute("href", `${path}${query}&format=csv`);
-      const { data } = await getJson(path + query);
-      const [times, values] = withGaps(data.time.map(secondsOf), data[chosen.name], stream.step_s);
+      const { data, flags, reasons } = await getJson(path + query);
+      const [times, values, places] = withGaps(data.time.map(secondsOf), data[chosen.name], stream.step_s);
+      judged = {
+        flags: places.map((i) => (i === null ? null : flags[chosen.name][i])),
+        reasons: places.map((i) => (i === null ? [] : reasons[chosen.name][i] || [])),
+      };
       if (!times.length) {
         figure.showEmpty(gettext("No reading in this period. Choose another one, or the newest."));
         return;
       }
-      figure.options.hover = (i) => hoverText(times[i], values[i], chosen, "");
+      figure.options.hover = (i) => [
+        ...hoverText(times[i], values[i], chosen, ""),
+        ...hoverFlag(judged.flags[i], judged.reasons[i]),
+      ];
       const [from, to] = period.limits(times[0], times[times.length - 1]);
       figure.show([times, values], from, to);
       if (!station.flux_stream) period.showLimits(times[0], times[times.length - 1]);
@@ -206,17 +225,66 @@ async function newestOf(/** @type {string} */ stream) {
   return one ? secondsOf(one.time) + 0.001 : null;
 }
 
-/** Break the line where more than two readings are missing. */
+/** @typedef {{flags: (number|null)[], reasons: string[][]}} Judged */
+
+/** What is said of the reading that the pointer is on; nothing of a good one. */
+function hoverFlag(/** @type {number|null} */ flag, /** @type {string[]} */ reasons) {
+  const quality = qualityOfFlag(flag);
+  if (!quality && !reasons.length) return [];
+  return ["  ", ...(quality ? [markElement(quality)] : []), [flagText(flag), ...reasons.map(reasonText)].join("; ")];
+}
+
+/** The axis fits what is not bad; bad values do not stretch it more than twofold. */
+function rangeWithoutBad(
+  /** @type {any} */ u,
+  /** @type {(number|null)[]} */ flags,
+  /** @type {number} */ min,
+  /** @type {number} */ max,
+) {
+  /** @type {(number|null)[]} */
+  const values = u.data[1] || [];
+  let [low, high] = [Infinity, -Infinity];
+  values.forEach((value, i) => {
+    if (value === null || qualityOfFlag(flags[i]) === "bad") return;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  });
+  if (low > high || min === null) return padded(u, min, max);
+  const room = (high - low || Math.abs(high) || 1) / 2;
+  return padded(u, Math.max(min, low - room), Math.min(max, high + room));
+}
+
+/** Mark suspect and bad readings; one beyond the axis stands at its edge. */
+function drawFlags(/** @type {any} */ u, /** @type {(number|null)[]} */ flags) {
+  const { ctx: context, bbox } = u;
+  const ratio = window.devicePixelRatio || 1;
+  context.save();
+  context.lineWidth = 1.5 * ratio;
+  flags.forEach((flag, i) => {
+    const quality = qualityOfFlag(flag);
+    const value = u.data[1][i];
+    if (!quality || value === null) return;
+    const x = u.valToPos(u.data[0][i], "x", true);
+    const y = Math.min(bbox.top + bbox.height, Math.max(bbox.top, u.valToPos(value, "y", true)));
+    context.fillStyle = context.strokeStyle = colour(quality);
+    drawMark(context, quality, x, y, 3.2 * ratio);
+  });
+  context.restore();
+}
+
+/** Break the line where more than two readings are missing; the places among the readings come along. */
 function withGaps(/** @type {number[]} */ times, /** @type {(number|null)[]} */ values, /** @type {number} */ step) {
-  /** @type {[number[], (number|null)[]]} */
-  const out = [[], []];
+  /** @type {[number[], (number|null)[], (number|null)[]]} */
+  const out = [[], [], []];
   times.forEach((time, i) => {
     if (i && time - times[i - 1] > 2.5 * step) {
       out[0].push(times[i - 1] + step);
       out[1].push(null);
+      out[2].push(null);
     }
     out[0].push(time);
     out[1].push(values[i]);
+    out[2].push(i);
   });
   return out;
 }

@@ -1,5 +1,6 @@
 /** The newest value of every channel, by stream, with the age of the stream's last message. */
 
+import { FlagMark } from "./flags.js";
 import { ageText, numberText, unitText } from "./format.js";
 import { element, gettext, page, words } from "./page.js";
 import { Clock, showAge, stateOfAge } from "./states.js";
@@ -10,6 +11,8 @@ const clock = new Clock();
 const newest = new Map();
 /** @type {Map<string, HTMLElement>} */
 const places = new Map();
+/** @type {Map<string, FlagMark>} */
+const marks = new Map();
 /** @type {Map<string, HTMLElement>} */
 const ages = new Map();
 /** Channels without values though messages come, by stream: when they last had one. */
@@ -31,7 +34,9 @@ export function makeValues(/** @type {HTMLElement} */ parent) {
       ...stream.channels.map((channel) => {
         const value = element("span", { class: "value" }, "–");
         if (channel.variable.startsWith("DIAG")) value.dataset.word = "yes"; // bits, not a measure
+        const mark = new FlagMark(`${stream.name} ${channel.name}`);
         places.set(`${stream.name} ${channel.name}`, value);
+        marks.set(`${stream.name} ${channel.name}`, mark);
         return element(
           "div",
           {},
@@ -41,7 +46,7 @@ export function makeValues(/** @type {HTMLElement} */ parent) {
             element("span", {}, channel.variable),
             element("span", { class: "quiet", title: gettext("Name in the logger") }, channel.name),
           ),
-          element("dd", {}, value, element("span", { class: "quiet" }, unitText(channel.unit))),
+          element("dd", {}, value, element("span", { class: "quiet" }, unitText(channel.unit)), mark.element),
           element("dd", { class: "what" }, words(channel)),
         );
       }),
@@ -59,6 +64,7 @@ export function makeValues(/** @type {HTMLElement} */ parent) {
     clock.learn(one.received, one.age_s);
     newest.set(one.stream, one);
     showValue(one.stream, one.channel, one.value, false);
+    marks.get(`${one.stream} ${one.channel}`)?.show(one.flag, one.reasons);
     if (one.missing) {
       const channels = missing.get(one.stream) ?? new Map();
       missing.set(one.stream, channels.set(one.channel, one.last_value));
@@ -70,11 +76,13 @@ export function makeValues(/** @type {HTMLElement} */ parent) {
 
 /** Take a stream's newest vector from the live feed. */
 export function showLatest(
-  /** @type {{stream: string, time: string, received: string, values: Record<string, number|null>}} */ message,
+  /** @type {{stream: string, time: string, received: string, values: Record<string, number|null>,
+   *   flags: Record<string, number>, reasons: Record<string, string[]>}} */ message,
 ) {
   newest.set(message.stream, message);
   for (const [channel, value] of Object.entries(message.values)) {
     showValue(message.stream, channel, value, true);
+    marks.get(`${message.stream} ${channel}`)?.show(message.flags[channel], message.reasons[channel] || []);
     if (value !== null) missing.get(message.stream)?.delete(channel);
   }
   tick();
