@@ -13,12 +13,14 @@ import uvicorn
 from fastapi import FastAPI, Response
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.sessions import SessionMiddleware
 
 from api import errors, routes
 from api.headers import SecurityHeaders
 from api.live import LiveFeed
+from api.principals import Gate
 from api.routes import health
-from api.web import pages
+from api.web import login, pages, reviews
 from core.errors import SetupError
 from core.settings import Settings
 from core.store import Store
@@ -30,7 +32,8 @@ DESCRIPTION = """Flux towers and sensor networks: newest values, raw traces, hal
 
 Names and units are FLUXNET's. Times are ISO with offset and mark the START of their interval; FLUXNET CSV has
 local standard time. Missing is `null` in JSON, empty in CSV, -9999 in FLUXNET CSV.
-Errors have the body `{error, detail, remedy?}`."""
+Errors have the body `{error, detail, remedy?}`. What is not public is read with an API key:
+`Authorization: Bearer ftk_...`."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -45,8 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with Store(settings.store_dsn, pool_size=POOL_SIZE) as store:
-            app.state.store = store
-            async with LiveFeed(store).running() as feed:
+            app.state.gate = gate = Gate(store, settings.requests_per_minute)
+            async with LiveFeed(store, gate.policies).running() as feed:
                 app.state.feed = feed
                 yield
 
@@ -60,6 +63,11 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # the stock pages load their scripts from elsewhere
         redoc_url=None,
     )
+    app.state.settings = settings
+    app.state.oauth = oauth = login.make_oauth(settings)
+    if oauth is not None:
+        # what a reader takes along to the identity provider and back
+        app.add_middleware(SessionMiddleware, secret_key=settings.secret("session"), session_cookie="fluxtower_oidc")
     app.add_middleware(SecurityHeaders)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     errors.install(app, pages.error_page)
@@ -67,6 +75,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(routes.router)
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.include_router(pages.router, include_in_schema=False)
+    app.include_router(reviews.router, include_in_schema=False)
+    app.include_router(login.router, include_in_schema=False)
     return app
 
 

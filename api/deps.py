@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query
 from pydantic import AwareDatetime
 
 from api.errors import BadQuery
-from core.store import StationRow, Store
+from api.principals import StoreDep
+from core.store import StationRow
 
 DEFAULT_PERIOD = timedelta(days=7)
 MAX_TABLE_ROWS = 200_000  # rows of one answer
@@ -24,14 +25,6 @@ To = Annotated[
     Query(alias="to", description="Time after the last, ISO with offset; default: the newest data."),
 ]
 TableFormat = Annotated[Literal["json", "csv"], Query(alias="format", description="json or csv")]
-
-
-def _store(request: Request) -> Store:
-    store: Store = request.app.state.store
-    return store
-
-
-StoreDep = Annotated[Store, Depends(_store)]
 
 
 def _station(

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from core.errors import (
     ConfigError,
     FluxTowerError,
+    ReviewError,
     StoreError,
     StoreUnavailable,
     UnknownRun,
@@ -40,6 +41,27 @@ class BadQuery(FluxTowerError):
         super().__init__(detail)
 
 
+class AccessDenied(FluxTowerError):
+    """What is asked for is there, and not for who asks."""
+
+    def __init__(self, detail: str, *, is_anonymous: bool) -> None:
+        self.is_anonymous = is_anonymous
+        self.remedy = (
+            "log in, or send an API key: `Authorization: Bearer ftk_...`"
+            if is_anonymous
+            else "ask those who run the station for access"
+        )
+        super().__init__(detail)
+
+
+class NotAuthenticated(FluxTowerError):
+    """An API key that is unknown, expired or revoked, or a wrong password."""
+
+
+class TooManyRequests(FluxTowerError):
+    """Somebody asks too often."""
+
+
 class Answer(NamedTuple):
     """HTTP status of an error, and what the reader can do."""
 
@@ -53,6 +75,10 @@ ANSWERS: dict[type[Exception], Answer] = {
     UnknownRun: Answer(404, "GET /api/v1/stations/{id}/runs lists a station's season runs"),
     UnknownVariable: Answer(404, "GET /api/v1/stations/{id} lists the variables"),
     BadQuery: Answer(422),
+    ReviewError: Answer(422),
+    AccessDenied: Answer(403),
+    NotAuthenticated: Answer(401, "ask for another key, or send none to read what is public"),
+    TooManyRequests: Answer(429, "wait a minute; ask for longer periods at once, or listen to the live stream"),
     StoreUnavailable: Answer(503, "try again in some seconds; `fluxtower status` shows the database"),
     StoreError: Answer(500, "the log of the API says more"),
     ConfigError: Answer(500, "correct the named key and register the station again"),
@@ -60,8 +86,18 @@ ANSWERS: dict[type[Exception], Answer] = {
 }
 
 
+HEADERS: Mapping[int, Mapping[str, str]] = {
+    401: {"WWW-Authenticate": 'Bearer realm="fluxtower"'},
+    429: {"Retry-After": "60"},
+    503: {"Retry-After": "5"},
+}
+"""Of errors, by status."""
+
+
 def answer_to(error: Exception) -> Answer:
     """Return the answer of the nearest class that ``ANSWERS`` names; anything else is a 500."""
+    if isinstance(error, AccessDenied) and error.is_anonymous:
+        return Answer(401)
     return next((ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS), Answer(500))
 
 
@@ -94,7 +130,7 @@ def install(app: FastAPI, page: Callable[[Request, int, dict[str, str]], Respons
         status, remedy = answer_to(error)
         if status == 500:
             log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
-        headers = {"Retry-After": "5"} if status == 503 else None
+        headers = HEADERS.get(status)
         remedy = getattr(error, "remedy", None) or remedy
         return respond(request, status, body(type(error).__name__, str(error), remedy), headers)
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import orjson
 from sse_starlette import ServerSentEvent
 
+from core.access import DataClass
 from core.errors import StoreError
 from core.store import Latest, Store
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0  # [s]
+CHECK_SECONDS = 10.0  # between looks whether keys and logins are still good [s]
 RETRY_SECONDS = 5.0  # between polls while the database is away [s]
 RECOMPUTED_SPAN = timedelta(days=2)  # how far back a recomputed flux is noticed
 MAX_MAILBOX_MESSAGES = 500
@@ -29,11 +33,31 @@ MAX_MAILBOX_MESSAGES = 500
 Message = tuple[str, dict[str, object]]
 
 
+@dataclass(frozen=True)
+class Listener:
+    """Who listens, to what.
+
+    Attributes
+    ----------
+    station : str or None
+        The one station, or all.
+    may_read : callable
+        (station, class of data) -> whether he may read it now.
+    is_still : callable
+        Whether his key or login is still good; asks the store.
+    """
+
+    station: str | None
+    may_read: Callable[[str, DataClass], bool]
+    is_still: Callable[[], bool]
+
+
 class Mailbox:
     """What one reader has not yet been told: the newest message of each key, in the order of first arrival."""
 
-    def __init__(self, station: str | None) -> None:
-        self.station = station
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.is_closed = False
         self._messages: OrderedDict[Hashable, Message] = OrderedDict()
         self._filled = asyncio.Event()
 
@@ -44,12 +68,18 @@ class Mailbox:
             self._messages.popitem(last=False)
         self._filled.set()
 
-    async def take(self) -> Message:
-        """Wait for a message and take it."""
-        while not self._messages:
+    def close(self) -> None:
+        """Tell the reader that nothing more comes."""
+        self.is_closed = True
+        self._messages.clear()
+        self._filled.set()
+
+    async def take(self) -> Message | None:
+        """Wait for a message and take it; None if nothing more comes."""
+        while not self._messages and not self.is_closed:
             self._filled.clear()
             await self._filled.wait()
-        return self._messages.popitem(last=False)[1]
+        return self._messages.popitem(last=False)[1] if self._messages else None
 
 
 class LiveFeed:
@@ -59,10 +89,14 @@ class LiveFeed:
     ----------
     store : Store
         Where the news comes from.
+    refresh : callable
+        Reads the policies afresh if they are old.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, refresh: Callable[[], object]) -> None:
         self._store = store
+        self._refresh = refresh
+        self._checked = monotonic()
         self._mailboxes: set[Mailbox] = set()
         self._wanted = asyncio.Event()
         self._latest: dict[tuple[str, str], Latest] = {}
@@ -79,27 +113,36 @@ class LiveFeed:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def events(self, station: str | None) -> AsyncIterator[ServerSentEvent]:
-        """Yield first what is known, then what is new, of one station or of all."""
-        mailbox = Mailbox(station)
+    async def events(self, listener: Listener) -> AsyncIterator[ServerSentEvent]:
+        """Yield first what is known, then what is new, of what a listener may read, until he may no longer."""
+        mailbox = Mailbox(listener)
         self._mailboxes.add(mailbox)
         for key, latest in self._latest.items():
-            if station in (None, latest.station):
+            if _may_be_told(listener, latest.station, latest.data_class):
                 mailbox.put(("latest", *key), _latest_message(latest))
         if self._problem:
             mailbox.put("state", self._problem)
         self._wanted.set()
         try:
-            while True:
-                name, data = await mailbox.take()
+            while (message := await mailbox.take()) is not None:
+                name, data = message
                 yield ServerSentEvent(data=orjson.dumps(data).decode(), event=name)
         finally:
             self._mailboxes.discard(mailbox)
 
-    def _post(self, station: str | None, key: Hashable, message: Message) -> None:
+    def _post(self, station: str | None, data_class: DataClass, key: Hashable, message: Message) -> None:
         for mailbox in self._mailboxes:
-            if station is None or mailbox.station in (None, station):
+            if station is None or _may_be_told(mailbox.listener, station, data_class):
                 mailbox.put(key, message)
+
+    async def _close_ended(self) -> None:
+        """End the streams of those whose key or login is no longer good."""
+        if monotonic() - self._checked < CHECK_SECONDS:
+            return
+        self._checked = monotonic()
+        for mailbox in list(self._mailboxes):
+            if not await asyncio.to_thread(mailbox.listener.is_still):
+                mailbox.close()
 
     async def _run(self) -> None:
         while True:
@@ -117,24 +160,26 @@ class LiveFeed:
             else:
                 if self._problem:
                     self._problem = None
-                    self._post(None, "state", ("well", {}))
+                    self._post(None, "station", "state", ("well", {}))
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _report_and_wait(self, error: Exception) -> None:
         if self._problem is None:
             log.warning("live feed: %s", error)
         self._problem = ("problem", {"detail": str(error)})
-        self._post(None, "state", self._problem)
+        self._post(None, "station", "state", self._problem)
         await asyncio.sleep(RETRY_SECONDS)
 
     async def _poll(self) -> None:
-        listened = {mailbox.station for mailbox in self._mailboxes}
+        await asyncio.to_thread(self._refresh)
+        await self._close_ended()
+        listened = {mailbox.listener.station for mailbox in self._mailboxes}
         only = next(iter(listened)) if len(listened) == 1 else None
         for latest in await asyncio.to_thread(self._store.latest.read, only):
             key = (latest.station, latest.stream)
             if self._latest.get(key) != latest:
                 self._latest[key] = latest
-                self._post(latest.station, ("latest", *key), _latest_message(latest))
+                self._post(latest.station, latest.data_class, ("latest", *key), _latest_message(latest))
         for station in listened - {None}:
             assert station is not None
             await self._poll_fluxes(station)
@@ -149,6 +194,7 @@ class LiveFeed:
             if before.get(start) != time:
                 self._post(
                     station,
+                    "fluxes",
                     ("flux", station, start),
                     ("flux", {"station": station, "start": _iso(start), "computed": _iso(time)}),
                 )
@@ -159,6 +205,10 @@ class LiveFeed:
             return {}
         table = self._store.fluxes.read(station, span[1] - RECOMPUTED_SPAN, span[1])
         return dict(zip(table["start"], table["computed"], strict=True))
+
+
+def _may_be_told(listener: Listener, station: str, data_class: DataClass) -> bool:
+    return listener.station in (None, station) and listener.may_read(station, data_class)
 
 
 def _latest_message(latest: Latest) -> Message:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from core.access import Action, Role
+from core.review import Level, Verdict
 from core.timeliness import Status
 from fluxcalc.season.ustar.published import UstarThreshold
 
@@ -23,6 +25,17 @@ class ErrorOut(_Out):
     error: str = Field(examples=["UnknownStation"])
     detail: str = Field(examples=["unknown station 'xx-abc': register it with `fluxtower station add FILE.toml`"])
     remedy: str | None = Field(None, examples=["GET /api/v1/stations lists the registered stations"])
+
+
+class MeOut(_Out):
+    """Who asks."""
+
+    kind: Literal["anonymous", "key", "user", "system"]
+    name: str = Field(description="of the user or key; empty of nobody in particular")
+    role: Role | None
+    scope: list[str] = Field(description="station ids, group:NAME, or * for all", examples=[["cn-tower"]])
+    data_classes: list[str] = Field(description="what he reads of stations that are not public", examples=[["fluxes"]])
+    may: list[Action] = Field(description="what he may do at the stations of the scope", examples=[["read", "note"]])
 
 
 class DatabaseOut(_Out):
@@ -43,7 +56,9 @@ class HealthOut(_Out):
 
     status: Literal["ok", "unavailable"]
     version: str = Field(examples=["0.1.0"])
-    database: DatabaseOut | None = Field(description="What the database says about itself; null if it is away.")
+    database: DatabaseOut | None = Field(
+        description="What the database says about itself; null if it is away, or if not all of it may be told."
+    )
     problem: str | None = Field(default=None, description="Why it cannot answer.")
     remedy: str | None = None
 
@@ -65,6 +80,10 @@ class StreamOut(_Out):
     kind: Literal["block", "reading"]
     step_s: float = Field(description="time between samples or readings [s]", examples=[0.05])
     expected_s: float = Field(description="longest time between two messages [s]", examples=[60.0])
+    faults: list[str] = Field(
+        description="what is not as the station file says: rate of readings, clock",
+        examples=[["one value every 600 s, the station file says 60 s: correct `interval` there"]],
+    )
     channels: list[ChannelOut]
 
 
@@ -110,7 +129,13 @@ class LatestValue(_Out):
     time: datetime = Field(description="time of the value")
     received: datetime = Field(description="when its message came in")
     age_s: float = Field(description="seconds since then")
-    status: Status
+    status: Status = Field(description="of the stream's messages; `silent` where the channel alone has no values")
+    missing: bool = Field(
+        description="messages come, but the channel has had no value for the ten steps after which a stream is silent"
+    )
+    last_value: datetime | None = Field(
+        description="of a missing channel: when it last had a value; null where that is over seven days ago, or never"
+    )
 
 
 class FeedOut(_Out):
@@ -222,6 +247,7 @@ class ProductOut(Table):
 
     status: Literal["provisional", "season"] = Field(description="a provisional run is superseded by the next day's")
     run: int | None = Field(description="run that made it: /runs/{run} says of what and how")
+    newer: int | None = Field(description="a provisional run that is newer than this one, made on demand")
     not_done: dict[str, str] = Field(
         description="what is not there, and why", examples=[{"USTAR_THRESHOLD": "no threshold in 646 complete records"}]
     )
@@ -288,3 +314,63 @@ class RunsOut(_Out):
         None, description="why there is no newer provisional run; null if none fails"
     )
     runs: list[RunOut]
+
+
+class FlagIn(_Out):
+    """A manual flag that a review sets."""
+
+    stream: str = Field(examples=["met"])
+    channels: list[str] = Field(default_factory=list, description="default: all of the stream", examples=[["TA"]])
+    start: AwareDatetime
+    end: AwareDatetime
+    reason: str = Field(min_length=1, max_length=1000, examples=["sensor iced over"])
+
+
+class ReviewIn(_Out):
+    """What a person says of data of [start, end)."""
+
+    level: Level = Field(description="station: its operator; centre: the province or centre")
+    verdict: Verdict = Field("accepted", description="accepted: what is not flagged is good; returned: look again")
+    subjects: list[str] = Field(
+        default_factory=list, description="stream.channel, or fluxes; default: all", examples=[["met.TA", "fluxes"]]
+    )
+    start: AwareDatetime
+    end: AwareDatetime
+    reason: str = Field("", max_length=1000)
+    flags: list[FlagIn] = Field(default_factory=list, max_length=1000, description="flags to set as bad, with reasons")
+
+
+class ReviewOut(_Out):
+    """A signed review; a newer one undoes it."""
+
+    id: int
+    station: str
+    level: Level
+    verdict: Verdict
+    subjects: list[str]
+    start: datetime
+    end: datetime
+    reason: str
+    by: str
+    made: datetime
+
+
+class MonthOut(_Out):
+    """How far the review of a subject is for a month of local standard time."""
+
+    subject: str = Field(examples=["met.TA"])
+    start: datetime
+    end: datetime
+    state: Literal["to review", "station", "centre"] = Field(description="the highest level at which it is reviewed")
+    by: str = Field(description="who signed it")
+    why: str = Field(description="why it is to review again")
+    due: datetime
+    is_overdue: bool
+
+
+class ReviewsOut(_Out):
+    """Reviews of a station, and what is to review."""
+
+    station: str
+    months: list[MonthOut]
+    reviews: list[ReviewOut]

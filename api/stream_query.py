@@ -12,8 +12,9 @@ from fastapi import Depends, Query
 from api.deps import From, Period, StationDep, TableFormat, To, choose_period
 from api.errors import UnknownStream
 from api.exports.encode import file_name
+from api.readable import ReadableStore
 from core.station import Channel, Stream
-from core.store import StationRow, Store
+from core.store import StationRow
 
 Kind = Literal["block", "reading"]
 StreamName = Annotated[str | None, Query(description="Name of the stream; default: the station's first of that kind.")]
@@ -52,7 +53,7 @@ class StreamQuery:
         """Channel -> unit in which it is sent."""
         return {channel.name: channel.unit for channel in self.channels}
 
-    def period(self, store: Store, default: timedelta, longest: timedelta) -> Period:
+    def period(self, store: ReadableStore, default: timedelta, longest: timedelta) -> Period:
         """Return the period; parameters and errors as of ``choose_period``."""
         return choose_period(self.start, self.end, _after_newest(store, self.id, self.stream), default, longest)
 
@@ -123,7 +124,7 @@ def _find_channels(row: StationRow, stream: Stream, names: str | None) -> list[C
     return [stream.channels[stream.channel_index[name]] for name in wanted]
 
 
-def _after_newest(store: Store, station: str, stream: Stream) -> datetime | None:
+def _after_newest(store: ReadableStore, station: str, stream: Stream) -> datetime | None:
     """Return the time just after a stream's newest data, None where it never sent."""
     times = [latest.time for latest in store.latest.read(station) if latest.stream == stream.name]
     return max(times) + timedelta(microseconds=stream.dt_ns // 1000) if times else None

@@ -25,16 +25,8 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from benchmarks.damaged_files import (  # noqa: E402
-    COLUMNS,
-    FIRST,
-    FORMATS,
-    SPAN,
-    STEP_MS,
-    Damaged,
-    all_kinds,
-    make_file,
-)
+from benchmarks.damaged_files import Damaged, all_kinds, make_file  # noqa: E402
+from benchmarks.good_files import COLUMNS, FIRST, FORMATS, SPAN, STEP_MS  # noqa: E402
 from core.clock import to_ns  # noqa: E402
 from core.progress import Progress, no_progress  # noqa: E402
 from fluxtower.progress_bar import progress_bar  # noqa: E402

@@ -81,6 +81,30 @@ class UnknownRun(FluxTowerError):
         super().__init__(f"unknown run {run}{why}: `fluxtower run list` lists the season runs")
 
 
+class AccountExists(FluxTowerError):
+    """There is a user of that name already."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"there is a user {name!r} already: `fluxtower user list` lists them")
+
+
+class UnknownAccount(FluxTowerError):
+    """There is no user of that name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"unknown user {name!r}: `fluxtower user list` lists them")
+
+
+class UnknownKey(FluxTowerError):
+    """There is no API key of that number."""
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        super().__init__(f"unknown key {id}: `fluxtower key list` lists them")
+
+
 class UnknownVariable(FluxTowerError):
     """A name that is neither in the variables table nor declared by the station."""
 
@@ -96,6 +120,14 @@ class StoreError(FluxTowerError):
 
 class StoreUnavailable(StoreError):
     """The database cannot be reached: back off, try again, do not acknowledge."""
+
+
+class ReviewError(FluxTowerError):
+    """A review that cannot be signed; says what is missing."""
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(f"{detail}: {remedy}")
 
 
 class ProcessingError(FluxTowerError):

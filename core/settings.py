@@ -54,6 +54,14 @@ class Settings(BaseSettings):
     broker_port: int = Field(11883, ge=1024, le=65535, description="Loopback port of the private Mosquitto.")
     api_host: str = Field("127.0.0.1", description="Address on which the API and the pages listen.")
     api_port: int = Field(18080, ge=1024, le=65535, description="Port of the API and the pages.")
+    requests_per_minute: int = Field(
+        6000, ge=0, description="Most requests a minute of one address or key, a process of the API; 0 = any number."
+    )
+    oidc_issuer: str | None = Field(
+        None, description="Identity provider (OpenID Connect) with whose accounts users may log in; its address."
+    )
+    oidc_client: str | None = Field(None, description="Client id that the identity provider gave the platform.")
+    oidc_secret: str | None = Field(None, description="Client secret that the identity provider gave the platform.")
     topic_root: str = Field("flux/v1", description="First levels of every MQTT topic.")
     collector: str = Field(
         "collector",
@@ -88,6 +96,9 @@ class Settings(BaseSettings):
         1.0,
         gt=0,
         description="How often the worker looks for half-hours that are due. [s]",
+    )
+    review_days: float = Field(
+        45.0, gt=0, le=3650, description="How long after a month its data have to be reviewed at both levels. [days]"
     )
     season_seconds: float = Field(
         86_400.0, gt=0, description="How often a station's running season is filled afresh. [s]"

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 from rich.table import Table
 
+from core.access import Policy
 from core.settings import Settings
-from core.store import CorrectionRow, Gap, RejectRow, RunRow, Store
+from core.store import Account, ApiKey, AuditRow, CorrectionRow, Gap, RejectRow, Review, RunRow, Store
+from core.timeliness import SILENT_STEPS, expected_seconds, fault_of_channel, faults_of
 from core.variables import AMOUNTS, VARIABLES, units_for
+from qc.review import MonthState
 
-SECRETS = ("dsn", "broker", "grafana_token")
+SECRETS = ("dsn", "broker", "grafana_token", "oidc_secret")
 """Settings that hold passwords."""
 MAX_COUNTED_REJECTS = 1000
 
@@ -104,6 +107,20 @@ def arrival_table(store: Store, station: str) -> Table:
     return table
 
 
+def faults_of_streams(store: Store, station: str) -> list[str]:
+    """Return what is not as the station file says, a line each."""
+    delays = {one.stream: one.delay_s for one in store.watermarks.read_arrivals(station)}
+    times = store.readings.read_newest_times(station)
+    row = store.stations.read(station)
+    found = faults_of(row.station, times, delays)
+    lines = [f"{stream}: {fault}" for stream, faults in found.items() for fault in faults]
+    for one in store.latest.read(station):
+        if (stream := row.station.streams.get(one.stream)) is not None:
+            missing = store.latest.find_missing(one, SILENT_STEPS * expected_seconds(stream))
+            lines += [f"{one.stream}: {fault_of_channel(channel, last)}" for channel, last in missing.items()]
+    return lines
+
+
 def count_rejects(store: Store, station: str) -> str:
     """Return in words how many messages of a station were refused and are not stored since."""
     count = len(store.rejects.find(MAX_COUNTED_REJECTS, station=station))
@@ -152,6 +169,79 @@ def run_table(runs: Iterable[RunRow]) -> Table:
         first, end = _period(run)
         made = f"{run.finished:%Y-%m-%d %H:%M}"
         table.add_row(str(run.id), run.station, run.kind, first, end, str(run.intervals), made, run.code_version)
+    return table
+
+
+def account_table(accounts: Iterable[Account]) -> Table:
+    """Return who may log in."""
+    table = Table("name", "role", "scope", "logs in by", "made (UTC)", "disabled (UTC)")
+    for one in accounts:
+        ways = [*(["password"] if one.has_password else []), *([one.identity] if one.identity else [])]
+        disabled = f"{one.disabled:%Y-%m-%d %H:%M}" if one.disabled else ""
+        table.add_row(
+            one.name, one.role, ", ".join(one.scope), ", ".join(ways), f"{one.created:%Y-%m-%d %H:%M}", disabled
+        )
+    return table
+
+
+def key_table(keys: Iterable[ApiKey]) -> Table:
+    """Return API keys without their secrets."""
+    table = Table("key", "name", "role", "scope", "data", "made by", "made (UTC)", "last used (UTC)", "state")
+    for one in keys:
+        until = f"until {one.expires:%Y-%m-%d %H:%M}" if one.expires else "for ever"
+        state = "revoked" if one.is_revoked else f"expired {one.expires:%Y-%m-%d}" if one.is_expired else until
+        table.add_row(
+            str(one.id),
+            one.name,
+            one.role,
+            ", ".join(one.scope),
+            ", ".join(one.data_classes),
+            one.made_by,
+            f"{one.created:%Y-%m-%d %H:%M}",
+            f"{one.used:%Y-%m-%d %H:%M}" if one.used else "never",
+            state,
+        )
+    return table
+
+
+def policy_table(policies: Iterable[Policy]) -> Table:
+    """Return policies."""
+    table = Table("station", "data", "openness", "until (UTC)", "group")
+    for one in policies:
+        until = f"{one.until:%Y-%m-%d %H:%M}" if one.until else ""
+        table.add_row(one.station, one.data_class, one.openness, until, one.group)
+    return table
+
+
+def audit_table(rows: Iterable[AuditRow]) -> Table:
+    """Return who did what, or was denied it."""
+    table = Table("when (UTC)", "who", "what", "station", "outcome", "more")
+    for row in rows:
+        who = f"{row.principal} ({row.kind})" if row.principal else row.kind
+        more = ", ".join(f"{name}: {value}" for name, value in row.detail.items())
+        table.add_row(f"{row.made:%Y-%m-%d %H:%M:%S}", who, row.action, row.station, row.outcome, more)
+    return table
+
+
+def month_table(months: Iterable[tuple[str, MonthState]]) -> Table:
+    """Return how far the review of months is."""
+    table = Table("station", "subject", "from (UTC)", "to (UTC)", "reviewed by", "due (UTC)", "why")
+    for station, one in months:
+        start, end = f"{one.start:%Y-%m-%d %H:%M}", f"{one.end:%Y-%m-%d %H:%M}"
+        due = f"{one.due:%Y-%m-%d}{' overdue' if one.is_overdue else ''}"
+        state = "nobody" if one.state == "to review" else f"{one.state} ({one.by})"
+        table.add_row(station, one.subject, start, end, state, due, one.why)
+    return table
+
+
+def review_table(reviews: Iterable[Review]) -> Table:
+    """Return signed reviews."""
+    table = Table("review", "made (UTC)", "by", "level", "verdict", "from (UTC)", "to (UTC)", "subjects", "reason")
+    for one in reviews:
+        made, start, end = (f"{time:%Y-%m-%d %H:%M}" for time in (one.made, one.start, one.end))
+        table.add_row(
+            str(one.id), made, one.by, one.level, one.verdict, start, end, ", ".join(one.subjects), one.reason
+        )
     return table
 
 

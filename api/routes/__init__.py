@@ -5,15 +5,18 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.models import ErrorOut
-from api.routes import feeds, fluxes, footprint, health, live, product, readings, runs, samples, stations
+from api.routes import feeds, fluxes, footprint, health, live, me, product, readings, reviews, runs, samples, stations
 
 router = APIRouter(
     prefix="/api/v1",
     responses={
+        401: {"model": ErrorOut, "description": "Not public, or a key that is unknown, expired or revoked."},
+        403: {"model": ErrorOut, "description": "Not for who asks."},
         404: {"model": ErrorOut, "description": "No such station or stream."},
         422: {"model": ErrorOut, "description": "A parameter that cannot be used."},
+        429: {"model": ErrorOut, "description": "Too many requests in a minute."},
         503: {"model": ErrorOut, "description": "The database cannot be reached for the moment."},
     },
 )
-for resource in (health, stations, feeds, readings, samples, fluxes, footprint, product, runs, live):
+for resource in (health, me, stations, feeds, readings, samples, fluxes, footprint, product, runs, reviews, live):
     router.include_router(resource.router)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.deps import StationDep, StoreDep
+from api.deps import StationDep
 from api.models import FeedOut, FeedsOut, GapOut
+from api.principals import StoreDep
 from core.store import Arrival, Gap
 
 router = APIRouter(tags=["stations"])

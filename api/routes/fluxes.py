@@ -15,7 +15,6 @@ from api.deps import (
     From,
     Period,
     StationDep,
-    StoreDep,
     TableFormat,
     To,
     choose_period,
@@ -25,7 +24,9 @@ from api.exports.columns import json_columns
 from api.exports.encode import file_name
 from api.exports.fluxnet import write_fluxnet
 from api.models import FluxesOut
-from core.store import StationRow, Store
+from api.principals import StoreDep
+from api.readable import ReadableStore
+from core.store import StationRow
 from core.variables import FLUX_COLUMNS, flux_variable
 
 router = APIRouter(tags=["fluxes"])
@@ -112,7 +113,7 @@ def choose_variables(names: str | None, known: list[str]) -> list[str]:
     return wanted
 
 
-def flux_period(store: Store, row: StationRow, start: From, end: To) -> Period:
+def flux_period(store: ReadableStore, row: StationRow, start: From, end: To) -> Period:
     """Return the asked period, by default the last 7 days that have fluxes."""
     span = store.fluxes.read_span(row.station.id) if end is None else None
     return choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, MAX_FLUXES_PERIOD)

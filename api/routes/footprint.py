@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from api.answers import geojson_answer
-from api.deps import DEFAULT_PERIOD, From, StationDep, StoreDep, To, choose_period
+from api.deps import DEFAULT_PERIOD, From, StationDep, To, choose_period
 from api.errors import BadQuery
+from api.principals import StoreDep
 
 router = APIRouter(tags=["fluxes"])
 

@@ -6,12 +6,15 @@ import asyncio
 import dataclasses
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from api.deps import StoreDep
 from api.errors import ANSWERS
 from api.models import DatabaseOut, HealthOut
+from api.principals import Gate, PrincipalDep, gate_of
+from api.readable import ReadableStore
+from core.access import Principal
 from core.errors import StoreError, StoreUnavailable
+from core.store import Health
 
 router = APIRouter(tags=["health"])
 
@@ -27,10 +30,10 @@ def installed_version() -> str:
 
 
 @router.get("/health", summary="State of the platform", responses={503: {"model": HealthOut}})
-async def health(store: StoreDep, response: Response) -> HealthOut:
+async def health(request: Request, principal: PrincipalDep, response: Response) -> HealthOut:
     """Answer 200 with the numbers that tell whether work is piling up, or 503 with the reason and the remedy."""
     try:
-        found = await asyncio.wait_for(asyncio.to_thread(store.health), PATIENCE_SECONDS)
+        found = await asyncio.wait_for(asyncio.to_thread(_look, gate_of(request), principal), PATIENCE_SECONDS)
     except (StoreError, TimeoutError) as error:
         response.status_code = 503
         problem = str(error) or "the database does not answer"
@@ -39,5 +42,11 @@ async def health(store: StoreDep, response: Response) -> HealthOut:
             status="unavailable", version=installed_version(), database=None, problem=problem, remedy=remedy
         )
     return HealthOut(
-        status="ok", version=installed_version(), database=DatabaseOut.model_validate(dataclasses.asdict(found))
+        status="ok",
+        version=installed_version(),
+        database=None if found is None else DatabaseOut.model_validate(dataclasses.asdict(found)),
     )
+
+
+def _look(gate: Gate, principal: Principal) -> Health | None:
+    return ReadableStore(gate.store, principal, gate.policies()).health()

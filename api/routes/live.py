@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse
 
 from api.deps import StationDep
-from api.live import LiveFeed
+from api.live import Listener, LiveFeed
+from api.principals import StoreDep, gate_of, is_still
+from api.readable import ReadableStore
 
 router = APIRouter(tags=["live"])
 
@@ -33,9 +36,9 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
     response_model=None,
     responses=_EVENTS,
 )
-async def live(request: Request) -> EventSourceResponse:
-    """Stream the newest values of all stations."""
-    return _stream(request, None)
+async def live(request: Request, store: StoreDep) -> EventSourceResponse:
+    """Stream the newest values of all stations that the asker may read."""
+    return _stream(request, store, None)
 
 
 @router.get(
@@ -45,11 +48,17 @@ async def live(request: Request) -> EventSourceResponse:
     response_model=None,
     responses=_EVENTS,
 )
-async def station_live(request: Request, row: StationDep) -> EventSourceResponse:
+async def station_live(request: Request, store: StoreDep, row: StationDep) -> EventSourceResponse:
     """Stream a station's newest values and fluxes."""
-    return _stream(request, row.station.id)
+    return _stream(request, store, row.station.id)
 
 
-def _stream(request: Request, station: str | None) -> EventSourceResponse:
+def _stream(request: Request, store: ReadableStore, station: str | None) -> EventSourceResponse:
     feed: LiveFeed = request.app.state.feed
-    return EventSourceResponse(feed.events(station), ping=15, send_timeout=30, headers={"X-Accel-Buffering": "no"})
+    gate, principal = gate_of(request), store.principal
+    listener = Listener(
+        station,
+        lambda id, data_class: gate.known_policies.may_read(principal, id, data_class, datetime.now(UTC)),
+        lambda: is_still(gate, principal, request),
+    )
+    return EventSourceResponse(feed.events(listener), ping=15, send_timeout=30, headers={"X-Accel-Buffering": "no"})

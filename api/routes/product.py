@@ -1,4 +1,4 @@
-"""A station's season: the newest run of a kind, by default the provisional one of the running season."""
+"""A station's season: the newest run that was kept on demand, else that of the running season; or one of a kind."""
 
 from __future__ import annotations
 
@@ -9,22 +9,27 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
 from api.answers import csv_answer, json_answer, parquet_answer
-from api.deps import From, Period, StationDep, StoreDep, To, longest_table
+from api.deps import From, Period, StationDep, To, longest_table
 from api.errors import BadQuery
 from api.exports.columns import json_columns
 from api.exports.encode import file_name, json_bytes
 from api.exports.fluxnet import write_fluxnet
 from api.models import ProductOut
+from api.principals import StoreDep
+from api.readable import ReadableStore
 from api.routes.fluxes import averaging_minutes, choose_variables, flux_period
 from core.frames import PRODUCT_COLUMNS
-from core.store import PROVISIONAL, RunRow, StationRow, Store
+from core.store import PROVISIONAL, RunRow, StationRow
 from core.variables import season_unit
 
 router = APIRouter(tags=["seasons"])
 
 Kind = Annotated[
-    Literal["provisional", "season"],
-    Query(description="provisional: made daily of the running season; season: made on demand."),
+    Literal["provisional", "season"] | None,
+    Query(
+        description="provisional: made daily of the running season; season: made on demand. Default: the run that the "
+        "station's page shows, the newest made on demand and, without one, the provisional one."
+    ),
 ]
 Series = Annotated[str | None, Query(description="Comma separated; default: all.", examples=["NEE_F,NEE_F_QC,GPP_NT"])]
 SeasonFormat = Annotated[
@@ -49,10 +54,13 @@ def product(
     start: From = None,
     end: To = None,
     variables: Series = None,
-    kind: Kind = PROVISIONAL,  # type: ignore[assignment]
+    kind: Kind = None,
     form: SeasonFormat = "json",
 ) -> Response:
-    """Return the newest run's half-hours of [from, to); default: from the run's first to its last.
+    """Return a run's half-hours of [from, to); default: from the run's first to its last.
+
+    The run is the one that the station's page shows: the newest made on demand, without one the provisional one;
+    ``kind`` asks for the other. ``newer`` (header ``X-Fluxtower-Newer-Run``) names a provisional run that is newer.
 
     ``NEE``, ``LE``, ``H``: as measured and used; ``NEE_FLAG`` says why a flux of CO2 is not: 1 its quality, 2 outside
     its limits, 3 a spike, 4 u* below ``USTAR_THRESHOLD``, or missing. ``_F``: gaps filled; ``_F_QC``: 0 measured, 1-3
@@ -60,14 +68,15 @@ def product(
     the step of marginal distribution sampling (4: machine learning, ``_SD`` that of its error), its window. ``RECO``,
     ``GPP``: by night-time (``_NT``) and day-time (``_DT``) partitioning. ``not_done`` says what is not there, and why.
     """
-    run = store.runs.read_newest(row.station.id, kind)
+    run = store.runs.read_newest(row.station.id, kind) if kind else store.runs.read_shown(row.station.id)
     period = flux_period(store, row, start, end) if run is None else run_period(run, start, end)
-    return answer_product(request, store, row, run, kind, period, variables, form)
+    status = run.kind if run else kind or PROVISIONAL
+    return answer_product(request, store, row, run, status, period, variables, form)
 
 
 def answer_product(
     request: Request,
-    store: Store,
+    store: ReadableStore,
     row: StationRow,
     run: RunRow | None,
     kind: str,
@@ -87,7 +96,10 @@ def answer_product(
     schema = {"start": PRODUCT_COLUMNS["start"], **dict.fromkeys(names, pl.Float64)}
     table = store.runs.read_product(run, period.start, period.end, names) if run else pl.DataFrame(schema=schema)
     offset = row.station.station.utc_offset
-    headers = {"X-Fluxtower-Status": kind} | ({"X-Fluxtower-Run": str(run.id)} if run else {})
+    newer = store.runs.read_newer_provisional(run)
+    headers = {"X-Fluxtower-Status": kind}
+    headers |= {"X-Fluxtower-Run": str(run.id)} if run else {}
+    headers |= {"X-Fluxtower-Newer-Run": str(newer.id)} if newer else {}
     if form != "json":
         what = kind if run is None else f"{kind}-run{run.id}"
         name = file_name(row.station.id, what, period.start, period.end, offset, form)
@@ -100,6 +112,7 @@ def answer_product(
             "station": row.station.id,
             "status": kind,
             "run": run.id if run else None,
+            "newer": newer.id if newer else None,
             "not_done": run.provenance.get("not_done", {}) if run else {},
             "from": period.start,
             "to": period.end,

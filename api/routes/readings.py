@@ -6,9 +6,10 @@ import polars as pl
 from fastapi import APIRouter, Request, Response
 
 from api.answers import csv_answer, json_answer
-from api.deps import DEFAULT_PERIOD, StoreDep, longest_table
+from api.deps import DEFAULT_PERIOD, longest_table
 from api.exports.columns import ISO_MILLIS, iso_times, json_columns, write_csv
 from api.models import MinutesOut, ReadingsOut
+from api.principals import StoreDep
 from api.stream_query import ReadingsQuery, SamplesQuery
 
 router = APIRouter(tags=["data"])

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from api.deps import From, StationDep, StoreDep, To
+from api.deps import From, StationDep, To
 from api.models import RunDetailOut, RunOut, RunsOut, SeasonFailureOut
+from api.principals import StoreDep
 from api.routes.product import PRODUCT_RESPONSES, SeasonFormat, Series, answer_product, run_period
 from core.store import RunRow
 

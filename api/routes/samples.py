@@ -11,9 +11,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.answers import csv_answer, json_answer
 from api.decimate import Decimated, decimate, group_size
-from api.deps import Period, StoreDep
+from api.deps import Period
 from api.exports.columns import write_csv
 from api.models import SamplesOut
+from api.principals import StoreDep
 from api.routes.stations import describe_channel
 from api.stream_query import SamplesQuery, StreamQuery
 from core.clock import from_ns

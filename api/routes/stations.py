@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from api.deps import StationDep, StoreDep
+from api.deps import StationDep
 from api.models import ChannelOut, LatestOut, LatestValue, StationOut, StationSummary, StreamOut
+from api.principals import StoreDep
+from api.readable import ReadableStore
 from core.station import Channel, Stream
 from core.store import Latest, StationRow
-from core.timeliness import expected_seconds, status, worst
+from core.timeliness import SILENT_STEPS, expected_seconds, faults_of, status, worst
 from core.variables import variable
 
 router = APIRouter(tags=["stations"])
+
+Missing = Mapping[tuple[str, str], datetime | None]
+"""``(stream, channel) -> time of its last value`` of channels without values."""
 
 
 @router.get("/stations", summary="All stations and how they are")
@@ -30,15 +35,20 @@ def stations(store: StoreDep) -> list[StationSummary]:
 @router.get("/stations/{id}", summary="One station: place, streams, channels")
 def station(row: StationDep, store: StoreDep) -> StationOut:
     """Return a station with its streams and channels, their variables, units and words."""
-    id = row.station.id
-    return describe(row, store.latest.read(id), store.fluxes.read_span(id), datetime.now(UTC))
+    return describe(row, store, store.latest.read(row.station.id), datetime.now(UTC))
 
 
 @router.get("/stations/{id}/latest", summary="Newest value of every channel, with its age")
 def latest(row: StationDep, store: StoreDep) -> LatestOut:
     """Return the newest values in the sender's units. ``age_s`` counts from the arrival of the message."""
     found = store.latest.read(row.station.id)
-    return LatestOut(station=row.station.id, values=latest_values(row, found, datetime.now(UTC)))
+    values = latest_values(row, found, datetime.now(UTC), find_missing(store, row, found))
+    return LatestOut(station=row.station.id, values=values)
+
+
+def flux_span(store: ReadableStore, id: str) -> tuple[datetime, datetime] | None:
+    """Return from when to when a station has fluxes, None without any, or where they may not be read."""
+    return store.fluxes.read_span(id) if store.may_read(id, "fluxes") else None
 
 
 def summarise(row: StationRow, latest: Sequence[Latest], now: datetime) -> StationSummary:
@@ -58,14 +68,16 @@ def summarise(row: StationRow, latest: Sequence[Latest], now: datetime) -> Stati
     )
 
 
-def describe(
-    row: StationRow, latest: Sequence[Latest], span: tuple[datetime, datetime] | None, now: datetime
-) -> StationOut:
+def describe(row: StationRow, store: ReadableStore, latest: Sequence[Latest], now: datetime) -> StationOut:
     """Return a station with its streams."""
-    flux = row.station.flux
+    flux, id = row.station.flux, row.station.id
+    span = flux_span(store, id)
+    delays = {one.stream: one.delay_s for one in store.watermarks.read_arrivals(id)}
+    times = store.readings.read_newest_times(id) if store.may_read(id, "readings") else {}
+    faults = faults_of(row.station, times, delays)
     return StationOut(
         **summarise(row, latest, now).model_dump(),
-        streams=[describe_stream(stream) for stream in row.station.stream],
+        streams=[describe_stream(stream, faults.get(stream.name, [])) for stream in row.station.stream],
         flux_stream=flux.stream if flux else None,
         averaging_minutes=flux.averaging_minutes if flux else None,
         flux_start=span[0] if span else None,
@@ -76,13 +88,14 @@ def describe(
     )
 
 
-def describe_stream(stream: Stream) -> StreamOut:
-    """Return a stream with its channels in words."""
+def describe_stream(stream: Stream, faults: list[str]) -> StreamOut:
+    """Return a stream with its channels in words, and what is not as declared."""
     return StreamOut(
         name=stream.name,
         kind=stream.kind,
         step_s=stream.dt_ns / 1e9,
         expected_s=expected_seconds(stream),
+        faults=faults,
         channels=[describe_channel(channel) for channel in stream.channels],
     )
 
@@ -93,7 +106,17 @@ def describe_channel(channel: Channel) -> ChannelOut:
     return ChannelOut(name=channel.name, variable=channel.variable, unit=channel.unit, en=facts.en, zh=facts.zh)
 
 
-def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime) -> list[LatestValue]:
+def find_missing(store: ReadableStore, row: StationRow, latest: Sequence[Latest]) -> Missing:
+    """Find the channels without values in streams whose messages come."""
+    return {
+        (one.stream, channel): last
+        for one in latest
+        if (stream := row.station.streams.get(one.stream)) is not None
+        for channel, last in store.latest.find_missing(one, SILENT_STEPS * expected_seconds(stream)).items()
+    }
+
+
+def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime, missing: Missing) -> list[LatestValue]:
     """Return the newest value of every channel that the station file declares now."""
     values = []
     for one in latest:
@@ -103,6 +126,7 @@ def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime) -> l
         age = _age(one, now)
         for channel in stream.channels:
             value = one.values.get(channel.name)
+            is_missing = (one.stream, channel.name) in missing
             values.append(
                 LatestValue(
                     stream=one.stream,
@@ -113,7 +137,9 @@ def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime) -> l
                     time=one.time,
                     received=one.received,
                     age_s=age,
-                    status=status(age, expected_seconds(stream)),
+                    status="silent" if is_missing else status(age, expected_seconds(stream)),
+                    missing=is_missing,
+                    last_value=missing.get((one.stream, channel.name)),
                 )
             )
     return values

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from api.deps import longest_table
 from core.frames import PRODUCT_COLUMNS
 from core.store import RunRow
-from fluxcalc.season.ustar.published import UstarThreshold, range_in_use
+from fluxcalc.season.ustar.published import UstarThreshold
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # the database does not keep the order of names
@@ -48,11 +48,6 @@ def exchange_of(run: RunRow) -> Sum | None:
 def thresholds_of(run: RunRow) -> list[UstarThreshold]:
     """Return the thresholds of u* that a run has."""
     return [UstarThreshold(**said) for said in run.provenance.get("thresholds") or []]
-
-
-def range_of_thresholds(run: RunRow) -> tuple[float, float] | None:
-    """Return the smallest and the largest threshold of u* that filtered the run, None without. [m s-1]"""
-    return range_in_use(thresholds_of(run), by_season=run.methods.get("ustar") == "seasonal")
 
 
 def inputs_of(run: RunRow) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """The store: TimescaleDB through psycopg. All SQL of Fluxtower is in ``sql/``, by name."""
 
+from core.store.access import Account, ApiKey, AuditRow
 from core.store.attempts import SeasonFailure
 from core.store.blocks import NO_SEQ, BlockArrays
 from core.store.catalogue import Catalogue
@@ -15,6 +16,7 @@ from core.store.latest import Latest
 from core.store.messages import Committed
 from core.store.rejects import RejectRow
 from core.store.retention import Dropped
+from core.store.reviews import Change, Draft, Review
 from core.store.runs import ON_DEMAND, PROVISIONAL, RunRow
 from core.store.stations import StationRow, StreamRow
 from core.store.store import Store
@@ -24,16 +26,21 @@ __all__ = [
     "NO_SEQ",
     "ON_DEMAND",
     "PROVISIONAL",
+    "Account",
     "Action",
     "Advance",
+    "ApiKey",
     "Arrival",
+    "AuditRow",
     "BlockArrays",
     "Catalogue",
+    "Change",
     "Committed",
     "Compacted",
     "Corrected",
     "Correction",
     "CorrectionRow",
+    "Draft",
     "Dropped",
     "DueInterval",
     "FileRow",
@@ -44,6 +51,7 @@ __all__ = [
     "Health",
     "Latest",
     "RejectRow",
+    "Review",
     "RunRow",
     "SeasonFailure",
     "StationRow",

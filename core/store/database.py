@@ -95,17 +95,17 @@ class Database:
         with _our_errors(), self._pool.connection(timeout) as connection, connection.transaction():
             yield connection
 
-    def rows(self, name: str, **parameters: object) -> list[Row]:
+    def rows(self, name: str, /, **parameters: object) -> list[Row]:
         """Run a named statement and return its rows."""
         with self.transaction() as connection:
             return connection.execute(sql(name), parameters).fetchall()
 
-    def row(self, name: str, **parameters: object) -> Row | None:
+    def row(self, name: str, /, **parameters: object) -> Row | None:
         """Run a named statement and return its first row."""
         with self.transaction() as connection:
             return connection.execute(sql(name), parameters).fetchone()
 
-    def execute(self, name: str, **parameters: object) -> None:
+    def execute(self, name: str, /, **parameters: object) -> None:
         """Run a named statement whose rows, if it has any, nobody asks for."""
         with self.transaction() as connection:
             connection.execute(sql(name), parameters)

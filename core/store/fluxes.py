@@ -50,13 +50,13 @@ class StoredFluxes:
             connection.execute(sql("insert_flux"), {"row": orjson.dumps(row).decode()})
             mark_computed(connection, key)
 
-    def put_history(self, records: Sequence[FluxRecord], *, config_sha256: str, code_version: str) -> int:
-        """Store results of another program where there is none; all of one station. Return how many are new."""
+    def put_history(self, records: Sequence[FluxRecord], *, config_sha256: str, code_version: str) -> set[datetime]:
+        """Store results of another program where there is none; all of one station. Return the STARTs of new ones."""
         if not records:
-            return 0
+            return set()
         station = self._stations.read(records[0].station).key
         rows = [_row(record, station, config_sha256, code_version, 0) for record in records]
-        return len(self._database.rows("insert_history", rows=orjson.dumps(rows).decode()))
+        return {row["time"] for row in self._database.rows("insert_history", rows=orjson.dumps(rows).decode())}
 
     def put_storage(self, record: FluxRecord) -> None:
         """Store the storage terms of a result that is there: they hang on the interval before, which may come later."""

@@ -10,15 +10,19 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.access import DataClass
 from core.records import FloatArray, Reading
 from core.store.blocks import BlockArrays
 from core.store.copy import Float4Array, Int4Array, TimeArray
 from core.store.database import Connection, Database, sql
+
+LOOKED_BACK = timedelta(days=7)
+"""How far back the last value of a channel without any is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +31,15 @@ class Latest:
 
     station: str
     stream: str
+    kind: str
     time: datetime
     received: datetime
     values: Mapping[str, float]
+
+    @property
+    def data_class(self) -> DataClass:
+        """What has to be readable for it."""
+        return "raw" if self.kind == "block" else "readings"
 
 
 class StoredLatest:
@@ -50,10 +60,37 @@ class StoredLatest:
         newest: dict[tuple[str, str], Latest] = {}
         for row in self._database.rows("latest", station=station):
             values = dict(zip(row["channels"], row["values"], strict=True))
-            one = Latest(row["station"], row["stream"], row["time"], row["received"], values)
+            one = Latest(row["station"], row["stream"], row["kind"], row["time"], row["received"], values)
             # a stream with an older layout keeps its row; the newest comes first
             newest.setdefault((one.station, one.stream), one)
         return list(newest.values())
+
+    def find_missing(self, one: Latest, seconds: float) -> dict[str, datetime | None]:
+        """Find channels that have had no value for a time, though messages of their stream came.
+
+        Parameters
+        ----------
+        one : Latest
+            Newest vector of the stream; only channels that are missing in it are looked at.
+        seconds : float
+            How long a channel may have no value. [s]
+
+        Returns
+        -------
+        dict of str to datetime or None
+            Channel -> when it last had a value; None for not in the ``LOOKED_BACK`` before the newest.
+        """
+        statement = "last_value_of_samples" if one.kind == "block" else "last_value_of_readings"
+        missing: dict[str, datetime | None] = {}
+        for place, (name, value) in enumerate(one.values.items(), start=1):
+            if value is not None and value == value:
+                continue
+            keys = {"station": one.station, "stream": one.stream, "place": place, "start": one.time - LOOKED_BACK}
+            (row,) = self._database.rows(statement, **keys)
+            since = row["valued"] or row["oldest"]
+            if since is not None and (one.time - since).total_seconds() > seconds:
+                missing[name] = row["valued"]
+        return missing
 
     def write(self, least_age: float = 0.0) -> None:
         """Write newest values that have been waiting for ``least_age`` seconds since a commit of many streams."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from core.store.intervals import touch_intervals
 from core.store.latest import LatestBuffer, StoredLatest
 from core.store.minute_statistics import MinuteParts, join_parts, merge_parts, minute_parts
 from core.store.minutes import append_parts, put_minutes
-from core.store.readings import insert_readings
+from core.store.readings import combine_readings, contested_readings, insert_readings
 from core.store.rejects import insert_rejects
 from core.store.samples import insert_blocks
 
@@ -27,7 +27,10 @@ MANY_STREAMS = 256
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What one commit did; what was stored already is in ``repeated``, of the blocks given as arrays the other one."""
+    """What one commit did; what was stored already is in ``repeated``, of the blocks given as arrays the other one.
+
+    ``contested`` are readings with another value than the one that is stored for their time, and stays, in words.
+    """
 
     blocks: int = 0
     duplicate_blocks: int = 0
@@ -36,6 +39,7 @@ class Committed:
     duplicate_readings: int = 0
     rejects: int = 0
     repeated: tuple[SampleBlock | Reading, ...] = ()
+    contested: tuple[tuple[Reading, str], ...] = ()
     repeated_arrays: tuple[BlockArrays, ...] = ()
 
 
@@ -55,6 +59,8 @@ class StoredMessages:
         arrays: Sequence[BlockArrays] = (),
     ) -> Committed:
         """Write a batch in one transaction; what is there already is left alone and counted as a duplicate.
+
+        A reading whose time is there already adds the channels that were missing.
 
         Parameters
         ----------
@@ -88,10 +94,12 @@ class StoredMessages:
         records = _by_shape(blocks)
         given = [*arrays, *(_arrays(self._catalogue, some) for some in records)]
         groups = first_of_each(given)
-        keyed_readings = _by_key(self._catalogue, readings)
+        keyed = [(_key(self._catalogue, reading), reading) for reading in readings]
+        firsts = dict(reversed(keyed))
         with self._database.transaction() as connection:
             new_groups = insert_blocks(connection, groups)
-            new_readings = insert_readings(connection, keyed_readings)
+            new_readings = insert_readings(connection, combine_readings(keyed))
+            contested = contested_readings(connection, keyed, new_readings)
             parts = _minute_parts(new_groups)
             many = _count_streams(new_groups) >= MANY_STREAMS
             for one in parts:
@@ -109,7 +117,7 @@ class StoredMessages:
             self._latest.waiting.take_over(gathered)
         inserted = sum(map(len, new_groups))
         repeated, repeated_arrays = _find_repeated(given, records, new_groups)
-        kept = set(map(id, new_readings.values()))
+        kept = {id(firsts[key]) for key in new_readings}
         repeated_readings = [reading for reading in readings if id(reading) not in kept]
         return Committed(
             blocks=inserted,
@@ -119,6 +127,7 @@ class StoredMessages:
             duplicate_readings=len(readings) - len(new_readings),
             rejects=len(rejects),
             repeated=(*repeated, *repeated_readings),
+            contested=tuple(contested),
             repeated_arrays=repeated_arrays,
         )
 
@@ -169,13 +178,9 @@ def _arrays(catalogue: Catalogue, blocks: Sequence[SampleBlock]) -> BlockArrays:
     )
 
 
-def _by_key(catalogue: Catalogue, readings: Iterable[Reading]) -> dict[Key, Reading]:
-    """Keep the first reading of each key, in key order: writers that lock rows in one order cannot deadlock."""
-    first: dict[Key, Reading] = {}
-    for reading in readings:
-        row = catalogue.stream(reading)
-        first.setdefault((row.station_key, row.key, reading.time_ns // 1000), reading)
-    return dict(sorted(first.items()))
+def _key(catalogue: Catalogue, reading: Reading) -> Key:
+    row = catalogue.stream(reading)
+    return row.station_key, row.key, reading.time_ns // 1000
 
 
 def _count_streams(groups: Sequence[BlockArrays]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -15,6 +15,7 @@ from core.clock import from_ns
 from core.frames import UTC_TIME
 from core.records import FloatArray, Reading
 from core.store.blocks import Key, row_key
+from core.store.copy import Int4Array, TimeArray
 from core.store.database import Connection, Database, Row, execute_each, sql
 from core.store.stations import StoredStations, StreamRow
 
@@ -60,6 +61,13 @@ class StoredReadings:
         }
         return pl.DataFrame(records, schema=schema)
 
+    def read_newest_times(self, station: str, count: int = 12) -> dict[str, list[datetime]]:
+        """Read the newest times of each stream of readings of a station, newest first; no stream without any."""
+        found: dict[str, list[datetime]] = {}
+        for row in self._database.rows("newest_reading_times", station=station, count=count):
+            found.setdefault(row["stream"], []).append(row["time"])
+        return {stream: times[:count] for stream, times in found.items()}
+
     def find_unflagged(self, limit: int) -> list[Unflagged]:
         """Return at most ``limit`` readings that no check has seen, oldest first, grouped by stream layout."""
         rows = self._database.rows("unflagged_readings", limit=limit)
@@ -86,8 +94,21 @@ class StoredReadings:
             execute_each(connection, "put_reading_flags", rows)
 
 
+def combine_readings(keyed: Iterable[tuple[Key, Reading]]) -> dict[Key, Reading]:
+    """Put readings of one key together, in key order: the first value of each channel counts.
+
+    Writers that lock rows in one order cannot deadlock.
+    """
+    found: dict[Key, Reading] = {}
+    for key, reading in keyed:
+        first = found.setdefault(key, reading)
+        if first is not reading:
+            found[key] = _with_missing_of(first, reading.values)
+    return dict(sorted(found.items()))
+
+
 def insert_readings(connection: Connection, readings: Mapping[Key, Reading]) -> dict[Key, Reading]:
-    """Insert readings, by key; return those that were not there, in key order."""
+    """Insert readings, by key; return those that were not there, or not whole, as they are stored, in key order."""
     if not readings:
         return {}
     rows = [
@@ -100,7 +121,53 @@ def insert_readings(connection: Connection, readings: Mapping[Key, Reading]) -> 
         for key, reading in readings.items()
     ]
     inserted = connection.execute(sql("insert_reading"), {"rows": orjson.dumps(rows).decode()}).fetchall()
-    return {key: readings[key] for key in sorted(row_key(row) for row in inserted)}
+    stored = {row_key(row): row["values"] for row in inserted}
+    return {key: _as_stored(readings[key], stored[key]) for key in sorted(stored)}
+
+
+def contested_readings(
+    connection: Connection, given: Iterable[tuple[Key, Reading]], new: Mapping[Key, Reading]
+) -> list[tuple[Reading, str]]:
+    """Find readings that say something else than what is stored for their time, with the difference in words.
+
+    Parameters
+    ----------
+    given : iterable of (Key, Reading)
+        All that came.
+    new : mapping of Key to Reading
+        What was stored of it now.
+    """
+    repeated = [(key, reading) for key, reading in given if reading is not new.get(key)]
+    if not repeated:
+        return []
+    keys = np.array(sorted({key for key, _ in repeated}), np.int64)
+    parameters = {"station": Int4Array(keys[:, 0]), "stream": Int4Array(keys[:, 1]), "time": TimeArray(keys[:, 2])}
+    rows = connection.execute(sql("readings_at"), parameters).fetchall()
+    stored = {row_key(row): row["values"] for row in rows}
+    found = ((reading, _difference(stored[key], reading)) for key, reading in repeated if key in stored)
+    return [(reading, words) for reading, words in found if words]
+
+
+def _with_missing_of(reading: Reading, values: Mapping[str, float]) -> Reading:
+    """Return a reading with another's values where it has none; itself if there is nothing to add."""
+    added = {name: values[name] for name, own in reading.values.items() if own != own and values[name] == values[name]}
+    return replace(reading, values={**reading.values, **added}) if added else reading
+
+
+def _as_stored(reading: Reading, stored: Sequence[float]) -> Reading:
+    """Return a reading with the values that are stored of it; itself if they are its own."""
+    own = np.array([*reading.values.values()], np.float32)
+    if np.array_equal(own, np.array(stored, np.float32), equal_nan=True):
+        return reading
+    return replace(reading, values=dict(zip(reading.values, stored, strict=True)))
+
+
+def _difference(stored: Sequence[float], reading: Reading) -> str:
+    """Say where a reading contradicts what is stored, which is float32; a value that is missing contradicts nothing."""
+    for old, (name, new) in zip(stored, reading.values.items(), strict=True):
+        if old == old and new == new and np.float32(old) != np.float32(new):
+            return f"{name} is {np.float32(old)!s}, this message says {np.float32(new)!s}"
+    return ""
 
 
 def _by_name(layout: StreamRow, values: Sequence[float]) -> Row:

@@ -147,6 +147,20 @@ class StoredRuns:
         key = None if station is None else self._stations.read(station).key
         return [_run(row) for row in self._database.rows("runs", station=key, kind=kind, limit=limit, below=below)]
 
+    def read_shown(self, station: str) -> RunRow | None:
+        """Read the run that page, API and command show of a station: the newest that somebody asked for and kept.
+
+        Without one that of the running season; None without any.
+        """
+        return self.read_newest(station, ON_DEMAND) or self.read_newest(station, PROVISIONAL)
+
+    def read_newer_provisional(self, shown: RunRow | None) -> RunRow | None:
+        """Read the provisional run of the same station if it is newer than the one that is shown."""
+        if shown is None or shown.kind == PROVISIONAL:
+            return None
+        provisional = self.read_newest(shown.station, PROVISIONAL)
+        return provisional if provisional and provisional.finished > shown.finished else None
+
     def read_newest(self, station: str, kind: str = PROVISIONAL) -> RunRow | None:
         """Read a station's newest run of a kind, None without one."""
         row = self._database.row("newest_run", station=self._stations.read(station).key, kind=kind)
@@ -170,6 +184,14 @@ class StoredRuns:
             rows = cursor.execute(statement, {"run": run.id, "start": start, "end": end}).fetchall()
         kinds = {name: PRODUCT_COLUMNS.get(name, pl.Float64()) for name in ("start", *wanted)}
         return pl.DataFrame(rows, schema=kinds, orient="row")
+
+    def read_threshold_range(self, run: RunRow) -> tuple[float, float] | None:
+        """Read the smallest and the largest threshold of u* that a run's half-hours were filtered by, None without.
+
+        Seasons without a threshold of their own are among them with their year's. [m s-1]
+        """
+        row = self._database.row("threshold_range", run=run.id)
+        return None if row is None or row["low"] is None else (float(row["low"]), float(row["high"]))
 
     def read_newest_product(
         self, station: str, start: datetime, end: datetime, kind: str = PROVISIONAL

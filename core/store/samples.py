@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import psycopg
+from numpy.typing import NDArray
 
 from core.clock import to_ns
 from core.errors import StoreError
@@ -38,6 +39,20 @@ class StoredSamples:
         UnknownStation, StoreError
             The station, or a stream of blocks of that name, is not registered; compacted samples are damaged.
         """
+        return self._read(station, stream, start, end)[0]
+
+    def read_uncontested(self, station: str, stream: str, start: datetime, end: datetime) -> tuple[Samples, int]:
+        """Read samples as ``read``, but NaN where two blocks claim the same slots with different values; count those.
+
+        A clock that was set back makes such blocks: a mixture of both would be of no time. Errors as of ``read``.
+        """
+        samples, contested = self._read(station, stream, start, end)
+        for values in samples.channels.values():
+            values[contested] = np.nan
+        return samples, int(np.count_nonzero(contested))
+
+    def _read(self, station: str, stream: str, start: datetime, end: datetime) -> tuple[Samples, NDArray[np.bool_]]:
+        """Return samples, and which slots are contested."""
         current = self._stations.read(station).station.streams.get(stream)
         layouts = self._stations.read_layouts(station, stream, "block")
         if current is None:
@@ -45,13 +60,14 @@ class StoredSamples:
         start_ns, dt_ns = to_ns(start), current.dt_ns
         n = -(-(to_ns(end) - start_ns) // dt_ns)
         channels = {channel.name: np.full(n, np.nan) for channel in current.channels}
+        claimed, contested = np.zeros(n, bool), np.zeros(n, bool)
         for layout in layouts:
             if layout.dt_ns == dt_ns:
                 blocks = self.read_blocks(layout, start, end)
                 if blocks is not None:
                     with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
-                        _place(blocks, layout, start_ns, channels)
-        return Samples(start_ns, dt_ns, channels)
+                        _place(blocks, layout, start_ns, channels, claimed, contested)
+        return Samples(start_ns, dt_ns, channels), contested
 
     def read_blocks(self, layout: StreamRow, start: datetime, end: datetime) -> Blocks | None:
         """Read the blocks of one layout that overlap [start, end), and perhaps some beside it; None without one."""
@@ -74,8 +90,15 @@ class StoredSamples:
         return row["first"], row["last"], row["samples"]
 
 
-def _place(blocks: Blocks, layout: StreamRow, start_ns: int, channels: Mapping[str, FloatArray]) -> None:
-    """Put blocks on the grid that begins at ``start_ns``."""
+def _place(
+    blocks: Blocks,
+    layout: StreamRow,
+    start_ns: int,
+    channels: Mapping[str, FloatArray],
+    claimed: NDArray[np.bool_],
+    contested: NDArray[np.bool_],
+) -> None:
+    """Put blocks on the grid that begins at ``start_ns``; note which slots are taken, and which twice."""
     offsets = np.rint((blocks.start_us * 1000 - start_ns) / layout.dt_ns).astype(np.int64)
     ends = np.cumsum(blocks.n)
     begins = ends - blocks.n
@@ -84,13 +107,22 @@ def _place(blocks: Blocks, layout: StreamRow, start_ns: int, channels: Mapping[s
     borders = np.flatnonzero(np.diff(slot)) + 1
     firsts = np.concatenate(([0], borders))
     lasts = np.concatenate((borders, [len(slot)])) - 1
+    wanted = [(i, channels[name]) for i, name in enumerate(layout.channels) if name in channels]
     for first, last, shift in zip(begins[firsts].tolist(), ends[lasts].tolist(), slot[firsts].tolist(), strict=True):
-        for i, name in enumerate(layout.channels):
-            if name in channels:
-                target = channels[name]
-                low, high = max(0, first + shift), min(last + shift, len(target))
-                if high > low:
-                    target[low:high] = blocks.samples[i, low - shift : high - shift]
+        low, high = max(0, first + shift), min(last + shift, len(claimed))
+        if high <= low:
+            continue
+        rows = [(target[low:high], blocks.samples[i, low - shift : high - shift]) for i, target in wanted]
+        if claimed[low:high].any():
+            differ = claimed[low:high] & np.any(
+                [(old != new) & (old == old) & (new == new) for old, new in rows], axis=0
+            )
+            # a slot alone is a clock that drifts by less than a sample
+            if np.count_nonzero(differ) > 1:
+                contested[low:high] |= differ
+        claimed[low:high] = True
+        for target, values in rows:
+            target[:] = values
 
 
 def insert_blocks(connection: Connection, groups: Sequence[BlockArrays]) -> list[BlockArrays]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from core.store.access import StoredAccess
 from core.store.attempts import SeasonAttempts
 from core.store.catalogue import Catalogue
 from core.store.compaction import Compaction
@@ -22,6 +23,7 @@ from core.store.minutes import StoredMinutes
 from core.store.readings import StoredReadings
 from core.store.rejects import StoredRejects
 from core.store.retention import Retention
+from core.store.reviews import StoredReviews
 from core.store.runs import StoredRuns
 from core.store.samples import StoredSamples
 from core.store.stations import StoredStations
@@ -46,8 +48,8 @@ class Store:
         Takes what came: blocks, readings, and what was refused of them.
     samples, readings, minutes, latest, loggers, rejects
         What is known of messages.
-    corrections
-        What people say of readings.
+    corrections, reviews
+        What people say of readings; what they say of a station's data after looking at them.
     watermarks, gaps
         Which of them are committed, and which are missing.
     intervals, fluxes, fits
@@ -56,6 +58,8 @@ class Store:
         Season runs, and attempts at the provisional ones.
     files
         Raw files that were read.
+    access
+        Who may do and read what, and the audit log.
     compaction, retention
         Housekeeping.
 
@@ -84,6 +88,8 @@ class Store:
         self.runs = StoredRuns(database, stations)
         self.attempts = SeasonAttempts(database)
         self.files = StoredFiles(database)
+        self.access = StoredAccess(database)
+        self.reviews = StoredReviews(database, stations)
         self.compaction = Compaction(database, catalogue)
         self.retention = Retention(database)
 

@@ -44,7 +44,7 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
         if flux is None:
             raise FluxTowerError(f"{station_id}: its present configuration has no [flux]")
         end = start + timedelta(minutes=flux.averaging_minutes)
-        samples = store.samples.read(station_id, flux.stream, start, end)
+        samples, contested = store.samples.read_uncontested(station_id, flux.stream, start, end)
         meteorology = read_meteorology(store, row.station, start, end)
         fits = store.fits.read_newest(station_id)
         in_force = read_fits({kind: fit.data for kind, fit in fits.items()})
@@ -52,6 +52,9 @@ def compute_half_hour(store: Store, station_id: str, start: datetime) -> None:
         previous = before[-1] if before else None
         record = process(samples, row.station, start, meteorology=meteorology, fits=in_force, previous=previous)
         named = {f"fit_{kind}": float(fit.id) for kind, fit in fits.items()}
+        if contested:
+            named["contested_samples"] = float(contested)
+            log.warning("%s %s: %d samples that two blocks claim are used from neither", station_id, start, contested)
         record = replace(record, diagnostics={**record.diagnostics, **named})
         store.fluxes.put(
             record, config_sha256=row.config_sha256, code_version=describe_code(row.station), revision=revision

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,9 @@ from core.station import Station
 from core.store import StationRow, Store
 from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, VARIABLES, WEATHER_COLUMNS
 from fluxtower.batch.season_input import columns_left_out
+from ingest.files.account import FileAccount, Placed, describe_accounts, find_problems
 from ingest.files.halfhours import HalfHours, read_halfhours
+from ingest.files.records import LeftOut
 from qc.flag_scales import FLAG_SCALES, map_flags
 from qc.plausibility import describe_rejected, outside_limits
 
@@ -55,19 +57,65 @@ class HistorySummary:
     problems: tuple[str, ...] = ()
 
 
-def take_over(
-    store: Store, station_id: str, files: Sequence[Path], flags: str = "ssitc"
-) -> tuple[list[HistorySummary], list[str]]:
+@dataclass(frozen=True, slots=True)
+class HistoryBatch:
+    """What became of some files.
+
+    Attributes
+    ----------
+    taken : list of HistorySummary
+        Of each file that could be read.
+    failed : list of str
+        What is wrong with the others, in words.
+    accounts : list of FileAccount
+        What became of the rows of each file, those that could not be read included.
+    """
+
+    taken: list[HistorySummary] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    accounts: list[FileAccount] = field(default_factory=list)
+
+    def problems(self) -> list[str]:
+        """Return all that is wrong, in words."""
+        of_files = [f"{one.file}: {problem}" for one in self.taken for problem in one.problems]
+        return [*self.failed, *of_files, *find_problems(self.accounts)]
+
+    def lines(self) -> list[str]:
+        """Say what was taken of each file, and what is out of the ordinary."""
+        accounts = {account.file: account for account in self.accounts}
+        lines = []
+        for one in self.taken:
+            lines.append(
+                f"{one.file} ({one.maker}): {one.stored:,} of {one.intervals:,} half-hours are new; "
+                f"{', '.join(one.columns) or 'no column'} taken, {len(one.left_out)} columns not kept"
+            )
+            lines += [f"  {text}" for text in (*describe_accounts([accounts[one.file]]), *one.notes)]
+        return lines
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for a report."""
+        return {
+            "files": [
+                {
+                    "file": one.file,
+                    "maker": one.maker,
+                    "columns": one.columns,
+                    "columns_left_out": one.left_out,
+                    "notes": one.notes,
+                }
+                for one in self.taken
+            ],
+            "accounts": [account.as_json() for account in self.accounts],
+            "problems": self.problems(),
+        }
+
+
+def take_over(store: Store, station_id: str, files: Sequence[Path], flags: str = "ssitc") -> HistoryBatch:
     """Store the half-hours of files where the station has none of its own.
 
     ``flags`` is the scale of their quality flags, one of ``FLAG_SCALES``.
 
-    Returns
-    -------
-    summaries : list of HistorySummary
-        A file each.
-    failed : list of str
-        What is wrong with a file, in words; the others are taken.
+    A file with which something is wrong does not keep the others from being taken.
 
     Raises
     ------
@@ -85,31 +133,68 @@ def take_over(
         return _take_over(store, row, files, flags)
 
 
-def _take_over(
-    store: Store, row: StationRow, files: Sequence[Path], flags: str
-) -> tuple[list[HistorySummary], list[str]]:
-    summaries, failed = [], []
+def _take_over(store: Store, row: StationRow, files: Sequence[Path], flags: str) -> HistoryBatch:
+    batch = HistoryBatch()
     for file in files:
+        account = FileAccount(file.name)
+        batch.accounts.append(account)
         try:
             table = keep_plausible(read_halfhours(file), flags)
+            account.read = table.frame.height
+            table = settle_rows(table, account)
             records = as_records(table, row.station, file.name)
         except PayloadError as error:
-            failed.append(str(error))
+            batch.failed.append(str(error))
+            why = str(error).removeprefix(f"{file.name}: ")
+            account.placed, account.left_out = Placed(), [LeftOut(why, 1, account.read, file.stat().st_size)]
             continue
         made = f"{table.maker}: {file.name}"
-        stored = sum(
-            store.fluxes.put_history(records[i : i + BATCH_ROWS], config_sha256=row.config_sha256, code_version=made)
-            for i in range(0, len(records), BATCH_ROWS)
-        )
+        new: set[datetime] = set()
+        for i in range(0, len(records), BATCH_ROWS):
+            some = records[i : i + BATCH_ROWS]
+            new |= store.fluxes.put_history(some, config_sha256=row.config_sha256, code_version=made)
+        account.placed += Placed(used=len(new))
+        there = [line for line, record in zip(table.lines, records, strict=True) if record.start not in new]
+        if there:
+            account.left_out.append(LeftOut("the station has these half-hours already", there[0], len(there)))
         kept = tuple(name for name in table.sources if name in TAKEN_OVER)
         rest = (*(source for name, source in table.sources.items() if name not in TAKEN_OVER), *table.left_out)
-        summaries.append(
+        batch.taken.append(
             HistorySummary(
-                file.name, table.maker, len(records), stored, kept, rest,
+                file.name, table.maker, len(records), len(new), kept, rest,
                 notes=(*table.notes, *columns_left_out(table)), problems=table.problems,
             )
         )  # fmt: skip
-    return summaries, failed
+    return batch
+
+
+def settle_rows(table: HalfHours, account: FileAccount) -> HalfHours:
+    """Leave out rows without a value that is taken over, repeated ones, and those that contradict each other.
+
+    Parameters
+    ----------
+    table : HalfHours
+    account : FileAccount
+        Of its file; says afterwards how many these were.
+    """
+    names = [name for name in table.frame.columns if name in TAKEN_OVER]
+    frame = table.frame.select("start", "end", *names).with_columns(table.lines.alias("_line"))
+    has_value = pl.any_horizontal(pl.col(names).is_not_null()) if names else pl.lit(value=False)
+    empty = frame.filter(~has_value)
+    if empty.height:
+        account.left_out.append(LeftOut("no value that is taken over", int(empty["_line"][0]), empty.height))
+    full = frame.filter(has_value)
+    once = full.unique(["start", "end", *names], keep="first", maintain_order=True)
+    contested = once["start"].is_duplicated()
+    account.placed += Placed(duplicate=full.height - once.height, contested=int(contested.sum()))
+    settled = once.filter(~contested)
+    if contested.any():
+        first = once.filter(contested)
+        account.notes.append(
+            f"lines {first['_line'][0]} and {first.filter(first['start'] == first['start'][0])['_line'][1]} have "
+            f"different values of {first['start'][0]:%Y-%m-%d %H:%M}"
+        )
+    return replace(table, frame=settled.drop("_line"), lines=settled["_line"].rename("line"))
 
 
 def keep_plausible(table: HalfHours, flags: str = "ssitc") -> HalfHours:

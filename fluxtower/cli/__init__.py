@@ -8,7 +8,19 @@ from typing import NoReturn
 import typer
 
 from core.errors import FluxTowerError
-from fluxtower.cli import feeds, publishing, readings, rejects, results, runs, sending, services, stations
+from fluxtower.cli import (
+    access,
+    feeds,
+    publishing,
+    readings,
+    rejects,
+    results,
+    review,
+    runs,
+    sending,
+    services,
+    stations,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,7 +29,7 @@ app = typer.Typer(
     help="Fluxtower: from a tower's message to a published flux.",
     epilog="Settings come from FLUXTOWER_* in the environment: `fluxtower settings` lists them.",
 )
-for part in (services, sending, results, runs, stations, feeds, readings, rejects, publishing):
+for part in (services, sending, results, runs, stations, feeds, readings, rejects, publishing, access, review):
     app.add_typer(part.app)
 
 

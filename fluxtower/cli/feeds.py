@@ -32,8 +32,10 @@ def gaps(
 
 def show_station(id: str) -> None:
     """Print how the messages of a station's streams come in."""
-    from fluxtower.tables import arrival_table, count_rejects
+    from fluxtower.tables import arrival_table, count_rejects, faults_of_streams
 
     with open_store(read_settings()) as store:
         print_table(arrival_table(store, id))
+        for fault in faults_of_streams(store, id):
+            typer.echo(fault)
         typer.echo(f"messages refused and not stored since: {count_rejects(store, id)}")

@@ -68,7 +68,7 @@ def _correct(
     action: Action, station: str, stream: str, begin: datetime, end: datetime, reason: str, channels: list[str] | None
 ) -> None:
     from core.store import Correction
-    from fluxtower.corrections import correct
+    from qc.corrections import correct
 
     start, stop = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
     said = Correction(action, station, stream, start, stop, tuple(channels or ()), reason, getpass.getuser())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from core.errors import StoreError
 from core.settings import read_settings
 from fluxtower.cli.common import open_store, print_table
 
@@ -34,12 +35,25 @@ def list_runs(
 
 
 @run_app.command()
-def show(id: Annotated[int, typer.Argument(help="Number in `run list`.")]) -> None:
+def show(
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="Number in `run list`; or a station id: the run that its page shows, the newest made on demand and, "
+            "without one, the provisional one."
+        ),
+    ],
+) -> None:
     """Show what a run was made of and what was done, as JSON: methods, inputs, thresholds, sums, what was not done."""
     import orjson
 
     with open_store(read_settings()) as store:
-        run = store.runs.read(id)
+        found = store.runs.read(int(run)) if run.isascii() and run.isdigit() else store.runs.read_shown(run)
+        newer = store.runs.read_newer_provisional(found)
+    if found is None:
+        raise StoreError(f"station {run} has no season run: `fluxtower season {run}` makes one")
+    if newer:
+        typer.echo(f"a newer provisional run exists: {newer.id}, made {newer.finished:%Y-%m-%d %H:%M} UTC", err=True)
     # the growth of the sum day by day is for figures: the API has it
-    run = replace(run, provenance={name: said for name, said in run.provenance.items() if name != "course"})
-    typer.echo(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
+    found = replace(found, provenance={name: said for name, said in found.provenance.items() if name != "course"})
+    typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())

@@ -65,27 +65,26 @@ def history(
     flags: Annotated[
         str, typer.Option(help="Scale of quality flags: ssitc (0-2), foken (1-9), goeckede (1-5).")
     ] = "ssitc",
+    report: Annotated[Path | None, typer.Option(help="JSON of what became of each file's rows.")] = None,
 ) -> None:
     """Take half-hours that another program made over into the database, where the station has none of its own.
 
     What is wrong with a file goes to stderr and makes the exit status 1; what can be taken is taken all the same.
     """
     from fluxtower.batch.history import take_over
+    from fluxtower.batch.report import write_report
     from fluxtower.cli.common import open_store
 
     with open_store(read_settings()) as store:
-        taken, failed = take_over(store, station, files, flags)
-    for one in taken:
-        typer.echo(
-            f"{one.file} ({one.maker}): {one.stored:,} of {one.intervals:,} half-hours are new; "
-            f"{', '.join(one.columns) or 'no column'} taken, {len(one.left_out)} columns not kept"
-        )
-        for note in one.notes:
-            typer.echo(f"  {note}")
-    problems = [f"{one.file}: {problem}" for one in taken for problem in one.problems]
-    for what in (*failed, *problems):
+        batch = take_over(store, station, files, flags)
+    if report is not None:
+        write_report(report, batch.as_json())
+    for line in batch.lines():
+        typer.echo(line)
+    problems = batch.problems()
+    for what in problems:
         typer.echo(what, err=True)
-    if failed or problems:
+    if problems:
         raise typer.Exit(1)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from core.records import Float32Array
 from ingest.agent.config import SourceConfig
+from ingest.agent.file_account import FollowedAccount
 from ingest.agent.file_position import FilePosition
 
 MAX_SENT_SPANS = 10_000
@@ -94,12 +95,15 @@ class BlockMaker:
         Step and length.
     sent : SentTimes
         What the stream has sent; shared by all files of a source.
+    account : FollowedAccount
+        Of the file; each piece takes along how it stands at the piece's position.
     """
 
     source: SourceConfig
     sent: SentTimes
+    account: FollowedAccount = field(default_factory=FollowedAccount)
     repeated: int = 0
-    """Records whose time was taken."""
+    """Records whose time was taken, since this process began."""
     _number: int = 0
     _rows: dict[int, Sequence[float]] = field(default_factory=dict)
     _position: FilePosition | None = None
@@ -109,7 +113,7 @@ class BlockMaker:
         """Whether nothing waits for the rest of its block."""
         return not self._rows and self._position is None
 
-    def add(self, start_ns: int, values: Sequence[float], position: FilePosition) -> list[Piece]:
+    def add(self, start_ns: int, values: Sequence[float], position: FilePosition, size: int = 0) -> list[Piece]:
         """Take a record; return what it completes.
 
         Parameters
@@ -120,9 +124,11 @@ class BlockMaker:
             One a channel.
         position : FilePosition
             Where its line ends.
+        size : int
+            Length of its line. [bytes]
         """
         if self.source.kind == "reading":
-            return self._add_reading(start_ns, values, position)
+            return self._add_reading(start_ns, values, position, size)
         dt_ns, block_ns = self.source.dt_ns, self.source.block_ns
         per_block = round(block_ns / dt_ns)
         # half a step early, so that a stamp that is off by some microseconds still finds its slot
@@ -130,16 +136,20 @@ class BlockMaker:
         number = shifted // block_ns
         slot = min((shifted - number * block_ns) // dt_ns, per_block - 1)
         made = self.finish() if self._rows and number != self._number else []
-        if slot in self._rows or number * block_ns + slot * dt_ns in self.sent:
-            self.repeated += 1
-        else:
+        repeated = slot in self._rows or number * block_ns + slot * dt_ns in self.sent
+        self._count(size, repeated=repeated)
+        if not repeated:
             self._number = number
             self._rows[slot] = values
         self._position = position
         return made + self.finish() if len(self._rows) == per_block else made
 
-    def skip(self, position: FilePosition) -> None:
-        """Take note of a line that is no record."""
+    def skip(self, position: FilePosition, size: int = 0, reason: str = "") -> None:
+        """Take note of a line that is left out for a reason; without one it is of a header."""
+        if reason:
+            self.account.leave_out(reason, size)
+        else:
+            self.account.add_header(size)
         self._position = position
 
     def finish(self) -> list[Piece]:
@@ -152,17 +162,23 @@ class BlockMaker:
         self._rows, self._position = {}, None
         return [piece]
 
-    def _add_reading(self, start_ns: int, values: Sequence[float], position: FilePosition) -> list[Piece]:
+    def _add_reading(self, start_ns: int, values: Sequence[float], position: FilePosition, size: int) -> list[Piece]:
         self._position = position
-        if start_ns in self.sent:
-            self.repeated += 1
+        repeated = start_ns in self.sent
+        self._count(size, repeated=repeated)
+        if repeated:
             return []
         piece = self._piece(start_ns, 1, {0: values})
         self._position = None
         return [piece]
 
+    def _count(self, size: int, *, repeated: bool) -> None:
+        self.repeated += repeated
+        self.account.add_record(size, repeated=repeated)
+
     def _piece(self, start_ns: int, n: int, rows: Mapping[int, Sequence[float]]) -> Piece:
-        piece = Piece(start_ns, self.source.dt_ns, samples_of(rows, len(self.source.channels), n), self._position)
+        position = self._position and replace(self._position, account=self.account.copy())
+        piece = Piece(start_ns, self.source.dt_ns, samples_of(rows, len(self.source.channels), n), position)
         if n:
             self.sent.add(start_ns, piece.end_ns)
         return piece

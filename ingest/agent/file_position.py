@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from ingest.agent.file_account import FollowedAccount
+
 MAX_LINE_BYTES = 1 << 16
 MAX_CHECKED_BYTES = 4096
 """Bytes at the end of a line by which it is known again, at most."""
@@ -24,11 +26,14 @@ class FilePosition:
         Bytes that are done with; the next line begins here.
     check : int
         CRC-32 of the last line before it: shows another content.
+    account : FollowedAccount or None
+        What became of all before it, where that is known.
     """
 
     file: str
     offset: int
     check: int
+    account: FollowedAccount | None = None
 
 
 def checksum_of(text: bytes) -> int:

@@ -23,6 +23,7 @@ from core.clock import NS
 from core.errors import PayloadError
 from ingest.agent.blocks import BlockMaker, Piece, SentTimes
 from ingest.agent.config import FileSourceConfig
+from ingest.agent.file_account import FollowedAccount, classify
 from ingest.agent.file_position import MAX_LINE_BYTES, FilePosition, checksum_of, is_unchanged, whole_lines
 from ingest.agent.toa5 import LineReader, begins_header, find_last_header
 from ingest.files.header import HEADER_LINES
@@ -54,6 +55,8 @@ class FollowedFile:
         Read its lines and make its blocks; no reader behind a header that cannot be used.
     header : list of bytes
         Lines of a new header inside the file, as far as they are read.
+    refused : str
+        Why the header that holds now cannot be used; empty if it can.
     first_ns : int
         START of its first record. [ns since 1970 UTC]
     position : FilePosition
@@ -79,6 +82,7 @@ class FollowedFile:
     changed_at: float = 0.0
     is_bad: bool = False
     header: list[bytes] = field(default_factory=list)
+    refused: str = ""
 
     @property
     def has_more(self) -> bool:
@@ -225,12 +229,17 @@ class FolderFollower:
         if is_older and position.offset == state[0] and is_unchanged(opened, position):
             self._finished[inode] = state  # read to its end by an earlier process
             return
-        maker = BlockMaker(self._source, self._sent)
+        maker = BlockMaker(self._source, self._sent, _account_at(opened, position, path.name))
         file = FollowedFile(path, inode, reader, maker, first_ns, position, state, changed_at=time.monotonic())
         self._followed[fingerprint] = file
         if again := find_last_header(opened, position):
             # what holds at the position is the last header before it, and that may not be read to its end
-            file.position, lines = again
+            at, lines = again
+            if at.offset < position.offset:
+                opened.seek(at.offset)
+                read_again = opened.read(position.offset - at.offset)
+                maker.account.go_back(read_again.count(b"\n"), len(read_again))
+            file.position = at
             self._take_header(file, lines)
 
     def _read(self, file: FollowedFile, now: float, *, has_room: bool) -> list[Piece]:
@@ -256,17 +265,19 @@ class FolderFollower:
                 log.warning("%s cannot be read: %s", file.path, error.strerror)
             return []
         pieces: list[Piece] = []
+        file.maker.account.file = file.path.name
         for line, position in whole_lines(text, file.position):
+            size = position.offset - file.position.offset
             is_header = file.header or begins_header(line)
             record = None if is_header or file.reader is None else file.reader.read(line)
             if is_header:
-                file.maker.skip(position)
+                file.maker.skip(position, size)
                 self._take_header(file, [line])
             elif record is None:
-                file.maker.skip(position)
+                file.maker.skip(position, size, file.refused or classify(line))
                 self._count_bad(file, line)
             else:
-                pieces += file.maker.add(*record, position)
+                pieces += file.maker.add(*record, position, size)
             file.position, file.changed_at = position, now
         if len(text) < READ_BYTES:
             file.read_to = file.state[0]
@@ -278,9 +289,10 @@ class FolderFollower:
         if len(file.header) < HEADER_LINES:
             return
         try:
-            file.reader = LineReader(self._source, file.header, file.path.name)
+            file.reader, file.refused = LineReader(self._source, file.header, file.path.name), ""
         except PayloadError as error:
-            file.reader = None
+            why = str(error).removeprefix(f"{file.path.name}: line 2: ")
+            file.reader, file.refused = None, f"behind a new header: {why}"
             log.error(
                 "%s has a new header before byte %d, and what follows is left out: %s",
                 file.path, file.position.offset, error,
@@ -299,6 +311,8 @@ class FolderFollower:
         return [*pieces, Piece(0, self._source.dt_ns, nothing, FilePosition(file.position.file, 0, 0))]
 
     def _finish_file(self, file: FollowedFile) -> None:
+        level = logging.WARNING if file.maker.account.left_out else logging.INFO
+        log.log(level, "read to byte %d: %s", file.position.offset, file.maker.account.describe())
         self._repeated += file.maker.repeated
         self._finished[file.inode] = file.state
         del self._followed[file.position.file]
@@ -309,6 +323,19 @@ class FolderFollower:
             file.is_bad = True
             shown = line[:60].decode("ascii", "backslashreplace")
             log.warning("%s: a line is no record of its table and is left out: %r", file.path, shown)
+
+
+def _account_at(opened: BinaryIO, position: FilePosition, name: str) -> FollowedAccount:
+    """Return the account of a file up to a position: that which was kept, or a new one."""
+    if position.account is not None:
+        return position.account.copy()
+    opened.seek(0)
+    lines, rest = 0, position.offset
+    while rest and (text := opened.read(min(READ_BYTES, rest))):
+        lines, rest = lines + text.count(b"\n"), rest - len(text)
+    if lines == HEADER_LINES:
+        return FollowedAccount(name, lines=lines, header_bytes=position.offset)
+    return FollowedAccount(name, counted_from=position.offset, lines=lines)
 
 
 def _list_files(folder: Path) -> dict[int, tuple[Path, FileState]]:

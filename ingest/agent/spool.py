@@ -7,6 +7,7 @@ transactions back, numbers and all, and the platform's word for the first block 
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import time
@@ -16,8 +17,10 @@ from pathlib import Path
 
 from core.records import Reading, SampleBlock
 from core.statements import read_statements
+from ingest.agent.account_book import StreamAccounts
 from ingest.agent.blocks import MAX_SENT_SPANS, Piece, SentTimes
 from ingest.agent.config import SourceConfig
+from ingest.agent.file_account import account_of_row
 from ingest.agent.file_position import FilePosition
 from ingest.collector.watermark import Watermark
 from ingest.encoding import encode_block, encode_reading
@@ -98,6 +101,9 @@ class Spool:
         # counted once: a full count would read the whole index each time
         counted = self._connection.execute(SQL["count_blocks"])
         self._counts = dict.fromkeys(self._streams.values(), 0) | dict(counted)
+        self._accounts = {key: StreamAccounts() for key in self._streams.values()}
+        for key, file, offset, check, account in self._connection.execute(SQL["accounts"]):
+            self._accounts[key].put(None, _position(file, offset, check, account))
         self._dropped: dict[str, int] = {}
         self._logged_dropped = float("-inf")
 
@@ -144,12 +150,15 @@ class Spool:
                     seqs.append(following)
                     following += 1
                     self._remember_sent(key, piece.start_ns, piece.end_ns)
-                if piece.position is not None:
-                    connection.execute(
-                        SQL["put_position"], (key, piece.position.file, piece.position.offset, piece.position.check)
-                    )
+            reached = {piece.position.file: piece.position for piece in pieces if piece.position is not None}
+            before = {file: self.position(source.stream, file) for file in reached}
+            for position in reached.values():
+                account = None if position.account is None else json.dumps(position.account.as_row())
+                connection.execute(SQL["put_position"], (key, position.file, position.offset, position.check, account))
             connection.execute(SQL["set_next_number"], (following, key))
         self._counts[key] += len(seqs)
+        for file, position in reached.items():
+            self._accounts[key].put(before[file], position)
         self._log_dropped(dropped)
         return seqs
 
@@ -188,7 +197,11 @@ class Spool:
     def position(self, stream: str, file: str) -> FilePosition | None:
         """Return how far a file is read, None if it was never."""
         row = self._connection.execute(SQL["position"], (self._streams.get(stream), file)).fetchone()
-        return None if row is None else FilePosition(file, *row)
+        return None if row is None else _position(file, *row)
+
+    def accounts(self, stream: str) -> StreamAccounts:
+        """Return what became of the files of a stream."""
+        return self._accounts[self._streams[stream]]
 
     def waiting(self) -> dict[str, tuple[int, int | None, int]]:
         """Return, by stream: blocks that wait, START of the oldest of them [ns], blocks dropped ever."""
@@ -218,6 +231,8 @@ class Spool:
                 with connection:
                     connection.executescript(SQL["make_tables"])
                     connection.execute(SQL["begin_run"], (time.time_ns(),))
+            elif version == 1:
+                connection.executescript(SQL["add_accounts"])
         except BaseException:
             connection.close()
             raise
@@ -275,6 +290,10 @@ class Spool:
     def _first(self, statement: str, stream: str, seq: int) -> SpooledBlock | None:
         row = self._connection.execute(SQL[statement], (self._streams.get(stream), seq)).fetchone()
         return None if row is None else SpooledBlock(*row)
+
+
+def _position(file: str, offset: int, check: int, account: str | None) -> FilePosition:
+    return FilePosition(file, offset, check, None if account is None else account_of_row(json.loads(account)))
 
 
 def put_aside(path: Path, error: sqlite3.DatabaseError) -> None:

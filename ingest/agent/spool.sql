@@ -30,12 +30,19 @@ CREATE TABLE block (
 );
 CREATE UNIQUE INDEX block_number ON block (stream, seq);
 CREATE TABLE place (
-    stream INTEGER NOT NULL, file TEXT NOT NULL, offset INTEGER NOT NULL, crc INTEGER NOT NULL,
+    stream INTEGER NOT NULL, file TEXT NOT NULL, offset INTEGER NOT NULL, crc INTEGER NOT NULL, account TEXT,
     PRIMARY KEY (stream, file)
 ) WITHOUT ROWID;
 CREATE TABLE sent (stream INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, PRIMARY KEY (stream, start))
 WITHOUT ROWID;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
+
+-- name: add_accounts
+-- of a spool that was made before accounts were kept
+BEGIN IMMEDIATE;
+ALTER TABLE place ADD COLUMN account TEXT;
+PRAGMA user_version = 2;
+COMMIT;
 
 -- name: begin_run
 INSERT INTO spool VALUES (?);
@@ -95,10 +102,13 @@ DELETE FROM block WHERE id = ?;
 UPDATE stream SET dropped = dropped + 1 WHERE key = ?;
 
 -- name: position
-SELECT offset, crc FROM place WHERE stream = ? AND file = ?;
+SELECT offset, crc, account FROM place WHERE stream = ? AND file = ?;
+
+-- name: accounts
+SELECT stream, file, offset, crc, account FROM place WHERE offset > 0 AND account IS NOT NULL;
 
 -- name: put_position
-INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?);
+INSERT OR REPLACE INTO place (stream, file, offset, crc, account) VALUES (?, ?, ?, ?, ?);
 
 -- name: newest_sent
 SELECT start, stop FROM sent WHERE stream = ? ORDER BY start DESC LIMIT ?;

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from core.clock import from_ns
-from ingest.agent.config import AgentConfig
+from ingest.agent.config import AgentConfig, FileSourceConfig
 from ingest.agent.sender import Sender
 from ingest.agent.source_reader import SourceReader
 from ingest.agent.spool import Spool
@@ -46,6 +46,8 @@ class Status:
             )
             state = "connected" if facts["connected"] else "not connected"
             log.info("%s; %d bytes in the spool; %s", state, facts["spool_bytes"], waiting)
+            for name in (one.source.stream for one in self._readers if isinstance(one.source, FileSourceConfig)):
+                log.info("%s: %s", name, self._spool.accounts(name).describe())
 
     def facts(self) -> dict[str, Any]:
         """Return what waits, as it is written."""
@@ -61,6 +63,8 @@ class Status:
             streams[reader.source.stream]["bad_lines"] = reader.bad_lines
             streams[reader.source.stream]["repeated"] = reader.repeated
             streams[reader.source.stream]["dropped"] += reader.lost
+            if isinstance(reader.source, FileSourceConfig):
+                streams[reader.source.stream] |= self._spool.accounts(reader.source.stream).as_json()
         return {
             "time": f"{from_ns(time.time_ns()):%Y-%m-%dT%H:%M:%SZ}",
             "connected": self._sender.is_connected,

@@ -8,12 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.errors import PayloadError
+from core.errors import PayloadError, UnknownVariable
 from core.records import Reading, SampleBlock
-from core.station import Station, Stream
+from core.station import Channel, Station, Stream
+from core.variables import convert, variable
 from ingest.collector.stamp_limits import StampLimits
+from ingest.files.text_columns import MISSING_CODE
 
 DEFAULT_LIMITS = StampLimits()
+LEAST_CODE = 99.5
+"""Smallest number, without its sign, that may stand for a missing value; 99 may be what a broken sensor says."""
 DT_TOLERANCE = 0.01
 """Largest relative difference between a block's step and the declared rate."""
 
@@ -54,11 +58,25 @@ def conform(
     stream = _stream(station, record.stream, "reading")
     limits.check(record.time_ns, came_ns, station.id)
     _check_channels(record.values, station, stream)
-    values = {
-        channel.name: record.values.get(channel.name, math.nan) * channel.gain + channel.gain_offset
-        for channel in stream.channels
-    }
+    values = {channel.name: _value(record.values.get(channel.name, math.nan), channel) for channel in stream.channels}
     return replace(record, values=values, step_ns=stream.dt_ns)
+
+
+def _value(sent: float, channel: Channel) -> float:
+    """Return a value in the declared unit; what stands for a missing one, as -9999 or Campbell's -7999, is NaN.
+
+    It must look like one and lie outside the variable's plausible limits.
+    """
+    value = sent * channel.gain + channel.gain_offset
+    if abs(sent) >= LEAST_CODE and MISSING_CODE.fullmatch(repr(sent)) is not None:
+        try:
+            limits = variable(channel.variable)
+            known = convert(value, channel.variable, channel.unit, limits.unit)
+        except (UnknownVariable, ValueError):
+            return value  # a station file was accepted with it, and it is not known any more
+        if not limits.low <= known <= limits.high:
+            return math.nan
+    return value
 
 
 def _ordered_block(block: SampleBlock, station: Station, stream: Stream) -> SampleBlock:
@@ -107,8 +125,10 @@ def _stream(station: Station, name: str, kind: str) -> Stream:
 def _check_channels(names: Iterable[str], station: Station, stream: Stream) -> None:
     unknown = [name for name in names if name not in stream.channel_index]
     if unknown:
+        meant = [name for name in stream.channel_index if name.lower() == unknown[0].lower()]
+        remedy = f"send {meant[0]!r} (capitals matter), or " if meant else ""
         raise PayloadError(
             f"unknown channel {unknown[0]!a}: stream {stream.name!r} declares {', '.join(stream.channel_index)}; "
-            "add it to the station file and run `fluxtower station add FILE.toml` again",
+            f"{remedy}add it to the station file and run `fluxtower station add FILE.toml` again",
             station=station.id,
         )

@@ -14,7 +14,7 @@ from core.store import RejectRow, Store
 from ingest.collector.acknowledgements import Acknowledgements
 from ingest.collector.conform import DEFAULT_LIMITS
 from ingest.collector.stamp_limits import StampLimits
-from ingest.collector.writer import Writer
+from ingest.collector.writer import RETAINED_WITHOUT_TIME, Writer
 from ingest.mqtt.subscriber import Message
 
 PAGE_ROWS = 500
@@ -68,7 +68,8 @@ class RejectRetry:
         """
         for id in ids:
             row, kept = self._store.rejects.read(id)
-            message = Message(row.topic, kept if payload is None else payload, 1, 0, 0)
+            retained = row.reason == RETAINED_WITHOUT_TIME
+            message = Message(row.topic, kept if payload is None else payload, 1, 0, 0, retained)
             reason = self._writer.store_refused(message, to_ns(row.received))
             if reason is None:
                 self._store.rejects.mark_done([id])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from core.clock import NS
 from core.errors import PayloadError, StoreError, StoreUnavailable, UnknownStation
 from core.records import LoggerState, Reading, Reject, SampleBlock
 from core.store import BlockArrays, Committed, Store
@@ -19,9 +20,18 @@ from ingest.collector.stamp_limits import StampLimits
 from ingest.collector.stations import KnownStations
 from ingest.mqtt import topics
 from ingest.mqtt.subscriber import Message
-from ingest.payloads import decode
+from ingest.payloads import Record, decode
 from ingest.payloads.checks import MAX_PAYLOAD
 
+CONTESTED = "another value is stored for this time"
+FIRST_STAYS = (
+    "the first one stays (two sensors under one name, or stamps that are rounded?): if this one is right, take the "
+    "other out by `fluxtower reading delete` and replay this message"
+)
+RETAINED_WITHOUT_TIME = (
+    "a retained message without a time: the broker gives it to every new subscription, and nobody knows when it was "
+    "measured: send the time with the values, or do not set retain"
+)
 MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 10.0
 """Waits before the store is tried again. [s]"""
 
@@ -205,12 +215,12 @@ class Writer:
         if prepared.reject is not None:
             return prepared.reject.reason
         try:
-            self._commit([prepared])
+            contested = self._commit([prepared])
         except StoreUnavailable:
             raise
         except (StoreError, UnknownStation) as refusal:
             return f"refused by the store: {refusal}"
-        return None
+        return next((reject.reason for reject in contested), None)
 
     def _prepare(self, message: Message, came_ns: int | None = None) -> PreparedMessage:
         # an empty one is how MQTT clears a retained message
@@ -234,14 +244,18 @@ class Writer:
         source = self._stations.sources.resolve(message.topic)
         station = self._stations.station(source.station)
         prepared = PreparedMessage(message)
-        for record in decode(source, message.payload, came_ns):
+        records = decode(source, message.payload, came_ns)
+        if message.retained and _times(records) != _times(decode(source, message.payload, came_ns + NS)):
+            raise PayloadError(RETAINED_WITHOUT_TIME, station=source.station)
+        for record in records:
             if isinstance(record, LoggerState):
                 prepared.states.append(record)
             else:
                 prepared.records.append(conform(record, station, came_ns, self._limits))
         return prepared
 
-    def _commit(self, batch: Sequence[PreparedMessage], arrays: Sequence[BlockArrays] = ()) -> None:
+    def _commit(self, batch: Sequence[PreparedMessage], arrays: Sequence[BlockArrays] = ()) -> list[Reject]:
+        """Store messages; return those as rejects of which a value contradicts what is stored for its time."""
         began = time.monotonic()
         records = [record for prepared in batch for record in prepared.records]
         done = self._store.messages.commit(
@@ -251,9 +265,14 @@ class Writer:
             arrays,
         )
         self._store.loggers.put([state for prepared in batch for state in prepared.states])
+        rejects = _contested(batch, done)
+        if rejects:  # before anything is acknowledged
+            self._store.messages.commit([], [], rejects)
+            self.counts.rejects += len(rejects)
         self.counts.add(done, time.monotonic() - began)
         if self._after_commit is not None:
             self._after_commit(records, arrays, done)
+        return rejects
 
     def _retry_while_away(self, work: Callable[[], T], *, only_unavailable: bool = False) -> T:
         """Do work that needs the store, again and again until the store is there."""
@@ -272,6 +291,28 @@ class Writer:
             self._stop.wait(wait * random.uniform(0.5, 1.0))
             wait = min(2 * wait, MAX_RETRY_SECONDS)
         raise Stopped
+
+
+def _contested(batch: Sequence[PreparedMessage], done: Committed) -> list[Reject]:
+    """Return the messages with readings that contradict what is stored, each once."""
+    words = {id(reading): said for reading, said in done.contested}
+    rejects = []
+    for prepared in batch if words else ():
+        said = next((words[id(record)] for record in prepared.records if id(record) in words), None)
+        if said is not None:
+            rejects.append(
+                _reject(prepared.message, f"{CONTESTED}: {said}; {FIRST_STAYS}", prepared.records[0].station)
+            )
+    return rejects
+
+
+def _times(records: Sequence[Record]) -> list[int]:
+    """Return the times of records; a logger's state has none."""
+    return [
+        one.start_ns if isinstance(one, SampleBlock) else one.time_ns
+        for one in records
+        if not isinstance(one, LoggerState)
+    ]
 
 
 def _reject(message: Message, reason: str, station: str) -> Reject:

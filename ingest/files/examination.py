@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,11 @@ from core.clock import NS, from_ns
 from core.errors import PayloadError
 from core.station import Station
 from ingest.files.account import FileAccount
-from ingest.files.phase import MINUTE_NS, PhaseFollower
 from ingest.files.raw import find_span, read_records
-from ingest.files.records import JITTER_NS, Int64Array, LeftOut, Records, Span
+from ingest.files.records import LeftOut, Span
+from ingest.files.strays import MAX_TOGETHER, fits
+from ingest.files.stretches import FIRST_NS, LAST_NS, MIN_STEPS, Stretch, StretchFinder
 
-FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
-"""Every time lies between. [ns since 1970]"""
 DAY_NS = 86_400 * NS
 YEAR_NS = 300 * DAY_NS
 """Stamps further apart than this, a year set wrong, are not of one time unless there are many of both. [ns]"""
@@ -34,36 +32,9 @@ RESET_YEARS = (1970, 1980, 1990)
 """Where clocks without a battery begin: Unix, GPS, Campbell Scientific."""
 MAX_STRETCHES = 64
 """Most stretches of a file that are put in order."""
-MAX_STEPS = 200_000
-"""Steps between stamps from which a file's rate is found."""
-MIN_STEPS = 10
+LONE = "the first or the last record stands apart from the others, as no two of these do: its stamp may be damaged"
 MIN_STEP_RATIO, MAX_STEP_RATIO = 0.75, 1.5
 """A file's usual step, as a share of the declared one, that may be the same rate."""
-
-
-@dataclass(slots=True)
-class Stretch:
-    """Records in the order of time, one behind the other in the file.
-
-    Attributes
-    ----------
-    parts : list of (int, int)
-        First and last lines.
-    start_ns, last_ns : int
-        First and last START, as stamped. [ns since 1970 UTC]
-    low_ns, high_ns : int
-        The same, as the samples are placed. [ns since 1970 UTC]
-    records, outside : int
-        How many, and how many of these are outside the time asked for.
-    """
-
-    parts: list[tuple[int, int]]
-    start_ns: int
-    last_ns: int
-    low_ns: int = LAST_NS
-    high_ns: int = FIRST_NS
-    records: int = 0
-    outside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +95,7 @@ def examine(
     declared = station.streams[stream]
     block = declared.kind == "block"
     window = (FIRST_NS if begin_ns is None else begin_ns, LAST_NS if end_ns is None else end_ns)
-    stretches = _StretchFinder(declared.dt_ns, window, follow=block)
+    stretches = StretchFinder(declared.dt_ns, window, follow=block)
     whole = Span(path, FIRST_NS, LAST_NS)
     try:
         if station.layout_of(
@@ -142,6 +113,7 @@ def examine(
         found.problems.append(str(error))
         if stretches.last_line:
             found.account.left_out.append(LeftOut("the rest could not be read", stretches.last_line + 1))
+    stretches.finish()
     if not stretches.found:
         _say_why_empty(found, station, stream)
         return found
@@ -213,69 +185,6 @@ def _is_reset(cluster: Cluster, clusters: Sequence[Cluster]) -> bool:
     return cluster is not clusters[-1] and (year in RESET_YEARS or year < RESET_YEARS[-1])
 
 
-class _StretchFinder:
-    """Cuts a file's records where the clock jumps, and says how they stand to the grid."""
-
-    def __init__(self, dt_ns: int, window: tuple[int, int], *, follow: bool) -> None:
-        self._dt_ns, self._window, self._follow = dt_ns, window, follow
-        self.back_ns = max(JITTER_NS, dt_ns // 2)
-        self._ahead_ns = max(60 * NS, 100 * dt_ns)
-        self.found: list[Stretch] = []
-        self.phases: list[tuple[int, int]] = []
-        self._phase = PhaseFollower(dt_ns)
-        self.steps: list[Int64Array] = []
-        self._counted = 0
-        self.fractions: set[int] = set()
-        self.headers = self.last_line = 0
-
-    def nearest(self, time_ns: int) -> int:
-        """Return the place of a sample on the grid of its stream; readings have none. [ns since 1970 UTC]"""
-        if not self._follow:
-            return time_ns
-        minute = time_ns // MINUTE_NS * MINUTE_NS
-        return minute + (time_ns - minute + self._dt_ns // 2) // self._dt_ns * self._dt_ns
-
-    def add(self, records: Records) -> None:
-        """Take the next records."""
-        starts, lines = records.starts, records.lines
-        if not len(starts):
-            return
-        if self._counted < MAX_STEPS:
-            self.steps.append(np.diff(starts))
-            self._counted += len(starts)
-            if len(self.fractions) < 2:
-                self.fractions.update((starts[:1000] % NS).tolist())
-        steps = np.diff(starts)
-        cuts = [0, *(np.flatnonzero((steps < -self.back_ns) | (steps > self._ahead_ns)) + 1).tolist(), len(starts)]
-        for first, end in pairwise(cuts):
-            self._add_stretch(starts[first:end], lines[first:end])
-        self.last_line = int(lines[-1])
-
-    def _add_stretch(self, starts: Int64Array, lines: Int64Array) -> None:
-        low, high = int(starts.min()), int(starts.max())
-        last = self.found[-1] if self.found else None
-        first = int(starts[0])
-        if last is None or not -self.back_ns <= first - last.last_ns <= self._ahead_ns:
-            last = Stretch([(int(lines[0]), int(lines[-1]))], low, high)
-            self.found.append(last)
-            self._phase = PhaseFollower(self._dt_ns)
-            if self.phases and self.phases[-1][1]:
-                self.phases.append((int(lines[0]), 0))
-        last.start_ns, last.last_ns = min(last.start_ns, low), max(last.last_ns, high)
-        last.parts[-1] = (last.parts[-1][0], int(lines[-1]))
-        last.records += len(starts)
-        shifts = np.zeros(len(starts), np.int64)
-        if self._follow:
-            for place, shift in self._phase.follow(starts):
-                if shift != (self.phases[-1][1] if self.phases else 0):
-                    self.phases.append((int(lines[place]), shift))
-                shifts[place:] = shift
-        places = starts - shifts
-        last.low_ns, last.high_ns = min(last.low_ns, int(places.min())), max(last.high_ns, int(places.max()))
-        centres = places + self._dt_ns // 2 if self._follow else starts
-        last.outside += int(np.count_nonzero((centres < self._window[0]) | (centres >= self._window[1])))
-
-
 def _say_why_empty(found: Examined, station: Station, stream: str) -> None:
     """Say why a file has no record; what its reader says of such a file comes first."""
     if found.problems and not found.account.read:
@@ -288,7 +197,7 @@ def _say_why_empty(found: Examined, station: Station, stream: str) -> None:
         found.problems = found.problems or [f"{found.path.name}: no record that can be read: remove the file"]
 
 
-def _check_rate(found: Examined, stretches: _StretchFinder, dt_ns: int) -> str:
+def _check_rate(found: Examined, stretches: StretchFinder, dt_ns: int) -> str:
     """Compare a file's rate with the declared one; return why the file cannot be used, if so."""
     steps = np.concatenate(stretches.steps)
     steps = steps[(steps >= 0) & (steps < 100 * dt_ns)]
@@ -315,9 +224,9 @@ def _check_rate(found: Examined, stretches: _StretchFinder, dt_ns: int) -> str:
     return rates
 
 
-def _put_in_order(found: Examined, stretches: _StretchFinder, dt_ns: int) -> None:
+def _put_in_order(found: Examined, stretches: StretchFinder, dt_ns: int) -> None:
     """Make spans of the stretches of a file: what follows in time belongs together."""
-    kept = _without_strays(found, stretches.found)
+    kept = _without_strays(found, _without_damaged_stamps(found, stretches.found), stretches.usual_ns)
     groups: list[Stretch] = []
     for one in kept:
         last = groups[-1] if groups else None
@@ -345,29 +254,57 @@ def _put_in_order(found: Examined, stretches: _StretchFinder, dt_ns: int) -> Non
         found.spans.append(FileSpan(span, one.records, one.outside))
 
 
-def _without_strays(found: Examined, stretches: Sequence[Stretch]) -> list[Stretch]:
+def _without_damaged_stamps(found: Examined, stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Leave out single records whose stamps are not those of their places."""
+    amid = [one for one in stretches if one.astray == "amid"]
+    if amid:
+        _leave_out(found, amid)
+    for one in stretches:
+        if one.astray == "end":
+            found.account.left_out.append(LeftOut(LONE, one.parts[0][0], one.records))
+    return [one for one in stretches if not one.astray]
+
+
+def _leave_out(found: Examined, some: Sequence[Stretch]) -> None:
+    """Leave out records of which those around say that their stamps are damaged, and tell it by the first one."""
+    stamp, line = from_ns(some[0].start_ns), some[0].parts[0][0]
+    count = sum(one.records for one in some)
+    reason = f"stamps like {stamp:%Y-%m-%d %H:%M:%S}Z stand amid records of another time"
+    found.account.left_out.append(LeftOut(reason, line, count))
+    found.problems.append(f"{found.path.name}: line {line}: {reason}; {count} left out: is the file damaged there?")
+
+
+def _without_strays(found: Examined, stretches: Sequence[Stretch], usual_ns: int) -> list[Stretch]:
     """Leave out a few records far from those before and behind them, which follow each other: damaged stamps."""
     total = sum(one.records for one in stretches)
     kept: list[Stretch] = []
-    for i, one in enumerate(stretches):
-        after = stretches[i + 1] if i + 1 < len(stretches) else None
-        if kept and after is not None and _is_astray(kept[-1], one, after, total):
-            stamp = from_ns(one.start_ns)
-            line = one.parts[0][0]
-            reason = f"stamps like {stamp:%Y-%m-%d %H:%M:%S}Z stand amid records of another time"
-            found.account.left_out.append(LeftOut(reason, line, one.records))
-            found.problems.append(
-                f"{found.path.name}: line {line}: {reason}; {one.records} left out: is the file damaged there?"
-            )
-        else:
-            kept.append(replace(one))
+    i = 0
+    while i < len(stretches):
+        count = _count_astray(kept[-1], stretches[i : i + MAX_TOGETHER + 1], total, usual_ns) if kept else 0
+        for one in stretches[i : i + count]:
+            _leave_out(found, [one])
+        if not count:
+            kept.append(replace(stretches[i]))
+        i += max(1, count)
     return kept
 
 
+def _count_astray(before: Stretch, some: Sequence[Stretch], total: int, usual_ns: int) -> int:
+    """Return how many of the next stretches are of another time than what is before and behind them."""
+    for count in range(1, len(some)):
+        after = some[count]
+        room = after.start_ns - before.last_ns
+        records = sum(one.records for one in some[:count])
+        beside = all(one.start_ns < before.last_ns or one.last_ns > after.start_ns for one in some[:count])
+        # the clock came back as if it had never been away
+        in_turn = beside and fits(room, (records + 1) * usual_ns) and records * 2 * CLUSTER_RATIO < total
+        if in_turn or (count == 1 and abs(room) < DAY_NS and _is_astray(before, some[0], after, total)):
+            return count
+    return 0
+
+
 def _is_astray(before: Stretch, one: Stretch, after: Stretch, total: int) -> bool:
-    """Tell whether records are of another time than those around them, which follow each other."""
-    if abs(after.start_ns - before.last_ns) >= DAY_NS:
-        return False
+    """Tell whether records are far from those around them, which are of one time."""
     away = min(abs(one.start_ns - before.last_ns), abs(after.start_ns - one.last_ns))
     # blocks of a ring may be days away; a clock that is months away and comes back was wrong
     return one.records * 2 < total if away > MONTH_NS else one.records * 2 * CLUSTER_RATIO < total and away > DAY_NS

@@ -18,16 +18,7 @@ from core.errors import PayloadError
 from core.records import FloatArray
 from ingest.files.format import FileFormat, FileStream
 from ingest.files.layouts import Layout
-from ingest.files.opening import opened
-from ingest.files.records import (
-    FILLED,
-    FILLER,
-    FILLER_RUNS,
-    Int64Array,
-    LeftOut,
-    Records,
-    Report,
-    Span,
+from ingest.files.lines import (
     blank_lines,
     comma_hint,
     count_bytes,
@@ -37,6 +28,8 @@ from ingest.files.records import (
     parse_lines,
     with_plain_separators,
 )
+from ingest.files.opening import opened
+from ingest.files.records import FILLED, FILLER, FILLER_RUNS, Int64Array, LeftOut, Records, Report, Span
 
 PIECE_BYTES = 1 << 22
 """Bytes read at once; a half-hour of ten channels at 20 Hz is three to four million."""

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from core.clock import NS
 from ingest.files.campbell import EPOCH_NS, FRAME_FOOTER, FRAME_HEADER, Header
-from ingest.files.records import LeftOut
+from ingest.files.records import FILLER, LeftOut
+from ingest.files.strays import MIN_EDGE, find_lone_ends, find_strays
 
 Int64Array = NDArray[np.int64]
 NO_FRAMES = "bytes that are no frames of the table: is the file damaged there?"
@@ -24,6 +25,10 @@ ASTRAY = "frames whose times are not those of their places: is the file damaged 
 YEAR_NS = 366 * 86_400 * NS
 FRAMES_AT_ONCE = 1024
 """Frames looked at together."""
+FILLED_BYTES = 8
+"""So many NULs or 0xFF at the end of a frame that was not written are no chance. [bytes]"""
+MIN_FRAMES = 4
+"""Of fewer frames one cannot tell whether the first or the last one has its own time."""
 
 _SIZE, _EMPTY, _MINOR = 0x7FF, 1 << 13, 1 << 14  # of a footer: length of a minor frame, without data, is a minor one
 
@@ -52,12 +57,14 @@ def index(source: BinaryIO, header: Header, damage: list[LeftOut]) -> NDArray[np
     room = header.frame - FRAME_HEADER - FRAME_FOOTER
     offset = header.length
     source.seek(offset)
-    empty = 0
+    empty, end = 0, b""
     while len(block := source.read(FRAMES_AT_ONCE * header.frame)) >= header.frame:
         frames = np.frombuffer(block, np.uint8)[: len(block) // header.frame * header.frame].reshape(-1, header.frame)
         footers = frames[:, -FRAME_FOOTER:].copy().view("<u4")[:, 0]
         written = _is_written(footers, header)
         shift = 0 if written.all() else _find_shift(block, frames, written, header)
+        # what was never written, or overwritten, may go on into the frame behind it
+        written &= ~_begin_filled(frames, written, end)
         if shift:
             before = int(written[: shift // header.frame].sum())
             kept = shift // header.frame
@@ -72,8 +79,9 @@ def index(source: BinaryIO, header: Header, damage: list[LeftOut]) -> NDArray[np
         rows[:, 0] = _times(frames[whole, :FRAME_HEADER], header)
         rows[:, 1] = offset + whole * header.frame + FRAME_HEADER
         rows[:, 2] = room // header.record.itemsize
-        found.append(_without_strays(rows, whole, header, damage))
+        found.append(rows)
         found += [_minor_frames(frames[i], offset + int(i) * header.frame, header) for i in np.flatnonzero(minor)]
+        end = block[: shift or frames.size][-FILLED_BYTES:]
         offset += shift or frames.size
         if shift:
             source.seek(offset)
@@ -82,32 +90,42 @@ def index(source: BinaryIO, header: Header, damage: list[LeftOut]) -> NDArray[np
     if block:
         damage.append(LeftOut("the last frame is not whole: the logger had not finished it", 1, bytes=len(block)))
     stretches = np.concatenate(found)
+    stretches = _without_strays(stretches[np.argsort(stretches[:, 1])], header, damage)
     return stretches[np.argsort(stretches[:, 0], kind="stable")]
 
 
-def _without_strays(
-    rows: NDArray[np.int64], places: NDArray[np.int64], header: Header, damage: list[LeftOut]
-) -> NDArray[np.int64]:
+def _begin_filled(frames: NDArray[np.uint8], written: NDArray[np.bool_], end: bytes) -> NDArray[np.bool_]:
+    """Tell which frames begin with the NULs or 0xFF of what stands before them, which was never written.
+
+    ``end`` is what stands before the first one.
+    """
+    begin = np.zeros(len(frames), bool)
+    for i in np.flatnonzero(written & np.isin(frames[:, 0], np.frombuffer(FILLER, np.uint8))).tolist():
+        before = frames[i - 1, -FILLED_BYTES:].tobytes() if i else end
+        begin[i] = before == frames[i, :1].tobytes() * FILLED_BYTES
+    return begin
+
+
+def _without_strays(rows: NDArray[np.int64], header: Header, damage: list[LeftOut]) -> NDArray[np.int64]:
     """Leave out frames of another time than those around them, which follow each other: their time is damaged.
 
     Parameters
     ----------
     rows : ndarray, shape (frames, 3), int64
-        As ``index`` returns them.
-    places : ndarray, shape (frames,), int64
-        Which frame of the file each is.
+        As ``index`` returns them, in the order of the file.
     """
-    if len(rows) < 3:
-        return rows
-    # where a frame's time should be if all were written one after the other
-    beside = rows[:, 0] - places * rows[:, 2] * header.step_ns
-    in_turn = np.abs(beside[2:] - beside[:-2]) <= header.step_ns
-    away = np.abs(beside[1:-1] - beside[:-2]) > rows[1:-1, 2] * header.step_ns // 2
-    astray = np.concatenate([[False], in_turn & away, [False]])
+    length = (header.frame - FRAME_HEADER - FRAME_FOOTER) // header.record.itemsize * header.step_ns
+    places = (rows[:, 1] - header.length) * length // header.frame
+    astray = find_strays(rows[:, 0], places, length / 2)
+    kept = np.flatnonzero(~astray)
+    if len(kept) > MIN_FRAMES:
+        lone, _ = find_lone_ends(np.diff(rows[kept, 0] - places[kept]), int(MIN_EDGE * header.step_ns))
+        # a card is a ring: its first frame may be the one behind its last
+        closed = abs(int(rows[kept[0], 0] - rows[kept[-1], 0]) - length) <= header.step_ns
+        astray[kept[0]], astray[kept[-1]] = (one and not closed for one in lone)
     for i in np.flatnonzero(astray):
         damage.append(LeftOut(ASTRAY, 1 + int(rows[:i, 2].sum()), int(rows[i, 2])))
-    kept: NDArray[np.int64] = rows[~astray]
-    return kept
+    return rows[~astray]
 
 
 def _find_shift(

@@ -24,13 +24,18 @@ PUBLISH, PUBACK = 0x30, 0x40
 
 
 class Message(NamedTuple):
-    """A message as it came; ``connection`` says over which connection, and so whether it can still be acknowledged."""
+    """A message as it came.
+
+    ``connection`` says over which connection, and so whether it can still be acknowledged; ``retained``, that the
+    broker kept it: nobody sent it just now.
+    """
 
     topic: str
     payload: bytes
     qos: int
     mid: int
     connection: int
+    retained: bool = False
 
 
 class BulkClient(Client):
@@ -188,7 +193,7 @@ class BulkClient(Client):
                     start += 1 + received[start]
             if start > stop:
                 break  # malformed: paho says so
-            add(make((topic.decode("utf-8", "replace"), received[start:stop], qos, mid, connection)))
+            add(make((topic.decode("utf-8", "replace"), received[start:stop], qos, mid, connection, bool(head & 1))))
             end = stop
         return messages, end
 

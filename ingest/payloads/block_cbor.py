@@ -15,7 +15,7 @@ from core.errors import PayloadError
 from core.records import Float32Array, FloatArray, SampleBlock
 from core.station import Stream
 from ingest.encoding import FLOAT32_LE, INT16_LE, INT16_MISSING
-from ingest.payloads.checks import MAX_DECOMPRESSED, block, cbor_value, check_size, shown
+from ingest.payloads.checks import MAX_DECOMPRESSED, SAME_LENGTH, block, cbor_value, check_size, shown
 from ingest.payloads.format import MessageSource
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -68,11 +68,14 @@ def _mixed(channels: Mapping[str, object], n: int, declared: Stream | None) -> F
     for row, (name, value) in enumerate(channels.items()):
         tag, content = (value.tag, value.value) if type(value) is cbor2.CBORTag else (0, None)
         if tag not in _SIZES or not isinstance(content, bytes):
+            got = f"tag {value.tag}" if type(value) is cbor2.CBORTag else shown(value)
             raise PayloadError(
-                f"c.{name!a}: expected a typed array (tag {FLOAT32_LE} or {INT16_LE} on bytes), got {shown(value)}"
+                f"c.{name!a}: expected a typed array (tag {FLOAT32_LE} or {INT16_LE} on bytes), got {got}: "
+                f"send little-endian float32, in numpy CBORTag({FLOAT32_LE}, samples.astype('<f4').tobytes())"
             )
         if len(content) != n * _SIZES[tag]:
-            raise PayloadError(f"c.{name!a}: expected n = {n} samples, got {len(content) / _SIZES[tag]:g}")
+            given = len(content) / _SIZES[tag]
+            raise PayloadError(f"c.{name!a}: expected n = {n} samples, got {given:g}: {SAME_LENGTH}")
         if tag == INT16_LE:
             rows.append(row)
             parts.append(content)

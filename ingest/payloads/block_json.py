@@ -41,5 +41,6 @@ def _matrix(channels: Mapping[str, object], n: int) -> Float32Array:
         if not isinstance(values, list):
             raise PayloadError(f"c.{name!a}: expected a list of numbers, got {shown(values)}")
         check_count(len(values), n, name)
-        row[:] = [number(value, f"c.{name!a}") for value in values]
+        key = f"c.{name!a}"
+        row[:] = [number(value, key) for value in values]
     return samples

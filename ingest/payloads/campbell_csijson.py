@@ -32,7 +32,10 @@ def _rows(source: MessageSource, data: list[object], fields: int) -> Iterator[Ro
     for record in data:
         values = member(record, "vals", list)
         if len(values) != fields:
-            raise PayloadError(f"vals: expected {fields} values as there are fields, got {len(values)}")
+            raise PayloadError(
+                f"vals: expected {fields} values as there are fields, got {len(values)}: "
+                "send null where a value is missing"
+            )
         assert isinstance(record, dict)
         no = record.get("no")
         if no is not None:

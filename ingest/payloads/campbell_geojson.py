@@ -33,7 +33,10 @@ def _rows(observations: dict[str, object], fields: int) -> Iterator[Row]:
     for time in observations:
         values = member(observations, time, list)
         if len(values) != fields:
-            raise PayloadError(f"observations: expected {fields} values as there are names, got {len(values)}")
+            raise PayloadError(
+                f"observations: expected {fields} values as there are names, got {len(values)}: "
+                "send null where a value is missing"
+            )
         yield Row(time_ns(time, "observations"), values, None)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -30,6 +31,8 @@ EARLIEST_NS = 631_152_000 * NS  # 1990-01-01
 LATEST_NS = 4_102_444_800 * NS  # 2100-01-01
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 MAX_CHANNEL_NAME = 64
+SAME_LENGTH = "`n` counts the samples of each channel, send all of them and NaN (in JSON null) for a missing one"
+"""What to do where arrays do not fit."""
 MAX_NUMBER = 2**63 - 2  # the store says "up to before the next one"
 """Largest block number, and largest name of a numbering."""
 
@@ -38,6 +41,7 @@ MAX_RECORDS = 10_000
 MISSING_WORDS = frozenset(("", "NAN", "NaN", "nan", "INF", "-INF"))
 """What loggers write where a value is missing or no number."""
 
+DAY_NS = 86_400 * NS
 EPOCH_UNITS = {"seconds": NS, "milliseconds": 10**6, "microseconds": 1000}
 """Other ways to count time since 1970, and nanoseconds of each."""
 NOT_A_NUMBER = frozenset(("NAN", "INF", "INFINITY", "NULL", "NA", ""))
@@ -50,6 +54,7 @@ _COMMA = re.compile(r",\s*[}\]]")
 _SEVERAL = re.compile(r"}\s*{")
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?", re.ASCII)
+_SHORT_ZONE = re.compile(r"[+-]\d\d(\d\d)?$", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -101,7 +106,9 @@ def require(fields: Mapping[object, object], key: str) -> object:
 def integer(value: object, key: str, low: int, high: int) -> int:
     """Return a whole number within [low, high]; a bool or a float is none."""
     if type(value) is not int:
-        raise PayloadError(f"{key}: expected a whole number, got {shown(value)}")
+        remedy = ": send it without a decimal point" if isinstance(value, float) else ""
+        remedy = ": send it without quotes" if isinstance(value, str) and value.strip().isdigit() else remedy
+        raise PayloadError(f"{key}: expected a whole number, got {shown(value)}{remedy}")
     if not low <= value <= high:
         raise PayloadError(f"{key}: expected {low} to {high}, got {shown(value)}")
     return value
@@ -113,7 +120,8 @@ def time_ns(value: object, key: str) -> int:
     if type(time) is not int:
         raise PayloadError(f"{key}: expected a whole number, got {shown(time)}{_other_epoch(time)}")
     if not EARLIEST_NS <= time < LATEST_NS:
-        raise PayloadError(f"{key}: expected a time from 1990 to 2100, got {shown(value)}{_other_epoch(value)}")
+        remedy = _other_epoch(value) or ": set the sender's clock before it sends"
+        raise PayloadError(f"{key}: expected a time from 1990 to 2100, got {shown(value)}{remedy}")
     return time
 
 
@@ -129,25 +137,34 @@ def _other_epoch(value: object) -> str:
 def _rfc3339_ns(text: str, key: str) -> int:
     match = _RFC3339.fullmatch(text)
     if match is None:
-        raise PayloadError(f"{key}: expected RFC 3339 with zone, as 2026-07-01T00:00:00Z, got {shown(text)}")
-    return _iso_ns(text.upper().replace("Z", "+00:00"), match[1] or "", key)
+        remedy = ""
+        if _LOCAL.fullmatch(text):
+            remedy = ": its zone is missing: append Z if it is UTC, else the offset, as +01:00"
+        elif _SHORT_ZONE.search(text):
+            remedy = ": write the zone with a colon, as +01:00"
+        raise PayloadError(f"{key}: expected RFC 3339 with zone, as 2026-07-01T00:00:00Z, got {shown(text)}{remedy}")
+    return _iso_ns(text.upper(), match[1] or "", key)
 
 
 def local_ns(value: str, key: str, ahead_ns: int) -> int:
     """Return a time given as text without a zone, by a clock that is ``ahead_ns`` ahead of UTC.
 
-    One that has a zone, against the format's habit, is taken at its word.
+    One that has a zone, against the format's habit, is taken at its word. Midnight may be 24:00:00 of the day before.
     """
     match = _LOCAL.fullmatch(value)
     if match is None:
         return time_ns(value, key)
-    return time_ns(_iso_ns(f"{match[0]}+00:00", match[1] or "", key) - ahead_ns, key)
+    text, day_ns = match[0], 0
+    if text[11:19] == "24:00:00" and not (match[1] or "").strip(".0"):
+        text, day_ns = f"{text[:11]}00:00:00", DAY_NS
+    return time_ns(_iso_ns(f"{text}+00:00", match[1] or "", key) + day_ns - ahead_ns, key)
 
 
 def _iso_ns(text: str, fraction: str, key: str) -> int:
     try:
-        whole = datetime.fromisoformat(text.replace(fraction, "", 1))
-        return to_ns(whole) + int(fraction[1:].ljust(9, "0") or 0)
+        if not fraction:
+            return to_ns(datetime.fromisoformat(text))
+        return to_ns(datetime.fromisoformat(text.replace(fraction, "", 1))) + int(fraction[1:].ljust(9, "0"))
     except (ValueError, OverflowError):
         raise PayloadError(f"{key}: no such time: {shown(text)}: hours are 00 to 23, seconds 00 to 59") from None
 
@@ -174,17 +191,18 @@ def number(value: object, key: str) -> float:
     if type(value) is not float and type(value) is not int:
         raise PayloadError(f"{key}: expected a number, got {shown(value)}{_instead_of(value)}")
     if not math.isnan(value) and not -MAX_FLOAT32 <= value <= MAX_FLOAT32:
-        raise PayloadError(f"{key}: expected a finite number, got {shown(value)}")
+        raise PayloadError(f"{key}: expected a finite number, got {shown(value)}: send null where it is missing")
     return float(value)
 
 
 def _instead_of(value: object) -> str:
     """Say what to send instead of a text or a truth value, empty if it is no number."""
     if not isinstance(value, str):
-        return ": send 0 or 1" if isinstance(value, bool) else ""
+        return ": send 0 or 1" if isinstance(value, bool) else ": send one number, or null where it is missing"
     if value.strip().lstrip("+-").upper() in NOT_A_NUMBER:
         return ": send null where a value is missing"
-    return ": send it without quotes" if _NUMBER.fullmatch(value.strip()) else ""
+    remedy = "it without quotes" if _NUMBER.fullmatch(value.strip()) else "a number, or null where it is missing"
+    return f": send {remedy}"
 
 
 def numbers(fields: Mapping[object, object]) -> tuple[int | None, int]:
@@ -200,16 +218,42 @@ def json_value(payload: bytes) -> object:
     Raises
     ------
     PayloadError
-        It is no JSON, or too large.
+        It is no JSON, too large, or one name has two values.
     """
     check_size(payload)
     try:
-        return orjson.loads(payload)
+        content = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        raise PayloadError(f"no valid JSON: {shown(error.msg)}{_remedy(payload)}", offset=error.pos) from None
+        raise PayloadError(
+            f"no valid JSON: {shown(error.msg)}{_remedy(payload, error.msg)}", offset=error.pos
+        ) from None
+    # the decoder keeps the last value of a name: nobody would hear of the others. Then colons are lost, which is seen
+    # faster than each name; a colon may be written as an escape
+    try:
+        if payload.count(b":") == orjson.dumps(content).count(b":") and b"\\u003" not in payload:
+            return content
+    except orjson.JSONEncodeError:  # it writes less deeply nested objects than it reads
+        pass
+    _refuse_twice(payload)
+    return content
 
 
-def _remedy(payload: bytes) -> str:
+def _refuse_twice(payload: bytes) -> None:
+    def check(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, value in pairs:
+            if name in found and found[name] != value:
+                raise PayloadError(f"{shown(name)} has two values: give each name once")
+            found[name] = value
+        return found
+
+    try:
+        json.loads(payload, object_pairs_hook=check, parse_int=str, parse_float=str)
+    except RecursionError:
+        raise PayloadError("no valid JSON: its lists and objects are nested too deeply") from None
+
+
+def _remedy(payload: bytes, fault: str) -> str:
     """Say what makes a message no JSON and what to send instead, empty if it is nothing that is seen often."""
     start = payload[:4]
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start:
@@ -221,6 +265,8 @@ def _remedy(payload: bytes) -> str:
     text = _STRING.sub('""', payload.decode("utf-8", "replace"))
     if _NOT_A_NUMBER.search(text):
         return ": NaN and infinity are not JSON: send null where a value is missing"
+    if "infinity" in fault:
+        return ": a number is larger than any sensor's: send null where a value is missing"
     if "'" in text and '"' not in text:
         return ": names and texts stand between double quotes, not single ones"
     if _COMMA.search(text):
@@ -237,7 +283,8 @@ def member(fields: object, key: str, kind: type[T], *others: str) -> T:
     value = next((fields[name] for name in (key, *others) if name in fields), None)
     if not isinstance(value, kind):
         expected = "a text" if kind is str else "a list" if kind is list else "an object"
-        raise PayloadError(f"{key}: expected {expected}, got {shown(value)}")
+        remedy = ": write [ ] around it" if kind is list and isinstance(value, dict) else ""
+        raise PayloadError(f"{key}: expected {expected}, got {shown(value)}{remedy}")
     return value
 
 
@@ -259,7 +306,15 @@ def cbor_value(content: bytes, *, text_keys: bool) -> object:
             strict_hashable_types=text_keys,
         )
     except cbor2.CBORDecodeError as error:
-        raise PayloadError(f"no valid CBOR: {shown(str(error))}") from None
+        raise PayloadError(f"no valid CBOR: {shown(str(error))}{_other_bytes(content)}") from None
+
+
+def _other_bytes(content: bytes) -> str:
+    """Say what bytes may be that are no CBOR, empty if nothing we know."""
+    if content[:2] == b"\x1f\x8b" or (content[:1] == b"\x78" and int.from_bytes(content[:2], "big") % 31 == 0):
+        return ": it may be compressed by gzip or zlib: send it as it is, or in a zstd frame"
+    # MessagePack: a map or a list of few members
+    return ": it may be MessagePack: send CBOR or JSON" if content[:1] and 0x80 <= content[0] <= 0x9F else ""
 
 
 def block(
@@ -300,4 +355,4 @@ def block(
 def check_count(given: int, n: int, name: str) -> None:
     """Refuse a channel that has not ``n`` samples."""
     if given != n:
-        raise PayloadError(f"c.{name!a}: expected n = {n} samples, got {given}")
+        raise PayloadError(f"c.{name!a}: expected n = {n} samples, got {given}: {SAME_LENGTH}")

@@ -13,9 +13,19 @@ from datetime import UTC, datetime
 from core.clock import NS
 from core.errors import PayloadError
 from core.records import Reading
-from ingest.payloads.checks import MISSING_WORDS, json_value, local_ns, number, shown, time_ns
+from core.station import Channel
+from ingest.payloads.checks import (
+    EARLIEST_NS,
+    LATEST_NS,
+    MISSING_WORDS,
+    json_value,
+    local_ns,
+    number,
+    shown,
+    time_ns,
+)
 from ingest.payloads.format import MessageFormat, MessageSource
-from ingest.payloads.rows import declared
+from ingest.payloads.rows import declared, truth_of
 
 TIME_STEPS = {"epoch_s": NS, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
 """Forms of a time in numbers since 1970 UTC -> nanoseconds of its unit."""
@@ -39,7 +49,7 @@ def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[Reading]:
             "message: correct `field` in the station file, or its `topic`"
         )
     start_ns = _time(source, content, now_ns) - (stream.dt_ns if source.stamps_end else 0)
-    values = {name: _value(value, name) for name, value in found.items()}
+    values = {channel.name: _value(found[channel.name], channel) for channel in stream.channels}
     return [Reading(source.station, source.stream, time_ns(start_ns, stream.time_path or "time"), values)]
 
 
@@ -90,9 +100,18 @@ def _time(source: MessageSource, content: object, now_ns: int) -> int:
 
 def _since_1970(value: object, step_ns: int, key: str) -> int:
     seconds = _plain_number(value)
-    if seconds is None or not 0 <= seconds * step_ns < 1 << 62:
-        raise PayloadError(f"{key}: expected a number since 1970 in the unit of `time_format`, got {shown(value)}")
+    if seconds is None or not EARLIEST_NS <= seconds * step_ns < LATEST_NS:
+        right = () if seconds is None else (form for form, ns in TIME_STEPS.items() if _is_date(seconds * ns))
+        remedy = next((f": this may be {form}, correct `time_format` in the station file" for form in right), "")
+        raise PayloadError(
+            f"{key}: expected a number since 1970 in the unit of `time_format`, from 1990 to 2100, got "
+            f"{shown(value)}{remedy}"
+        )
     return int(seconds) * step_ns if isinstance(seconds, int) else round(seconds * step_ns / 1000) * 1000
+
+
+def _is_date(ns: float) -> bool:
+    return EARLIEST_NS <= ns < LATEST_NS
 
 
 def _plain_number(value: object) -> int | float | None:
@@ -116,17 +135,19 @@ def _by_format(value: str, time_format: str, ahead_ns: int, key: str) -> int:
     return local_ns(time.isoformat(), key, ahead_ns)
 
 
-def _value(value: object, name: str) -> float:
+def _value(value: object, channel: Channel) -> float:
     if value is _NOTHING or (isinstance(value, str) and value in MISSING_WORDS):
         return math.nan
     if isinstance(value, bool):
-        return float(value)
+        return truth_of(value, channel)
     if isinstance(value, str):
         given = value
         value = _plain_number(value)
         if value is None:
-            raise PayloadError(f"{name!a}: expected a number, got {shown(given)}")
-    return number(value, repr(name))
+            raise PayloadError(
+                f"{channel.name!a}: expected a number, got {shown(given)}: send a number, or null where it is missing"
+            )
+    return number(value, repr(channel.name))
 
 
 FORMAT = MessageFormat(decode, kinds=("reading",), local_times=True, has_paths=True)

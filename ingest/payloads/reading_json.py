@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from core.errors import PayloadError
 from core.records import Reading
-from ingest.payloads.checks import MAX_RECORDS, channel_names, json_value, number, numbers, require, shown, time_ns
+from ingest.payloads.checks import (
+    MAX_FLOAT32,
+    MAX_RECORDS,
+    channel_names,
+    json_value,
+    number,
+    numbers,
+    require,
+    shown,
+    time_ns,
+)
 from ingest.payloads.format import MessageFormat, MessageSource
 
 
@@ -20,7 +30,15 @@ def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[Reading]:
     items = content if isinstance(content, list) else [content]
     if not 1 <= len(items) <= MAX_RECORDS:
         raise PayloadError(f"expected 1 to {MAX_RECORDS} readings, got {len(items)}")
-    return [_reading(source, item) for item in items]
+    if not isinstance(content, list):
+        return [_reading(source, content)]
+    readings = []
+    for place, item in enumerate(items, 1):
+        try:
+            readings.append(_reading(source, item))
+        except PayloadError as error:
+            raise PayloadError(f"reading {place} of {len(items)} (none is stored): {error.reason}") from None
+    return readings
 
 
 def _reading(source: MessageSource, item: object) -> Reading:
@@ -33,8 +51,15 @@ def _reading(source: MessageSource, item: object) -> Reading:
         )
     time = time_ns(require(item, "t"), "t")
     channels = channel_names(require(item, "v"), "v", source.declared)
-    values = {name: number(value, f"v.{name!a}") for name, value in channels.items()}
+    values = {name: _value(value, name) for name, value in channels.items()}
     return Reading(source.station, source.stream, time, values, *numbers(item))
+
+
+def _value(value: object, name: str) -> float:
+    # the usual case at once: what to call it is needed for an error alone
+    if type(value) is float and -MAX_FLOAT32 <= value <= MAX_FLOAT32:
+        return value
+    return number(value, f"v.{name!a}")
 
 
 FORMAT = MessageFormat(decode, kinds=("reading",))

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.errors import PayloadError
 from core.records import Reading, SampleBlock
-from core.station import Stream
+from core.station import Channel, Stream
 from ingest.payloads.checks import MAX_BLOCK_NS, MAX_RECORDS, MISSING_WORDS, number, shown, time_ns
 from ingest.payloads.format import MessageSource
 from ingest.units import fault_of_words
@@ -80,13 +80,23 @@ def check_unit(stream: Stream, field: str, words: str) -> None:
         raise PayloadError(f"field {shown(field)} {fault}: correct one of them")
 
 
-def value_of(value: object, key: str) -> float:
+def value_of(value: object, channel: Channel) -> float:
     """Return a value of a table as a number; a logger's words for a missing one are NaN."""
     if type(value) is bool:
-        return float(value)
+        return truth_of(value, channel)
     if isinstance(value, str) and value in MISSING_WORDS:
         return math.nan
-    return number(value, key)
+    return number(value, channel.name)
+
+
+def truth_of(value: bool, channel: Channel) -> float:
+    """Return 1 or 0 for true or false, which only a word of flags can be: a temperature is neither."""
+    if channel.unit != "1":
+        raise PayloadError(
+            f"{channel.name!a}: expected a number in {channel.unit}, got {shown(value)}: true and false are values of "
+            "channels with unit 1 alone"
+        )
+    return float(value)
 
 
 def to_records(source: MessageSource, columns: Sequence[int], rows: Iterable[Row]) -> list[SampleBlock | Reading]:
@@ -119,8 +129,8 @@ def to_records(source: MessageSource, columns: Sequence[int], rows: Iterable[Row
         numbers.append(row.number)
         values.append(
             [
-                math.nan if place < 0 else value_of(row.values[place], name)
-                for name, place in zip(names, columns, strict=True)
+                math.nan if place < 0 else value_of(row.values[place], channel)
+                for channel, place in zip(stream.channels, columns, strict=True)
             ]
         )
     if not starts:

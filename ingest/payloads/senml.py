@@ -7,13 +7,25 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.clock import NS
 from core.errors import PayloadError
 from core.records import Reading
 from core.station import Channel
 from core.variables import UNITS
-from ingest.payloads.checks import MAX_RECORDS, cbor_value, check_size, integer, json_value, number, shown, time_ns
+from ingest.payloads.checks import (
+    EARLIEST_NS,
+    LATEST_NS,
+    MAX_RECORDS,
+    cbor_value,
+    check_size,
+    integer,
+    json_value,
+    number,
+    shown,
+    time_ns,
+)
 from ingest.payloads.format import MessageFormat, MessageSource
-from ingest.payloads.rows import declared
+from ingest.payloads.rows import declared, truth_of
 
 MAX_CBOR_PACK = 1 << 16
 """Largest pack in CBOR: its keys may be anything, so a hostile one costs time with the square of its size. [bytes]"""
@@ -24,6 +36,8 @@ EARLIEST_ABSOLUTE_TIME = 2**28
 MAX_NAME_LENGTH = 256
 MAX_TIME = 1e11
 """A time beyond it, in seconds, is none whatever it is relative to."""
+TOO_FINE = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+"""Other ways to count time, and how many of them are a second."""
 CBOR_LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
     0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
@@ -94,7 +108,7 @@ def _readings(source: MessageSource, content: object, now_ns: int) -> list[Readi
         values = found.setdefault(_start(record, base, shift_ns, now_ns), {})
         if channel.name in values:
             raise PayloadError(f"{shown(name)} comes twice at one time")
-        values[channel.name] = _value(record, base, name)
+        values[channel.name] = _value(record, base, name, channel)
     if not found:
         raise PayloadError(
             f"none of the names of stream {stream.name!r} ({', '.join(stream.channel_fields)[:200]}) is in the pack: "
@@ -150,20 +164,25 @@ def _start(record: Mapping[str, object], base: Base, shift_ns: int, now_ns: int)
     """Return when the record's interval begins, to the microsecond. [ns since 1970 UTC]"""
     seconds = base.time + _number(record, "t", 0.0)
     if abs(seconds) > MAX_TIME:
-        raise PayloadError(f"t: expected seconds, got {shown(seconds)}")
+        remedy = next((f": these may be {unit}" for unit, factor in TOO_FINE.items() if _is_date(seconds / factor)), "")
+        raise PayloadError(f"t: expected seconds, got {shown(seconds)}{remedy}; send seconds since 1970 UTC")
     since_ns = round(seconds * 1e6) * 1000
     if seconds < EARLIEST_ABSOLUTE_TIME:
         since_ns += now_ns
     return time_ns(since_ns - shift_ns, "t")
 
 
-def _value(record: Mapping[str, object], base: Base, name: str) -> float:
+def _is_date(seconds: float) -> bool:
+    return EARLIEST_NS <= seconds * NS < LATEST_NS
+
+
+def _value(record: Mapping[str, object], base: Base, name: str, channel: Channel) -> float:
     if sum(key in record for key in ("v", "vs", "vb", "vd")) > 1:
         raise PayloadError(f"{shown(name)} has several values")
     if "s" in record:
         number(_number(record, "s", None) + base.sum, "s")
     if isinstance(record.get("vb"), bool):
-        return float(record["vb"] is True)
+        return truth_of(record["vb"] is True, channel)
     if "v" not in record and (base.value is None or "s" in record or "vs" in record or "vd" in record):
         raise PayloadError(f"{shown(name)}: expected a number v, got none: a sum, a text or bytes cannot be stored")
     return number(_number(record, "v", 0.0) + (base.value or 0.0), "v")
@@ -174,8 +193,11 @@ def _check_unit(channel: Channel, unit: str) -> None:
     # a word of flags has no unit, whatever the pack says; a pack that states none is believed
     if unit and channel.unit not in ("1", ours):
         stated = shown(unit) if ours in (None, unit) else f"{shown(unit)} ({ours})"
+        right = next((word for word, means in SENML_UNITS.items() if means == channel.unit), "")
+        spelling = f"; SenML writes that as {right!a}" if right else ""
         raise PayloadError(
-            f"u: {shown(channel.sent_as)} is in {stated}, the station file declares {channel.unit}: correct one of them"
+            f"u: {shown(channel.sent_as)} is in {stated}, the station file declares {channel.unit}: "
+            f"correct one of them{spelling}"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator, Sequence
 
 from core.errors import PayloadError
@@ -14,6 +15,8 @@ from ingest.payloads.format import MessageFormat, MessageSource
 from ingest.payloads.rows import Row, columns_of, declared, to_records
 
 RECORD = "RECORD"
+NO_FINITE_NUMBER = frozenset(sign + word for sign in ("", "-", "+") for word in ("inf", "infinity"))
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def decode(source: MessageSource, payload: bytes, now_ns: int) -> list[SampleBlock | Reading]:
@@ -55,7 +58,10 @@ def _rows(
             continue
         fields = _fields(line, number)
         if len(fields) != len(names):
-            raise PayloadError(f"line {number}: expected {len(names)} fields, got {len(fields)}")
+            raise PayloadError(
+                f"line {number}: expected {len(names)} fields, got {len(fields)}; they are {shown(', '.join(names))}: "
+                "correct `columns` in the station file, or the header that is sent, or send the whole line"
+            )
         values = [_number(field, names[i], number) if i in wanted else None for i, field in enumerate(fields)]
         seq = None if record is None else _record_number(fields[record], number)
         yield Row(local_ns(fields[stamp], f"line {number}: {TIMESTAMP}", source.ahead_ns), values, seq)
@@ -71,10 +77,13 @@ def _fields(line: bytes, number: int) -> list[str]:
 def _number(text: str, name: str, line: int) -> float | None:
     if text in MISSING_WORDS:
         return None
-    try:
-        return float(text)
-    except ValueError:
-        raise PayloadError(f"line {line}: {shown(name)}: expected a number, got {shown(text)}") from None
+    # not float() alone: it takes 1_000 and digits of other scripts
+    if not _NUMBER.fullmatch(text) and text.lower() not in NO_FINITE_NUMBER:
+        raise PayloadError(
+            f"line {line}: {shown(name)}: expected a number, got {shown(text)}: "
+            'write a point for decimals, and "NAN" where it is missing'
+        )
+    return float(text)
 
 
 def _record_number(text: str, line: int) -> int:

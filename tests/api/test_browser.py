@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -89,6 +90,17 @@ def _value(page: Page, variable: str) -> Any:
     )
 
 
+def test_a_channel_without_values_is_named_until_it_has_one(page: Page, registered: Store) -> None:
+    lost = [tower.reading(END + timedelta(minutes=i), 20.0, math.nan) for i in range(11)]
+    registered.messages.commit([], lost, [])
+    page.goto(f"/station/{ID}")
+    line = page.locator(".stream header", has_text="met")
+    expect(line).to_contain_text("no values of RH (last ")
+    expect(line).not_to_contain_text("TA")
+    registered.messages.commit([], [tower.reading(END + timedelta(minutes=11), 20.0, 51.0)], [])
+    expect(line).not_to_contain_text("no values", timeout=1000 * SOON)
+
+
 def test_values_change_while_one_looks(page: Page, registered: Store, pictures: Path) -> None:
     page.goto(f"/station/{ID}")
     expect(page.locator("h1")).to_contain_text("Test forest")
@@ -101,6 +113,7 @@ def test_values_change_while_one_looks(page: Page, registered: Store, pictures: 
 
     registered.messages.commit([tower.block(END, first=7.0)], [tower.reading(END, 31.5)], [])
     expect(_value(page, "TA")).to_have_text("31.50", timeout=1000 * SOON)
+    expect(page.locator(".stream header", has_text="met")).not_to_contain_text("no values")
     expect(_value(page, "U")).to_have_text("106.0", timeout=1000 * SOON)
     expect(page.locator("#state")).to_contain_text("data of 2026-07-04 08:00:09", timeout=1000 * SOON)
 
@@ -351,3 +364,28 @@ def test_the_list_shows_who_needs_care(browser: Browser, address: str, registere
         page.screenshot(path=pictures / "stations.png")
         row.get_by_role("link").click()
         expect(page.locator("h1")).to_contain_text("Test forest")
+
+
+def test_logging_in_and_signing_a_review(browser: Browser, address: str, registered: Store, pictures: Path) -> None:
+    registered.access.add_account("li.hua", "reviewer", [ID], password="a long enough one")
+    registered.messages.commit([], [tower.reading(START, 20.0), tower.reading(START + timedelta(days=40), 20.0)])
+    tower.put_flux(registered, tower.flux(START, FC=1.0))
+    with _opened(browser, address, viewport={"width": 1280, "height": 900}) as page:
+        page.goto(f"/login?next=/station/{ID}/review")
+        page.get_by_label("Name").fill("li.hua")
+        page.get_by_label("Password").fill("a long enough one")
+        page.screenshot(path=pictures / "login.png")
+        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        form = page.locator("#sign")
+        form.get_by_label("met.TA").check()
+        form.get_by_label("Reason").fill("seen")
+        form.get_by_role("button", name="Sign as li.hua").click()
+        expect(page.locator("#reviews tbody tr")).to_have_count(1)
+        expect(page.locator("#states td", has_text="◐")).to_have_count(1)
+        page.screenshot(path=pictures / "review.png", full_page=True)
+        page.goto(f"/station/{ID}/review?lang=zh&theme=dark")
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.screenshot(path=pictures / "review-phone-zh-dark.png", full_page=True)
+        page.get_by_role("button", name="退出").click()
+        expect(page.get_by_role("link", name="登录")).to_be_visible()

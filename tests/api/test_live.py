@@ -14,7 +14,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from api.live import MAX_MAILBOX_MESSAGES, LiveFeed, Mailbox
+from api.live import MAX_MAILBOX_MESSAGES, Listener, LiveFeed, Mailbox
 from core.errors import SetupError
 from core.settings import ROOT, Settings
 from core.store import Store
@@ -22,6 +22,7 @@ from tests.api import tower
 from tests.api.tower import HALF_HOUR, ID, START
 from tests.waiting import PATIENCE, SOON, wait_for
 
+EVERYTHING = Listener(None, lambda *_: True, lambda: True)
 Event = tuple[str, dict[str, object]]
 
 
@@ -82,21 +83,27 @@ def test_an_unknown_station_has_no_feed(client: httpx.Client, registered: Store)
 
 def test_a_slow_reader_gets_the_newest_of_each_thing() -> None:
     async def run() -> list[object]:
-        mailbox = Mailbox(None)
+        mailbox = Mailbox(EVERYTHING)
         for i in range(1000):
             mailbox.put("a", ("latest", {"i": i}))
             mailbox.put("b", ("latest", {"i": -i}))
-        return [(await mailbox.take())[1]["i"] for _ in range(2)]
+        return [(await _take(mailbox))["i"] for _ in range(2)]
 
     assert asyncio.run(run()) == [999, -999]
 
 
+async def _take(mailbox: Mailbox) -> dict[str, object]:
+    message = await mailbox.take()
+    assert message is not None
+    return message[1]
+
+
 def test_a_mailbox_is_bounded_and_drops_the_oldest() -> None:
     async def run() -> object:
-        mailbox = Mailbox(None)
+        mailbox = Mailbox(EVERYTHING)
         for i in range(MAX_MAILBOX_MESSAGES + 10):
             mailbox.put(i, ("flux", {"i": i}))
-        return (await mailbox.take())[1]["i"]
+        return (await _take(mailbox))["i"]
 
     assert asyncio.run(run()) == 10
 
@@ -104,8 +111,8 @@ def test_a_mailbox_is_bounded_and_drops_the_oldest() -> None:
 def test_readers_are_told_that_the_database_is_away() -> None:
     async def run() -> list[Event]:
         with Store("postgresql://nobody@127.0.0.1:9/none") as store:
-            async with LiveFeed(store).running() as feed:
-                event = await asyncio.wait_for(anext(feed.events(None)), PATIENCE)
+            async with LiveFeed(store, lambda: None).running() as feed:
+                event = await asyncio.wait_for(anext(feed.events(EVERYTHING)), PATIENCE)
         return [(str(event.event), json.loads(str(event.data)))]
 
     [(name, message)] = asyncio.run(run())

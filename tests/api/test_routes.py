@@ -70,6 +70,41 @@ def test_latest_values_have_unit_and_age(client: httpx.Client, registered: Store
     assert (line["status"], line["time"]) == ("ok", "2026-07-01T00:00:00Z")
 
 
+def test_a_channel_that_has_lost_its_values_is_told_though_messages_come(
+    client: httpx.Client, registered: Store
+) -> None:
+    """TA every minute; RH until minute 4, so that in minute 14 ten steps have gone by, and in minute 15 more."""
+    times = [START + timedelta(minutes=i) for i in range(16)]
+    records = [tower.reading(time, 20.0, 50.0 if i <= 4 else math.nan) for i, time in enumerate(times)]
+    registered.messages.commit([], records[:15], [])
+    _, rh = LatestOut.model_validate(client.get(f"{BASE}/latest").json()).values
+    assert (rh.status, rh.missing, rh.last_value) == ("ok", False, None)
+    registered.messages.commit([], records[15:], [])
+    ta, rh = LatestOut.model_validate(client.get(f"{BASE}/latest").json()).values
+    assert (ta.status, ta.missing, ta.last_value) == ("ok", False, None)
+    assert (rh.status, rh.missing, rh.last_value, rh.value) == ("silent", True, times[4], None)
+    registered.messages.commit([], [tower.reading(times[15] + timedelta(minutes=1), 20.0, 51.0)], [])
+    _, rh = LatestOut.model_validate(client.get(f"{BASE}/latest").json()).values
+    assert (rh.status, rh.missing, rh.value) == ("ok", False, 51.0)
+
+
+def test_a_channel_of_samples_that_never_had_a_value_is_told(client: httpx.Client, registered: Store) -> None:
+    """Of twelve minutes of blocks; after the first five nobody can say yet, as samples come within ten minutes."""
+    blocks = []
+    for i in range(12):
+        one = tower.block(START + timedelta(minutes=i), seconds=60)
+        one.samples[4] = math.nan
+        blocks.append(one)
+    registered.messages.commit(blocks[:5], [], [])
+    found = LatestOut.model_validate(client.get(f"{BASE}/latest").json()).values
+    assert not any(one.missing for one in found)
+    registered.messages.commit(blocks[5:], [], [])
+    found = LatestOut.model_validate(client.get(f"{BASE}/latest").json()).values
+    assert {one.channel: (one.missing, one.last_value) for one in found} == {
+        "Ux": (False, None), "Uy": (False, None), "Uz": (False, None), "Ts": (False, None), "co2": (True, None)
+    }  # fmt: skip
+
+
 def test_readings_default_to_the_newest_days_however_old(client: httpx.Client, registered: Store) -> None:
     times = [START - timedelta(days=8), START - timedelta(days=1), START]
     registered.messages.commit([], [tower.reading(time, float(i)) for i, time in enumerate(times)], [])

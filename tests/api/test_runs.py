@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import subprocess
+import sys
 from datetime import timedelta
 
 import httpx
@@ -159,3 +162,35 @@ def test_too_much_at_once_is_refused(client: httpx.Client, registered: Store) ->
     answer = client.get(f"/api/v1/runs/{number}/product", params=query)
     assert answer.status_code == 422
     assert "fewer `variables`" in answer.json()["remedy"]
+
+
+def test_page_api_and_command_show_the_same_run(
+    client: httpx.Client, registered: Store, environment: dict[str, str]
+) -> None:
+    """The newest that was kept on demand, with a line if a provisional one is newer; without one the provisional."""
+
+    def shown() -> tuple[int | None, int | None, int | None, str]:
+        table = ProductOut.model_validate(client.get(f"{BASE}/product").json())
+        header = client.get(f"{BASE}/product", params={"format": "csv"}).headers
+        assert header["x-fluxtower-run"] == str(table.run)
+        assert header.get("x-fluxtower-newer-run") == (str(table.newer) if table.newer else None)
+        page = client.get(f"/station/{ID}?lang=en").text
+        linked = re.search(r"A newer provisional run exists:.*?/runs/(\d+)", page, re.S)
+        assert f"/api/v1/runs/{table.run}/product?format=csv" in page
+        assert (int(linked[1]) if linked else None) == table.newer
+        said = subprocess.run(
+            [sys.executable, "-m", "fluxtower", "run", "show", ID],
+            env=environment, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return table.run, json.loads(said.stdout)["id"], table.newer, said.stderr
+
+    provisional = tower.put_run(registered, tower.filled_days(2))
+    assert shown() == (provisional, provisional, None, "")
+    kept = season(registered, days=3)
+    assert shown() == (kept, kept, None, "")
+    newer = tower.put_run(registered, tower.filled_days(4))
+    run, of_command, of_page, line = shown()
+    assert (run, of_command, of_page) == (kept, kept, newer)
+    assert f"a newer provisional run exists: {newer}, made " in line
+    asked = ProductOut.model_validate(client.get(f"{BASE}/product", params={"kind": "provisional"}).json())
+    assert (asked.run, asked.newer, asked.end) == (newer, None, START + timedelta(days=4))

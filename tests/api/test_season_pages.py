@@ -10,7 +10,7 @@ import httpx
 import polars as pl
 import pytest
 
-from api.web.seasons import PageClock, downloads_of, number_text, range_of_thresholds, unit_text
+from api.web.seasons import PageClock, downloads_of, number_text, unit_text
 from core.frames import PRODUCT_COLUMNS
 from core.store import RunRow, Store
 from tests.api import tower
@@ -56,13 +56,19 @@ def text_of(page: httpx.Response) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html)))
 
 
-def test_thresholds_in_use_are_those_of_the_method() -> None:
-    assert range_of_thresholds(a_run()) == (0.148, 0.21)
-    assert range_of_thresholds(a_run(methods={"ustar": "annual"})) == (0.3, 0.3)
-    fixed = a_run(methods={"ustar": 0.25}, provenance={"thresholds": [{"kind": "fixed", "value": 0.25}]})
-    assert range_of_thresholds(fixed) == (0.25, 0.25)
-    assert range_of_thresholds(a_run(provenance={"thresholds": [], "E0": 212.5})) is None
-    assert range_of_thresholds(a_run(provenance={})) is None
+@pytest.mark.parametrize(
+    ("filtered_by", "shown"),
+    [([0.148, 0.21, 0.3], "0.15–0.30"), ([0.25, 0.25, 0.25], "0.25"), ([float("nan")] * 3, None)],
+)
+def test_the_range_of_thresholds_is_what_filtered_the_half_hours(
+    client: httpx.Client, registered: Store, filtered_by: list[float], shown: str | None
+) -> None:
+    """A season without a threshold of its own was filtered by its year's, 0.3: no season is published with that."""
+    starts = [START + i * HALF_HOUR for i in range(3)]
+    product = pl.DataFrame({"start": starts, "NEE_F": [1.0, 2.0, 3.0], "USTAR_THRESHOLD": filtered_by})
+    number = tower.put_run(registered, product, kind="season", provenance=SAID)
+    text = text_of(client.get(f"/runs/{number}?lang=en"))
+    assert (f"USTAR_THRESHOLD {shown} m s⁻¹" in text) if shown else "NEE is not filtered by u*" in text
 
 
 def test_a_long_run_is_downloaded_in_parts_that_can_be_answered() -> None:

@@ -182,6 +182,24 @@ def test_where_blocks_overlap_the_later_start_counts_however_they_are_stored(tow
     assert np.array_equal(tower.samples.read("cn-keep", "ec", DAY, end).channels["u"], expected)
 
 
+def test_samples_that_two_blocks_claim_are_contested_however_they_are_stored(tower: Store) -> None:
+    """Of 300 samples 50 are claimed twice with other values, 100 with the same ones, and one by a clock that drifts."""
+
+    def block(first: int, n: int, value: float) -> SampleBlock:
+        return SampleBlock("cn-keep", "ec", to_ns(DAY) + first * DT, DT, CHANNELS, np.full((4, n), value, np.float32))
+
+    for one in (block(0, 300, 1), block(100, 50, 2), block(180, 100, 1), block(299, 20, 3)):
+        tower.messages.commit([one], [])
+    end = DAY + 319 * timedelta(microseconds=DT // 1000)
+    expected = np.concatenate([np.repeat([1, np.nan, 1], [100, 50, 149]), np.full(20, 3.0)])
+    for _ in range(2):
+        samples, contested = tower.samples.read_uncontested("cn-keep", "ec", DAY, end)
+        np.testing.assert_array_equal(samples.channels["u"], expected)
+        assert contested == 50
+        assert np.isfinite(tower.samples.read("cn-keep", "ec", DAY, end).channels["u"]).all()
+        tower.compaction.compact(AFTER)
+
+
 def test_a_day_that_is_not_over_stays_in_rows(tower: Store) -> None:
     tower.messages.commit(cut(make_samples(300), [100]), [])
     assert tower.compaction.compact(DAY + timedelta(hours=23)).half_hours == 0

@@ -153,7 +153,7 @@ def test_numbers_of_the_panels(settings: Settings, filled: Store) -> None:
 def test_a_stream_is_late_as_the_api_says(settings: Settings, filled: Store, age: int) -> None:
     with psycopg.connect(settings.store_dsn) as connection:
         connection.execute("UPDATE latest SET received = now() - make_interval(secs => %s)", [age])
-    values = latest_values(filled.stations.read(ID), filled.latest.read(ID), datetime.now(UTC))
+    values = latest_values(filled.stations.read(ID), filled.latest.read(ID), datetime.now(UTC), {})
     said = {value.stream: value.status for value in values}
     sql = _expand(statement("age"), START, START, {"station": [ID]}, timescale=True)
     assert said.keys() == {"ec", "met"}

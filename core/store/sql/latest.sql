@@ -11,7 +11,29 @@ ON CONFLICT (stream) DO UPDATE SET
 WHERE excluded.time >= old.time;
 
 -- name: latest
-SELECT s.id AS station, st.name AS stream, st.channels, l.time, l.received, l.values
+SELECT s.id AS station, st.name AS stream, st.kind, st.channels, l.time, l.received, l.values
 FROM latest l JOIN stream st ON st.key = l.stream JOIN station s ON s.key = l.station
 WHERE %(station)s::text IS NULL OR s.id = %(station)s
 ORDER BY s.id, st.name, l.time DESC;
+
+-- name: last_value_of_samples
+-- the last minute with a value in a channel, and the first one there is
+WITH k AS (
+    SELECT l.station, l.stream FROM latest l JOIN stream st ON st.key = l.stream JOIN station s ON s.key = l.station
+    WHERE s.id = %(station)s AND st.name = %(stream)s ORDER BY l.time DESC LIMIT 1)
+SELECT (SELECT t.time FROM minute t, k
+        WHERE t.station = k.station AND t.stream = k.stream AND t.time >= %(start)s AND t.n[%(place)s] > 0
+        ORDER BY t.time DESC LIMIT 1) AS valued,
+       (SELECT t.time FROM minute t, k WHERE t.station = k.station AND t.stream = k.stream AND t.time >= %(start)s
+        ORDER BY t.time LIMIT 1) AS oldest;
+
+-- name: last_value_of_readings
+-- the same of readings; a missing value is NaN or null
+WITH k AS (
+    SELECT l.station, l.stream FROM latest l JOIN stream st ON st.key = l.stream JOIN station s ON s.key = l.station
+    WHERE s.id = %(station)s AND st.name = %(stream)s ORDER BY l.time DESC LIMIT 1)
+SELECT (SELECT t.time FROM reading t, k
+        WHERE t.station = k.station AND t.stream = k.stream AND t.time >= %(start)s AND t.values[%(place)s] <> 'NaN'
+        ORDER BY t.time DESC LIMIT 1) AS valued,
+       (SELECT t.time FROM reading t, k WHERE t.station = k.station AND t.stream = k.stream AND t.time >= %(start)s
+        ORDER BY t.time LIMIT 1) AS oldest;

@@ -10,13 +10,32 @@ WHERE NOT EXISTS (
     SELECT FROM reading_deleted d
     WHERE d.station = r.station AND d.stream = r.stream AND d.time = r.time AND d.values = v.values)
 ORDER BY r.station, r.stream, r.time
-ON CONFLICT (station, stream, time) DO NOTHING
-RETURNING station, stream, time;
+-- what comes in parts, a channel a message, is put together; what a person flagged is left alone
+ON CONFLICT (station, stream, time) DO UPDATE SET received = now(), flags = NULL, values = (
+    SELECT array_agg(CASE WHEN u.old = 'NaN' THEN u.new ELSE u.old END ORDER BY u.place)
+    FROM unnest(reading.values, excluded.values) WITH ORDINALITY AS u (old, new, place))
+WHERE EXISTS (SELECT FROM unnest(reading.values, excluded.values) AS u (old, new) WHERE u.old = 'NaN' AND u.new <> 'NaN')
+  AND NOT 4 = ANY(coalesce(reading.flags, '{}'))
+RETURNING station, stream, time, values;
+
+-- name: readings_at
+SELECT r.station, r.stream, r.time, r.values
+FROM unnest(%(station)s, %(stream)s, %(time)s) AS k (station, stream, time)
+JOIN reading r ON r.station = k.station AND r.stream = k.stream AND r.time = k.time;
 
 -- name: readings
 SELECT time, stream, values, flags FROM reading
 WHERE station = %(station)s AND stream = ANY(%(streams)s) AND time >= %(start)s AND time < %(end)s
 ORDER BY time;
+
+-- name: newest_reading_times
+-- of each layout of a stream: an older one has older times
+SELECT st.name AS stream, r.time
+FROM stream st JOIN station s ON s.key = st.station
+CROSS JOIN LATERAL (SELECT time FROM reading WHERE reading.station = st.station AND reading.stream = st.key
+                    ORDER BY time DESC LIMIT %(count)s) AS r
+WHERE s.id = %(station)s AND st.kind = 'reading'
+ORDER BY st.name, r.time DESC;
 
 -- name: unflagged_readings
 SELECT time, station, stream, values FROM reading WHERE flags IS NULL ORDER BY time LIMIT %(limit)s;

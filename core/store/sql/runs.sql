@@ -35,3 +35,6 @@ SELECT {columns} FROM product WHERE run = %(run)s AND time >= %(start)s AND time
 
 -- name: forget_attempts
 DELETE FROM season_attempt WHERE station = %(station)s;
+
+-- name: threshold_range
+SELECT min(ustar_threshold) AS low, max(ustar_threshold) AS high FROM product WHERE run = %(run)s;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,17 +44,3 @@ class UstarThreshold:
     def label(self) -> str:
         """What it holds for: ``season 1998012``, ``VUT 1998 50 %``."""
         return f"{self.kind} {self.scope}".strip()
-
-
-def range_in_use(thresholds: Iterable[UstarThreshold], *, by_season: bool) -> tuple[float, float] | None:
-    """Return the smallest and the largest threshold that NEE itself was filtered by, None without. [m s-1]
-
-    Parameters
-    ----------
-    thresholds : iterable of UstarThreshold
-    by_season : bool
-        Whether seasons had thresholds of their own; else years had.
-    """
-    kinds = ("fixed", "season" if by_season else "year")
-    used = [one.value for one in thresholds if one.kind in kinds and one.percentile is None]
-    return (min(used), max(used)) if used else None

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from scipy.signal import lfilter
 
-from core.clock import from_ns, to_ns
+from core.clock import NS, from_ns, to_ns
 from core.errors import ProcessingError
 from core.records import FluxRecord, Reading, SampleBlock
 from core.settings import Settings
@@ -32,9 +32,9 @@ from fluxcalc.halfhour.flux.meteorology import mean_meteorology, weather
 from fluxcalc.halfhour.flux.profile import profile_storage
 from fluxcalc.halfhour.lag.lag_fit import MIN_LAGS
 from fluxcalc.halfhour.spectral.cutoff_fit import MIN_INTERVALS
-from fluxtower.corrections import correct
 from ingest.collector.conform import conform
 from ingest.simulation.tower import Tower, records
+from qc.corrections import correct
 from tests.waiting import PATIENCE, SOON, wait_for
 
 pytestmark = pytest.mark.integration
@@ -390,3 +390,22 @@ def test_flagged_weather_is_not_used_and_half_hours_of_it_are_made_anew(store: S
     assert row["TA"] == pytest.approx(np.mean(met[15:]), rel=1e-6)
     season = worker.read_inputs(store, ID, forest, START, START + HALF).frame.row(0, named=True)
     assert season["TA"] == pytest.approx(row["TA"], rel=1e-12)
+
+
+def test_samples_of_a_clock_that_was_set_back_are_used_from_neither_time(store: Store, forest: Station) -> None:
+    """The logger lives through five minutes again, its blocks a few samples off: no mixture of both makes a flux."""
+    blocks, readings = forest_records(forest, 1)
+    store.messages.commit(blocks, readings)
+    step = blocks[0].samples.shape[1]
+    first = count = 300 * NS // (step * blocks[0].dt_ns)  # from the fifth minute on, for five minutes
+    again = [
+        replace(block, start_ns=blocks[first + i].start_ns + 3 * block.dt_ns, seq=None)
+        for i, block in enumerate(blocks[-count:])
+    ]
+    store.messages.commit(again, [])
+    worker.compute_half_hour(store, ID, START)
+    (record,) = store.fluxes.read_records(ID, START, START + HALF)
+    # wind of another quarter of an hour is never the same
+    assert record.diagnostics["contested_samples"] == pytest.approx(count * step, abs=3)
+    assert record.values["FC"] != record.values["FC"]
+    assert "16.7 % of the samples are missing" in record.reasons["FC"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -38,14 +39,15 @@ def test_what_is_there_stays(store, station, tmp_path):
     store.fluxes.put(own, config_sha256="x", code_version="ours", revision=1)
     path = tmp_path / "AMF.csv"
     path.write_text(AMERIFLUX.replace("202607010100,-9999", "202607010100,2.5"))
-    (taken,), failed = take_over(store, station, [path])
-    assert (taken.intervals, taken.stored, failed) == (2, 1, [])
+    batch = take_over(store, station, [path])
+    (taken,) = batch.taken
+    assert (taken.intervals, taken.stored, batch.problems()) == (2, 1, [])
     assert set(taken.columns) == {"FC", "TA", "VPD", "SW_IN", "P"}
     frame = store.fluxes.read(station, FIRST, FIRST + timedelta(hours=2))
     assert frame["FC"].to_list() == [9.0, 2.5]
     assert frame["code_version"].to_list() == ["ours", "AmeriFlux BASE: AMF.csv"]
     assert frame["start"].to_list() == [FIRST, FIRST + timedelta(minutes=30)]
-    assert take_over(store, station, [path])[0][0].stored == 0
+    assert take_over(store, station, [path]).taken[0].stored == 0
     # computed here afterwards, the station's own result takes the place and the other goes to the history
     later = FluxRecord(station, FIRST + timedelta(minutes=30), FIRST + timedelta(hours=1), own.values)
     store.fluxes.put(later, config_sha256="x", code_version="ours", revision=1)
@@ -61,8 +63,9 @@ WEATHER = """TIMESTAMP_START,TIMESTAMP_END,FC,TA,SW_IN,NETRAD,G,TS,P,LW_IN,FCH4,
 def test_radiation_soil_and_rain_are_taken_over_and_a_season_has_them(store, station, tmp_path):
     path = tmp_path / "AMF.csv"
     path.write_text(WEATHER)
-    ((taken,), failed) = take_over(store, station, [path])
-    assert (taken.stored, taken.left_out, failed) == (2, ("SW_DIF",), [])
+    batch = take_over(store, station, [path])
+    (taken,) = batch.taken
+    assert (taken.stored, taken.left_out, batch.problems()) == (2, ("SW_DIF",), [])
     expected = {
         "SW_IN": [0.0, 2.0], "NETRAD": [-40.5, -38.0], "G": [-5.25, -5.0], "TS": [11.5, None], "P": [0.2, None],
         "FCH4": [12.5, None],
@@ -114,3 +117,53 @@ def test_a_station_without_fluxes_has_no_half_hours(store):
     store.stations.put(text, "met.toml")
     with pytest.raises(ConfigError, match="a station with \\[flux\\]"):
         take_over(store, next(row.station.id for row in store.stations.read_all()), [])
+
+
+ROWS = """TIMESTAMP_START,TIMESTAMP_END,FC,SW_DIF
+202607010000,202607010030,1.5,7
+202607010030,202607010100,2.5,7
+202607010030,202607010100,2.5,8
+202607010100,202607010130,3.5,7
+202607010100,202607010130,4.5,7
+
+202607010130,202607010200,-9999,7
+202607010200,202607010230,5.5,7
+"""
+
+
+def test_the_account_of_a_file_balances_and_a_report_has_it(store, station, tmp_path, environment):
+    """Of seven rows: one repeats another, two contradict each other, one is empty, and one half-hour is there."""
+    values = {**dict.fromkeys(FLUX_COLUMNS, math.nan), "FC": 9.0}
+    own = FluxRecord(station, FIRST, FIRST + timedelta(minutes=30), values)
+    store.fluxes.put(own, config_sha256="x", code_version="ours", revision=1)
+    rows, broken, report = tmp_path / "rows.csv", tmp_path / "broken.csv", tmp_path / "report.json"
+    rows.write_text(ROWS)
+    broken.write_text(ROWS.replace("5.5,7", "5.5"))
+    command = ["history", str(rows), str(broken), "--station", station, "--report", str(report)]
+    done = subprocess.run(
+        [sys.executable, "-m", "fluxtower", *command],
+        env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "7 records: 2 used; 1 repeat others; 2 contested; 1 left out from line 8: no value" in done.stdout
+    assert "lines 5 and 6 have different values of 2026-07-01 01:00" in done.stdout
+    assert "rows.csv: 2 of 7 records have the times of different ones" in done.stderr
+    told = json.loads(report.read_text())
+    good, bad = told["accounts"]
+    assert good == {
+        "file": "rows.csv", "records": 7, "used": 2, "duplicate": 1, "contested": 2, "crowded": 0, "outside": 0,
+        "left_out": [
+            {"reason": "no value that is taken over", "line": 8, "records": 1, "bytes": 0},
+            {"reason": "the station has these half-hours already", "line": 2, "records": 1, "bytes": 0},
+        ],
+        "balanced": True, "notes": ["lines 5 and 6 have different values of 2026-07-01 01:00"],
+    }  # fmt: skip
+    assert bad["balanced"]
+    assert bad["left_out"][0]["reason"].startswith("line 9: expected 4 fields")
+    assert bad["left_out"][0]["bytes"] == broken.stat().st_size
+    assert len(told["problems"]) == 2
+    frame = store.fluxes.read(station, FIRST, FIRST + timedelta(hours=3))
+    assert frame["FC"].to_list() == [9.0, 2.5, 5.5]
+    # once more, nothing is new, and the account says why
+    (again,) = take_over(store, station, [rows]).accounts
+    assert (again.placed.used, again.missing, again.left_out[1].records) == (0, 0, 3)

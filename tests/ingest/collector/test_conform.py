@@ -109,3 +109,18 @@ def test_the_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLUXTOWER_MAX_AHEAD_SECONDS", "90")
     monkeypatch.setenv("FLUXTOWER_MAX_AGE_DAYS", "2.5")
     assert StampLimits.of(read_settings()) == StampLimits(90_000_000_000, 216_000_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "missing"),
+    [("TA_1_1_1", -9999.0, True), ("TA_1_1_1", -7999.0, True), ("TA_1_1_1", 9999.0, True), ("TA_1_1_1", -99.9, True),
+     ("TA_1_1_1", 85.0, False), ("TA_1_1_1", 99.0, False), ("TA_1_1_1", -127.0, False), ("RH_1_1_1", 99.0, False),
+     ("RH_1_1_1", 9999.0, True)],
+)  # fmt: skip
+def test_a_number_that_stands_for_a_missing_value_is_missing(
+    forest: Station, name: str, sent: float, missing: bool
+) -> None:
+    """Only one that looks like it and cannot be a value; what a broken sensor says stays, and is flagged."""
+    conformed = conform(reading(**{name: sent}), forest, NOW)
+    assert isinstance(conformed, Reading)
+    assert conformed.values[name] == pytest.approx(np.nan if missing else sent, nan_ok=True)

@@ -24,7 +24,7 @@ from core.errors import PayloadError
 from core.station import Station, parse_station
 from ingest.files import raw
 from ingest.files.campbell import decode_fp2
-from ingest.files.examination import examine
+from ingest.files.examination import Examined, examine
 from ingest.files.records import Records
 from tests.fluxcalc.reference import STATIONS
 from tests.ingest import campbell_writer as writer
@@ -193,6 +193,82 @@ def test_a_frame_of_a_damaged_time_is_left_out_and_told(tmp_path):
     (left,) = found.account.left_out
     assert (left.line, left.records, found.account.read) == (29, 7, 70)
     assert "times are not those of their places" in found.problems[0]
+
+
+def examined(tmp_path: Path, format: str, content: bytes) -> tuple[Examined, np.ndarray]:
+    """Return what is found in a file, and the numbers of the records that are used by their times."""
+    path = tmp_path / "raw.dat"
+    path.write_bytes(content)
+    declared = station(format)
+    found = examine(path, declared, declared.flux.stream)
+    times = [
+        records.starts
+        for one in found.spans
+        for records in map(one.span.select, raw.read_records(one.span, declared, declared.flux.stream, 0, print))
+    ]
+    return found, (np.concatenate([*times, np.empty(0, np.int64)]) - to_ns(FIRST)) // 50_000_000
+
+
+def test_a_last_frame_that_stands_apart_is_left_out_and_told(tmp_path):
+    content = bytearray(tob3(values(70)))
+    size = 16 + 7 * len(writer.pack(KINDS, values(1)[0].tolist()))
+    content[-size + 7] ^= 0x80  # the fraction of a second, in steps of 100 us, times 2**31: two and a half days
+    found, used = examined(tmp_path, "tob3", bytes(content))
+    np.testing.assert_array_equal(used, np.arange(63))
+    assert [(one.line, one.records) for one in found.account.left_out] == [(64, 7)]
+    assert "times are not those of their places" in found.problems[0]
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\xff"])
+@pytest.mark.parametrize("into", [1, 2, 3, 11])
+def test_a_frame_whose_head_was_overwritten_is_left_out(tmp_path, filler, into):
+    """A power cut wrote over the third and fourth frame, and over the first bytes of the fifth."""
+    content = bytearray(tob3(values(70)))
+    size = 16 + 7 * len(writer.pack(KINDS, values(1)[0].tolist()))
+    begin = len(content) - 8 * size
+    content[begin : begin + 2 * size + into] = filler * (2 * size + into)
+    found, used = examined(tmp_path, "tob3", bytes(content))
+    np.testing.assert_array_equal(used, [*range(14), *range(35, 70)])
+    assert [one.bytes for one in found.account.left_out] == [3 * size]
+
+
+WIDTH = 12 + len(writer.pack(KINDS, [0.0] * 8))
+"""Of a record of TOB1 with its stamp and number. [bytes]"""
+
+
+SHORT = 40
+"""Records of a short file."""
+
+
+@pytest.mark.parametrize("record", [0, 1, 20, SHORT - 4, SHORT - 3, SHORT - 2, SHORT - 1])
+@pytest.mark.parametrize("kept", [0, 1, 5, 12, 14, WIDTH - 1])
+def test_tob1_of_which_bytes_were_lost_has_no_record_of_two_halves(tmp_path, record, kept):
+    """Bytes are lost from within a record on, of every number but a record's length: no half is used, most others are.
+
+    The record before may have to go, too, and at the end those behind, which are too few to tell where they begin.
+    """
+    content = tob1(values(SHORT))
+    begin = len(content) - (SHORT - record) * WIDTH + kept
+    for lost in (1, 3, 4, 7, 8, 11, 12, 25, WIDTH - 1, WIDTH + 1, WIDTH + 27):
+        end = min(begin + lost, len(content) - 1)
+        if (end - begin) % WIDTH == 0:
+            continue
+        found, used = examined(tmp_path, "tob1", content[:begin] + content[end:])
+        behind = record + -(-(kept + end - begin) // WIDTH)
+        assert not {*range(record, behind)} & {*used.tolist()}, lost
+        assert {*range(record - 1)} <= {*used.tolist()}, lost
+        if behind < SHORT - 3:
+            assert {*range(behind, SHORT)} <= {*used.tolist()}, lost
+        left = sum(one.bytes for one in found.account.left_out)
+        assert found.account.read * WIDTH + left == SHORT * WIDTH - (end - begin), lost
+
+
+def test_tob1_of_nothing_but_a_power_cut_has_no_record(tmp_path):
+    content = tob1(values())
+    begin = len(content) - N * WIDTH
+    found, used = examined(tmp_path, "tob1", content[: begin + 10] + bytes(20 * WIDTH))
+    assert not used.size
+    assert sum(one.bytes for one in found.account.left_out) == 10 + 20 * WIDTH
 
 
 @pytest.mark.parametrize("gap", [-13, 13, 1])

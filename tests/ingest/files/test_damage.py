@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.damage import Read, judge, read_file, run
-from benchmarks.damaged_files import DAMAGES, FORMATS, ORDERS, Damaged, Draft, Entry, all_kinds, good_items
+from benchmarks.damaged_files import DAMAGES, Damaged, Draft, all_kinds
+from benchmarks.good_files import FORMATS, ORDERS, Entry, good_items
 from ingest.files.records import LeftOut
 
 N = 140

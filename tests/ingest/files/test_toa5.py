@@ -16,7 +16,7 @@ from core.clock import NS
 from core.errors import ConfigError, PayloadError
 from core.station import Files
 from ingest.files.layouts import Layout
-from ingest.files.records import parse_lines
+from ingest.files.lines import parse_lines
 from ingest.files.toa5 import parse, read
 
 HEADER = (

@@ -41,6 +41,13 @@ def number(value: int) -> bytes:
             return bytes(written)
 
 
+def test_what_the_broker_kept_is_marked() -> None:
+    sent = packet(b"a", b"now", 1, 5)
+    kept = bytes([sent[0] | 1]) + sent[1:]
+    messages, _ = make_client()._cut_messages(sent + kept)
+    assert [message.retained for message in messages] == [False, True]
+
+
 def make_client(version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5) -> BulkClient:
     return BulkClient(CallbackAPIVersion.VERSION2, protocol=version, manual_ack=True)
 

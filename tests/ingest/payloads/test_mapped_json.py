@@ -107,7 +107,11 @@ def test_what_is_not_there_is_missing() -> None:
     assert math.isnan(read(station_text(), {"t": 1.5}).values["RH"])
     assert math.isnan(read(station_text(), {"t": 1.5, "h": None}).values["RH"])
     assert math.isnan(read(station_text(), {"t": 1.5, "h": "NaN"}).values["RH"])
-    assert read(station_text(), {"t": True}).values["TA"] == 1.0
+
+
+def test_truth_is_a_value_of_flags_alone() -> None:
+    flags = station_text().replace('variable = "TA", unit = "deg C"', 'variable = "DIAG_IRGA", unit = "1"')
+    assert [read(flags, {"t": truth}).values["TA"] for truth in (True, False)] == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +121,7 @@ def test_what_is_not_there_is_missing() -> None:
         ([], "none of the paths"),
         ({"t": "warm"}, "'TA': expected a number, got 'warm'"),
         ({"t": {"x": 1}}, "'TA': expected a number"),
+        ({"t": True}, "'TA': expected a number in deg C, got True"),
         ({"t": 1, "at": None}, "no time there"),
         ({"t": 1, "at": 5}, "is it a number since 1970"),
         ({"t": 1, "at": "noon"}, "expected RFC 3339"),

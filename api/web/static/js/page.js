@@ -10,7 +10,7 @@
  * @typedef {StationLine & {streams: Stream[], flux_stream: string|null, averaging_minutes: number|null,
  *   lateness_s: number|null}} Station
  * @typedef {{stream: string, channel: string, value: number|null, unit: string, time: string, received: string,
- *   age_s: number}} LatestValue
+ *   age_s: number, missing: boolean, last_value: string|null}} LatestValue
  * @typedef {{end: string[], NEE_F: (number|null)[], NEE_F_JOINTUNC: (number|null)[], missing: number,
  *   unit: string}} CumulativeSum
  * @typedef {{id: number, kind: string, period: [string, string]|null, course: CumulativeSum|null,

@@ -1,6 +1,6 @@
 /** The newest value of every channel, by stream, with the age of the stream's last message. */
 
-import { numberText, unitText } from "./format.js";
+import { ageText, numberText, unitText } from "./format.js";
 import { element, gettext, page, words } from "./page.js";
 import { Clock, showAge, stateOfAge } from "./states.js";
 
@@ -12,6 +12,9 @@ const newest = new Map();
 const places = new Map();
 /** @type {Map<string, HTMLElement>} */
 const ages = new Map();
+/** Channels without values though messages come, by stream: when they last had one. */
+/** @type {Map<string, Map<string, string|null>>} */
+const missing = new Map();
 
 /** Draw a block of readouts a stream. */
 export function makeValues(/** @type {HTMLElement} */ parent) {
@@ -56,6 +59,10 @@ export function makeValues(/** @type {HTMLElement} */ parent) {
     clock.learn(one.received, one.age_s);
     newest.set(one.stream, one);
     showValue(one.stream, one.channel, one.value, false);
+    if (one.missing) {
+      const channels = missing.get(one.stream) ?? new Map();
+      missing.set(one.stream, channels.set(one.channel, one.last_value));
+    }
   }
   tick();
   setInterval(tick, 1000);
@@ -66,7 +73,10 @@ export function showLatest(
   /** @type {{stream: string, time: string, received: string, values: Record<string, number|null>}} */ message,
 ) {
   newest.set(message.stream, message);
-  for (const [channel, value] of Object.entries(message.values)) showValue(message.stream, channel, value, true);
+  for (const [channel, value] of Object.entries(message.values)) {
+    showValue(message.stream, channel, value, true);
+    if (value !== null) missing.get(message.stream)?.delete(channel);
+  }
   tick();
 }
 
@@ -85,6 +95,16 @@ function showValue(
   requestAnimationFrame(() => requestAnimationFrame(() => place.classList.remove("changed")));
 }
 
+/** Name a stream's channels without values behind its age. */
+function showMissing(/** @type {HTMLElement} */ place, /** @type {string} */ stream) {
+  const channels = [...(missing.get(stream) ?? [])].map(([name, last]) =>
+    last === null ? name : gettext("{channel} (last {age})", { channel: name, age: ageText(clock.age(last)) }),
+  );
+  if (!channels.length) return;
+  const text = gettext("no values of {channels}", { channels: channels.join(", ") });
+  place.append(element("span", { class: "age-text silent" }, ` ${text}`));
+}
+
 function tick() {
   let overall = { state: "none", age: Infinity, newest: /** @type {{time: string, received: string}|null} */ (null) };
   const order = ["none", "ok", "late", "silent"];
@@ -93,7 +113,10 @@ function tick() {
     const age = last ? clock.age(last.received) : null;
     const state = stateOfAge(age, stream.expected_s);
     const place = ages.get(stream.name);
-    if (place) showAge(place, last || { time: null, received: null }, state, age || 0, station);
+    if (place) {
+      showAge(place, last || { time: null, received: null }, state, age || 0, station);
+      showMissing(place, stream.name);
+    }
     if (order.indexOf(state) > order.indexOf(overall.state)) overall.state = state;
     if (last && age !== null && age < overall.age) Object.assign(overall, { age, newest: last });
   }

@@ -1,10 +1,10 @@
-"""Published thresholds of u*: words for what they hold for, and which of them filtered NEE."""
+"""Published thresholds of u*: words for what they hold for."""
 
 from __future__ import annotations
 
 import pytest
 
-from fluxcalc.season.ustar.published import UstarThreshold, range_in_use
+from fluxcalc.season.ustar.published import UstarThreshold
 
 SEASONS = [
     UstarThreshold(kind="season", value=0.21, year=1997, season=12),
@@ -31,10 +31,3 @@ YEARS = [
 )
 def test_a_threshold_says_what_it_holds_for(threshold: UstarThreshold, expected: str) -> None:
     assert threshold.label == expected
-
-
-def test_those_of_versions_have_not_filtered_nee() -> None:
-    assert range_in_use([*SEASONS, *YEARS], by_season=True) == (0.15, 0.21)
-    assert range_in_use([*SEASONS, *YEARS], by_season=False) == (0.3, 0.3)
-    assert range_in_use([UstarThreshold(kind="fixed", value=0.2)], by_season=False) == (0.2, 0.2)
-    assert range_in_use(YEARS[1:], by_season=False) is None

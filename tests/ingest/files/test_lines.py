@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from core.station import Files
-from ingest.files import kernels, records
+from ingest.files import kernels, lines
 from ingest.files.layouts import Layout
-from ingest.files.records import Records, parse_alike, parse_lines
+from ingest.files.lines import parse_alike, parse_lines
+from ingest.files.records import Records
 from tests import naive
 
 NAMES = ("TIMESTAMP", "RECORD", "a", "b", "note")
@@ -76,7 +77,7 @@ def both(text: bytes, declared: Layout) -> list[tuple[Records, list[str]]]:
     found = []
     for way in (parse_alike, lambda *_: None):
         told: list[str] = []
-        with mock.patch.object(records, "parse_alike", way):
+        with mock.patch.object(lines, "parse_alike", way):
             found.append((parse_lines(text, 7, declared, "f.dat", told.append), told))
     return found
 

@@ -1,4 +1,4 @@
-"""`fluxtower reading`: what a person says of readings, checked and carried out."""
+"""What a person says of readings, checked and carried out."""
 
 from __future__ import annotations
 
