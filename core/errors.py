@@ -138,6 +138,14 @@ class ProcessingError(FluxTowerError):
         super().__init__(f"{station} {interval}: step {step} failed: {reason}")
 
 
+class SeriesError(FluxTowerError):
+    """A series of an instrument that cannot be used as it is: where, what is wrong, and the remedy."""
+
+    def __init__(self, where: str, what: str, remedy: str) -> None:
+        self.where, self.what, self.remedy = where, what, remedy
+        super().__init__(f"{where}: {what}: {remedy}")
+
+
 class SetupError(FluxTowerError):
     """The machine cannot run what was asked (no network, a taken port, a full disk); says the remedy."""
 

@@ -40,6 +40,7 @@ UNITS: dict[str, Unit] = {
     "bar": Unit("pressure", 1e5),
     "atm": Unit("pressure", 101_325.0),
     "inHg": Unit("pressure", 3386.389),
+    "Torr": Unit("pressure", 101_325.0 / 760),
     "mmHg": Unit("pressure", 133.322387415),
     "psi": Unit("pressure", 6894.757293168),
     "mol m-3": Unit("amount density", 1.0),
@@ -69,6 +70,8 @@ UNITS: dict[str, Unit] = {
     "rad": Unit("angle", 1.0),
     "%": Unit("ratio", 0.01),
     "fraction": Unit("ratio", 1.0),
+    "cm3 min-1": Unit("volume flow", 1e-6 / 60),
+    "L min-1": Unit("volume flow", 1e-3 / 60),
     "m2 s-2": Unit("specific energy", 1.0),
 }
 
@@ -132,6 +135,10 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("SIGNAL_IRGA", "%", 0, 110, "signal strength of the gas analyser, much is good", "气体分析仪信号强度"),
     Variable("AGC_IRGA", "%", 0, 100, "automatic gain of the gas analyser, little is good", "气体分析仪自动增益"),
     Variable("T_CELL", "deg C", -40, 70, "temperature in the cell of a closed-path analyser", "闭路分析仪样品室温度"),
+    Variable("VALVE", "1", 0, 65535, "position of the valve that selects intake or tank", "选择阀位置"),
+    Variable("SAMPLE_FLOW", "cm3 min-1", 0, 50_000, "flow of sample air through the analyser", "样气流量"),
+    Variable("T_CAVITY", "deg C", 0, 90, "temperature of an analyser's cavity", "光腔温度"),
+    Variable("PA_CAVITY", "kPa", 0, 110, "pressure in an analyser's cavity", "光腔压力"),
     Variable("PA_CELL", "kPa", 20, 110, "pressure in the cell of a closed-path analyser", "闭路分析仪样品室气压"),
     # gases
     Variable("CO2", "umol mol-1", 150, 1200, "CO2 mole fraction in moist air", "湿空气 CO2 摩尔分数"),

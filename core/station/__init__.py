@@ -3,6 +3,7 @@
 from core.station.files import FileLayout, Files
 from core.station.filters import overlap
 from core.station.flux import Flux, LagLimits, Methods, Options, Profile, Screening
+from core.station.mole_fraction import MoleFraction
 from core.station.quality import ChannelQuality
 from core.station.reading import (
     config_sha256,
@@ -28,6 +29,7 @@ __all__ = [
     "Identity",
     "LagLimits",
     "Methods",
+    "MoleFraction",
     "Options",
     "Profile",
     "Screening",

@@ -43,7 +43,7 @@ def parse_station(text: str, file: str, *, streams: bool = True) -> Station:
     try:
         return (Station if streams else SeasonStation).model_validate_json(_json(raw))
     except ValidationError as error:
-        raise _config_error(file, text, error) from None
+        raise config_error(file, text, error) from None
 
 
 def station_json(station: Station) -> str:
@@ -62,7 +62,7 @@ def parse_station_json(text: str) -> Station:
     try:
         return Station.model_validate_json(text)
     except ValidationError as error:
-        raise _config_error("(stored station)", "", error) from None
+        raise config_error("(stored station)", "", error) from None
 
 
 def read_station(path: Path, *, streams: bool = True) -> Station:
@@ -100,7 +100,7 @@ def _json(raw: dict[str, Any]) -> bytes:
     return orjson.dumps(raw, default=str)
 
 
-def _config_error(file: str, text: str, error: ValidationError) -> ConfigError:
+def config_error(file: str, text: str, error: ValidationError) -> ConfigError:
     """Turn pydantic's complaints into ours.
 
     A list of which no item is valid is called too short, too: that says nothing new. An unknown key comes first: it is

@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 from core.station.files import FileLayout, Files
 from core.station.filters import overlap
 from core.station.flux import Flux, Profile
+from core.station.mole_fraction import MoleFraction
 from core.station.part import Part, mistake, require_different
 from core.station.site import Analyzer, Identity, Site, Sonic, Stream
-from core.variables import FLUX_COLUMNS, GASES, WEATHER_COLUMNS, base_name, gas_columns
+from core.variables import FLUX_COLUMNS, GASES, WEATHER_COLUMNS, base_name, fraction_column, gas_columns
 
 
 class Station(Part):
@@ -23,6 +24,7 @@ class Station(Part):
     analyzer: tuple[Analyzer, ...] = ()
     stream: tuple[Stream, ...] = Field(min_length=1)
     flux: Flux | None = None
+    mole_fraction: MoleFraction | None = None
     files: Files = Files()
 
     @property
@@ -73,12 +75,17 @@ class Station(Part):
     def _parts_fit_together(self) -> Station:
         require_different("stream", [stream.name for stream in self.stream])
         self._require_one_meaning()
-        if self.flux is None:
-            return self
+        if self.mole_fraction is not None:
+            self._check_mole_fraction(self.mole_fraction)
+        if self.flux is not None:
+            self._check_flux(self.flux)
+        return self
+
+    def _check_flux(self, flux: Flux) -> None:
         for key in ("sonic", "site"):
             if getattr(self, key) is None:
                 raise mistake(key, f"a part [{key}] beside [flux]")
-        samples = self._require_stream("flux.stream", self.flux.stream, "block")
+        samples = self._require_stream("flux.stream", flux.stream, "block")
         for variable in ("U", "V", "W", "T_SONIC"):
             if variable == "T_SONIC" and samples.channel_of("SOS") is not None:
                 continue
@@ -88,17 +95,16 @@ class Station(Part):
         for gas in samples.gases:
             if gas not in (*GASES, *declared):
                 raise mistake("analyzer", f"one with {gas} among its gases, for a channel measures it", "none")
-        for gas in self.flux.options.lag_windows:
+        for gas in flux.options.lag_windows:
             if gas not in self.gases:
                 raise mistake(f"flux.options.lag_windows.{gas}", f"one of {', '.join(self.gases)}", gas)
-        if self.flux.meteorology is not None:
-            self._require_stream("flux.meteorology", self.flux.meteorology, "reading")
-        if self.flux.profile is not None:
-            self._check_profile(self.flux.profile)
+        if flux.meteorology is not None:
+            self._require_stream("flux.meteorology", flux.meteorology, "reading")
+        if flux.profile is not None:
+            self._check_profile(flux.profile)
         if self.sonic is not None and self.site is not None and self.measurement_height <= 0:
             expected = f"more than the displacement height {self.site.displacement:g} m"
             raise mistake("sonic.height", expected, f"{self.sonic.height:g}")
-        return self
 
     @property
     def topic_filters(self) -> list[tuple[str, str]]:
@@ -123,6 +129,35 @@ class Station(Part):
             variable = stream.channels[place].variable
             if base_name(variable) not in ("CO2", "H2O", "TA"):
                 raise mistake(f"flux.profile.heights.{name}", "a channel of CO2, H2O or TA", f"one of {variable}")
+
+    def _check_mole_fraction(self, part: MoleFraction) -> None:
+        stream = self.streams.get(part.stream)
+        if stream is None:
+            raise mistake("mole_fraction.stream", "a stream of this file", repr(part.stream))
+        for key, name in part.channels:
+            if stream.channel_called(name) is None:
+                shown = ", ".join(stream.channel_index)
+                raise mistake(f"mole_fraction.{key}", f"a channel of stream {stream.name!r} ({shown})", repr(name))
+        self._require_measures("valve", stream, part.valve, ("VALVE",))
+        if part.water is not None:
+            self._require_measures("water", stream, part.water, ("H2O", "H2O_MIXING_RATIO"))
+        for i, gas in enumerate(part.gas):
+            moist, dry = fraction_column(gas.name), f"{gas.name}_MIXING_RATIO"
+            variable = self._require_measures(f"gas[{i}].channel", stream, gas.channel, (moist, dry))
+            if variable == moist and part.water is None:
+                raise mistake("mole_fraction.water", f"a channel of water vapour, for {gas.channel!r} is of moist air")
+            if variable == dry and any(one.gas == gas.name for one in part.water_correction):
+                key = "mole_fraction.water_correction"
+                raise mistake(key, f"none of {gas.name}: {gas.channel!r} is dry already", f"one of {gas.name}")
+            if gas.dry_channel is not None:
+                self._require_measures(f"gas[{i}].dry_channel", stream, gas.dry_channel, (dry,))
+
+    @staticmethod
+    def _require_measures(key: str, stream: Stream, name: str, variables: tuple[str, ...]) -> str:
+        found = base_name(stream.channels[stream.channel_index[name]].variable)
+        if found not in variables:
+            raise mistake(f"mole_fraction.{key}", f"a channel of {' or '.join(variables)}", f"one of {found}")
+        return found
 
     def _require_stream(self, key: str, name: str, kind: str) -> Stream:
         stream = self.streams.get(name)
