@@ -129,6 +129,10 @@ def consistent(channels: dict[str, tuple[str, float]]) -> dict[str, str]:
     return {name: texts[name][0].partition(": ")[0] for name, flag in flags.items() if flag > GOOD}
 
 
+def net(sum_of_all: float) -> list[tuple[str, float]]:
+    return [("W m-2", value) for value in (sum_of_all, 500.0, 100.0, 300.0, 400.0)]
+
+
 @pytest.mark.parametrize(
     ("channels", "accused"),
     [
@@ -153,10 +157,23 @@ def consistent(channels: dict[str, tuple[str, float]]) -> dict[str, str]:
         ({"CO2": ("umol mol-1", 410.0), "SIGNAL_IRGA": ("%", 60.0)}, {"CO2"}),
         ({"CO2": ("umol mol-1", 410.0), "SIGNAL_IRGA": ("fraction", 0.95)}, set()),
         ({"CO2": ("umol mol-1", 410.0), "AGC_IRGA": ("%", 85.0)}, {"CO2"}),
+        ({"CO2": ("umol mol-1", 410.0), "AGC_IRGA": ("%", 56.0)}, set()),
+        # down 500 - 100, longwave 300 - 400: 300 W m-2 is their sum, and 500 is not
+        (dict(zip(("NETRAD", "SW_IN", "SW_OUT", "LW_IN", "LW_OUT"), net(300.0), strict=True)), set()),
+        (
+            dict(zip(("NETRAD", "SW_IN", "SW_OUT", "LW_IN", "LW_OUT"), net(500.0), strict=True)),
+            {"NETRAD", "SW_IN", "SW_OUT", "LW_IN", "LW_OUT"},
+        ),
     ],
 )
 def test_channels_of_a_message_agree(channels: dict[str, tuple[str, float]], accused: set[str]) -> None:
     assert consistent(channels) == dict.fromkeys(accused, "consistency")
+
+
+def test_means_of_a_day_are_not_compared_with_the_sun() -> None:
+    """At their beginning, middle and end it may be night."""
+    by = limits(("SW_IN", "W m-2"), interval=24 * 60 * MINUTE)
+    assert judge(times(1) + 12 * 60 * MINUTE, column([250.0]), by, SITE).flags.tolist() == [[GOOD]]
 
 
 def test_what_is_impossible_by_itself_accuses_no_other_channel() -> None:
