@@ -5,7 +5,8 @@
     python benchmarks/qc.py --by-size       # tables by size and by limits, too
 
 The last line is JSON. ``found_min`` is the smallest share found of any kind, ``false_alarm_max`` the largest share of
-clean readings of any variable in any climate, or of clean stretches, that a check tells.
+clean readings of any variable in any climate, or of clean stretches, that a check tells; ``core_share_2500`` and
+``flag_latency_s`` are those of ``qc_live.py``, through broker, collector and database.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from benchmarks.qc_cases import KINDS, SEEDS, SHORT, Tally, alarms_at, clean, false_alarms, run_case
+from benchmarks.qc_live import measure_live
 from core.clock import NS
 from core.station import ChannelQuality
 from ingest.simulation.weather import UNITS
@@ -104,6 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Faults planted into simulated weather stations.")
     parser.add_argument("--cases", type=int, default=1000, help="of each kind")
     parser.add_argument("--by-size", action="store_true", help="tables by size and by limits, too")
+    parser.add_argument("--live-seconds", type=float, default=120.0, help="how long to judge live; 0 = not at all")
     given = parser.parse_args()
 
     least = print_kinds(given.cases)
@@ -119,6 +122,8 @@ def main() -> None:
         "core_share_2500": None,
         "flag_latency_s": None,
     }
+    if given.live_seconds > 0:
+        figures |= measure_live(STATIONS, given.live_seconds)
     print(json.dumps(figures))
 
 
