@@ -120,17 +120,31 @@ def _rows(weather: StationWeather) -> FloatArray:
     return np.column_stack([weather.values[name] for name in UNITS])
 
 
+def scaled(limits: StreamLimits, scale: float) -> StreamLimits:
+    """Return limits of which those of spike, step and rate are multiplied."""
+    columns = [k.SPIKE_SUSPECT, k.SPIKE_BAD, k.NOISE_LEAST, k.STEP_SUSPECT, k.STEP_BAD, k.RATE_SUSPECT, k.RATE_BAD]
+    table = limits.table.copy()
+    table[:, columns] *= scale
+    return replace(limits, table=table)
+
+
+def alarms_at(scale: float) -> float:
+    """Return the share of clean one-minute readings that spike, step and rate tell, of the worst variable."""
+    worst = 0.0
+    told = sum(1 << place for place in (k.SPIKE, k.STEP, k.RATE))
+    for climate in CLIMATES:
+        weather = clean(climate, 0, SHORT)
+        limits = scaled(limits_of_simulation(SHORT[0], climate), scale)
+        masks = judge(weather.times_ns, _rows(weather), limits, weather.site).checks
+        worst = max(worst, float((masks & told != 0).mean(axis=0).max()))
+    return worst
+
+
 def by_readings(
     weather: StationWeather, faulty: StationWeather, fault: Fault, _dice: np.random.Generator, scale: float
 ) -> set[str]:
     """Judge the readings of the fault and their past; what the clean readings have at the same place does not count."""
-    limits = limits_of_simulation(weather.step_s, weather.site.id.partition("-")[0])
-    if scale != 1.0:
-        table = limits.table.copy()
-        table[
-            :, [k.SPIKE_SUSPECT, k.SPIKE_BAD, k.NOISE_LEAST, k.STEP_SUSPECT, k.STEP_BAD, k.RATE_SUSPECT, k.RATE_BAD]
-        ] *= scale
-        limits = replace(limits, table=table)
+    limits = scaled(limits_of_simulation(weather.step_s, weather.site.id.partition("-")[0]), scale)
     begin = max(fault.begin - limits.look_back_ns // (weather.step_s * NS) - 2, 0)
     cut = slice(int(begin), min(fault.end + 3, weather.times_ns.size))
     place = list(UNITS).index(fault.channel)

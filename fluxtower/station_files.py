@@ -10,6 +10,7 @@ from core.station import Station, parse_station, read_station_text, with_line
 from fluxcalc.halfhour.steps import check_methods, outside_methods
 from ingest.formats import check_formats, outside_formats, sample_stamps
 from ingest.sources import check_topics
+from qc.mole_fraction.background import check_background
 
 __all__ = ["find_doubts", "outside_parts", "read_checked_station", "sample_stamps"]
 
@@ -36,6 +37,7 @@ def read_checked_station(file: Path, topic_root: str, others: Callable[[], Itera
     try:
         check_formats(station, str(file))
         check_methods(station, str(file))
+        check_background(station, str(file))
         if station.topic_filters:
             check_topics(station, str(file), others(), topic_root)
     except ConfigError as error:

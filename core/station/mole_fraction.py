@@ -200,6 +200,34 @@ class SpikeMethod(Part):
     window: float = Field(default=60.0, gt=0, le=720, description="of method rebs: minutes of the regression")
 
 
+class BackgroundSelection(Part):
+    """Which hours are those of background air."""
+
+    method: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
+        default="noaa", description="noaa, conditions, rebs, or the rule of another package"
+    )
+    gas: Gas = Field(default="CO2", description="the gas by which hours are selected")
+    wind_from: float | None = Field(default=None, ge=0, le=360, description="sector of clean air, clockwise, degrees")
+    wind_to: float | None = Field(default=None, ge=0, le=360, description="end of that sector, degrees")
+    min_wind: float = Field(default=0.0, ge=0, le=75, description="least wind speed, m s-1")
+    local_from: float = Field(default=0.0, ge=0, le=24, description="hours of local standard time that are selected")
+    local_to: float = Field(
+        default=24.0, ge=0, le=24, description="end of these hours; below local_from: over midnight"
+    )
+    max_sd: float = Field(default=0.30, gt=0, le=1e6, description="an hour with a larger sd is none, in the gas's unit")
+    max_step: float = Field(default=0.25, gt=0, le=1e6, description="largest step an hour, in the gas's unit")
+    alone: float = Field(default=8.0, gt=0, le=240, description="hours within which another must be kept")
+    rebs_days: float = Field(default=60.0, gt=1, le=365, description="of rebs: width of the regression, days")
+    rebs_b: float = Field(default=3.5, gt=0, le=20, description="of rebs: scatters above the baseline that are kept")
+
+    @model_validator(mode="after")
+    def _sector_is_whole(self) -> BackgroundSelection:
+        if (self.wind_from is None) != (self.wind_to is None):
+            missing = "wind_from" if self.wind_from is None else "wind_to"
+            raise mistake(missing, "degrees: wind_from and wind_to come together")
+        return self
+
+
 class MoleFraction(Part):
     """An analyser behind a valve: its stream, its gases, what is at which port, and how values are made."""
 
@@ -214,6 +242,7 @@ class MoleFraction(Part):
     timing: Timing = Timing()
     calibration: CalibrationMethod = CalibrationMethod()
     spikes: SpikeMethod = SpikeMethod()
+    background: BackgroundSelection = BackgroundSelection()
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> MoleFraction:

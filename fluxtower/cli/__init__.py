@@ -12,6 +12,7 @@ from fluxtower.cli import (
     access,
     air,
     feeds,
+    hj212,
     publishing,
     readings,
     rejects,
@@ -30,7 +31,11 @@ app = typer.Typer(
     help="Fluxtower: from a tower's message to a published flux.",
     epilog="Settings come from FLUXTOWER_* in the environment: `fluxtower settings` lists them.",
 )
-for part in (services, sending, results, runs, stations, feeds, readings, rejects, publishing, access, review, air):
+PARTS = (
+    *(services, sending, results, runs, stations, feeds, readings, rejects),
+    *(publishing, access, review, air, hj212),
+)
+for part in PARTS:
     app.add_typer(part.app)
 
 

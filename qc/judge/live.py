@@ -27,6 +27,8 @@ LIVE_SPAN = timedelta(minutes=10)
 """Readings of so long ago are judged first; older ones, as of a backfill, between them, a part at a time."""
 FAR_FUTURE_NS = 2**62
 NEW_AT_ONCE = 10_000
+OLD_SECONDS = 0.5
+"""Old readings are judged for so long, and a stretch more, until new ones have their turn. [s]"""
 MAX_APART = timedelta(hours=1)
 """Old readings further apart are judged apart."""
 MARGIN_INTERVALS = 10
@@ -193,7 +195,7 @@ class LiveJudge:
         judge_part(work, rules, from_ns(new[0].time_ns), from_ns(new[-1].time_ns))
 
     def _judge_unflagged(self, work: Judging) -> int:
-        done = 0
+        done, began = 0, time.monotonic()
         before = datetime.now(UTC) - LIVE_SPAN
         for one in work.find_unflagged(before, READINGS_PER_PART, MAX_APART, tuple(self._book.given_up)):
             rules = self._book.find(one.stream)
@@ -202,6 +204,8 @@ class LiveJudge:
             with self._giving_up(one.stream):
                 self._followers.pop(one.stream, None)
                 done += judge_part(work, rules, one.start, one.end).readings
+            if time.monotonic() - began > OLD_SECONDS:
+                break
         return done
 
     def _judge_requested(self, work: Judging) -> int:

@@ -15,7 +15,7 @@ from qc.judge.flags import Statement, combine
 from qc.judge.rules import StreamRules
 from qc.judge.windows import touch
 
-READINGS_PER_PART = 5_000
+READINGS_PER_PART = 2_000
 """Most readings that are judged in one transaction: others wait for its end."""
 MICROSECOND = timedelta(microseconds=1)
 

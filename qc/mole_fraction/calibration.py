@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -52,16 +53,21 @@ def find_calibrations(
         On which scale.
     """
     points = _points_of(runs, reference, part)
+    of_lead: dict[tuple[str, str], list[Point]] = {}
+    for serial, own in points.items():
+        for point in own:
+            of_lead.setdefault((serial, point.reference), []).append(point)
+    referred = {point.time_ns: point.reference for own in points.values() for point in own}
     found = []
     for run in runs:
         serials = standards_at(part, run.time_ns)
         present = [serial for serial in serials if serial in points]
-        own = [point for point in points.get(run.tank, []) if point.time_ns == run.time_ns]
-        if not present or run.tank != present[0] or not own:
+        if not present or run.tank != present[0] or run.time_ns not in referred:
             continue
+        lead = referred[run.time_ns]
         # what was referred to another tank cannot be mixed in
-        alike = {serial: [p for p in points[serial] if p.reference == own[0].reference] for serial in present}
-        node = _calibrate_at(run, own[0].reference, alike, reference, part.calibration, tanks, scale)
+        alike = {serial: of_lead[serial, lead] for serial in present if (serial, lead) in of_lead}
+        node = _calibrate_at(run, lead, alike, reference, part.calibration, tanks, scale)
         found += [] if node is None else [node]
     return found
 
@@ -183,7 +189,14 @@ def fit(
         # coefficients of the order of 400, 1 and 1e-4 are fitted as those of x in units of its range
         unit = max(float(np.abs(d).max()), 1e-12)
         powers = unit ** np.arange(how.degree + 1)
-        solution = odr_fit(_polynomial, d / unit, y, beta * powers, weight_x=(unit / sx) ** 2, weight_y=1 / sy**2)
+        solution = odr_fit(
+            *(_polynomial, d / unit, y, beta * powers),
+            weight_x=(unit / sx) ** 2,
+            weight_y=1 / sy**2,
+            jac_beta=_by_coefficients,
+            jac_x=_by_response,
+            sstol=1e-14,
+        )
         beta, position = solution.beta / powers, (d / unit + solution.delta) * unit
     design = position[:, None] ** np.arange(how.degree + 1)
     slope = beta[1] + (2 * beta[2] * position if how.degree == 2 else 0.0)
@@ -204,10 +217,21 @@ def _polynomial(x: FloatArray, beta: FloatArray) -> FloatArray:
     return np.asarray(np.polynomial.polynomial.polyval(x, beta), np.float64)
 
 
+def _by_coefficients(x: FloatArray, beta: FloatArray) -> FloatArray:
+    return x ** np.arange(len(beta))[:, None]
+
+
+def _by_response(x: FloatArray, beta: FloatArray) -> FloatArray:
+    powers = np.arange(1, len(beta))
+    result: FloatArray = (powers[:, None] * beta[1:, None] * x ** (powers - 1)[:, None]).sum(axis=0)
+    return result
+
+
 def _shares(points: list[Point], time_ns: int, longest: int) -> list[Share]:
     """Return what runs a standard's response at a time is made of: two around it, else the one that is near enough."""
-    before = max((p for p in points if time_ns - longest <= p.time_ns <= time_ns), default=None)
-    after = min((p for p in points if time_ns < p.time_ns <= time_ns + longest), default=None)
+    at = bisect_right(points, time_ns, key=lambda point: point.time_ns)
+    before = points[at - 1] if at and time_ns - points[at - 1].time_ns <= longest else None
+    after = points[at] if at < len(points) and points[at].time_ns - time_ns <= longest else None
     if before is None or after is None or before.time_ns == time_ns:
         only = before or after
         return [] if only is None else [Share(1.0, only)]

@@ -7,8 +7,9 @@ say which samples a result needs, and which results a sample can change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from core.station import Station
 from core.station.mole_fraction import GAS_UNITS, MeasuredGas, MoleFraction, seconds
 from core.tanks import Tanks, check_tanks
 from core.variables import base_name, convert
+from core.variables import variable as core_variable
 from qc.mole_fraction import kernels
 from qc.mole_fraction.calibration import find_calibrations
 from qc.mole_fraction.diagnosis import diagnose
@@ -32,15 +34,17 @@ from qc.mole_fraction.means import (
     uncertainty,
     with_spikes,
 )
-from qc.mole_fraction.performance import alarms_of, line_test
-from qc.mole_fraction.preparation import Prepared, apply_rules, prepare
-from qc.mole_fraction.reference import POOL_NS, find_reference
+from qc.mole_fraction.performance import DAY_NS, MIN_CMR_SHARE, alarms_of, continuous_repeatability, line_test
+from qc.mole_fraction.preparation import MINUTE_NS, Prepared, apply_rules, prepare
+from qc.mole_fraction.reference import MIN_RESIDUALS, POOL_NS, find_reference
 from qc.mole_fraction.scales import assigned_on
 from qc.mole_fraction.series import (
     CALIBRATION,
     EVENT,
     GAP,
+    HOUR_S,
     LEFT_OUT,
+    MINUTE_S,
     PROVISIONAL,
     REASONS,
     REFERENCE,
@@ -53,6 +57,7 @@ from qc.mole_fraction.series import (
     Means,
     MoleFractions,
     RawSeries,
+    Repeatability,
     TankRun,
     TargetRun,
 )
@@ -62,6 +67,9 @@ from qc.mole_fraction.water import correct_water
 HOUR_NS = 3600 * NS
 LONGEST_RUN_NS = 2 * HOUR_NS
 """A run of a tank is taken to be no longer than this where stretches of samples are cut out. [ns]"""
+
+MIN_RUNS_FOR_DRIFT = MIN_RESIDUALS + 2
+"""With fewer runs of the reference in a day its drift is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,7 @@ class _OfGas:
     targets: list[TargetRun]
     line_tests: list[LineTest]
     alarms: list[Alarm]
+    repeatabilities: list[Repeatability]
     account: dict[str, int]
     notes: list[str]
 
@@ -113,17 +122,26 @@ def process_mole_fractions(
     check_tanks(station, tanks, station.id)
     prepared = prepare(raw, station, part, events)
     of_gas = [_process_gas(raw, prepared, gas, station, part, tanks, events) for gas in part.gas]
-    names = [gas.name for gas in part.gas]
+    return _gathered({gas.name: one for gas, one in zip(part.gas, of_gas, strict=True)})
+
+
+def _gathered(of_gas: Mapping[str, _OfGas]) -> MoleFractions:
+    """Put together what came of each gas."""
+
+    def all_of(name: str) -> Iterator[Any]:
+        return (found for one in of_gas.values() for found in getattr(one, name))
+
     return MoleFractions(
-        dict(zip(names, (one.minutes for one in of_gas), strict=True)),
-        dict(zip(names, (one.hours for one in of_gas), strict=True)),
-        tuple(run for one in of_gas for run in one.runs),
-        tuple(calibration for one in of_gas for calibration in one.calibrations),
-        tuple(target for one in of_gas for target in one.targets),
-        tuple(test for one in of_gas for test in one.line_tests),
-        tuple(sorted((alarm for one in of_gas for alarm in one.alarms), key=lambda alarm: alarm.time_ns)),
-        dict(zip(names, (one.account for one in of_gas), strict=True)),
-        tuple(dict.fromkeys(note for one in of_gas for note in one.notes)),
+        minutes={gas: one.minutes for gas, one in of_gas.items()},
+        hours={gas: one.hours for gas, one in of_gas.items()},
+        tank_runs=tuple(all_of("runs")),
+        calibrations=tuple(all_of("calibrations")),
+        targets=tuple(all_of("targets")),
+        line_tests=tuple(all_of("line_tests")),
+        alarms=tuple(sorted(all_of("alarms"), key=lambda alarm: alarm.time_ns)),
+        account={gas: one.account for gas, one in of_gas.items()},
+        repeatabilities=tuple(all_of("repeatabilities")),
+        notes=tuple(dict.fromkeys(all_of("notes"))),
     )
 
 
@@ -149,22 +167,34 @@ def changed_span(
     start_ns, end_ns : int
         The samples that are new, or were corrected. [ns]
     runs : sequence of TankRun, optional
-        Runs of tanks at least two brackets around, the new samples among them: the span is then no longer than these
-        make it. Air alone changes its own hours and, by spikes, those of the next day; a run of the reference the air
-        up to the runs before and after; a run of a standard, all for which it can hold.
+        Runs of tanks from a day and a bracket before to as long after, the new samples among them: the span is then no
+        longer than these make it. Air alone changes its own hours and, by spikes, those of the next day; a run of the
+        reference the air up to the run before it and of the day after; a run of a standard, or of the reference with
+        one near or in the day after, all for which standards hold.
     """
     bracket = 2 * _bracket(part)
     before, after = look_ahead_ns(part), look_back_ns(part)
     if runs is not None:
         reach = bracket // 2 - LONGEST_RUN_NS
-        near = [run for run in runs if run.end_ns >= start_ns - reach and run.start_ns <= end_ns + reach]
+        # a run of the reference tells of the drift of the day after it, and with that of what standards are worth
+        near = [run for run in runs if run.end_ns >= start_ns - reach and run.start_ns <= end_ns + reach + POOL_NS]
         flush, gap = seconds(part.timing.flush), seconds(part.timing.gap)
         touched = [run for run in near if run.end_ns >= start_ns - gap and run.start_ns - flush <= end_ns + gap]
         if not touched:
             before, after = HOUR_NS + LOOK_AHEAD_NS, _longest_timing(part) + LOOK_BACK_NS
-        elif all(run.role == "target" for run in touched) or not any(run.role == "standard" for run in near):
+        elif all(run.role == "target" for run in touched) or not _reaches_standards(runs, touched[0], near):
             before, after = HOUR_NS + LOOK_AHEAD_NS + bracket, _longest_timing(part) + LOOK_BACK_NS + POOL_NS + bracket
     return (start_ns - before) // HOUR_NS * HOUR_NS, -(-(end_ns + after) // HOUR_NS) * HOUR_NS
+
+
+def _reaches_standards(runs: Sequence[TankRun], touched: TankRun, near: Sequence[TankRun]) -> bool:
+    """Say whether runs of standards may change with a run: they are near, or wait for runs that tell the drift."""
+    earlier = [
+        run.time_ns
+        for run in runs
+        if run.role == "reference" and touched.time_ns - POOL_NS < run.time_ns <= touched.time_ns
+    ]
+    return any(run.role == "standard" for run in near) or len(set(earlier)) < MIN_RUNS_FOR_DRIFT
 
 
 def _bracket(part: MoleFraction) -> int:
@@ -228,7 +258,8 @@ def _process_gas(
     ]
     found += diagnose(gas, part, tanks, runs, calibrations, targets, reference, _own_dry(raw, gas, station), samples)
     account = _account(state, marks, intake_of[prepared.entry] < 0)
-    return _OfGas(minutes, hours, runs, calibrations, targets, tests, found, account, notes)
+    days = _repeatabilities(prepared, part, gas.name, response, state)
+    return _OfGas(minutes, hours, runs, calibrations, targets, tests, found, days, account, notes)
 
 
 def _dry_response(
@@ -239,7 +270,11 @@ def _dry_response(
     water = np.zeros(len(raw.time_ns))
     if part.water is not None:
         water = _in_unit(raw, station, part, part.water, "mmol mol-1")[0] / 10
-    missing = ~np.isfinite(wet)
+        water = np.where(np.isfinite(water), water, np.nan)
+    facts = core_variable(variable)
+    low, high = (convert(limit, variable, facts.unit, GAS_UNITS[gas.name]) for limit in (facts.low, facts.high))
+    missing = ~((wet >= low) & (wet <= high))
+    wet = np.where(missing, np.nan, wet)
     if base_name(variable).endswith("_MIXING_RATIO"):
         return wet, np.ones(len(wet)), water, missing, np.zeros(len(wet), bool), []
     response, faulty, notes = correct_water(part, gas.name, raw.time_ns, wet, water)
@@ -379,6 +414,28 @@ def _line_alarm(test: LineTest, gas: MeasuredGas) -> Alarm:
     return Alarm("line_test", "warning", test.gas, test.intake, test.end_ns, test.difference, gas.accepted_bias, text)
 
 
+def _repeatabilities(
+    prepared: Prepared, part: MoleFraction, gas: str, response: FloatArray, state: NDArray[np.int8]
+) -> list[Repeatability]:
+    """Return the CMR of each tank that was measured for a day on end.
+
+    It is that of the responses: nothing is calibrated while no reference is measured. What the rules leave out, and the
+    flush, is not in it.
+    """
+    found = []
+    for start, end in zip(prepared.starts, prepared.ends, strict=True):
+        port = part.port[prepared.entry[start]] if prepared.entry[start] >= 0 else None
+        time = prepared.time[start:end]
+        if port is None or port.tank is None or time[-1] - time[0] < MIN_CMR_SHARE * DAY_NS:
+            continue
+        use = (state[start:end] == USED) | (state[start:end] == PROVISIONAL)
+        minutes, group = np.unique(time[use] // MINUTE_NS, return_inverse=True)
+        means = np.bincount(group, response[start:end][use]) / np.bincount(group)
+        sds = [continuous_repeatability(minutes * MINUTE_NS, means, step) for step in (MINUTE_S, HOUR_S)]
+        found.append(Repeatability(gas, port.tank, int(time[0]), int(time[-1]), *sds))
+    return found
+
+
 def _account(state: NDArray[np.int8], marks: NDArray[np.uint32], not_air: NDArray[np.bool_]) -> dict[str, int]:
     """Count what became of each sample; one that has several reasons counts for the first."""
     left = state == LEFT_OUT
@@ -409,4 +466,5 @@ def restricted(result: MoleFractions, start_ns: int, end_ns: int) -> MoleFractio
         targets=tuple(one for one in result.targets if inside(one.time_ns)),
         line_tests=tuple(one for one in result.line_tests if inside(one.start_ns)),
         alarms=tuple(one for one in result.alarms if inside(one.time_ns)),
+        repeatabilities=tuple(one for one in result.repeatabilities if inside(one.start_ns)),
     )

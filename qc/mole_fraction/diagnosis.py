@@ -6,6 +6,7 @@ day and is the same live and over a period.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,10 @@ from qc.mole_fraction.water import CHEN_2010, corrections_of, dry, fallback
 WINDOW_NS = 6 * 3600 * NS
 UNLIKELY = 1e-4
 """Tanks contradict each other if their chi2 is less probable than this."""
+SCALE_EVIDENCE = 9.0
+"""A scale is suspected if chi2 is less by more than this with the values on the other one: three sigma."""
+ALIKE = 4.0
+"""Suspicions of which chi2 differs by less are both named."""
 PLAUSIBLE = 1e-3
 """A suspicion explains it if what remains is more probable than this."""
 MIN_WET, MAX_DRY = 0.3, 0.1
@@ -55,14 +60,41 @@ def diagnose(
     own_dry: FloatArray | None,
     samples: Calibrated,
 ) -> list[Alarm]:
-    """Return alarms of kind ``tank``, ``scale`` and ``water`` of one gas, oldest first within each kind."""
+    """Return alarms of kind ``tank``, ``scale``, ``reference`` and ``water`` of one gas, oldest first within each."""
     found: list[Alarm] = []
+    runs = [run for run in runs if run.role == "target"]
     for i, calibration in enumerate(calibrations):
         points = _points_at(calibration, gas, part, tanks, runs, reference)
         found += _contradiction(points, gas, part.calibration.degree, calibration.time_ns)
         if i and calibrations[i - 1].reference == calibration.reference:
             found += _leaps(calibrations[i - 1], calibration, gas)
-    return found + _water(gas, part, own_dry, samples)
+    return found + _reference(gas, reference) + _water(gas, part, own_dry, samples)
+
+
+def _reference(gas: MeasuredGas, reference: Reference) -> list[Alarm]:
+    """Name a run of the reference that is off its neighbours by far more than the baseline drifts."""
+    off, limit = np.zeros(len(reference.time)), np.full(len(reference.time), np.inf)
+    for i in range(2, len(reference.time) - 1):
+        # learnt from residuals in which this run has no part
+        q = float(reference.diffusion[i - 2])
+        if not (reference.bracketed[i - 1] and reference.bracketed[i] and np.isfinite(q)):
+            continue
+        before, after = (float(reference.time[k + 1] - reference.time[k]) for k in (i - 1, i))
+        w = before / (before + after)
+        off[i] = reference.value[i] - (1 - w) * reference.value[i - 1] - w * reference.value[i + 1]
+        noise = reference.variance[i] + (1 - w) ** 2 * reference.variance[i - 1] + w**2 * reference.variance[i + 1]
+        limit[i] = max(LEAP_SDS * (q * before * after / (before + after) + float(noise)) ** 0.5, 2 * gas.accepted_bias)
+    found = []
+    for i in np.flatnonzero(np.abs(off) > limit).tolist():
+        # its neighbours look off by half as much
+        if abs(off[i]) < np.abs(off[i - 1 : i + 2]).max():
+            continue
+        tank, time = reference.tanks[i], int(reference.time[i])
+        text = (
+            f"reference: a run of {tank} is off those around it by {off[i]:+.2f} {gas.name}: check flow and regulator"
+        )
+        found.append(Alarm("reference", "warning", gas.name, tank, time, float(off[i]), float(limit[i]), text))
+    return found
 
 
 def _points_at(
@@ -83,9 +115,9 @@ def _points_at(
     if lead and known is not None and known.u > 0:
         points.append(Point(lead, "reference", 0.0, 0.0, known.value, known.u))
     newest: dict[str, Point] = {}
-    for run in runs:
-        near = calibration.time_ns - seconds(part.calibration.max_age) <= run.time_ns <= calibration.time_ns
-        if run.role != "target" or not run.used or not near:
+    low = bisect_left(runs, calibration.time_ns - seconds(part.calibration.max_age), key=_time)
+    for run in runs[low : bisect_right(runs, calibration.time_ns, key=_time)]:
+        if not run.used:
             continue
         base = interpolate(reference, run.time_ns) if lead_tank(part, run.time_ns) == calibration.reference else None
         known = assigned_on(tanks[run.tank], gas.name, gas.published_scale, run.time_ns)
@@ -96,40 +128,33 @@ def _points_at(
     return points + list(newest.values())
 
 
+def _time(run: TankRun) -> int:
+    return run.time_ns
+
+
 def _contradiction(points: Sequence[Point], gas: MeasuredGas, degree: int, time_ns: int) -> list[Alarm]:
     """Name the tank without which the others agree, or the scale on which they would."""
     freedom = len(points) - degree - 1
     if freedom < 1:
         return []
     chi2, _, _ = _fit(points, degree)
+    on_other_scale = _scale_alarm(points, gas, degree, time_ns, chi2)
+    if on_other_scale:
+        return on_other_scale
     if chdtrc(freedom, chi2) > UNLIKELY:
         return []
-    alike = _all_on_other_scale(points, gas, degree, time_ns)
-    if alike:
-        return alike
     if freedom < 2:
         names = ", ".join(point.serial for point in points)
         text = f"tank: {names} contradict each other; there are too few to say which is wrong"
         return [Alarm("tank", "critical", gas.name, names, time_ns, chi2, float(freedom), text)]
     suspects = []
     for i, point in enumerate(points):
-        rest = [other for other in points if other is not point]
-        without, beta, covariance = _fit(rest, degree)
-        vector = point.x ** np.arange(degree + 1)
-        error = point.y - float(vector @ beta)
-        slope = float(beta[1] + (2 * beta[2] * point.x if degree == 2 else 0.0))
-        sd = float((point.y_sd**2 + (slope * point.x_sd) ** 2 + vector @ covariance @ vector) ** 0.5)
-        suspects.append((without, i, error, sd))
-    without, i, error, sd = min(suspects)
+        without, beta, _ = _fit([other for other in points if other is not point], degree)
+        suspects.append((without, i, point.y - float(point.x ** np.arange(degree + 1) @ beta)))
+    without, i, error = min(suspects)
     point = points[i]
     if chdtrc(freedom - 1, without) < PLAUSIBLE or abs(error) < gas.accepted_bias:
         return []
-    for old, new, shifted in _on_other_scale([point], gas):
-        if abs(shifted[point.serial].y - point.y + error) < 2 * sd:
-            text = (
-                f"scale: {point.serial} ({point.role}) is off by {error:+.2f}, as a value on {old} taken for {new} is"
-            )
-            return [Alarm("scale", "critical", gas.name, point.serial, time_ns, error, gas.accepted_bias, text)]
     text = (
         f"tank: {point.serial} ({point.role}) is said to hold {point.y:.2f} {gas.name}, but {point.y - error:.2f} is "
         "measured: look whether another tank is at its port, and at its assignment"
@@ -137,21 +162,26 @@ def _contradiction(points: Sequence[Point], gas: MeasuredGas, degree: int, time_
     return [Alarm("tank", "critical", gas.name, point.serial, time_ns, -error, gas.accepted_bias, text)]
 
 
-def _all_on_other_scale(points: Sequence[Point], gas: MeasuredGas, degree: int, time_ns: int) -> list[Alarm]:
-    """Say so if all standards are off alike, by the step between two scales, as reference and target show."""
+def _scale_alarm(points: Sequence[Point], gas: MeasuredGas, degree: int, time_ns: int, chi2: float) -> list[Alarm]:
+    """Name whose values agree with all others if taken for values on another scale: one tank, or all standards."""
+    freedom = len(points) - degree - 1
     standards = [point for point in points if point.role == "standard"]
-    if len(points) > len(standards):
-        for old, new, shifted in _on_other_scale(standards, gas):
-            rest = [shifted.get(point.serial, point) for point in points]
-            if chdtrc(len(points) - degree - 1, _fit(rest, degree)[0]) > PLAUSIBLE:
-                names = ", ".join(point.serial for point in standards)
-                others = ", ".join(point.serial for point in points if point.role != "standard")
-                step = next(iter(shifted.values())).y - standards[0].y
-                text = (
-                    f"scale: {names} contradict {others} by {step:+.2f}, as values on {old} contradict those on {new}"
-                )
-                return [Alarm("scale", "critical", gas.name, names, time_ns, step, gas.accepted_bias, text)]
-    return []
+    suspects = [[point] for point in points] if freedom > 1 else []
+    suspects += [standards] if len(points) > len(standards) else []
+    found: list[tuple[float, str, str]] = []
+    for suspect in suspects:
+        for old, new, shifted in _on_other_scale(suspect, gas):
+            left = _fit([shifted.get(point.serial, point) for point in points], degree)[0]
+            if chi2 - left > SCALE_EVIDENCE and chdtrc(freedom, left) > PLAUSIBLE:
+                step = suspect[0].y - shifted[suspect[0].serial].y
+                said = f"off by {step:+.2f} against the other tanks, as values on {old} taken for {new} are"
+                found.append((left, ", ".join(point.serial for point in suspect), said))
+    if not found:
+        return []
+    left, _, said = min(found)
+    names = " or ".join(name for other, name, _ in sorted(found) if other - left < ALIKE)
+    text = f"scale: {names} {said}"
+    return [Alarm("scale", "critical", gas.name, names, time_ns, chi2 - left, SCALE_EVIDENCE, text)]
 
 
 def _on_other_scale(points: Sequence[Point], gas: MeasuredGas) -> list[tuple[str, str, dict[str, Point]]]:

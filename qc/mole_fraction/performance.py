@@ -73,7 +73,8 @@ def continuous_repeatability(time: Times, value: FloatArray, step_s: int) -> flo
     use = np.isfinite(value) & (time < time[:1] + DAY_NS)
     if use.sum() < MIN_CMR_SHARE * DAY_NS / (60 * NS):
         return float("nan")
-    _, group = np.unique(time[use] // (step_s * NS), return_inverse=True)
+    # counted from the first minute: a part of an hour would scatter more
+    _, group = np.unique((time[use] - time[0]) // (step_s * NS), return_inverse=True)
     means = np.bincount(group, value[use]) / np.bincount(group)
     return float(np.std(means, ddof=1))
 

@@ -88,7 +88,7 @@ def prepare(raw: RawSeries, station: Station, part: MoleFraction, events: Sequen
     boundary[1:] |= entry[1:] != entry[:-1]
     boundary[:1] = True
     starts = np.flatnonzero(boundary)
-    ends = np.append(starts[1:], len(time))
+    ends = np.append(starts[1:], len(time))[: len(starts)]
     lengths = ends - starts
     since = time - np.repeat(time[starts], lengths)
     roles = np.array([port.role == "target" for port in part.port] + [False])

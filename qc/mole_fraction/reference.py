@@ -41,6 +41,8 @@ class Reference:
         Variance that the baseline gathers between this run and the next. [unit2 ns-1]
     freedom : ndarray, shape (r,)
         Degrees of freedom of that; 0 where too few residuals were there, and diffusion is NaN.
+    presumed : ndarray, shape (r,)
+        Diffusion, where it is not known yet that of the runs that follow within a day; NaN if there is none.
     """
 
     tanks: tuple[str, ...]
@@ -51,6 +53,7 @@ class Reference:
     bracketed: NDArray[np.bool_]
     diffusion: FloatArray
     freedom: FloatArray
+    presumed: FloatArray
 
     def number_of(self, tank: str) -> int:
         """Return the number of a tank among those that were the reference; -1 for another."""
@@ -109,7 +112,11 @@ def find_reference(runs: Sequence[TankRun], part: MoleFraction, outage_ns: Times
     if len(own):
         within = np.where(np.isfinite(diffusion), diffusion, 0.0) * length / 12
     tanks = tuple(run.tank for run in own)
-    return Reference(tanks, time, value, variance + within, noise, bracketed, diffusion, count / CORRELATED)
+    presumed = diffusion.copy()
+    for i in range(len(own) - 2, -1, -1):
+        if not np.isfinite(presumed[i]) and time[i + 1] - time[i] < POOL_NS:
+            presumed[i] = presumed[i + 1]
+    return Reference(tanks, time, value, variance + within, noise, bracketed, diffusion, count / CORRELATED, presumed)
 
 
 def interpolate(reference: Reference, time_ns: int) -> float | None:
@@ -134,7 +141,7 @@ def base_covariance(reference: Reference, one_ns: int, other_ns: int) -> float:
     if i < j:
         return float(v * (1 - w) * reference.variance[j])
     span = float(reference.time[i + 1] - reference.time[i])
-    drift = reference.diffusion[i] * v * (1 - w) * span
+    drift = reference.presumed[i] * v * (1 - w) * span
     by_noise = (1 - v) * (1 - w) * reference.variance[i] + v * w * reference.variance[i + 1]
     return float(by_noise + (drift if np.isfinite(drift) else 0.0))
 

@@ -18,11 +18,11 @@ MINUTE_S, HOUR_S = 60, 3600
 VALVE, GAP, RULE, FLUSH, WARM_UP, WATER, REFERENCE, CALIBRATION, SPIKE, EVENT, DRIFT = (1 << i for i in range(11))
 REASONS: Mapping[int, str] = {
     VALVE: "valve: nothing is declared at this port at this time",
-    GAP: "missing: the analyser gave no number",
+    GAP: "missing: the analyser gave no number, or none that can be",
     RULE: "instrument: outside a limit of the rule table",
     FLUSH: "flush: the valve had just changed",
     WARM_UP: "warm-up: the analyser had just come back from an outage",
-    WATER: "water: the vapour is missing or negative, so that no dry value can be made",
+    WATER: "water: the vapour is missing, negative or more than air holds, so that no dry value can be made",
     REFERENCE: "reference: not between two runs of the same reference tank",
     CALIBRATION: "calibration: no calibration is near enough in time",
     SPIKE: "spike: a short peak of a close-by source",
@@ -42,7 +42,7 @@ def reasons_of(mark: int) -> list[str]:
 
 @dataclass(frozen=True)
 class RawSeries:
-    """What an analyser's stream sent, oldest first, in the units of its channels (after `gain`, as the store has it).
+    """What an analyser's stream sent, oldest first, in the units of its channels (after ``gain``, as they are stored).
 
     Attributes
     ----------
@@ -230,6 +230,17 @@ class TargetRun(NamedTuple):
         return self.value - self.assigned
 
 
+class Repeatability(NamedTuple):
+    """The CMR of a tank that was measured for a day on end: sd of its minutes and hours, responses as they are."""
+
+    gas: str
+    tank: str
+    start_ns: int
+    end_ns: int
+    of_minutes: float
+    of_hours: float
+
+
 class Alarm(NamedTuple):
     """Something that a person must see to. ``about``: tank, intake or channel; ``value`` beyond ``limit``."""
 
@@ -272,5 +283,6 @@ class MoleFractions:
     alarms: tuple[Alarm, ...]
     account: Mapping[str, Mapping[str, int]]
     """Gas -> reason (or ``used``, ``tank``) -> samples."""
+    repeatabilities: tuple[Repeatability, ...] = ()
     notes: tuple[str, ...] = ()
     """What is out of the ordinary, in words: a fallback, a conversion between scales."""

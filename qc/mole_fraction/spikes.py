@@ -10,7 +10,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from pybaselines import Baseline
 
 from core.clock import NS
 from core.records import FloatArray
@@ -90,6 +89,9 @@ def asymmetric_regression(
     ----------
     Ruckstuhl et al. (2012), doi:10.5194/amt-5-2613-2012
     """
+    # takes a second to load, and few need it
+    from pybaselines import Baseline
+
     with warnings.catch_warnings():
         # the library warns where it stops before it converges: the line is good enough to judge spikes by
         warnings.simplefilter("ignore")

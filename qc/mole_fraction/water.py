@@ -19,6 +19,8 @@ CO_SLOPE_UNCERTAINTY = 0.5
 """Of c1 of CO where the station file gives none. [ppb/%]"""
 MIN_WATER = -0.02
 """Less than this is no noise about zero but a fault. [%]"""
+MAX_WATER = 10.0
+"""Air holds no more, at any temperature that a mast sees. [%]"""
 
 
 def dry(gas: str, wet: FloatArray, water: FloatArray, coefficients: tuple[float, ...]) -> FloatArray:
@@ -72,11 +74,11 @@ def correct_water(
     dry : ndarray, shape (n,)
         NaN where the water is missing or negative.
     fault : ndarray, shape (n,), bool
-        Whether the water is missing or below ``MIN_WATER``.
+        Whether the water is missing, below ``MIN_WATER`` or above ``MAX_WATER``.
     notes : list of str
         What is out of the ordinary: that the fallback was used.
     """
-    fault = ~(water >= MIN_WATER)
+    fault = ~((water >= MIN_WATER) & (water <= MAX_WATER))
     vapour = np.where(fault, np.nan, np.maximum(water, 0.0))
     result, notes = np.full(len(time), np.nan), []
     pieces = corrections_of(part, gas)

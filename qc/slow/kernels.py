@@ -52,6 +52,8 @@ BOLTZMANN = 5.670374419e-8
 SOLAR_CONSTANT = 1361.0
 """Kopp & Lean (2011), doi:10.1029/2010GL045777. [W m-2]"""
 DAY_NS = 86_400_000_000_000
+MAX_SUN_NS = 2 * 3_600_000_000_000
+"""Means over more than this are not compared with the sun."""
 
 
 def kernel(function: F) -> F:
@@ -115,7 +117,7 @@ def sines_of_sun(times: NDArray[np.int64], latitude: float, longitude: float) ->
 def _difference(a: float, b: float, period: float) -> float:
     """Return a - b; of angles the shorter way round."""
     difference = a - b
-    if period > 0.0:
+    if period > 0.0 and not math.isnan(difference):
         difference -= period * math.floor(difference / period + 0.5)
     return difference
 
@@ -248,6 +250,8 @@ def _changes(
 
 @kernel
 def _sun(value: float, time_ns: int, interval: int, latitude: float, longitude: float) -> int:
+    if interval > MAX_SUN_NS:
+        return 0
     most, least = 0.0, np.inf
     for part in range(3):
         potential = potential_radiation(time_ns + part * interval // 2, latitude, longitude)
@@ -308,8 +312,9 @@ def _relation(kind: int, x: NDArray[np.float64], time_ns: int, interval: int, la
     if kind == NET:
         balance = x[1] - x[2] + x[3] - x[4]
         return _severity(abs(x[0] - balance) / (1.0 + abs(balance) / 500.0), 50.0, 200.0)
-    weak = 100.0 - x[1] if x[2] == 0.0 else x[1]
-    return _severity(weak, 30.0, 50.0)
+    if x[2] == 1.0:
+        return _severity(x[1], 70.0, 90.0)  # of a clean LI-7500 the automatic gain is 50 to 60
+    return _severity(-x[1], -70.0, -50.0)
 
 
 @kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from itertools import pairwise
 
 import numpy as np
 import orjson
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core.station import ChannelQuality, Identity, Stream
+from ingest.simulation.weather import UNITS, make_weather
 from qc.codes import BAD, GOOD, MISSING, SUSPECT, UNKNOWN
 from qc.slow import checks
 from qc.slow import kernels as k
@@ -129,6 +131,10 @@ def consistent(channels: dict[str, tuple[str, float]]) -> dict[str, str]:
     return {name: texts[name][0].partition(": ")[0] for name, flag in flags.items() if flag > GOOD}
 
 
+def net(sum_of_all: float) -> list[tuple[str, float]]:
+    return [("W m-2", value) for value in (sum_of_all, 500.0, 100.0, 300.0, 400.0)]
+
+
 @pytest.mark.parametrize(
     ("channels", "accused"),
     [
@@ -153,10 +159,23 @@ def consistent(channels: dict[str, tuple[str, float]]) -> dict[str, str]:
         ({"CO2": ("umol mol-1", 410.0), "SIGNAL_IRGA": ("%", 60.0)}, {"CO2"}),
         ({"CO2": ("umol mol-1", 410.0), "SIGNAL_IRGA": ("fraction", 0.95)}, set()),
         ({"CO2": ("umol mol-1", 410.0), "AGC_IRGA": ("%", 85.0)}, {"CO2"}),
+        ({"CO2": ("umol mol-1", 410.0), "AGC_IRGA": ("%", 56.0)}, set()),
+        # down 500 - 100, longwave 300 - 400: 300 W m-2 is their sum, and 500 is not
+        (dict(zip(("NETRAD", "SW_IN", "SW_OUT", "LW_IN", "LW_OUT"), net(300.0), strict=True)), set()),
+        (
+            dict(zip(("NETRAD", "SW_IN", "SW_OUT", "LW_IN", "LW_OUT"), net(500.0), strict=True)),
+            {"NETRAD", "SW_IN", "SW_OUT", "LW_IN", "LW_OUT"},
+        ),
     ],
 )
 def test_channels_of_a_message_agree(channels: dict[str, tuple[str, float]], accused: set[str]) -> None:
     assert consistent(channels) == dict.fromkeys(accused, "consistency")
+
+
+def test_means_of_a_day_are_not_compared_with_the_sun() -> None:
+    """At their beginning, middle and end it may be night."""
+    by = limits(("SW_IN", "W m-2"), interval=24 * 60 * MINUTE)
+    assert judge(times(1) + 12 * 60 * MINUTE, column([250.0]), by, SITE).flags.tolist() == [[GOOD]]
 
 
 def test_what_is_impossible_by_itself_accuses_no_other_channel() -> None:
@@ -323,6 +342,31 @@ def test_a_judge_goes_on_from_what_the_store_has() -> None:
     assert found.times_ns[0] == when[599]
     assert found.checks.tolist() == whole.checks[599:].tolist()
     assert np.array_equal(found.flags, whole.flags[599:])
+
+
+def test_a_whole_station_with_faults_rules_and_learnt_limits_is_judged_alike_as_it_arrives() -> None:
+    weather = make_weather("subtropical", 5, NOON - 40 * 24 * 60 * MINUTE, 43, 600)
+    learnt_from = slice(0, 40 * 144)
+    table = np.column_stack([weather.values[name] for name in UNITS])
+    channels = [(name, name, unit, ChannelQuality(climatology=True)) for name, unit in UNITS.items()]
+    by = limits_of(channels, 10 * MINUTE, weather.site)
+    by = by.with_climatology(learn_climatology(weather.times_ns[learnt_from], table[learnt_from], 8.0))
+    random = np.random.default_rng(8)
+    when, values = weather.times_ns[40 * 144 :], table[40 * 144 :].copy()
+    wrong = random.random(values.shape) < 0.01
+    values[wrong] += random.normal(0, 20, wrong.sum())
+    values[random.random(values.shape) < 0.02] = np.nan
+    values[100:160, :4] = values[100, :4]
+    whole = judge(when, values, by, weather.site)
+    assert {name for mask in np.unique(whole.checks) for name in checks.checks_of(int(mask))} == {*checks.CHECKS}
+    one, known = Judge(by, weather.site), {}
+    texts: dict[int, dict[str, list[str]] | None] = {}
+    for begin, end in pairwise([0, *np.sort(random.integers(1, when.size, 60)).tolist(), when.size]):
+        judged = one.add(when[begin:end], values[begin:end])
+        note(known, judged)
+        texts |= dict(zip(judged.times_ns.tolist(), reasons(judged, by), strict=True))
+    assert [known[int(t)] for t in when] == list(zip(whole.flags.tolist(), whole.checks.tolist(), strict=True))
+    assert [texts[int(t)] for t in when] == reasons(whole, by)
 
 
 def test_masks_name_their_checks() -> None:
