@@ -32,8 +32,8 @@ app = typer.Typer(
     epilog="Settings come from FLUXTOWER_* in the environment: `fluxtower settings` lists them.",
 )
 PARTS = (
-    *(services, sending, results, runs, stations, feeds, readings, rejects, publishing, access, review),
-    *(air, hj212),
+    *(services, sending, results, runs, stations, feeds, readings, rejects),
+    *(publishing, access, review, air, hj212),
 )
 for part in PARTS:
     app.add_typer(part.app)

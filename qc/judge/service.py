@@ -15,6 +15,7 @@ from core.settings import Settings
 from core.store import ReadingNotices, Store
 from qc.judge.examiner import Examiner
 from qc.judge.live import LiveJudge
+from qc.making import make_as_they_come
 
 PAUSE_SECONDS = 0.2
 """Least time between two looks at what is new: commits of it are judged together. [s]"""
@@ -34,13 +35,18 @@ log = logging.getLogger(__name__)
 def run_judge(settings: Settings, stop: threading.Event) -> None:
     """Judge readings until ``stop`` is set; a database that goes away is waited for."""
     with Store(settings.store_dsn) as store:
-        examiner = threading.Thread(target=_examine, args=(settings, stop), name="examiner")
-        examiner.start()
+        beside = [
+            threading.Thread(target=_examine, args=(settings, stop), name="examiner"),
+            threading.Thread(target=_make, args=(settings, stop), name="mole fractions"),
+        ]
+        for one in beside:
+            one.start()
         try:
             _judge(settings, store, stop)
         finally:
             stop.set()
-            examiner.join()
+            for one in beside:
+                one.join()
 
 
 def _examine(settings: Settings, stop: threading.Event) -> None:
@@ -54,6 +60,12 @@ def _examine(settings: Settings, stop: threading.Event) -> None:
             except StoreError as error:
                 log.warning("windows of the calendar wait: %s", error)
                 stop.wait(EXAMINE_SECONDS)
+
+
+def _make(settings: Settings, stop: threading.Event) -> None:
+    """Make mole fractions of what analysers send, beside the readings that come."""
+    with Store(settings.store_dsn, pool_size=2) as store:
+        make_as_they_come(store, stop)
 
 
 def _judge(settings: Settings, store: Store, stop: threading.Event) -> None:
