@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from api.air import read_series
-from api.dossier.document import dossier_json, dossier_pdf
+from api.dossier.document import dossier_pdf
+from api.dossier.facts import dossier_json
 from api.exports.mole_fractions import icos_name, obspack_name, write_icos, write_obspack
 from core.clock import from_ns
 from core.errors import ConfigError, FluxTowerError

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from core.clock import NS, from_ns, to_ns
 from core.records import FloatArray
-from core.station import Station
 from core.station.mole_fraction import GAS_UNITS, Gas, MoleFraction
 from core.store import StationRow
 from core.store.mole_fractions import COMPARISON_KINDS, HOUR_S, MINUTE_S, StationEvent, StoredMoleFractions
 from core.store.readings import StoredReadings
-from qc.codes import BAD, GOOD
+from qc.codes import GOOD
 from qc.mole_fraction import Means, TargetRun
 from qc.mole_fraction.background import (
     ALONE,
@@ -33,6 +32,7 @@ from qc.mole_fraction.background import (
 from qc.mole_fraction.comparisons import Comparison, OtherValue, compare_flask, compare_round_robin
 from qc.mole_fraction.enhancement import Enhancement, enhancement
 from qc.mole_fraction.thoning import YEAR_D, ThoningCurve, fit_thoning
+from qc.stored_wind import hourly_wind, times_of
 
 STATES = {KEPT: "kept", EXCLUDED: "excluded", VARIABLE: "variable", STEP: "step", ALONE: "alone"}
 """What becomes of an hour in a selection, in a word."""
@@ -120,7 +120,7 @@ def read_means(
         GAS_UNITS[gas],
         " and ".join(scales) or declared,
         step_s,
-        _times(table),
+        times_of(table),
         np.array([intakes.index(one) for one in table["intake"]], np.int16),
         intakes,
         numbers["value"],
@@ -152,7 +152,9 @@ def select_hours(
     begin, stop = start - around, end + around
     hours = _of_intake(read_means(store.mole_fractions, row, by, begin, stop), intake)
     needs_wind = how.wind_from is not None or how.min_wind > 0 or how.method not in ("noaa", "conditions", "rebs")
-    wind, direction = _hourly_wind(store, row.station, hours.time_ns, begin, stop) if needs_wind else _no_wind(hours)
+    wind, direction = (
+        hourly_wind(store.readings, row.station, hours.time_ns, begin, stop) if needs_wind else _no_wind(hours)
+    )
     air = HourlyAir(hours.time_ns, _good(hours, hours.value), hours.sd, wind, direction, row.station.station.utc_offset)
     found = select_background(air, how)
     own = hours if by == gas else _of_intake(read_means(store.mole_fractions, row, gas, begin, stop), intake)
@@ -280,59 +282,6 @@ def _growth(curve: ThoningCurve, first_ns: int) -> tuple[tuple[int, float], ...]
     return tuple(found)
 
 
-def _hourly_wind(
-    store: AirStore, station: Station, hours: NDArray[np.int64], start: datetime, end: datetime
-) -> tuple[FloatArray, FloatArray]:
-    """Return mean speed and mean direction of the wind in each hour; NaN where nothing was measured."""
-    found = _wind_channels(station)
-    speed, direction = np.full(len(hours), np.nan), np.full(len(hours), np.nan)
-    for stream, names in found.items():
-        table = store.readings.read(station.id, stream, start, end)
-        of = _times(table) // HOUR_NS * HOUR_NS
-        for variable, channel in names.items():
-            if channel not in table.columns:
-                continue
-            values = _without_bad(table, channel)
-            if variable == "WS":
-                speed = _hourly(hours, of, values)
-            else:
-                angle = np.deg2rad(values)
-                east, north = _hourly(hours, of, np.sin(angle)), _hourly(hours, of, np.cos(angle))
-                direction = np.rad2deg(np.arctan2(east, north)) % 360
-    return speed, direction
-
-
-def _wind_channels(station: Station) -> dict[str, dict[str, str]]:
-    """Return the first stream of readings with the most of WS and WD, and the channels of them."""
-    streams = [
-        (stream.name, {one.variable: one.name for one in stream.channels if one.variable in ("WS", "WD")})
-        for stream in station.stream
-        if stream.kind == "reading"
-    ]
-    best = max(streams, key=lambda one: len(one[1]), default=None)
-    return {} if best is None or not best[1] else {best[0]: best[1]}
-
-
-def _without_bad(table: pl.DataFrame, channel: str) -> FloatArray:
-    """Return a channel's values without those that are flagged bad."""
-    values = table[channel].cast(pl.Float64).fill_null(np.nan).to_numpy().copy()
-    place = [name for name in table.columns if name not in ("time", "flags", "reasons")].index(channel)
-    flags = table["flags"].to_list()
-    bad = [one is not None and place < len(one) and one[place] == BAD for one in flags]
-    values[np.array(bad, bool)] = np.nan
-    return np.asarray(values, np.float64)
-
-
-def _hourly(hours: NDArray[np.int64], of: NDArray[np.int64], values: FloatArray) -> FloatArray:
-    present = np.isfinite(values)
-    found, group = np.unique(of[present], return_inverse=True)
-    means = np.bincount(group, values[present], len(found)) / np.maximum(np.bincount(group, minlength=len(found)), 1)
-    result = np.full(len(hours), np.nan)
-    _, to, where = np.intersect1d(hours, found, assume_unique=True, return_indices=True)
-    result[to] = means[where]
-    return result
-
-
 def _no_wind(hours: Means) -> tuple[FloatArray, FloatArray]:
     nothing = np.full(len(hours), np.nan)
     return nothing, nothing
@@ -344,7 +293,3 @@ def _of_intake(means: Means, intake: str) -> Means:
 
 def _good(means: Means, values: FloatArray) -> FloatArray:
     return np.where(means.flag == GOOD, values, np.nan)
-
-
-def _times(table: pl.DataFrame) -> NDArray[np.int64]:
-    return table["time"].dt.epoch("us").to_numpy().astype(np.int64) * 1000

@@ -1,10 +1,9 @@
-"""A station's dossier as JSON, and as PDF through typst."""
+"""A station's dossier as PDF, through typst."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -13,14 +12,14 @@ import orjson
 import typst
 
 from api.air_words import ALARM, ROLES, choose_words, kind_words, message_words, remedy_of
+from api.dossier.facts import month_of, summary_of
 from api.dossier.words import words_in
-from api.exports.encode import json_bytes
 from core.fonts import find_font
 from core.settings import Settings
 from core.station.mole_fraction import GAS_UNITS
 from core.store.mole_fractions import StationEvent
 from core.tanks import Tank
-from qc.dossier import Dossier, HoursOfMonth, PerformanceGoals, TankAtPort, TargetOfMonth, local_month
+from qc.dossier import Dossier, HoursOfMonth, PerformanceGoals, TankAtPort, TargetOfMonth
 from qc.mole_fraction.comparisons import Comparison
 from qc.stored_air import other_value_of
 
@@ -30,48 +29,6 @@ DASH = "–"
 UNIT_SIGNS = {"umol mol-1": "µmol/mol", "nmol mol-1": "nmol/mol"}
 State = Literal["met", "missed", "unknown"]
 Cell = str | dict[str, str]
-
-
-def dossier_json(dossier: Dossier, language: str) -> bytes:
-    """Return all of a dossier as JSON: numbers in the gas's unit, null where there is none; words in a language."""
-    who = dossier.station
-    return json_bytes(
-        {
-            "station": {"id": who.id, "name": who.name, "name_zh": who.name_zh, "utc_offset": who.utc_offset},
-            "system": dossier.system,
-            "language": language,
-            "from": dossier.start,
-            "to": dossier.end,
-            "made": dossier.made,
-            "gases": [
-                {
-                    "gas": gas.name,
-                    "unit": GAS_UNITS[gas.name],
-                    "scale": gas.published_scale,
-                    "goals": _fields(dossier.goals[gas.name]),
-                    **{name: _number(value) for name, value in summary_of(dossier, gas.name).items()},
-                }
-                for gas in dossier.gases
-            ],
-            "months": [
-                _fields(one) | {"month": _month(dossier, one.start), "coverage": _number(one.coverage)}
-                for one in dossier.hours
-            ],
-            "targets": [_fields(one) | {"month": _month(dossier, one.start)} for one in dossier.targets],
-            "tanks": [
-                one.port.model_dump(mode="json", exclude_none=True)
-                | {"file": None if one.tank is None else one.tank.model_dump(mode="json")}
-                for one in dossier.tanks
-            ],
-            "line_tests": [_event(one, language) for one in dossier.line_tests],
-            "alarms": [_event(one, language) for one in dossier.alarms],
-            "recomputed": [_event(one, language) for one in dossier.recomputed],
-            "people": [_event(one, language) for one in dossier.people],
-            "comparisons": [_event(event, language) | _compared(one) for event, one in dossier.comparisons],
-            "reviews": [_fields(one) | {"month": _month(dossier, one.start)} for one in dossier.reviews],
-            "origin": _fields(dossier.origin),
-        }
-    )
 
 
 def dossier_pdf(dossier: Dossier, language: str, settings: Settings) -> bytes:
@@ -90,20 +47,6 @@ def dossier_pdf(dossier: Dossier, language: str, settings: Settings) -> bytes:
         format="pdf",
         timestamp=int(dossier.made.timestamp()),
     )
-
-
-def summary_of(dossier: Dossier, gas: str) -> dict[str, float]:
-    """Return coverage, CMR, LTR and bias of the whole period: the worst month of each but the coverage."""
-    hours = [one for one in dossier.hours if one.gas == gas]
-    targets = [one for one in dossier.targets if one.gas == gas]
-    due = sum(one.due for one in hours)
-    return {
-        "coverage": sum(one.good for one in hours) / due if due else math.nan,
-        "cmr_minute": _worst(one.cmr_minute for one in targets),
-        "cmr_hour": _worst(one.cmr_hour for one in targets),
-        "ltr": _worst(one.ltr for one in targets),
-        "bias": _worst(one.bias for one in targets),
-    }
 
 
 def document_of(dossier: Dossier, language: str) -> dict[str, Any]:
@@ -183,7 +126,7 @@ def _reviews(dossier: Dossier, words: dict[str, str]) -> dict[str, Any]:
         "head": [words[key] for key in ("month", "subject", "state", "why")],
         "rows": [
             [
-                _month(dossier, one.start),
+                month_of(dossier, one.start),
                 one.subject.removeprefix("mole_fraction."),
                 words[one.state] + (f" ({words['overdue']})" if one.is_overdue else ""),
                 one.by or one.why or DASH,
@@ -195,7 +138,7 @@ def _reviews(dossier: Dossier, words: dict[str, str]) -> dict[str, Any]:
 
 def _hours_row(dossier: Dossier, one: HoursOfMonth) -> list[Cell]:
     counts = (one.due, one.good, one.provisional, one.suspect)
-    return [_month(dossier, one.start), *map(str, counts), _share(one.coverage)]
+    return [month_of(dossier, one.start), *map(str, counts), _share(one.coverage)]
 
 
 def _targets(dossier: Dossier, words: dict[str, str]) -> list[dict[str, Any]]:
@@ -217,7 +160,7 @@ def _targets(dossier: Dossier, words: dict[str, str]) -> list[dict[str, Any]]:
 
 def _target_row(dossier: Dossier, one: TargetOfMonth, goals: PerformanceGoals) -> list[Cell]:
     return [
-        _month(dossier, one.start),
+        month_of(dossier, one.start),
         str(one.runs),
         {"text": _signed(one.bias), "state": _judge(one.bias, goals.bias)},
         _signed(one.largest),
@@ -315,42 +258,10 @@ def _origin(dossier: Dossier, words: dict[str, str]) -> list[tuple[str, str]]:
     return [(name, text or DASH) for name, text in lines]
 
 
-def _event(one: StationEvent, language: str) -> dict[str, object]:
-    return {
-        "kind": one.kind,
-        "severity": one.severity,
-        "message": one.message,
-        "time": one.time,
-        "end": one.ends,
-        "data": dict(one.data),
-        "remedy": remedy_of(one.kind, one.severity, language),
-    }
-
-
-def _compared(one: Comparison | None) -> dict[str, object]:
-    if one is None:
-        return {"value": None, "difference": None, "u": None, "within_goal": None}
-    return {"value": one.value, "difference": one.difference, "u": one.u, "within_goal": one.within_goal}
-
-
-def _fields(one: object) -> dict[str, object]:
-    names: Sequence[str] = tuple(type(one).__dataclass_fields__)  # type: ignore[attr-defined]
-    values = {name: getattr(one, name) for name in names}
-    return {name: _number(value) if isinstance(value, float) else value for name, value in values.items()}
-
-
-def _worst(values: Iterable[float]) -> float:
-    return max((one for one in values if math.isfinite(one)), key=abs, default=math.nan)
-
-
 def _judge(value: float, limit: float | None) -> State:
     if limit is None or not math.isfinite(value):
         return "unknown"
     return "met" if abs(value) <= limit else "missed"
-
-
-def _month(dossier: Dossier, time: datetime) -> str:
-    return local_month(time, dossier.station.utc_offset)
 
 
 def _local(dossier: Dossier, time: datetime) -> datetime:
@@ -359,10 +270,6 @@ def _local(dossier: Dossier, time: datetime) -> datetime:
 
 def _time(dossier: Dossier, time: datetime) -> str:
     return f"{_local(dossier, time):%Y-%m-%d %H:%M}"
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _share(value: float) -> str:

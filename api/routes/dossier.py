@@ -10,7 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 from api.air import analyser_of
 from api.answers import file_answer
 from api.deps import From, StationDep, To, choose_period
-from api.dossier.document import dossier_json, dossier_pdf
+from api.dossier.document import dossier_pdf
+from api.dossier.facts import dossier_json
 from api.exports.encode import file_name
 from api.principals import StoreDep
 from api.routes.mole_fractions import LONGEST

@@ -11,7 +11,8 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from api.dossier.document import document_of, dossier_json, dossier_pdf, summary_of
+from api.dossier.document import document_of, dossier_pdf
+from api.dossier.facts import dossier_json, summary_of
 from core import fonts
 from core.clock import to_ns
 from core.errors import SetupError
