@@ -34,8 +34,10 @@ from core.station import Station  # noqa: E402
 from core.store import NO_SEQ  # noqa: E402
 from ingest.files import raw  # noqa: E402
 from ingest.files.raw import FILE_FORMATS  # noqa: E402
+from ingest.hj212.codec.frame import HEAD, MAX_SEGMENT, TAIL, build_frame  # noqa: E402
 from ingest.payloads import FORMATS, MessageSource, decode  # noqa: E402
 from ingest.payloads.block_template import Templates  # noqa: E402
+from ingest.payloads.checks import check_size  # noqa: E402
 from ingest.payloads.records import fault_of  # noqa: E402
 
 Decoder = Callable[[bytes], str]
@@ -44,6 +46,8 @@ MOST_MEMORY_MB = 64
 """How much more memory a decoder may need than before it began, and a single payload at its peak."""
 LONGEST_BOMB_S = 3.0
 """How long a bomb may take, CPU time."""
+LONGEST_SEALED = 1 << 16
+"""Longest message whose frames are made right again. [bytes]"""
 MOST_FAULTS_SHOWN = 5
 """Faults that are shown of each decoder."""
 
@@ -91,6 +95,18 @@ def _many(meant: MessageSource, good: Sequence[bytes]) -> Decoder:
     return read
 
 
+def _sealed(meant: MessageSource) -> Decoder:
+    """Return what decodes frames after length and CRC were made right: else nearly all are refused for these alone."""
+    read_right = _message(meant)
+
+    def read(payload: bytes) -> str:
+        check_size(payload, LONGEST_SEALED)
+        lines = [line for line in payload.split(b"\r\n") if line]
+        return read_right(b"".join(build_frame(line[HEAD:-TAIL][:MAX_SEGMENT]) for line in lines))
+
+    return read
+
+
 def _file(name: str, declared: Station) -> Decoder:
     """Return what reads a file whole, as `fluxtower process` and `fluxtower ingest` do; it is written to memory."""
     stream = "ec"
@@ -118,6 +134,7 @@ def _file(name: str, declared: Station) -> Decoder:
 DECODERS: dict[str, tuple[Decoder, list[bytes]]] = {
     **{name: (_message(meant), seeds) for name, (meant, seeds) in MESSAGES.items()},
     "block, together": (_many(MESSAGES["block"][0], MESSAGES["block"][1][:1]), MESSAGES["block"][1][:1]),
+    "hj212, sealed": (_sealed(MESSAGES["hj212"][0]), MESSAGES["hj212"][1]),
     **{name: (_file(file, declared), seeds) for name, (file, declared, seeds) in FILES.items()},
 }
 """Decoder -> what reads a payload and returns a fault, and good payloads to begin with."""

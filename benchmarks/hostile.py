@@ -17,10 +17,11 @@ from core.station import Station, parse_station
 from ingest.encoding import encode_block
 from ingest.files.raw import FILE_FORMATS
 from ingest.payloads import FORMATS, MessageSource
-from ingest.sources import Sources
+from ingest.sources import DEVICE, Sources
 from tests.ingest import campbell_writer as writer
 from tests.ingest.files import test_binary_files as files
 from tests.ingest.foreign import HEAD, source, state_source
+from tests.ingest.hj212 import device
 
 NOW = 1_782_864_000 * NS
 
@@ -83,6 +84,16 @@ def _json_block(**changes: object) -> bytes:
     return _dumped({**good, "c": {"u": [1, 2.5, None], "w": [0.1, -1e-3, 3]}, **changes})
 
 
+_DEVICE = Sources({"cn-device": device.station()}, "flux/v1").resolve(DEVICE + device.MN)
+_FRAMES = [
+    device.minute("20260701083000", 415.25),
+    device.minute("20260701083100", 416.0, "M", more="Name=\u957f\u767d\u5c71;")
+    + device.message("DataTime=20260701083100;a05001-Rtd=1e2", cn="2011"),
+    device.message("DataTime=20260701083000;a05001-Avg=400", flag="7", more="PNUM=2;PNO=1;")
+    + device.message("DataTime=20260701083000;a01001-Avg=-2.5,a01001-Flag=D", flag="7", more="PNUM=2;PNO=2;"),
+]
+
+
 def _outside_messages() -> dict[str, tuple[MessageSource, list[bytes]]]:
     """Return the examples of other packages' formats."""
     found = {}
@@ -124,6 +135,7 @@ MESSAGES: dict[str, tuple[MessageSource, list[bytes]]] = {
     "campbell-csijson-block": (source("fast"), [_dumped(_FAST)]),
     "toa5-line": (source("toa5"), [_LINE, _HEADER + _LINE]),
     "mapped-json": (source("mapped"), [_MAPPED, _MAPPED.replace(b'"temp"', b'"t"')]),
+    "hj212": (_DEVICE, _FRAMES),
     "state": (state_source(), [b'{"clientId":"CR1000X_70681","state":"offline","reason":"Loading"}', b"online"]),
     **_outside_messages(),
 }

@@ -50,7 +50,8 @@ class Reading:
     """One slow message: values of several channels at one time, in the sender's units. [ns since 1970 UTC]
 
     ``seq`` and ``run`` number it as those of a ``SampleBlock`` do. ``step_ns`` is the declared time between readings,
-    known when the reading is placed. [ns]
+    known when the reading is placed. [ns] ``sender_flags`` has what the sender itself says of a channel's value, if it
+    is not simply good: a flag in the convention of QARTOD, and the reason.
     """
 
     station: str
@@ -60,6 +61,7 @@ class Reading:
     seq: int | None = None
     run: int = 0
     step_ns: int = 0
+    sender_flags: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

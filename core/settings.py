@@ -125,6 +125,17 @@ class Settings(BaseSettings):
         7.0,
         description="Age at which superseded provisional season runs are dropped, but one a month. [days, 0 = never]",
     )
+    hj212_listen: bool = Field(False, description="Whether the group runs the listener for frames of HJ 212.")
+    hj212_forward: bool = Field(False, description="Whether the group runs the forwarder of HJ 212.")
+    hj212_host: str = Field("127.0.0.1", description="Address on which the listener of HJ 212 listens.")
+    hj212_port: int = Field(19003, ge=1024, le=65535, description="Port of the listener of HJ 212.")
+    hj212_connections: int = Field(
+        500, ge=1, le=20_000, description="Most connections of the listener of HJ 212; each needs up to 600 kB."
+    )
+    hj212_file: Path | None = Field(
+        None,
+        description="File of who may send frames of HJ 212 and where they are sent, if not var/secrets/hj212.toml.",
+    )
     debian_mirror: str | None = Field(
         None,
         description="Debian mirror for the private servers where the machine's own apt has none (Ubuntu).",

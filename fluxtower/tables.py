@@ -25,6 +25,7 @@ from core.store import (
 from core.timeliness import SILENT_STEPS, expected_seconds, fault_of_channel, faults_of
 from core.variables import AMOUNTS, VARIABLES, units_for
 from fluxtower.batch.quality import StationQuality
+from qc.code_table import CODES
 from qc.codes import FLAGS
 from qc.review import MonthState
 
@@ -42,6 +43,15 @@ def variable_table() -> Table:
     for ending, (unit, en, zh) in AMOUNTS.items():
         others = ", ".join(other for other in units_for(f"O3_{ending}") if other != unit)
         table.add_row(f"<GAS>_{ending}", unit, others, "", f"{en} of a further scalar, such as O3", f"其他气体{zh}")
+    return table
+
+
+def code_table() -> Table:
+    """Return the quality codes of every scheme: what they are with us, the scheme's words, how far that is sure."""
+    table = Table("scheme", "code", "flag", "cause", "words", "standing")
+    for one in CODES:
+        code = one.code or "(empty)"
+        table.add_row(one.scheme, code, str(one.meaning.flag), one.meaning.cause, one.words, one.standing)
     return table
 
 

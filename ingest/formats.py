@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from core.clock import from_ns
 from core.errors import ConfigError
-from core.station import FileLayout, Station, Stream
+from core.station import HJ212, FileLayout, Station, Stream
 from ingest.files.format import FileFormat
 from ingest.files.header import TIMESTAMP
 from ingest.files.layouts import fault_of_pattern
 from ingest.files.raw import FILE_FORMATS
 from ingest.files.stamps import fault_of_format, has_zone, is_epoch, try_format
+from ingest.hj212.codec.values import FIELDS
 from ingest.payloads import FORMATS
 from ingest.payloads.mapped_json import fault_of_time_format
 
@@ -63,6 +64,9 @@ def _message_errors(station: Station, file: str) -> Iterator[ConfigError]:
 
 
 def _check_stream(stream: Stream, name: str, file: str, key: str) -> None:
+    if name == HJ212:
+        _check_hj212(stream, file, key)
+        return
     format = FORMATS.check(name, file, f"{key}.format")
     if stream.kind not in format.kinds:
         raise ConfigError(file, f"{key}.format", f"a format of a stream of kind {stream.kind}", repr(name))
@@ -82,6 +86,17 @@ def _check_stream(stream: Stream, name: str, file: str, key: str) -> None:
     for column in (TIMESTAMP, *stream.channel_fields) if stream.columns else ():
         if column not in stream.columns:
             raise ConfigError(file, f"{key}.columns", f"a column {column!r}", ", ".join(stream.columns))
+
+
+def _check_hj212(stream: Stream, file: str, key: str) -> None:
+    for name in ("columns", "time_path"):
+        if getattr(stream, name):
+            raise ConfigError(file, f"{key}.{name}", "nothing: frames of HJ 212 say it", repr(getattr(stream, name)))
+    for i, channel in enumerate(stream.channels):
+        code, dash, field = channel.sent_as.rpartition("-")
+        if not (code and dash and field in FIELDS):
+            expected = f"a code of HJ 212 with one of {', '.join(FIELDS)}, as a05001-Avg"
+            raise ConfigError(file, f"{key}.channels[{i}].field", expected, repr(channel.sent_as))
 
 
 def _file_errors(station: Station, file: str) -> Iterator[ConfigError]:

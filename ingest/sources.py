@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from paho.mqtt.matcher import MQTTMatcher
 
-from core.errors import ConfigError, UnknownStation
-from core.station import Station, Stream, overlap
+from core.errors import ConfigError, PayloadError, UnknownStation
+from core.station import HJ212, Station, Stream, overlap
 from ingest.mqtt import topics
 from ingest.payloads import FORMATS, STATE, MessageSource
 
 MAX_KNOWN_TOPICS = 200_000
 """Topics that are remembered; wildcards match without end."""
+DEVICE = "hj212:"
+"""What the name of a device of HJ 212 has before it where the topic of a message stands; no topic of MQTT begins so."""
 
 
 class Sources:
@@ -32,11 +34,14 @@ class Sources:
         self._known: dict[str, MessageSource] = {}
         self._foreign = MQTTMatcher()  # type: ignore[no-untyped-call]
         self._filters: dict[str, None] = {}
+        self._devices: dict[str, MessageSource] = {}
         for station in stations.values():
             for topic, source in _mapped(station):
                 if topic not in self._filters:  # should two stations have got the same topic, the first keeps it
                     self._filters[topic] = None
                     self._foreign[topic] = source
+            for mn, streams in _devices(station).items():
+                self._devices.setdefault(mn, MessageSource(station.id, "", HJ212, streams=streams))
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -61,7 +66,24 @@ class Sources:
             self._known[topic] = source
         return source
 
+    def device(self, mn: str) -> MessageSource:
+        """Return what the frames of a device of HJ 212 mean.
+
+        Raises
+        ------
+        PayloadError
+            No station has a stream of that device.
+        """
+        if mn not in self._devices:
+            raise PayloadError(
+                f"unknown device MN {mn!a}: no stream of a registered station has it as `mn`: add it to the station "
+                "file and run `fluxtower station add FILE.toml` again"
+            )
+        return self._devices[mn]
+
     def _find(self, topic: str) -> MessageSource:
+        if topic.startswith(DEVICE):
+            return self.device(topic.removeprefix(DEVICE))
         if not topic.startswith(self._root + "/"):
             for source in self._foreign.iter_match(topic):  # type: ignore[no-untyped-call]
                 assert isinstance(source, MessageSource)
@@ -90,16 +112,35 @@ def check_topics(station: Station, file: str, others: Iterable[Station], root: s
     Raises
     ------
     ConfigError
-        A topic that another station, or Fluxtower itself, uses.
+        A topic that another station, or Fluxtower itself, uses; or a device of HJ 212 that another station has.
     """
+    registered = tuple(others)
     taken = [(f"{root}/#", "Fluxtower itself")]
-    for other in others:
+    for other in registered:
         if other.id != station.id:
             taken += [(topic, f"station {other.id}") for _, topic in other.topic_filters]
     for key, topic in station.topic_filters:
         for used, by in taken:
             if overlap(topic, used):
                 raise ConfigError(file, key, f"topics that are not used yet ({used!r} is, by {by})", repr(topic))
+    _check_devices(station, file, registered)
+
+
+def _check_devices(station: Station, file: str, others: Sequence[Station]) -> None:
+    taken = {stream.mn: other.id for other in others if other.id != station.id for stream in other.stream if stream.mn}
+    for i, stream in enumerate(station.stream):
+        if stream.mn in taken:
+            by = f"a device that is not used yet (station {taken[stream.mn]} has it)"
+            raise ConfigError(file, f"stream[{i}].mn", by, repr(stream.mn))
+
+
+def _devices(station: Station) -> dict[str, tuple[Stream, ...]]:
+    """Return the streams of each device of HJ 212."""
+    found: dict[str, tuple[Stream, ...]] = {}
+    for stream in station.stream:
+        if stream.mn:
+            found[stream.mn] = (*found.get(stream.mn, ()), stream)
+    return found
 
 
 def _mapped(station: Station) -> Iterator[tuple[str, MessageSource]]:

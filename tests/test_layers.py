@@ -21,7 +21,6 @@ PACKAGES = ("core", "ingest", "qc", "fluxcalc", "api", "dashboards", "deploy", "
 BREAKINGS = {
     "Layers of the house": [
         ("core.clock", "fluxcalc.halfhour.steps"),
-        ("ingest.mqtt.topics", "qc.limits"),
         ("qc.limits", "ingest.encoding"),
         ("api.deps", "fluxtower.cli"),
         ("api.deps", "dashboards.sql"),
@@ -65,6 +64,8 @@ BREAKINGS = {
         ("ingest.collector.writer", "ingest.agent.spool"),
         ("ingest.agent.blocks", "ingest.backfill"),
         ("ingest.files.opening", "ingest.collector.service"),
+        ("ingest.hj212.codec.frame", "ingest.payloads.checks"),
+        ("ingest.hj212.receiving.listener", "ingest.hj212.sending"),
     ],
     "The agent stays light": [("ingest.collector.watermark", "core.station")],
     "Exports know neither HTTP nor a route": [

@@ -13,10 +13,11 @@ from core.station.reading import (
     station_json,
     with_line,
 )
-from core.station.site import MAX_CHANNELS, Analyzer, Channel, Identity, Site, Sonic, Spectroscopy, Stream
+from core.station.site import HJ212, MAX_CHANNELS, Analyzer, Channel, Identity, Site, Sonic, Spectroscopy, Stream
 from core.station.whole import Station
 
 __all__ = [
+    "HJ212",
     "MAX_CHANNELS",
     "Analyzer",
     "Channel",

@@ -18,6 +18,9 @@ MAX_CHANNELS = 32
 
 OWN_FORMATS = ("block", "reading")
 """Formats of messages that are ours: a stream's own kind."""
+HJ212 = "hj212"
+"""Format of frames that come over TCP and from files, so that it has no topic."""
+Command = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
 
 
 class Identity(Part):
@@ -195,6 +198,10 @@ class Stream(Part):
     time_format: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
         "iso", description="how that time is written"
     )
+    mn: Annotated[str, StringConstraints(pattern=r"^[!-:<-~]{1,40}$")] | None = Field(
+        None, description="the device of HJ 212 whose frames these are"
+    )
+    cn: tuple[Command, ...] = Field((), description="commands of HJ 212 that carry them: 2011, 2051, 2061...")
 
     @model_validator(mode="after")
     def _step_is_given(self) -> Stream:
@@ -207,7 +214,8 @@ class Stream(Part):
 
     @model_validator(mode="after")
     def _mapping_is_whole(self) -> Stream:
-        if (self.topic is None) != (self.format is None):
+        self._check_hj212()
+        if self.format != HJ212 and (self.topic is None) != (self.format is None):
             missing = "topic" if self.topic is None else "format"
             raise mistake(missing, "a value: topic and format come together")
         if self.topic is not None and fault(self.topic):
@@ -226,6 +234,18 @@ class Stream(Part):
         require_different("channels", fields)
         require_different("columns", list(self.columns))
         return self
+
+    def _check_hj212(self) -> None:
+        is_hj212 = self.format == HJ212
+        for key in ("mn", "cn"):
+            self._allow(key, is_hj212, "nothing: the format is not hj212")
+            if is_hj212 and not getattr(self, key):
+                raise mistake(key, "a value beside the format hj212")
+        if is_hj212 and self.topic is not None:
+            raise mistake("topic", "nothing: frames of HJ 212 come over TCP and from files", repr(self.topic))
+        if is_hj212 and self.kind != "reading":
+            raise mistake("kind", "reading: frames of HJ 212 carry slow values", repr(self.kind))
+        require_different("cn", list(self.cn))
 
     def _allow(self, key: str, allowed: bool, expected: str) -> None:
         if key in self.model_fields_set and not allowed:

@@ -35,6 +35,7 @@ from core.store.judgements import (
 from core.store.latest import Latest
 from core.store.messages import Committed
 from core.store.notices import ReadingNotices
+from core.store.readings import JudgedReadings
 from core.store.rejects import RejectRow
 from core.store.retention import Dropped
 from core.store.reviews import Change, Draft, Review
@@ -73,6 +74,7 @@ __all__ = [
     "Gap",
     "Health",
     "JudgeRequest",
+    "JudgedReadings",
     "Judging",
     "Latest",
     "NewFinding",

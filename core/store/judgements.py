@@ -57,6 +57,8 @@ class StoredReadingsOfStretch:
         In the sender's units; NaN is missing.
     flags, reasons, manual : sequence of length n
         None where there are none; a channel that no person speaks of is None in ``manual``.
+    sender_flags, sender_reasons : sequence of length n
+        What the sender itself said, None where it did not; a channel of which it said nothing has flag 0.
     """
 
     time_ns: NDArray[np.int64]
@@ -65,6 +67,8 @@ class StoredReadingsOfStretch:
     flags: Sequence[list[int] | None]
     reasons: Sequence[Reasons | None]
     manual: Sequence[list[int | None] | None]
+    sender_flags: Sequence[list[int] | None] = ()
+    sender_reasons: Sequence[dict[str, str] | None] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +247,8 @@ class Judging:
             [row["flags"] for row in rows],
             [row["reasons"] for row in rows],
             [row["manual"] for row in rows],
+            [row["sender_flags"] for row in rows],
+            [row["sender_reasons"] for row in rows],
         )
 
     def read_tails(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -12,11 +12,36 @@ import polars as pl
 
 from core.clock import from_ns
 from core.frames import UTC_TIME
-from core.records import Reading
+from core.records import FloatArray, Reading
 from core.store.blocks import Key, row_key
 from core.store.copy import Int4Array, TimeArray
 from core.store.database import Connection, Database, Row, sql
 from core.store.stations import StoredStations, StreamRow
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedReadings:
+    """Readings of one stream layout, with what is said of them.
+
+    Attributes
+    ----------
+    stream : StreamRow
+        The layout: channels, variables and units of that time.
+    times : tuple of datetime
+        Starts of their intervals.
+    values : ndarray, shape (times, channels)
+        In the layout's units; NaN is missing.
+    flags : tuple of (list of int or None)
+        Of each channel, None is not judged yet.
+    reasons : tuple of mapping
+        Channel -> reasons of its flag.
+    """
+
+    stream: StreamRow
+    times: tuple[datetime, ...]
+    values: FloatArray
+    flags: tuple[list[int] | None, ...]
+    reasons: tuple[Mapping[str, Sequence[str]], ...]
 
 
 class StoredReadings:
@@ -59,6 +84,26 @@ class StoredReadings:
         }
         return pl.DataFrame(records, schema=schema)
 
+    def read_judged(self, station: str, stream: str, start: datetime, end: datetime) -> list[JudgedReadings]:
+        """Read the readings of [start, end) with flags and reasons, layout by layout, each in the order of time.
+
+        Raises
+        ------
+        UnknownStation, StoreError
+            The station, or a stream of readings of that name, is not registered.
+        """
+        layouts = {layout.key: layout for layout in self._stations.read_layouts(station, stream, "reading")}
+        key = next(iter(layouts.values())).station_key
+        rows = self._database.rows("readings", station=key, streams=list(layouts), start=start, end=end)
+        found = []
+        for layout in layouts.values():
+            if some := [row for row in rows if row["stream"] == layout.key]:
+                values = np.array([row["values"] for row in some], dtype=np.float64)
+                flags = tuple(row["flags"] for row in some)
+                reasons = tuple(orjson.loads(row["reasons"] or "{}") for row in some)
+                found.append(JudgedReadings(layout, tuple(row["time"] for row in some), values, flags, reasons))
+        return found
+
     def read_newest_times(self, station: str, count: int = 12) -> dict[str, list[datetime]]:
         """Read the newest times of each stream of readings of a station, newest first; no stream without any."""
         found: dict[str, list[datetime]] = {}
@@ -84,7 +129,7 @@ def combine_readings(keyed: Iterable[tuple[Key, Reading]]) -> dict[Key, Reading]
     for key, reading in keyed:
         first = found.setdefault(key, reading)
         if first is not reading:
-            found[key] = _with_missing_of(first, reading.values)
+            found[key] = _with_missing_of(first, reading)
     return dict(sorted(found.items()))
 
 
@@ -98,6 +143,7 @@ def insert_readings(connection: Connection, readings: Mapping[Key, Reading]) -> 
             "station": key[0],
             "stream": key[1],
             "values": _json_floats(reading.values.values()),
+            **_sender_columns(reading),
         }
         for key, reading in readings.items()
     ]
@@ -129,10 +175,14 @@ def contested_readings(
     return [(reading, words) for reading, words in found if words]
 
 
-def _with_missing_of(reading: Reading, values: Mapping[str, float]) -> Reading:
-    """Return a reading with another's values where it has none; itself if there is nothing to add."""
+def _with_missing_of(reading: Reading, other: Reading) -> Reading:
+    """Return a reading with another's values, and what is said of them, where it has none; itself if nothing is new."""
+    values = other.values
     added = {name: values[name] for name, own in reading.values.items() if own != own and values[name] == values[name]}
-    return replace(reading, values={**reading.values, **added}) if added else reading
+    if not added:
+        return reading
+    said = {name: flag for name, flag in other.sender_flags.items() if name in added}
+    return replace(reading, values={**reading.values, **added}, sender_flags={**reading.sender_flags, **said})
 
 
 def _as_stored(reading: Reading, stored: Sequence[float]) -> Reading:
@@ -149,6 +199,16 @@ def _difference(stored: Sequence[float], reading: Reading) -> str:
         if old == old and new == new and np.float32(old) != np.float32(new):
             return f"{name} is {np.float32(old)!s}, this message says {np.float32(new)!s}"
     return ""
+
+
+def _sender_columns(reading: Reading) -> Row:
+    if not reading.sender_flags:
+        return {}
+    nothing = (0, "")
+    return {
+        "sender_flags": [reading.sender_flags.get(name, nothing)[0] for name in reading.values],
+        "sender_reasons": {name: reason for name, (_, reason) in reading.sender_flags.items()},
+    }
 
 
 def _by_name(layout: StreamRow, values: Sequence[float]) -> Row:

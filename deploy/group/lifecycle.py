@@ -18,7 +18,7 @@ from supervisor.xmlrpc import Faults
 from core.errors import SetupError
 from core.settings import Settings
 from deploy.group.ports import require_port
-from deploy.group.programs import PROGRAM_NAMES, SERVERS, Program, list_programs
+from deploy.group.programs import PROGRAM_NAMES, SERVERS, SWITCHED, Program, list_programs
 from deploy.group.supervisor import NO_ANSWER, Control, make_folders, start_supervisor
 from deploy.native import mosquitto, postgres, prefix
 from deploy.native.installation import Installation, find_installation, hold_lock
@@ -151,7 +151,7 @@ def _bring_up(
     """Start what is not running and wait until it is ready; return the supervisor if it is to end with this process."""
     installation = None if settings.dsn and settings.broker else prefix.install(settings, report)
     programs = list_programs(settings, installation)
-    names = _check_names(only)
+    names = _check_names(settings, only)
     chosen = [program for program in programs if program.name in names]
     servers = [program for program in chosen if program.name in SERVERS]
     make_folders(settings)
@@ -200,11 +200,14 @@ def _prepare_missing(
         _prepare_servers(settings, installation, {program.name for program in missing})
 
 
-def _check_names(only: Sequence[str] | None) -> Sequence[str]:
+def _check_names(settings: Settings, only: Sequence[str] | None) -> Sequence[str]:
     unknown = set(only or ()) - set(PROGRAM_NAMES)
     if unknown:
         remedy = f"the programs are {', '.join(PROGRAM_NAMES)}"
         raise SetupError(f"there is no program {', '.join(sorted(unknown))}", remedy)
+    for name in only or ():
+        if name in SWITCHED and not getattr(settings, SWITCHED[name]):
+            raise SetupError(f"{name} is switched off", f"set FLUXTOWER_{SWITCHED[name].upper()}=true")
     return PROGRAM_NAMES if only is None else only
 
 

@@ -15,7 +15,9 @@ from deploy.native.installation import Installation
 from deploy.native.shell import find_tool
 
 SERVERS = ("broker", "database")
-PROGRAM_NAMES = (*SERVERS, "collector", "judge", "worker", "keep", "api")
+PROGRAM_NAMES = (*SERVERS, "collector", "judge", "worker", "keep", "api", "hj212-listen", "hj212-forward")
+SWITCHED = {"hj212-listen": "hj212_listen", "hj212-forward": "hj212_forward"}
+"""Programs that run only where a setting says so -> the setting."""
 TIMEOUT_SECONDS = 2.0
 
 
@@ -73,7 +75,20 @@ def list_programs(settings: Settings, installation: Installation | None) -> list
         programs.append(Program(name, _run_python("fluxtower", name), "TERM", 15, lambda: True))
     api = (settings.api_host, settings.api_port, "FLUXTOWER_API_PORT")
     programs.append(Program("api", _run_python("fluxtower", "api"), "TERM", 10, lambda: _answers(*api[:2]), api))
+    if settings.hj212_listen:
+        listener = (settings.hj212_host, settings.hj212_port, "FLUXTOWER_HJ212_PORT")
+        listen = _run_python("fluxtower", "hj212", "listen")
+        programs.append(
+            Program("hj212-listen", listen, "TERM", 15, lambda: _accepts(*_reachable(*listener[:2])), listener)
+        )
+    if settings.hj212_forward:
+        forward = _run_python("fluxtower", "hj212", "forward")
+        programs.append(Program("hj212-forward", forward, "TERM", 15, lambda: True))
     return programs
+
+
+def _reachable(host: str, port: int) -> tuple[str, int]:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
 
 
 def _run_python(module: str, *arguments: str) -> tuple[str, ...]:

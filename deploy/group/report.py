@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.settings import Settings
-from deploy.group.programs import PROGRAM_NAMES, SERVERS
+from deploy.group.programs import PROGRAM_NAMES, SERVERS, SWITCHED
 from deploy.group.supervisor import Control
 
 
@@ -48,11 +48,14 @@ def status(settings: Settings) -> list[ProgramStatus]:
     addresses = {
         "broker": f"127.0.0.1:{settings.broker_port}",
         "database": f"127.0.0.1:{settings.db_port}",
+        "hj212-listen": f"{settings.hj212_host}:{settings.hj212_port}",
         "api": f"http://{settings.api_host}:{settings.api_port}",
     }
     external = {"broker": settings.broker, "database": settings.dsn}
     rows = []
     for name in PROGRAM_NAMES:
+        if name in SWITCHED and not getattr(settings, SWITCHED[name]) and name not in processes:
+            continue
         if name in SERVERS and external[name]:
             rows.append(ProgramStatus(name, "external", None, None, _hide_password(str(external[name])), None))
             continue

@@ -20,6 +20,7 @@ from core.store import Store
 from fluxtower.batch.report import write_report
 from fluxtower.progress_bar import progress_bar
 from ingest.backfill import BackfillSummary, backfill
+from ingest.hj212.receiving.files import holds_frames, take_files
 
 SETTLE_MS = 2000
 """How long a folder must have been quiet before its new files are read. [ms]"""
@@ -66,8 +67,12 @@ def ingest_files(
         The store is away; what was stored stays, and the same command goes on.
     """
     total = BackfillSummary()
-    stations = _stations(store, request)
-    owners, unassigned = assign_files(files, stations, request)
+    frames, tables = split_frames(files)
+    if frames:
+        with progress_bar(f"{len(frames)} files of frames", percent=True) as progress:
+            total.add(take_files(store, frames, station=request.station, progress=progress))
+    stations = _stations(store, request) if tables or not frames else {}
+    owners, unassigned = assign_files(tables, stations, request)
     total.failed += unassigned
     for (id, stream), paths in owners.items():
         what = f"{id}/{stream}, {len(paths)} files"
@@ -98,8 +103,11 @@ def watch_folders(store: Store, request: Request, folders: Sequence[Path], patte
 def ingest_quietly(store: Store, request: Request, files: Sequence[Path]) -> None:
     """Ingest files that are still there, and log what was done."""
     total = BackfillSummary()
-    stations = _stations(store, request)
-    owners, unassigned = assign_files([file for file in files if file.exists()], stations, request)
+    frames, tables = split_frames([file for file in files if file.exists()])
+    if frames:
+        total.add(take_files(store, frames, station=request.station))
+    stations = _stations(store, request) if tables else {}
+    owners, unassigned = assign_files(tables, stations, request)
     total.failed += unassigned
     for (id, stream), paths in owners.items():
         total.add(_ingest(store, stations[id], stream, paths, request, no_progress))
@@ -107,6 +115,15 @@ def ingest_quietly(store: Store, request: Request, files: Sequence[Path]) -> Non
         log.info("%s", line)
     for what in total.failed:
         log.warning("%s", what)
+
+
+def split_frames(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files of frames of HJ 212, which say themselves whose they are, and the others."""
+    frames: list[Path] = []
+    tables: list[Path] = []
+    for file in files:
+        (frames if holds_frames(file) else tables).append(file)
+    return frames, tables
 
 
 def assign_files(

@@ -11,6 +11,7 @@ from core.errors import FluxTowerError
 from fluxtower.cli import (
     access,
     feeds,
+    hj212,
     publishing,
     readings,
     rejects,
@@ -29,7 +30,7 @@ app = typer.Typer(
     help="Fluxtower: from a tower's message to a published flux.",
     epilog="Settings come from FLUXTOWER_* in the environment: `fluxtower settings` lists them.",
 )
-for part in (services, sending, results, runs, stations, feeds, readings, rejects, publishing, access, review):
+for part in (services, sending, results, runs, stations, feeds, readings, rejects, publishing, access, review, hj212):
     app.add_typer(part.app)
 
 

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 from core.errors import ConfigError, PayloadError
 from core.extensions import Choices
+from core.station import HJ212
 from ingest.encoding import encode_block, encode_reading
 from ingest.payloads import (
     block,
     campbell_csijson,
     campbell_geojson,
+    hj212,
     mapped_json,
     reading_json,
     senml,
@@ -72,6 +74,8 @@ def decode(source: MessageSource, payload: bytes, now_ns: int) -> Sequence[Recor
     try:
         if source.format == STATE:
             return state.decode(source, payload, now_ns)
+        if source.format == HJ212:
+            return hj212.decode(source, payload, now_ns)
         if source.format in FORMATS.own:
             return FORMATS.own[source.format].decode(source, payload, now_ns)
         return _decode_outside(source, payload, now_ns)

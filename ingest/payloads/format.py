@@ -30,6 +30,8 @@ class MessageSource:
         Stamps without a zone, minus UTC. [ns]
     stamps_end : bool
         Whether a stamp is the END of its record's interval: as the station file says, else as the format does.
+    streams : tuple of Stream
+        Of a device of HJ 212 all streams that its frames may fill; ``stream`` and ``declared`` then say nothing.
     """
 
     station: str
@@ -38,6 +40,7 @@ class MessageSource:
     declared: Stream | None = None
     ahead_ns: int = 0
     stamps_end: bool = False
+    streams: tuple[Stream, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.station}/{self.stream}/{self.format}" if self.stream else f"{self.station}/{self.format}"

@@ -29,7 +29,7 @@ def _fault_of_one(source: MessageSource, record: object) -> str:
         return f"a record of station {record.station!r}"
     if isinstance(record, LoggerState):
         return _fault_of_state(record)
-    if record.stream != source.stream:
+    if record.stream not in ([stream.name for stream in source.streams] or [source.stream]):
         return f"a record of stream {record.stream!r}"
     return _fault_of_reading(record) if isinstance(record, Reading) else _fault_of_block(record)
 

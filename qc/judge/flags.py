@@ -1,4 +1,4 @@
-"""What holds of readings in the end: a person's flag, else what the checks say, raised by findings."""
+"""What holds of readings in the end: a person's flag, else what the checks say, raised by findings and senders."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def combine(
     findings: Sequence[FindingRow],
     statement: Statement | None = None,
 ) -> tuple[NDArray[np.int16], list[Reasons | None]]:
-    """Put together what checks, findings and people say.
+    """Put together what checks, findings, senders and people say.
 
     Parameters
     ----------
@@ -68,6 +68,12 @@ def combine(
         final[raised, c] = finding.flag
         for i in np.flatnonzero(about).tolist():
             _add(said, i, finding.channel, finding.reason)
+    for i, sender in enumerate(stored.sender_flags):
+        for c, worst in enumerate(sender or ()):
+            if worst:
+                if _RANK[final[i, c]] < _RANK[worst]:
+                    final[i, c] = worst
+                _add(said, i, channels[c], (stored.sender_reasons[i] or {}).get(channels[c], "sender: nothing more"))
     for i, manual in enumerate(stored.manual):
         if manual is None:
             continue

@@ -6,8 +6,9 @@ SELECT pg_advisory_xact_lock(hashtext('fluxtower judging'));
 
 -- name: new_readings
 SELECT r.station, r.stream, r.time, r.received, r.values,
-       EXISTS (SELECT FROM finding f
-               WHERE f.stream = r.stream AND f.ends > r.time AND f.starts <= r.time AND f.withdrawn IS NULL) AS found
+       r.sender_flags IS NOT NULL OR EXISTS (
+           SELECT FROM finding f
+           WHERE f.stream = r.stream AND f.ends > r.time AND f.starts <= r.time AND f.withdrawn IS NULL) AS found
 FROM reading r WHERE r.flags IS NULL AND r.time >= %(since)s AND r.stream <> ALL(%(skipped)s::int[])
 ORDER BY r.station, r.stream, r.time LIMIT %(limit)s;
 
@@ -33,7 +34,7 @@ SELECT time FROM reading WHERE station = %(station)s AND stream = %(stream)s AND
 ORDER BY time LIMIT 1;
 
 -- name: judged_readings
-SELECT time, received, values, flags, reasons, manual FROM reading
+SELECT time, received, values, flags, reasons, manual, sender_flags, sender_reasons FROM reading
 WHERE station = %(station)s AND stream = %(stream)s AND time >= %(start)s AND time <= %(end)s ORDER BY time;
 
 -- name: tails

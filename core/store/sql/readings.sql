@@ -2,9 +2,13 @@
 
 -- name: insert_reading
 -- what a person deleted stays out, if it is sent again; another value for its time is stored
-INSERT INTO reading (time, station, stream, values)
-SELECT r.time, r.station, r.stream, v.values
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (time timestamptz, station int, stream int, values jsonb)
+INSERT INTO reading (time, station, stream, values, sender_flags, sender_reasons)
+SELECT r.time, r.station, r.stream, v.values,
+       CASE WHEN r.sender_flags IS NOT NULL
+            THEN ARRAY(SELECT jsonb_array_elements_text(r.sender_flags)::smallint) END,
+       r.sender_reasons
+FROM jsonb_to_recordset(%(rows)s::jsonb)
+     AS r (time timestamptz, station int, stream int, values jsonb, sender_flags jsonb, sender_reasons jsonb)
 CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(r.values)::real) AS values) AS v
 WHERE NOT EXISTS (
     SELECT FROM reading_deleted d
@@ -13,7 +17,12 @@ ORDER BY r.station, r.stream, r.time
 -- what comes in parts, a channel a message, is put together; what a person flagged is left alone
 ON CONFLICT (station, stream, time) DO UPDATE SET received = now(), flags = NULL, reasons = NULL, values = (
     SELECT array_agg(CASE WHEN u.old = 'NaN' THEN u.new ELSE u.old END ORDER BY u.place)
-    FROM unnest(reading.values, excluded.values) WITH ORDINALITY AS u (old, new, place))
+    FROM unnest(reading.values, excluded.values) WITH ORDINALITY AS u (old, new, place)),
+  sender_flags = CASE WHEN coalesce(reading.sender_flags, excluded.sender_flags) IS NOT NULL THEN (
+    SELECT array_agg(coalesce(CASE WHEN u.old = 'NaN' THEN u.new_flag ELSE u.old_flag END, 0) ORDER BY u.place)
+    FROM unnest(reading.values, reading.sender_flags, excluded.sender_flags)
+         WITH ORDINALITY AS u (old, old_flag, new_flag, place)) END,
+  sender_reasons = coalesce(excluded.sender_reasons || reading.sender_reasons, excluded.sender_reasons, reading.sender_reasons)
 WHERE EXISTS (SELECT FROM unnest(reading.values, excluded.values) AS u (old, new) WHERE u.old = 'NaN' AND u.new <> 'NaN')
   AND reading.manual IS NULL
 RETURNING station, stream, time, values;

@@ -14,6 +14,7 @@ from benchmarks.fuzz import DECODERS, Tally, run, try_bomb, try_payload
 from benchmarks.hostile import FILES, MESSAGES, bombs
 from benchmarks.mutation import make_payload
 from core.errors import PayloadError
+from core.station import HJ212
 from ingest.payloads import FORMATS, STATE
 
 
@@ -75,9 +76,9 @@ def test_well_formed_nonsense(value: object) -> None:
 
 def test_every_format_is_tried() -> None:
     """Of other packages' formats those that have examples."""
-    assert {meant.format for meant, _ in MESSAGES.values()} >= {*FORMATS.own, STATE}
+    assert {meant.format for meant, _ in MESSAGES.values()} >= {*FORMATS.own, STATE, HJ212}
     assert {declared.files.format for _, declared, _ in FILES.values()} >= {"toa5", "tob1", "tob3", "ghg"}
-    assert {"block, together", *FILES, *MESSAGES} == set(DECODERS)
+    assert {"block, together", "hj212, sealed", *FILES, *MESSAGES} == set(DECODERS)
 
 
 @pytest.mark.parametrize(("name", "payload"), bombs().items(), ids=lambda one: one if isinstance(one, str) else "")

@@ -1,0 +1,1 @@
+"""Frames, their data segments and what these say: pure, it knows neither stations nor sockets."""

@@ -1,0 +1,1 @@
+"""Frames of others that become our readings: over TCP and from files."""
