@@ -150,14 +150,14 @@ def write_obspack(series: Series, path: Path) -> None:
             variable = file.createVariable(name, "f8", ("obs",), fill_value=FILL, zlib=True)
             variable.units, variable.long_name = "mol mol-1", long_name
             variable[:] = np.nan_to_num(table[column].cast(pl.Float64).fill_null(np.nan).to_numpy() * factor, nan=FILL)
-        file["value"].standard_name = f"mole_fraction_of_{LONG_NAMES[series.gas]}_in_air"
-        file["value"].scale_comment = series.scale
+        said = {"standard_name": f"mole_fraction_of_{LONG_NAMES[series.gas]}_in_air", "scale_comment": series.scale}
+        file["value"].setncatts(said)
         count = file.createVariable("nvalue", "i4", ("obs",), zlib=True)
         count.long_name, count.units = "number of samples in the mean", "1"
         count[:] = table["n"].to_numpy()
         flag = file.createVariable("qcflag", "S1", ("obs", "string_of_3chars"), zlib=True)
-        flag.long_name = "quality control flag"
-        flag.comment = "... is good; first character: * bad or suspect; second: P provisional"
+        meaning = "... is good; first character: * bad or suspect; second: P provisional"
+        flag.setncatts({"long_name": "quality control flag", "comment": meaning})
         flag[:] = np.array([list(qcflag(one)) for one in table["flag"]], "S1").reshape(table.height, 3)
         for name, value, unit in (
             ("latitude", series.station.latitude, "degrees_north"),
@@ -169,7 +169,7 @@ def write_obspack(series: Series, path: Path) -> None:
             place = file.createVariable(name, "f8", ("obs",), zlib=True)
             place.units = unit
             place[:] = np.full(table.height, value)
-        file["altitude"].comment = "of the intake above sea level: elevation plus intake_height"
+        file["altitude"].setncatts({"comment": "of the intake above sea level: elevation plus intake_height"})
         file.setncatts(_attributes(series))
 
 
@@ -191,9 +191,9 @@ def _put_times(file: netCDF4.Dataset, start: np.ndarray) -> None:
         ("start_time", start, "start of the averaging interval"),
     ):
         variable = file.createVariable(name, "f8", ("obs",), zlib=True)
-        variable.units, variable.long_name, variable.calendar = units, long_name, "gregorian"
+        variable.setncatts({"units": units, "long_name": long_name, "calendar": "gregorian"})
         variable[:] = values
-    file["time"].standard_name = "time"
+    file["time"].setncatts({"standard_name": "time"})
     period = file.createVariable("midpoint_time", "f8", ("obs",), zlib=True)
     period.units, period.long_name = units, "as time"
     period[:] = start + 1800.0
