@@ -11,12 +11,14 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Response
-from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
 
-from api import errors, routes
-from api.headers import SecurityHeaders
+from api import description, errors, routes
+from api.http.compression import Compression
+from api.http.contract import Contract
+from api.http.headers import SecurityHeaders
+from api.http.revalidation import HeadOfGet, Revalidation
 from api.live import LiveFeed
 from api.principals import Gate
 from api.routes import health
@@ -32,7 +34,9 @@ DESCRIPTION = """Flux towers and sensor networks: newest values, raw traces, hal
 
 Names and units are FLUXNET's. Times are ISO with offset and mark the START of their interval; FLUXNET CSV has
 local standard time. Missing is `null` in JSON, empty in CSV, -9999 in FLUXNET CSV.
-Errors have the body `{error, detail, remedy?}`. What is not public is read with an API key:
+`format=json|csv|...` chooses the form; so does an ending (`/fluxes.csv`) or the header `Accept`. Errors are problem
+details (RFC 9457) with a `remedy`; a parameter that a route does not know is one. HEAD and OPTIONS answer everywhere.
+What is not public is read with an API key:
 `Authorization: Bearer ftk_...`."""
 
 
@@ -68,8 +72,11 @@ def create_app(settings: Settings) -> FastAPI:
     if oauth is not None:
         # what a reader takes along to the identity provider and back
         app.add_middleware(SessionMiddleware, secret_key=settings.secret("session"), session_cookie="fluxtower_oidc")
+    app.add_middleware(Contract, described=app)
+    app.add_middleware(Revalidation)
+    app.add_middleware(Compression)
+    app.add_middleware(HeadOfGet)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     errors.install(app, pages.error_page)
     app.include_router(health.router, include_in_schema=False)
     app.include_router(routes.router)
@@ -77,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(pages.router, include_in_schema=False)
     app.include_router(reviews.router, include_in_schema=False)
     app.include_router(login.router, include_in_schema=False)
+    description.install(app)
     return app
 
 

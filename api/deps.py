@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from api.errors import BadQuery
 from api.principals import StoreDep
@@ -16,13 +17,38 @@ from core.store import StationRow
 DEFAULT_PERIOD = timedelta(days=7)
 MAX_TABLE_ROWS = 200_000  # rows of one answer
 
+
+def read_time(text: object) -> object:
+    """Return what was asked as an ISO time with its offset: a plain date, month or year is its first midnight UTC.
+
+    Midnight of UTC, not of the station: the same question means the same at every station, as the times of the
+    answers do. A blank before an offset is the plus sign that an address had lost.
+    """
+    if not isinstance(text, str):
+        return text
+    if re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", text):
+        return f"{text}{'-01-01'[len(text) - 4 :]}T00:00:00Z"
+    return re.sub(r" (?=\d\d:?\d\d$)", "+", text) if "T" in text else text
+
+
+_TIME_EXAMPLES = ["2026-07-01", "2026-07-01T00:00:00Z"]
 From = Annotated[
     AwareDatetime | None,
-    Query(alias="from", description="First time, ISO with offset; default: the period before the newest data."),
+    BeforeValidator(read_time),
+    Query(
+        alias="from",
+        description="First time: a date (midnight UTC) or ISO with offset; default: the period before the newest data.",
+        examples=_TIME_EXAMPLES,
+    ),
 ]
 To = Annotated[
     AwareDatetime | None,
-    Query(alias="to", description="Time after the last, ISO with offset; default: the newest data."),
+    BeforeValidator(read_time),
+    Query(
+        alias="to",
+        description="Time after the last: a date (its midnight UTC) or ISO with offset; default: the newest data.",
+        examples=_TIME_EXAMPLES,
+    ),
 ]
 TableFormat = Annotated[Literal["json", "csv"], Query(alias="format", description="json or csv")]
 

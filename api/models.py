@@ -21,11 +21,24 @@ class _Out(BaseModel):
 
 
 class ErrorOut(_Out):
-    """Any error."""
+    """Any error: problem details as of RFC 9457."""
 
-    error: str = Field(examples=["UnknownStation"])
+    type: str = Field(description="address that says what kind it is", examples=["/api/v1/problems#UnknownStation"])
+    title: str = Field(description="the kind in words", examples=["No such station"])
+    status: int = Field(description="that of the answer", examples=[404])
+    error: str = Field(description="name of the kind", examples=["UnknownStation"])
     detail: str = Field(examples=["unknown station 'xx-abc': register it with `fluxtower station add FILE.toml`"])
     remedy: str | None = Field(None, examples=["GET /api/v1/stations lists the registered stations"])
+
+
+class ProblemOut(_Out):
+    """A kind of error."""
+
+    error: str = Field(description="its name", examples=["UnknownStation"])
+    type: str = Field(description="its address", examples=["/api/v1/problems#UnknownStation"])
+    title: str = Field(description="in words", examples=["No such station"])
+    status: int = Field(examples=[404])
+    remedy: str | None = Field(None, description="what usually helps; null where each case has its own")
 
 
 class MeOut(_Out):

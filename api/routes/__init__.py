@@ -13,6 +13,7 @@ from api.routes import (
     health,
     live,
     me,
+    problems,
     product,
     readings,
     reviews,
@@ -32,6 +33,6 @@ router = APIRouter(
         503: {"model": ErrorOut, "description": "The database cannot be reached for the moment."},
     },
 )
-RESOURCES = (health, me, stations, feeds, readings, findings, samples, fluxes, footprint, product, runs, reviews, live)
-for resource in RESOURCES:
+_OF_STATIONS = (stations, feeds, readings, findings, samples, fluxes, footprint, product, runs, reviews, live)
+for resource in (health, me, problems, *_OF_STATIONS):
     router.include_router(resource.router)

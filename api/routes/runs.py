@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.deps import From, StationDep, To
 from api.models import RunDetailOut, RunOut, RunsOut, SeasonFailureOut
@@ -59,7 +59,6 @@ def run(found: RunDep) -> RunDetailOut:
     "/runs/{run}/product", summary="The half-hours of a season run", response_model=None, responses=PRODUCT_RESPONSES
 )
 def run_product(
-    request: Request,
     found: RunDep,
     store: StoreDep,
     start: From = None,
@@ -72,7 +71,7 @@ def run_product(
     A run made on demand has further series (``units`` lists them): every percentile and intermediate of its season.
     """
     row = store.stations.read(found.station)
-    return answer_product(request, store, row, found, found.kind, run_period(found, start, end), variables, form)
+    return answer_product(store, row, found, found.kind, run_period(found, start, end), variables, form)
 
 
 def summarise_run(run: RunRow) -> dict[str, object]:

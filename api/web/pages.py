@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
@@ -130,9 +130,9 @@ def favicon() -> Response:
     return RedirectResponse("/static/favicon.svg", 301)
 
 
-def error_page(request: Request, status: int, content: dict[str, str]) -> Response:
+def error_page(request: Request, status: int, content: Mapping[str, object]) -> Response:
     """Tell a person what went wrong and what to do."""
-    return render(request, "error.html", {"status": status, **content}, status)
+    return render(request, "error.html", content, status)
 
 
 def _words_of(name: str) -> dict[str, str]:
