@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Response
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
 
@@ -76,6 +77,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Revalidation)
     app.add_middleware(Compression)
     app.add_middleware(HeadOfGet)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "HEAD"],
+            allow_headers=["Authorization", "X-API-Key", "Last-Event-ID", "If-None-Match"],
+            expose_headers=["ETag", "Link", "Content-Disposition", *routes.OWN_HEADERS],
+            allow_credentials=False,  # a foreign page has its own key, and never the login of who looks at it
+        )
     app.add_middleware(SecurityHeaders)
     errors.install(app, pages.error_page)
     app.include_router(health.router, include_in_schema=False)

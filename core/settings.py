@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -23,6 +24,18 @@ def _check_days(days: float) -> float:
     if days != 0 and not 0.25 <= days < 1e5:
         raise PydanticCustomError("days", "0 (never), or 0.25 to 100000 days")
     return days
+
+
+def _check_origins(text: str) -> str:
+    for origin in filter(None, (part.strip() for part in text.split(","))):
+        if origin != "*" and not re.fullmatch(
+            r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", origin
+        ):
+            raise PydanticCustomError(
+                "origins",
+                "origins as browsers send them, comma separated: https://lab.example.org, no path, no / at the end",
+            )
+    return text
 
 
 Days = Annotated[float, AfterValidator(_check_days)]
@@ -54,6 +67,11 @@ class Settings(BaseSettings):
     broker_port: int = Field(11883, ge=1024, le=65535, description="Loopback port of the private Mosquitto.")
     api_host: str = Field("127.0.0.1", description="Address on which the API and the pages listen.")
     api_port: int = Field(18080, ge=1024, le=65535, description="Port of the API and the pages.")
+    cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
+        "",
+        description="Origins whose pages may read the API, comma separated, e.g. https://lab.example.org; * = all. "
+        "Never with a login's cookie.",
+    )
     requests_per_minute: int = Field(
         6000, ge=0, description="Most requests a minute of one address or key, a process of the API; 0 = any number."
     )
@@ -149,6 +167,11 @@ class Settings(BaseSettings):
         if self.dsn:
             return self.dsn
         return f"postgresql://fluxtower:{self.secret('database')}@127.0.0.1:{self.db_port}/fluxtower"
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """Origins whose pages may read the API."""
+        return [origin for part in self.cors_origins.split(",") if (origin := part.strip())]
 
     @property
     def broker_url(self) -> str:

@@ -33,6 +33,8 @@ router = APIRouter(
         503: {"model": ErrorOut, "description": "The database cannot be reached for the moment."},
     },
 )
+OWN_HEADERS = ("X-Fluxtower-Status", "X-Fluxtower-Run", "X-Fluxtower-Newer-Run")
+"""What tables say of themselves outside their rows."""
 _OF_STATIONS = (stations, feeds, readings, findings, samples, fluxes, footprint, product, runs, reviews, live)
 for resource in (health, me, problems, *_OF_STATIONS):
     router.include_router(resource.router)
