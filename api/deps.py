@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import AwareDatetime, BeforeValidator
 
-from api.errors import BadQuery
+from api.errors import BadQuery, root_of
 from api.principals import StoreDep
 from core.store import StationRow
 
@@ -115,3 +116,19 @@ def longest_table(step_seconds: float, columns: int = 1) -> timedelta:
     """Return the longest period whose table stays within ``MAX_TABLE_ROWS`` rows (of 10 columns, fewer of more)."""
     rows = MAX_TABLE_ROWS * 10 // max(10, columns)
     return timedelta(seconds=rows * step_seconds)
+
+
+def next_page(request: Request, response: Response, **after: object) -> str:
+    """Return the address of a list's next page, which is the same question with other keys; it is in ``Link``, too.
+
+    Parameters
+    ----------
+    request, response : Request, Response
+        The one that is answered, and its answer.
+    after
+        Parameters of the next page: where it begins, by a key of its rows, so that what comes meanwhile moves nothing.
+    """
+    query = {**request.query_params, **after}
+    address = f"{root_of(request)}{request.url.path.removeprefix(root_of(request))}?{urlencode(query)}"
+    response.headers["Link"] = f'<{address}>; rel="next"'
+    return address

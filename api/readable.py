@@ -158,7 +158,11 @@ def _of_run(readable: ReadableStore, method: Rule, run: RunRow | None, *args: ob
 
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
-    "stations": {"read": _of_station("station"), "read_all": _visible_stations},
+    "stations": {
+        "read": _of_station("station"),
+        "read_all": _visible_stations,
+        "read_configurations": _of_station("station"),
+    },
     "latest": {"read": _visible_latest, "find_missing": _of_latest},
     "samples": {"read": _of_station("raw")},
     "minutes": {"read": _of_station("raw")},

@@ -13,7 +13,7 @@ from api.models import StationOut
 from api.principals import StoreDep
 from api.readable import ReadableStore
 from api.routes.runs import RunDep
-from api.routes.stations import describe, find_missing, latest_values, stations, summarise
+from api.routes.stations import describe, find_missing, latest_values, list_stations, summarise
 from api.web import seasons
 from api.web.rendering import render
 from core.access import DATA_CLASSES, DataClass
@@ -29,7 +29,7 @@ router = APIRouter(default_response_class=HTMLResponse)
 @router.get("/")
 def stations_page(request: Request, store: StoreDep) -> Response:
     """Show all stations and how they are."""
-    return render(request, "stations.html", {"stations": stations(store)})
+    return render(request, "stations.html", {"stations": list_stations(store)})
 
 
 @router.get("/station/{id}")
