@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Path, Query, Request, Response
 from pydantic import AwareDatetime, BeforeValidator
 
-from api.errors import BadQuery, root_of
+from api.errors import BadQuery
 from api.principals import StoreDep
 from core.store import StationRow
 
@@ -129,6 +129,6 @@ def next_page(request: Request, response: Response, **after: object) -> str:
         Parameters of the next page: where it begins, by a key of its rows, so that what comes meanwhile moves nothing.
     """
     query = {**request.query_params, **after}
-    address = f"{root_of(request)}{request.url.path.removeprefix(root_of(request))}?{urlencode(query)}"
+    address = f"{request.url.path}?{urlencode(query)}"
     response.headers["Link"] = f'<{address}>; rel="next"'
     return address

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from api.http.address import own_path, root_of
 from core.errors import (
     ConfigError,
     FluxTowerError,
@@ -154,12 +155,6 @@ def describe(error: FluxTowerError, root: str) -> dict[str, object]:
     return problem(type(error).__name__, _with_remedy(error), str(error), root)
 
 
-def root_of(request: Request) -> str:
-    """Return the path under which the platform is published, empty without one."""
-    root: str = request.scope.get("root_path", "")
-    return root
-
-
 def _with_remedy(error: Exception) -> Answer:
     answer = answer_to(error)
     return answer._replace(remedy=getattr(error, "remedy", None) or answer.remedy)
@@ -179,7 +174,7 @@ def install(app: FastAPI, page: Callable[[Request, int, Mapping[str, object]], R
     """
 
     def respond(request: Request, content: dict[str, object], headers: Mapping[str, str] | None) -> Response:
-        if request.url.path.startswith(("/api/", "/health", "/static/")):
+        if own_path(request.scope).startswith(("/api/", "/health", "/static/")):
             return problem_answer(content, headers)
         status = content["status"]
         assert isinstance(status, int)
@@ -202,7 +197,7 @@ def install(app: FastAPI, page: Callable[[Request, int, Mapping[str, object]], R
         assert isinstance(error, HTTPException)
         remedy = NOT_FOUND if error.status_code == 404 else None
         answer = Answer(error.status_code, HTTPStatus(error.status_code).phrase, remedy)
-        content = problem("HTTPError", answer, f"{request.url.path}: {error.detail}", root_of(request))
+        content = problem("HTTPError", answer, f"{own_path(request.scope)}: {error.detail}", root_of(request))
         return respond(request, content, error.headers)
 
     app.add_exception_handler(FluxTowerError, ours)

@@ -9,6 +9,7 @@ import secrets
 import tempfile
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -36,6 +37,14 @@ def _check_origins(text: str) -> str:
                 "origins as browsers send them, comma separated: https://lab.example.org, no path, no / at the end",
             )
     return text
+
+
+def _check_address(url: str | None) -> str | None:
+    if url is not None and not re.fullmatch(r"https?://[^/?#\s@]+(/[A-Za-z0-9._~-]+)*", url):
+        raise PydanticCustomError("address", "an address without a / at the end, such as https://example.org/flux")
+    if url is not None and urlsplit(url).path.partition("/api")[0] != urlsplit(url).path:
+        raise PydanticCustomError("address", "a prefix without /api in it: that is where our own addresses begin")
+    return url
 
 
 Days = Annotated[float, AfterValidator(_check_days)]
@@ -67,6 +76,17 @@ class Settings(BaseSettings):
     broker_port: int = Field(11883, ge=1024, le=65535, description="Loopback port of the private Mosquitto.")
     api_host: str = Field("127.0.0.1", description="Address on which the API and the pages listen.")
     api_port: int = Field(18080, ge=1024, le=65535, description="Port of the API and the pages.")
+    api_processes: int = Field(1, ge=1, le=64, description="Processes of the API and the pages, on one port.")
+    public_url: Annotated[str | None, AfterValidator(_check_address)] = Field(
+        None,
+        description="Address under which readers reach the pages through a reverse proxy, e.g. "
+        "https://example.org/flux; a path is a prefix of every address.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks of reverse proxies whose X-Forwarded-* headers are believed, comma "
+        "separated; * = everybody's.",
+    )
     cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
         "",
         description="Origins whose pages may read the API, comma separated, e.g. https://lab.example.org; * = all. "
@@ -167,6 +187,11 @@ class Settings(BaseSettings):
         if self.dsn:
             return self.dsn
         return f"postgresql://fluxtower:{self.secret('database')}@127.0.0.1:{self.db_port}/fluxtower"
+
+    @property
+    def root_path(self) -> str:
+        """Prefix of every address as readers see it; empty without one."""
+        return urlsplit(self.public_url).path if self.public_url else ""
 
     @property
     def allowed_origins(self) -> list[str]:

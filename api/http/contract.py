@@ -16,6 +16,7 @@ from starlette.routing import Match, compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import BadQuery, describe, problem_answer
+from api.http.address import own_path
 from api.http.moved import find_successor
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -78,7 +79,7 @@ class Contract:
             await self._app(scope, receive, send)
             return
         root = scope.get("root_path", "")
-        path = scope["path"].removeprefix(root)
+        path = own_path(scope)
         if scope["method"] == "OPTIONS":
             allowed = list(self._allowed(scope))
             if allowed:
@@ -101,7 +102,7 @@ class Contract:
             found = self._find(stem)
             if found is not None and ENDINGS.get(end) in found.forms:
                 route, ending = found, ENDINGS[end]
-                scope["path"] = root + stem if scope["path"].startswith(root) else stem
+                scope["path"] = root + stem
                 scope["raw_path"] = scope["path"].encode()
         if route is None:
             return None

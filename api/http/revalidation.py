@@ -7,6 +7,7 @@ import hashlib
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.address import own_path
 from core.access import ANONYMOUS
 
 PUBLIC, PRIVATE = "no-cache", "private, no-cache"
@@ -26,7 +27,7 @@ class Revalidation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; hold the head of its answer back until the body is known."""
-        if scope["type"] != "http" or not scope["path"].removeprefix(scope.get("root_path", "")).startswith("/api/"):
+        if scope["type"] != "http" or not own_path(scope).startswith("/api/"):
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from api.errors import ANSWERS, PROBLEMS, root_of
+from api.errors import ANSWERS, PROBLEMS
+from api.http.address import root_of
 from api.models import ProblemOut
 
 router = APIRouter(tags=["health"])

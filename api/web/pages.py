@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.deps import StationDep
+from api.http.address import root_of
 from api.models import StationOut
 from api.principals import StoreDep
 from api.readable import ReadableStore
@@ -125,9 +126,9 @@ def _run_for_templates(store: ReadableStore, run: RunRow | None) -> dict[str, ob
 
 
 @router.get("/favicon.ico")
-def favicon() -> Response:
+def favicon(request: Request) -> Response:
     """Send old browsers to the icon."""
-    return RedirectResponse("/static/favicon.svg", 301)
+    return RedirectResponse(f"{root_of(request)}/static/favicon.svg", 301)
 
 
 def error_page(request: Request, status: int, content: Mapping[str, object]) -> Response:
