@@ -28,6 +28,7 @@ class Moved(NamedTuple):
 
 
 MOVED: Mapping[str, Moved] = {
+    "/docs": Moved("/api/v1/docs", is_same=True),
     "/openapi.json": Moved("/api/v1/openapi.json", is_same=True),
 }
 """Old address -> what became of it; ``{name}`` is any part of a path."""

@@ -36,6 +36,19 @@ router = APIRouter(
 )
 OWN_HEADERS = ("X-Fluxtower-Status", "X-Fluxtower-Run", "X-Fluxtower-Newer-Run")
 """What tables say of themselves outside their rows."""
-_OF_STATIONS = (stations, configurations, feeds, readings, findings, samples, fluxes, footprint, product, runs, reviews, live)
+_OF_STATIONS = (
+    stations,
+    configurations,
+    feeds,
+    readings,
+    findings,
+    samples,
+    fluxes,
+    footprint,
+    product,
+    runs,
+    reviews,
+    live,
+)
 for resource in (health, me, problems, *_OF_STATIONS):
     router.include_router(resource.router)

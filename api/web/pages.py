@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.deps import StationDep
+from api.description import list_operations
 from api.http.address import root_of
 from api.models import StationOut
-from api.principals import StoreDep
+from api.principals import PrincipalDep, StoreDep
 from api.readable import ReadableStore
 from api.routes.runs import RunDep
 from api.routes.stations import describe, find_missing, latest_values, list_stations, summarise
@@ -123,6 +124,14 @@ def _run_for_templates(store: ReadableStore, run: RunRow | None) -> dict[str, ob
         "notes": run.provenance.get("notes", []),
         "words_of": lambda name: _words_of(name.split("_")[0]),
     }
+
+
+@router.get("/api/v1/docs")
+def docs_page(request: Request, _: PrincipalDep) -> Response:
+    """Show what the API's own description says, without scripts of others."""
+    app: FastAPI = request.app
+    shown = {"version": app.version, "about": app.description, "operations": list(list_operations(app.openapi()))}
+    return render(request, "docs.html", {}, shown=shown)
 
 
 @router.get("/favicon.ico")
