@@ -13,8 +13,8 @@ import asyncio
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -30,6 +30,7 @@ from core.store.fluxes import Computed
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0  # [s]
+LEAST_SECONDS = 0.1  # between polls, however many readers come [s]
 CHECK_SECONDS = 10.0  # between looks whether keys and logins are still good [s]
 RETRY_SECONDS = 5.0  # between polls while the database is away [s]
 RECOMPUTED_SPAN = timedelta(days=2)  # how far back a recomputed flux is noticed
@@ -75,15 +76,12 @@ class Mailbox:
     ----------
     is_greeted : bool
         Whether he has been told what was known when he came.
-    is_back : bool
-        Whether he is still to be told which intervals were computed while he was away.
     """
 
     def __init__(self, listener: Listener, last: datetime | None = None) -> None:
         self.listener, self.last = listener, last
         self.is_closed = False
         self.is_greeted = False
-        self.is_back = last is not None
         self._messages: OrderedDict[Hashable, Message] = OrderedDict()
         self._filled = asyncio.Event()
 
@@ -133,7 +131,6 @@ class LiveFeed:
         self._mailboxes: set[Mailbox] = set()
         self._wanted = asyncio.Event()
         self._latest: dict[tuple[str, str], Latest] = {}
-        self._is_current = False  # whether what is known is at most a second old
         self._computed: dict[str, dict[datetime, datetime]] = {}
         self._problem: Message | None = None
 
@@ -159,8 +156,6 @@ class LiveFeed:
         mailbox = Mailbox(listener, last)
         yield ServerSentEvent(comment="fluxtower", retry=LATER_MS)
         self._mailboxes.add(mailbox)
-        if self._is_current:
-            self._greet(mailbox)
         self._wanted.set()
         try:
             while (message := await mailbox.take()) is not None:
@@ -178,13 +173,12 @@ class LiveFeed:
                 mailbox.put(("latest", *key), _latest_message(latest))
         mailbox.is_greeted = True
 
-    async def _tell_missed(self) -> None:
-        """Tell readers who came back which intervals were computed while they were away."""
+    async def _tell_missed(self, new: Sequence[Mailbox]) -> None:
+        """Tell those of new readers who came back which intervals were computed while they were away."""
         waiting: dict[str, list[Mailbox]] = {}
-        for mailbox in self._mailboxes:
-            if mailbox.is_back and mailbox.listener.station is not None:
+        for mailbox in new:
+            if mailbox.last is not None and mailbox.listener.station is not None:
                 waiting.setdefault(mailbox.listener.station, []).append(mailbox)
-            mailbox.is_back = False
         after = {station: min(one.last for one in boxes if one.last) - OVERLAP for station, boxes in waiting.items()}
         for one in await asyncio.to_thread(self._store.fluxes.read_computed, after, RECOMPUTED_SPAN):
             for mailbox in waiting[one.station]:
@@ -208,8 +202,6 @@ class LiveFeed:
     async def _run(self) -> None:
         while True:
             if not self._mailboxes:
-                self._wanted.clear()
-                self._is_current = False
                 self._computed.clear()  # whoever comes next reads the fluxes that are there by itself
                 await self._wanted.wait()
             try:
@@ -223,10 +215,15 @@ class LiveFeed:
                 if self._problem:
                     self._problem = None
                     self._post(None, "station", "state", ("well", {}, None))
-                await asyncio.sleep(POLL_SECONDS)
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait for the next look, which comes sooner for new readers: they are greeted with what it finds."""
+        await asyncio.sleep(LEAST_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wanted.wait(), POLL_SECONDS - LEAST_SECONDS)
 
     async def _report_and_wait(self, error: Exception) -> None:
-        self._is_current = False
         if self._problem is None:
             log.warning("live feed: %s", error)
         self._problem = ("problem", {"detail": str(error)}, None)
@@ -234,6 +231,8 @@ class LiveFeed:
         await asyncio.sleep(RETRY_SECONDS)
 
     async def _poll(self) -> None:
+        self._wanted.clear()
+        new = [mailbox for mailbox in self._mailboxes if not mailbox.is_greeted]
         await asyncio.to_thread(self._refresh)
         await self._close_ended()
         listened = {mailbox.listener.station for mailbox in self._mailboxes}
@@ -244,11 +243,9 @@ class LiveFeed:
                 self._latest[key] = latest
                 self._post(latest.station, latest.data_class, ("latest", *key), _latest_message(latest))
         await self._poll_fluxes({station for station in listened if station is not None})
-        self._is_current = True
-        for mailbox in self._mailboxes:
-            if not mailbox.is_greeted:
-                self._greet(mailbox)
-        await self._tell_missed()
+        for mailbox in new:
+            self._greet(mailbox)
+        await self._tell_missed(new)
 
     async def _poll_fluxes(self, stations: set[str]) -> None:
         """Post what was computed since the last look; of a station that nobody listened to, nothing."""
