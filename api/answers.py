@@ -1,50 +1,41 @@
-"""Bytes to HTTP answers: JSON by orjson, CSV as a named file, an ETag so that nothing is sent twice."""
+"""Bytes to HTTP answers: JSON by orjson, tables as files that a browser saves."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import orjson
 import polars as pl
-from fastapi import Request, Response
+from fastapi import Response
 
 from api.exports.encode import json_bytes, parquet_bytes
 
 
-def json_answer(request: Request, content: object) -> Response:
+def json_answer(content: object) -> Response:
     """Return JSON; NaN becomes null."""
-    return _answer(request, json_bytes(content), "application/json", {})
+    return Response(json_bytes(content), media_type="application/json")
 
 
-def geojson_answer(request: Request, content: object) -> Response:
+def geojson_answer(content: object) -> Response:
     """Return GeoJSON (RFC 7946)."""
-    return _answer(request, orjson.dumps(content), "application/geo+json", {})
+    return Response(orjson.dumps(content), media_type="application/geo+json")
 
 
-def csv_answer(request: Request, text: str, name: str, headers: dict[str, str] | None = None) -> Response:
+def csv_answer(text: str, name: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return CSV that a browser saves under ``name``."""
-    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return _answer(request, text.encode(), "text/csv; charset=utf-8", disposition | (headers or {}))
+    return _file(text.encode(), "text/csv; charset=utf-8", name, headers or {})
 
 
-def parquet_answer(
-    request: Request, table: pl.DataFrame, name: str, metadata: Mapping[str, str], headers: dict[str, str]
-) -> Response:
+def parquet_answer(table: pl.DataFrame, name: str, metadata: Mapping[str, str], headers: Mapping[str, str]) -> Response:
     """Return Parquet that a browser saves under ``name``; ``metadata`` stands in the file."""
+    return _file(parquet_bytes(table, metadata), "application/vnd.apache.parquet", name, headers)
+
+
+def _file(content: bytes, media_type: str, name: str, headers: Mapping[str, str]) -> Response:
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return _answer(request, parquet_bytes(table, metadata), "application/vnd.apache.parquet", disposition | headers)
+    return Response(content, media_type=media_type, headers=disposition | dict(headers))
 
 
-def file_answer(request: Request, content: bytes, media_type: str, name: str) -> Response:
+def file_answer(content: bytes, media_type: str, name: str) -> Response:
     """Return a file that a browser saves under ``name``."""
-    return _answer(request, content, media_type, {"Content-Disposition": f'attachment; filename="{name}"'})
-
-
-def _answer(request: Request, content: bytes, media_type: str, headers: dict[str, str]) -> Response:
-    tag = f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache", **headers}
-    known = request.headers.get("if-none-match", "")
-    if tag in (part.strip() for part in known.split(",")):
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type=media_type, headers=headers)
+    return _file(content, media_type, name, {})

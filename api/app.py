@@ -11,18 +11,23 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Response
-from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
+from uvicorn.supervisors import Multiprocess
 
-from api import errors, routes
-from api.headers import SecurityHeaders
+from api import description, errors, routes
+from api.http.address import Prefixed
+from api.http.compression import Compression
+from api.http.contract import Contract
+from api.http.headers import SecurityHeaders
+from api.http.revalidation import HeadOfGet, Revalidation
 from api.live import LiveFeed
 from api.principals import Gate
 from api.routes import health
 from api.web import air, login, pages, reviews
 from core.errors import SetupError
-from core.settings import Settings
+from core.settings import Settings, read_settings
 from core.store import Store
 
 STATIC = Path(__file__).parent / "web" / "static"
@@ -32,7 +37,9 @@ DESCRIPTION = """Flux towers and sensor networks: newest values, raw traces, hal
 
 Names and units are FLUXNET's. Times are ISO with offset and mark the START of their interval; FLUXNET CSV has
 local standard time. Missing is `null` in JSON, empty in CSV, -9999 in FLUXNET CSV.
-Errors have the body `{error, detail, remedy?}`. What is not public is read with an API key:
+`format=json|csv|...` chooses the form; so does an ending (`/fluxes.csv`) or the header `Accept`. Errors are problem
+details (RFC 9457) with a `remedy`; a parameter that a route does not know is one. HEAD and OPTIONS answer everywhere.
+What is not public is read with an API key:
 `Authorization: Bearer ftk_...`."""
 
 
@@ -62,14 +69,34 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # the stock pages load their scripts from elsewhere
         redoc_url=None,
+        root_path_in_servers=False,
+        servers=[{"url": settings.public_url}] if settings.public_url else None,
     )
     app.state.settings = settings
     app.state.oauth = oauth = login.make_oauth(settings)
     if oauth is not None:
         # what a reader takes along to the identity provider and back
-        app.add_middleware(SessionMiddleware, secret_key=settings.secret("session"), session_cookie="fluxtower_oidc")
+        app.add_middleware(
+            SessionMiddleware,
+            secret_key=settings.secret("session"),
+            session_cookie="fluxtower_oidc",
+            path=settings.root_path or "/",
+        )
+    app.add_middleware(Contract, described=app)
+    app.add_middleware(Revalidation)
+    app.add_middleware(Compression)
+    app.add_middleware(HeadOfGet)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "HEAD"],
+            allow_headers=["Authorization", "X-API-Key", "Last-Event-ID", "If-None-Match"],
+            expose_headers=["ETag", "Link", "Content-Disposition", *routes.OWN_HEADERS],
+            allow_credentials=False,  # a foreign page has its own key, and never the login of who looks at it
+        )
+    app.add_middleware(Prefixed, root=settings.root_path)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     errors.install(app, pages.error_page)
     app.include_router(health.router, include_in_schema=False)
     app.include_router(routes.router)
@@ -78,26 +105,41 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(air.router, include_in_schema=False)
     app.include_router(reviews.router, include_in_schema=False)
     app.include_router(login.router, include_in_schema=False)
+    description.install(app)
     return app
+
+
+def make_app() -> FastAPI:
+    """Make the application of one of several processes, which reads the settings itself."""
+    return create_app(read_settings())
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; open connections are ended within ``GRACE_SECONDS``.
+
+    Several processes share one listening socket; one that ends is started again.
 
     Raises
     ------
     SetupError
         The address cannot be listened on.
     """
+    several = settings.api_processes > 1
     config = uvicorn.Config(
-        create_app(settings),
+        f"{__name__}:{make_app.__name__}" if several else create_app(settings),
+        factory=several,
+        workers=settings.api_processes,
         access_log=False,
         log_level="info",
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
     )
     with _listen(settings.api_host, settings.api_port) as listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        if several:
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 class _Static(StaticFiles):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
-from fastapi import Depends, Path, Query
-from pydantic import AwareDatetime
+from fastapi import Depends, Path, Query, Request, Response
+from pydantic import AwareDatetime, BeforeValidator
 
 from api.errors import BadQuery
 from api.principals import StoreDep
@@ -16,13 +18,38 @@ from core.store import StationRow
 DEFAULT_PERIOD = timedelta(days=7)
 MAX_TABLE_ROWS = 200_000  # rows of one answer
 
+
+def read_time(text: object) -> object:
+    """Return what was asked as an ISO time with its offset: a plain date, month or year is its first midnight UTC.
+
+    Midnight of UTC, not of the station: the same question means the same at every station, as the times of the
+    answers do. A blank before an offset is the plus sign that an address had lost.
+    """
+    if not isinstance(text, str):
+        return text
+    if re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", text):
+        return f"{text}{'-01-01'[len(text) - 4 :]}T00:00:00Z"
+    return re.sub(r" (?=\d\d:?\d\d$)", "+", text) if "T" in text else text
+
+
+_TIME_EXAMPLES = ["2026-07-01", "2026-07-01T00:00:00Z"]
 From = Annotated[
     AwareDatetime | None,
-    Query(alias="from", description="First time, ISO with offset; default: the period before the newest data."),
+    BeforeValidator(read_time),
+    Query(
+        alias="from",
+        description="First time: a date (midnight UTC) or ISO with offset; default: the period before the newest data.",
+        examples=_TIME_EXAMPLES,
+    ),
 ]
 To = Annotated[
     AwareDatetime | None,
-    Query(alias="to", description="Time after the last, ISO with offset; default: the newest data."),
+    BeforeValidator(read_time),
+    Query(
+        alias="to",
+        description="Time after the last: a date (its midnight UTC) or ISO with offset; default: the newest data.",
+        examples=_TIME_EXAMPLES,
+    ),
 ]
 TableFormat = Annotated[Literal["json", "csv"], Query(alias="format", description="json or csv")]
 
@@ -89,3 +116,19 @@ def longest_table(step_seconds: float, columns: int = 1) -> timedelta:
     """Return the longest period whose table stays within ``MAX_TABLE_ROWS`` rows (of 10 columns, fewer of more)."""
     rows = MAX_TABLE_ROWS * 10 // max(10, columns)
     return timedelta(seconds=rows * step_seconds)
+
+
+def next_page(request: Request, response: Response, **after: object) -> str:
+    """Return the address of a list's next page, which is the same question with other keys; it is in ``Link``, too.
+
+    Parameters
+    ----------
+    request, response : Request, Response
+        The one that is answered, and its answer.
+    after
+        Parameters of the next page: where it begins, by a key of its rows, so that what comes meanwhile moves nothing.
+    """
+    query = {**request.query_params, **after}
+    address = f"{request.url.path}?{urlencode(query)}"
+    response.headers["Link"] = f'<{address}>; rel="next"'
+    return address

@@ -21,11 +21,24 @@ class _Out(BaseModel):
 
 
 class ErrorOut(_Out):
-    """Any error."""
+    """Any error: problem details as of RFC 9457."""
 
-    error: str = Field(examples=["UnknownStation"])
+    type: str = Field(description="address that says what kind it is", examples=["/api/v1/problems#UnknownStation"])
+    title: str = Field(description="the kind in words", examples=["No such station"])
+    status: int = Field(description="that of the answer", examples=[404])
+    error: str = Field(description="name of the kind", examples=["UnknownStation"])
     detail: str = Field(examples=["unknown station 'xx-abc': register it with `fluxtower station add FILE.toml`"])
     remedy: str | None = Field(None, examples=["GET /api/v1/stations lists the registered stations"])
+
+
+class ProblemOut(_Out):
+    """A kind of error."""
+
+    error: str = Field(description="its name", examples=["UnknownStation"])
+    type: str = Field(description="its address", examples=["/api/v1/problems#UnknownStation"])
+    title: str = Field(description="in words", examples=["No such station"])
+    status: int = Field(examples=[404])
+    remedy: str | None = Field(None, description="what usually helps; null where each case has its own")
 
 
 class MeOut(_Out):
@@ -104,6 +117,50 @@ class StationSummary(_Out):
     time: datetime | None = Field(description="time of the newest data")
     received: datetime | None = Field(description="when the last message came in")
     age_s: float | None = Field(description="seconds since the last message came in")
+
+
+class SensorOut(_Out):
+    """An instrument, or a channel of slow readings, as the station's file declares it."""
+
+    kind: Literal["sonic", "analyzer", "reading"]
+    name: str = Field(description="model of an instrument, channel of a slow sensor", examples=["CSAT3"])
+    stream: str | None = Field(None, description="stream that carries it, where that is declared")
+    variables: list[str] = Field(description="what it measures")
+    declared: dict[str, Any] = Field(description="everything else that the file says of it", examples=[{"height": 30}])
+    since: datetime = Field(description="from when on it is declared as now")
+
+
+class SensorsOut(_Out):
+    """What measures at a station now."""
+
+    station: str
+    sensors: list[SensorOut]
+
+
+class ConfigurationOut(_Out):
+    """A version of a station's file."""
+
+    sha256: str = Field(description="of the file; results name it as `config_sha256`")
+    valid_from: datetime
+    valid_to: datetime | None = Field(description="null of the one in force")
+    changes: int = Field(description="settings that came, went or changed since the version before")
+
+
+class ConfigurationsOut(_Out):
+    """How a station's configuration changed, newest first."""
+
+    station: str
+    configurations: list[ConfigurationOut]
+
+
+class ConfigurationDiffOut(_Out):
+    """What differs between two configurations."""
+
+    station: str
+    old: str | None = Field(description="SHA-256; null before the first")
+    new: str = Field(description="SHA-256")
+    changes: int
+    diff: str = Field(description="unified diff of the settings, a line a key; comments and topics are left out")
 
 
 class StationOut(StationSummary):
@@ -351,6 +408,7 @@ class RunsOut(_Out):
         None, description="why there is no newer provisional run; null if none fails"
     )
     runs: list[RunOut]
+    next: str | None = Field(None, description="address of the next page; null on the last")
 
 
 class FlagIn(_Out):

@@ -19,6 +19,7 @@ from api.errors import AccessDenied, NotAuthenticated, TooManyRequests
 from api.readable import ReadableStore
 from core.access import ANONYMOUS, Action, Policies, Principal
 from core.errors import UnknownStation
+from core.settings import Settings
 from core.store import Store
 
 COOKIE = "fluxtower_login"
@@ -157,7 +158,9 @@ async def require_own_form(request: Request) -> None:
     if _key_of(request) is not None:
         return  # no page can make a browser send a header that it does not know
     origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+    settings: Settings = request.app.state.settings
+    ours = {request.headers.get("host"), urlsplit(settings.public_url or "").netloc or None}
+    if origin and urlsplit(origin).netloc not in ours:
         raise AccessDenied(f"a form from {origin}", is_anonymous=False)
     login = request.cookies.get(COOKIE)
     if login is None:

@@ -172,7 +172,11 @@ def _of_anybody(_: ReadableStore, method: Rule, *args: object, **more: object) -
 
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
-    "stations": {"read": _of_station("station"), "read_all": _visible_stations},
+    "stations": {
+        "read": _of_station("station"),
+        "read_all": _visible_stations,
+        "read_configurations": _of_station("station"),
+    },
     "latest": {"read": _visible_latest, "find_missing": _of_latest},
     "samples": {"read": _of_station("raw")},
     "minutes": {"read": _of_station("raw")},

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -23,6 +25,26 @@ def _check_days(days: float) -> float:
     if days != 0 and not 0.25 <= days < 1e5:
         raise PydanticCustomError("days", "0 (never), or 0.25 to 100000 days")
     return days
+
+
+def _check_origins(text: str) -> str:
+    for origin in filter(None, (part.strip() for part in text.split(","))):
+        if origin != "*" and not re.fullmatch(
+            r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", origin
+        ):
+            raise PydanticCustomError(
+                "origins",
+                "origins as browsers send them, comma separated: https://lab.example.org, no path, no / at the end",
+            )
+    return text
+
+
+def _check_address(url: str | None) -> str | None:
+    if url is not None and not re.fullmatch(r"https?://[^/?#\s@]+(/[A-Za-z0-9._~-]+)*", url):
+        raise PydanticCustomError("address", "an address without a / at the end, such as https://example.org/flux")
+    if url is not None and urlsplit(url).path.partition("/api")[0] != urlsplit(url).path:
+        raise PydanticCustomError("address", "a prefix without /api in it: that is where our own addresses begin")
+    return url
 
 
 Days = Annotated[float, AfterValidator(_check_days)]
@@ -54,6 +76,22 @@ class Settings(BaseSettings):
     broker_port: int = Field(11883, ge=1024, le=65535, description="Loopback port of the private Mosquitto.")
     api_host: str = Field("127.0.0.1", description="Address on which the API and the pages listen.")
     api_port: int = Field(18080, ge=1024, le=65535, description="Port of the API and the pages.")
+    api_processes: int = Field(1, ge=1, le=64, description="Processes of the API and the pages, on one port.")
+    public_url: Annotated[str | None, AfterValidator(_check_address)] = Field(
+        None,
+        description="Address under which readers reach the pages through a reverse proxy, e.g. "
+        "https://example.org/flux; a path is a prefix of every address.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks of reverse proxies whose X-Forwarded-* headers are believed, comma "
+        "separated; * = everybody's.",
+    )
+    cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
+        "",
+        description="Origins whose pages may read the API, comma separated, e.g. https://lab.example.org; * = all. "
+        "Never with a login's cookie.",
+    )
     requests_per_minute: int = Field(
         6000, ge=0, description="Most requests a minute of one address or key, a process of the API; 0 = any number."
     )
@@ -149,6 +187,16 @@ class Settings(BaseSettings):
         if self.dsn:
             return self.dsn
         return f"postgresql://fluxtower:{self.secret('database')}@127.0.0.1:{self.db_port}/fluxtower"
+
+    @property
+    def root_path(self) -> str:
+        """Prefix of every address as readers see it; empty without one."""
+        return urlsplit(self.public_url).path if self.public_url else ""
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """Origins whose pages may read the API."""
+        return [origin for part in self.cors_origins.split(",") if (origin := part.strip())]
 
     @property
     def broker_url(self) -> str:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.models import ErrorOut
 from api.routes import (
     background,
+    configurations,
     dossier,
     feeds,
     findings,
@@ -16,6 +17,7 @@ from api.routes import (
     live,
     me,
     mole_fractions,
+    problems,
     product,
     readings,
     reviews,
@@ -35,9 +37,24 @@ router = APIRouter(
         503: {"model": ErrorOut, "description": "The database cannot be reached for the moment."},
     },
 )
-RESOURCES = (
-    *(health, me, stations, feeds, readings, findings, samples, fluxes, footprint),
-    *(product, runs, reviews, mole_fractions, background, dossier, live),
+OWN_HEADERS = ("X-Fluxtower-Status", "X-Fluxtower-Run", "X-Fluxtower-Newer-Run")
+"""What tables say of themselves outside their rows."""
+_OF_STATIONS = (
+    stations,
+    configurations,
+    feeds,
+    readings,
+    findings,
+    samples,
+    fluxes,
+    footprint,
+    product,
+    runs,
+    reviews,
+    mole_fractions,
+    background,
+    dossier,
+    live,
 )
-for resource in RESOURCES:
+for resource in (health, me, problems, *_OF_STATIONS):
     router.include_router(resource.router)

@@ -84,9 +84,8 @@ def background(
         name = file_name(
             row.station.id, f"{chosen}_{at}_background", period.start, period.end, row.station.station.utc_offset
         )
-        return csv_answer(request, write_csv(table, dict.fromkeys(("value", "u", "baseline"), GAS_UNITS[chosen])), name)
+        return csv_answer(write_csv(table, dict.fromkeys(("value", "u", "baseline"), GAS_UNITS[chosen])), name)
     return json_answer(
-        request,
         {
             "station": row.station.id,
             "gas": chosen,
@@ -136,11 +135,8 @@ def curve(
     table = _curve_table(found)
     if form == "csv":
         name = file_name(row.station.id, f"{chosen}_{at}_curve", first, last, row.station.station.utc_offset)
-        return csv_answer(
-            request, write_csv(table, dict.fromkeys(("value", "smooth", "trend"), GAS_UNITS[chosen])), name
-        )
+        return csv_answer(write_csv(table, dict.fromkeys(("value", "smooth", "trend"), GAS_UNITS[chosen])), name)
     return json_answer(
-        request,
         {
             "station": row.station.id,
             "gas": chosen,
@@ -211,10 +207,9 @@ def enhancement(
             period.end,
             row.station.station.utc_offset,
         )
-        return csv_answer(request, write_csv(table, dict.fromkeys(("difference", "u"), GAS_UNITS[chosen])), name)
+        return csv_answer(write_csv(table, dict.fromkeys(("difference", "u"), GAS_UNITS[chosen])), name)
     afternoon = found.difference[found.afternoon]
     return json_answer(
-        request,
         {
             "station": row.station.id,
             "background": background,

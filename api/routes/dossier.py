@@ -58,5 +58,5 @@ def dossier(
         row.station.id, f"dossier_{language}", period.start, period.end, row.station.station.utc_offset
     ).removesuffix(".csv")
     if form == "pdf":
-        return file_answer(request, dossier_pdf(made, language, settings), "application/pdf", f"{name}.pdf")
-    return file_answer(request, dossier_json(made, language), "application/json", f"{name}.json")
+        return file_answer(dossier_pdf(made, language, settings), "application/pdf", f"{name}.pdf")
+    return file_answer(dossier_json(made, language), "application/json", f"{name}.json")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import orjson
 import polars as pl
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from api.answers import csv_answer, json_answer
 from api.deps import (
@@ -43,7 +43,6 @@ _CSV = {"text/csv": {"example": "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST\
     responses={200: {"model": FluxesOut, "content": _CSV}},
 )
 def fluxes(
-    request: Request,
     row: StationDep,
     store: StoreDep,
     start: From = None,
@@ -71,12 +70,11 @@ def fluxes(
         flags = [name for name in names if name.endswith("_TEST")]
         values = table.select("start", *names).with_columns(pl.col(flags).fill_nan(None).cast(pl.Int64))
         text = write_fluxnet(values, utc_offset=offset, minutes=minutes)
-        return csv_answer(request, text, file_name(id, "fluxes", period.start, period.end, offset))
+        return csv_answer(text, file_name(id, "fluxes", period.start, period.end, offset))
     data = json_columns(table.select("start", "end", *names, *PROVENANCE))
     for column in ("reasons", "diagnostics") if diagnostics else ("reasons",):
         data[column] = [orjson.loads(text) for text in table[column]]
     return json_answer(
-        request,
         {
             "station": id,
             "from": period.start,

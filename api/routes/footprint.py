@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from api.answers import geojson_answer
 from api.deps import DEFAULT_PERIOD, From, StationDep, To, choose_period
@@ -33,7 +33,6 @@ _GEOJSON = {"application/geo+json": {"example": {"type": "FeatureCollection", "f
     responses={200: {"content": _GEOJSON}},
 )
 def footprint(
-    request: Request,
     row: StationDep,
     store: StoreDep,
     start: From = None,
@@ -59,7 +58,7 @@ def footprint(
     period = choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, MAX_FOOTPRINT_PERIOD)
     rows = store.fluxes.read(station.id, period.start, period.end).iter_rows(named=True)
     good = (one for one in rows if flux is None or _is_good(one[flux], one[f"{flux}_SSITC_TEST"]))
-    return geojson_answer(request, to_geojson(map_footprint(map(turbulence_of, good), station), station))
+    return geojson_answer(to_geojson(map_footprint(map(turbulence_of, good), station), station))
 
 
 def _is_good(value: float | None, flag: float | None) -> bool:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse
 
 from api.deps import StationDep
-from api.live import Listener, LiveFeed
+from api.live import Listener, LiveFeed, read_event_id
 from api.principals import StoreDep, gate_of, is_still
 from api.readable import ReadableStore
 
@@ -18,10 +18,11 @@ router = APIRouter(tags=["live"])
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events `latest` (a stream's newest vector; again with flags), `flux` (an interval is made), "
-        "`problem` (the database is away) and `well` (it is back). A slow reader gets the newest of each.",
+        "`problem` (the database is away) and `well` (it is back). A slow reader gets the newest of each; "
+        "one that comes back with `Last-Event-ID` gets what is newer.",
         "content": {
             "text/event-stream": {
-                "example": 'event: latest\ndata: {"station":"us-orchard","stream":"fast",'
+                "example": 'id: 1782864000000000\nevent: latest\ndata: {"station":"us-orchard","stream":"fast",'
                 '"time":"2012-06-07T20:15:00Z","received":"2026-07-01T00:00:00Z","values":{"Ux":1.2},'
                 '"flags":{},"reasons":{}}\n\n'
             }
@@ -62,4 +63,5 @@ def _stream(request: Request, store: ReadableStore, station: str | None) -> Even
         lambda id, data_class: gate.known_policies.may_read(principal, id, data_class, datetime.now(UTC)),
         lambda: is_still(gate, principal, request),
     )
-    return EventSourceResponse(feed.events(listener), ping=15, send_timeout=30, headers={"X-Accel-Buffering": "no"})
+    events = feed.events(listener, read_event_id(request.headers.get("last-event-id")))
+    return EventSourceResponse(events, ping=15, send_timeout=30, headers={"X-Accel-Buffering": "no"})

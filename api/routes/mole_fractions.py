@@ -68,11 +68,11 @@ def mole_fractions(
     if form in ("icos", "obspack"):
         series = read_series(store.mole_fractions, row, chosen, at, period.start, period.end)
         if form == "icos":
-            return csv_answer(request, write_icos(series), icos_name(series))
+            return csv_answer(write_icos(series), icos_name(series))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / obspack_name(series)
             write_obspack(series, path)
-            return file_answer(request, path.read_bytes(), "application/x-netcdf", path.name)
+            return file_answer(path.read_bytes(), "application/x-netcdf", path.name)
     table = store.mole_fractions.read(
         row.station.id, period.start, period.end, step_s=STEPS[step], gases=[chosen], intakes=[at]
     )
@@ -83,9 +83,8 @@ def mole_fractions(
         )
         units = dict.fromkeys(("value", "sd", "u"), unit) | {"n": "1", "flag": "1"}
         shown = table.drop("gas", "intake").with_columns(pl.col("reasons").list.join("; "))
-        return csv_answer(request, write_csv(shown, units), name)
+        return csv_answer(write_csv(shown, units), name)
     return json_answer(
-        request,
         {
             "station": row.station.id,
             "gas": chosen,
@@ -117,7 +116,6 @@ def targets(
     table = store.mole_fractions.read_targets(row.station.id, period.start, period.end)
     table = table.filter(pl.col("gas") == chosen).with_columns(bias=pl.col("value") - pl.col("assigned"))
     return json_answer(
-        request,
         {
             "station": row.station.id,
             "gas": chosen,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import polars as pl
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from api.answers import csv_answer, json_answer, parquet_answer
 from api.deps import From, Period, StationDep, To, longest_table
@@ -48,7 +48,6 @@ _, *NAMED = PRODUCT_COLUMNS
     responses=PRODUCT_RESPONSES,
 )
 def product(
-    request: Request,
     row: StationDep,
     store: StoreDep,
     start: From = None,
@@ -71,11 +70,10 @@ def product(
     run = store.runs.read_newest(row.station.id, kind) if kind else store.runs.read_shown(row.station.id)
     period = flux_period(store, row, start, end) if run is None else run_period(run, start, end)
     status = run.kind if run else kind or PROVISIONAL
-    return answer_product(request, store, row, run, status, period, variables, form)
+    return answer_product(store, row, run, status, period, variables, form)
 
 
 def answer_product(
-    request: Request,
     store: ReadableStore,
     row: StationRow,
     run: RunRow | None,
@@ -104,10 +102,9 @@ def answer_product(
         what = kind if run is None else f"{kind}-run{run.id}"
         name = file_name(row.station.id, what, period.start, period.end, offset, form)
         if form == "csv":
-            return csv_answer(request, write_fluxnet(table, utc_offset=offset, minutes=minutes), name, headers)
-        return parquet_answer(request, _with_ends(table, minutes), name, _metadata(row, run), headers)
+            return csv_answer(write_fluxnet(table, utc_offset=offset, minutes=minutes), name, headers)
+        return parquet_answer(_with_ends(table, minutes), name, _metadata(row, run), headers)
     return json_answer(
-        request,
         {
             "station": row.station.id,
             "status": kind,

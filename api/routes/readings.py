@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import polars as pl
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from api.answers import csv_answer, json_answer
 from api.deps import DEFAULT_PERIOD, longest_table
@@ -32,7 +32,6 @@ _CSV = {
     responses={200: {"model": ReadingsOut, "content": _CSV}},
 )
 def readings(
-    request: Request,
     store: StoreDep,
     asked: ReadingsQuery,
     quality: Annotated[
@@ -47,7 +46,7 @@ def readings(
     table = found.select("time", *(keep_quality(found[name], flags[name], quality) for name in asked.units))
     if asked.form == "csv":
         text = write_csv(with_flags(table, flags, reasons), asked.units)
-        return csv_answer(request, text, asked.file_name(period))
+        return csv_answer(text, asked.file_name(period))
     answer = {
         **asked.describe(period),
         "quality": quality,
@@ -55,7 +54,7 @@ def readings(
         "flags": {name: column.to_list() for name, column in flags.items()},
         "reasons": {name: {str(i): texts for i, texts in said.items()} for name, said in reasons.items()},
     }
-    return json_answer(request, answer)
+    return json_answer(answer)
 
 
 @router.get(
@@ -64,7 +63,7 @@ def readings(
     response_model=None,
     responses={200: {"model": MinutesOut, "content": {"text/csv": {}}}},
 )
-def minutes(request: Request, store: StoreDep, asked: SamplesQuery) -> Response:
+def minutes(store: StoreDep, asked: SamplesQuery) -> Response:
     """Return the minutes of [from, to), long form, in the sender's units; default: the last day there is."""
     longest = longest_table(60.0 / len(asked.channels))
     period = asked.period(store, DEFAULT_PERIOD / 7, longest)
@@ -72,5 +71,5 @@ def minutes(request: Request, store: StoreDep, asked: SamplesQuery) -> Response:
     table = table.filter(pl.col("channel").is_in(list(asked.units)))
     if asked.form == "csv":
         with_unit = table.with_columns(pl.col("channel").replace_strict(asked.units, default="").alias("unit"))
-        return csv_answer(request, iso_times(with_unit).write_csv(), asked.file_name(period, "-minutes"))
-    return json_answer(request, {**asked.describe(period), "data": json_columns(table)})
+        return csv_answer(iso_times(with_unit).write_csv(), asked.file_name(period, "-minutes"))
+    return json_answer({**asked.describe(period), "data": json_columns(table)})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from api.deps import From, StationDep, To
+from api.deps import From, StationDep, To, next_page
 from api.models import RunDetailOut, RunOut, RunsOut, SeasonFailureOut
 from api.principals import StoreDep
 from api.routes.product import PRODUCT_RESPONSES, SeasonFormat, Series, answer_product, run_period
@@ -26,6 +26,8 @@ RunDep = Annotated[RunRow, Depends(_run)]
 
 @router.get("/stations/{id}/runs", summary="Season runs of a station, newest first")
 def runs(
+    request: Request,
+    response: Response,
     row: StationDep,
     store: StoreDep,
     kind: Annotated[str | None, Query(description="Only of this kind: provisional or season.")] = None,
@@ -36,13 +38,17 @@ def runs(
 
     ``provisional`` runs are made daily of the running season, ``season`` runs on demand; a run is never edited.
     """
-    found = store.runs.find(row.station.id, kind=kind, limit=limit, below=before)
+    found = store.runs.find(row.station.id, kind=kind, limit=limit + 1, below=before)
+    further = None
+    if len(found) > limit:
+        found = found[:limit]
+        further = next_page(request, response, before=found[-1].id)
     failures = [
         SeasonFailureOut(attempts=one.attempts, tried=one.tried, reason=one.reason)
         for one in store.attempts.read_failures(row.station.id)
     ]
     listed = [RunOut.model_validate(summarise_run(run)) for run in found]
-    return RunsOut(station=row.station.id, failure=next(iter(failures), None), runs=listed)
+    return RunsOut(station=row.station.id, failure=next(iter(failures), None), runs=listed, next=further)
 
 
 @router.get(
@@ -59,7 +65,6 @@ def run(found: RunDep) -> RunDetailOut:
     "/runs/{run}/product", summary="The half-hours of a season run", response_model=None, responses=PRODUCT_RESPONSES
 )
 def run_product(
-    request: Request,
     found: RunDep,
     store: StoreDep,
     start: From = None,
@@ -72,7 +77,7 @@ def run_product(
     A run made on demand has further series (``units`` lists them): every percentile and intermediate of its season.
     """
     row = store.stations.read(found.station)
-    return answer_product(request, store, row, found, found.kind, run_period(found, start, end), variables, form)
+    return answer_product(store, row, found, found.kind, run_period(found, start, end), variables, form)
 
 
 def summarise_run(run: RunRow) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 import polars as pl
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from api.answers import csv_answer, json_answer
 from api.decimate import Decimated, decimate, group_size
@@ -34,7 +34,6 @@ MAX_TRACE_PERIOD = timedelta(hours=6)
     responses={200: {"model": SamplesOut, "content": {"text/csv": {}}}},
 )
 def samples(
-    request: Request,
     store: StoreDep,
     asked: SamplesQuery,
     max_points: Annotated[int, Query(ge=10, le=MAX_POINTS, description="Most points of a channel.")] = 2000,
@@ -49,8 +48,8 @@ def samples(
     points = {name: decimate(trace.channels[name], size) for name in asked.units}
     if asked.form == "csv":
         units = {f"{name}_{part}": unit for name, unit in asked.units.items() for part in Decimated._fields}
-        return csv_answer(request, write_csv(_table(trace, size, points), units), asked.file_name(period))
-    return json_answer(request, _columns(asked, period, trace, size, points))
+        return csv_answer(write_csv(_table(trace, size, points), units), asked.file_name(period))
+    return json_answer(_columns(asked, period, trace, size, points))
 
 
 def _table(trace: Samples, size: int, points: dict[str, Decimated]) -> pl.DataFrame:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response
 
+from api.answers import geojson_answer, json_answer
 from api.deps import StationDep
 from api.models import ChannelOut, LatestOut, LatestValue, StationOut, StationSummary, StreamOut
 from api.principals import StoreDep
@@ -18,13 +20,41 @@ from core.variables import variable
 
 router = APIRouter(tags=["stations"])
 
+_GEOJSON = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "id": "us-orchard",
+            "geometry": {"type": "Point", "coordinates": [-120.5, 46.2, 300.0]},
+            "properties": {"name": "Orchard", "status": "ok"},
+        }
+    ],
+}
+
 Missing = Mapping[tuple[str, str], datetime | None]
 """``(stream, channel) -> time of its last value`` of channels without values."""
 
 
-@router.get("/stations", summary="All stations and how they are")
-def stations(store: StoreDep) -> list[StationSummary]:
-    """Return every registered station with the state of its feed."""
+@router.get(
+    "/stations",
+    summary="All stations and how they are",
+    response_model=None,
+    responses={200: {"model": list[StationSummary], "content": {"application/geo+json": {"example": _GEOJSON}}}},
+)
+def stations(
+    store: StoreDep,
+    form: Annotated[Literal["json", "geojson"], Query(alias="format", description="json or geojson")] = "json",
+) -> Response:
+    """Return every registered station with the state of its feed; GeoJSON: a point each, for a map."""
+    listed = [one.model_dump(mode="json") for one in list_stations(store)]
+    if form == "json":
+        return json_answer(listed)
+    return geojson_answer({"type": "FeatureCollection", "features": [_feature(one) for one in listed]})
+
+
+def list_stations(store: ReadableStore) -> list[StationSummary]:
+    """Return every registered station that may be seen with the state of its feed."""
     latest, now = store.latest.read(), datetime.now(UTC)
     return [
         summarise(row, [one for one in latest if one.station == row.station.id], now)
@@ -145,6 +175,13 @@ def latest_values(row: StationRow, latest: Sequence[Latest], now: datetime, miss
                 )
             )
     return values
+
+
+def _feature(station: dict[str, Any]) -> dict[str, object]:
+    """Return a station as GeoJSON: longitude, latitude, height above the sea."""
+    place = [station.pop(name) for name in ("longitude", "latitude", "altitude")]
+    geometry = {"type": "Point", "coordinates": place}
+    return {"type": "Feature", "id": station["id"], "geometry": geometry, "properties": station}
 
 
 def _age(latest: Latest, now: datetime) -> float:

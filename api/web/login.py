@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import NotAuthenticated
+from api.http.address import root_of
 from api.principals import COOKIE, OwnForm, PrincipalDep, address_of, gate_of
 from api.web.rendering import render
 from core.access import Principal
@@ -54,8 +55,8 @@ async def log_in(
 def log_out(request: Request) -> Response:
     """Log out."""
     gate_of(request).store.access.end_login(request.cookies.get(COOKIE, ""))
-    answer = RedirectResponse(str(request.url.replace(scheme="", netloc="", path="/")), 303)
-    answer.delete_cookie(COOKIE)
+    answer = RedirectResponse(f"{root_of(request)}/?{request.url.query}".removesuffix("?"), 303)
+    answer.delete_cookie(COOKIE, path=root_of(request) or "/")
     return answer
 
 
@@ -63,7 +64,7 @@ def log_out(request: Request) -> Response:
 async def log_in_elsewhere(request: Request, next: Next = "/") -> Response:
     """Send the reader to the identity provider."""
     request.session["next"] = _own_path(next)
-    answer: Response = await _provider(request).authorize_redirect(request, str(request.url_for("come_back")))
+    answer: Response = await _provider(request).authorize_redirect(request, _callback(request))
     return answer
 
 
@@ -113,23 +114,35 @@ def _begin(request: Request, account: Account, next: str) -> Response:
     access = gate_of(request).store.access
     secret = access.begin_login(account.name)
     access.log(account.principal, "log in", "", "done")
-    answer = RedirectResponse(_own_path(next), 303)
+    answer = RedirectResponse(root_of(request) + _own_path(next), 303)
     answer.set_cookie(
         COOKIE,
         secret,
         max_age=int(LOGIN_SECONDS),
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=(_settings(request).public_url or str(request.url)).startswith("https:"),
+        path=root_of(request) or "/",
     )
     return answer
 
 
 def _page(request: Request, principal: Principal, next: str, *, wrong: bool) -> Response:
-    settings: Settings = request.app.state.settings
+    settings = _settings(request)
     provider = urlsplit(settings.oidc_issuer).hostname if settings.oidc_issuer else None
     shown = {"next": _own_path(next), "wrong": wrong, "provider": provider}
     return render(request, "login.html", {}, 401 if wrong else 200, shown=shown)
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _callback(request: Request) -> str:
+    """Return the address to which the identity provider sends a reader back, as readers see it."""
+    public = _settings(request).public_url
+    return f"{public}/login/oidc/callback" if public else str(request.url_for("come_back"))
 
 
 def _own_path(next: str) -> str:

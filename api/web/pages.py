@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.deps import StationDep
+from api.description import list_operations
+from api.http.address import root_of
 from api.models import StationOut
-from api.principals import StoreDep
+from api.principals import PrincipalDep, StoreDep
 from api.readable import ReadableStore
 from api.routes.runs import RunDep
-from api.routes.stations import describe, find_missing, latest_values, stations, summarise
+from api.routes.stations import describe, find_missing, latest_values, list_stations, summarise
 from api.web import seasons
 from api.web.rendering import render
 from core.access import DATA_CLASSES, DataClass
@@ -29,7 +31,7 @@ router = APIRouter(default_response_class=HTMLResponse)
 @router.get("/")
 def stations_page(request: Request, store: StoreDep) -> Response:
     """Show all stations and how they are."""
-    return render(request, "stations.html", {"stations": stations(store)})
+    return render(request, "stations.html", {"stations": list_stations(store)})
 
 
 @router.get("/station/{id}")
@@ -125,15 +127,23 @@ def _run_for_templates(store: ReadableStore, run: RunRow | None) -> dict[str, ob
     }
 
 
+@router.get("/api/v1/docs")
+def docs_page(request: Request, _: PrincipalDep) -> Response:
+    """Show what the API's own description says, without scripts of others."""
+    app: FastAPI = request.app
+    shown = {"version": app.version, "about": app.description, "operations": list(list_operations(app.openapi()))}
+    return render(request, "docs.html", {}, shown=shown)
+
+
 @router.get("/favicon.ico")
-def favicon() -> Response:
+def favicon(request: Request) -> Response:
     """Send old browsers to the icon."""
-    return RedirectResponse("/static/favicon.svg", 301)
+    return RedirectResponse(f"{root_of(request)}/static/favicon.svg", 301)
 
 
-def error_page(request: Request, status: int, content: dict[str, str]) -> Response:
+def error_page(request: Request, status: int, content: Mapping[str, object]) -> Response:
     """Tell a person what went wrong and what to do."""
-    return render(request, "error.html", {"status": status, **content}, status)
+    return render(request, "error.html", content, status)
 
 
 def _words_of(name: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic import BaseModel
 
+from api.http.address import root_of
 from api.principals import COOKIE, csrf_token
 from api.web import seasons, words
 from core.access import ANONYMOUS
@@ -35,7 +36,8 @@ def render(
 ) -> Response:
     """Return a page; ``data`` goes to its template and its scripts, ``shown`` to the template alone.
 
-    A template gets who is logged in as ``principal``, and ``csrf`` for its forms.
+    A template gets the prefix of our addresses as ``root``, who is logged in as ``principal``, and ``csrf`` for its
+    forms.
 
     ``offset`` is the one of local standard time. [h]
     """
@@ -53,12 +55,21 @@ def render(
         **(shown or {}),
         principal=getattr(request.state, "principal", ANONYMOUS),
         csrf=csrf_token(request.cookies.get(COOKIE, "")),
+        root=root_of(request),
         state=state,
         clock=seasons.PageClock(state["tz"], offset),
         kept=f"?{kept}" if kept else "",
         languages=words.LANGUAGES,
         limits=LIMITS,
-        page=_data_block({**data, "state": state, "limits": LIMITS, "messages": words.script_messages(language)}),
+        page=_data_block(
+            {
+                **data,
+                "root": root_of(request),
+                "state": state,
+                "limits": LIMITS,
+                "messages": words.script_messages(language),
+            }
+        ),
         switch=lambda **change: str(request.url.include_query_params(**change).query),
     )
     headers = {"Content-Language": language, "Vary": "Accept-Language, Cookie", "Cache-Control": "no-cache"}

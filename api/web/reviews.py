@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.deps import StationDep
 from api.errors import AccessDenied, BadQuery
+from api.http.address import root_of
 from api.models import ReviewIn
 from api.principals import OwnForm, StoreDep
 from api.readable import ReadableStore
@@ -50,7 +51,7 @@ def sign(
         sign_as_asked(request, row, store, said)
     except (ReviewError, BadQuery, AccessDenied) as error:
         return _page(request, row, store, problem=str(error))
-    return RedirectResponse(f"/station/{row.station.id}/review", 303)
+    return RedirectResponse(f"{root_of(request)}/station/{row.station.id}/review", 303)
 
 
 def _page(request: Request, row: StationRow, store: ReadableStore, problem: str = "") -> Response:

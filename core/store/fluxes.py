@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import orjson
 import polars as pl
@@ -21,6 +22,14 @@ from core.variables import FLUX_COLUMNS, TRACE_COLUMNS, WEATHER_COLUMNS
 OPTIONAL_COLUMNS = (*TRACE_COLUMNS, *WEATHER_COLUMNS)
 """Columns that are shown where there is a value in them."""
 VALUE_COLUMNS = (*FLUX_COLUMNS, *OPTIONAL_COLUMNS)
+
+
+class Computed(NamedTuple):
+    """When the result of an interval was stored, by the database's clock."""
+
+    station: str
+    start: datetime
+    computed: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,22 @@ class StoredFluxes:
             )
             for row in rows
         ]
+
+    def read_computed(self, after: Mapping[str, datetime], span: timedelta) -> list[Computed]:
+        """Return which results were stored since, oldest first.
+
+        Parameters
+        ----------
+        after : mapping
+            Station -> time by the database's clock; what was computed later is returned. One that is not registered
+            has none.
+        span : timedelta
+            How far before a station's newest result it is looked.
+        """
+        if not after:
+            return []
+        keys = {"stations": list(after), "after": list(after.values()), "span": span}
+        return [Computed(**row) for row in self._database.rows("computed_fluxes", **keys)]
 
     def read_span(self, station: str) -> tuple[datetime, datetime] | None:
         """Return start of the first and end of the last half-hour of a station, None without one."""

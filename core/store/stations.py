@@ -26,6 +26,15 @@ class StationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Configuration:
+    """A version of a station's file."""
+
+    sha256: str
+    valid_from: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StreamRow:
     """One layout of a stream as it is stored."""
 
@@ -105,6 +114,10 @@ class StoredStations:
     def read_all(self) -> list[StationRow]:
         """Return all stations by id."""
         return [_station_row(row) for row in self._database.rows("stations")]
+
+    def read_configurations(self, id: str) -> list[Configuration]:
+        """Return every version of a station's file, oldest first; none of a station that is not registered."""
+        return [Configuration(**row) for row in self._database.rows("configurations", id=id)]
 
     def read_streams(self, station: str | None) -> list[StreamRow]:
         """Return the stored stream layouts of one station or of all, oldest first."""

@@ -21,7 +21,11 @@ from tests.waiting import PATIENCE, wait_for
 def serving(settings: Settings) -> Iterator[str]:
     """Serve the application in a thread; gives its address."""
     config = uvicorn.Config(
-        create_app(settings), port=settings.api_port, log_level="warning", timeout_graceful_shutdown=1
+        create_app(settings),
+        port=settings.api_port,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+        forwarded_allow_ips=settings.trusted_proxies,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

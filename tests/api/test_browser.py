@@ -16,6 +16,7 @@ from core.settings import Settings
 from core.store import Store
 from deploy.native.browser import BROWSER_FLAGS, browser_command
 from tests.api import tower
+from tests.api.conftest import serving
 from tests.api.tower import ID, START
 from tests.waiting import PATIENCE, SOON
 
@@ -389,3 +390,26 @@ def test_logging_in_and_signing_a_review(browser: Browser, address: str, registe
         page.screenshot(path=pictures / "review-phone-zh-dark.png", full_page=True)
         page.get_by_role("button", name="退出").click()
         expect(page.get_by_role("link", name="登录")).to_be_visible()
+
+
+def test_pages_live_under_a_prefix(browser: Browser, settings: Settings, registered: Store) -> None:
+    tower.put_days(registered, 2)
+    registered.messages.commit([], [tower.reading(START, 20.0)], [])
+    origin = f"http://127.0.0.1:{settings.api_port}"
+    with serving(settings.model_copy(update={"public_url": f"{origin}/flux"})), _opened(browser, origin) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto("/flux/")
+        page.locator(f'a[href="/flux/station/{ID}"]').click()
+        expect(_value(page, "TA")).to_have_text("20.00")
+        expect(page.locator("#table tbody tr")).to_have_count(48)
+        registered.messages.commit([], [tower.reading(START + timedelta(minutes=1), 31.5)], [])
+        expect(_value(page, "TA")).to_have_text("31.50", timeout=1000 * SOON)
+        page.goto("/flux/runs/1")
+        expect(page.locator("figure canvas").first).to_be_visible()
+        page.goto("/flux/api/v1/docs")
+        expect(page.locator("pre").first).to_be_hidden()
+        page.locator("details summary").first.click()
+        expect(page.locator("pre").first).to_contain_text('"timescaledb"')
+    assert len(asked) > 20
+    assert [url for url in asked if not url.startswith((f"{origin}/flux/", "blob:", "data:"))] == []

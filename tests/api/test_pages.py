@@ -163,3 +163,21 @@ def test_a_browser_asks_about_scripts_each_time(client: httpx.Client) -> None:
     assert first.headers["cache-control"] == "no-cache"
     again = client.get("/static/js/page.js", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")
+
+
+@pytest.mark.integration
+def test_the_api_is_described_on_a_page_of_our_own(client: httpx.Client, registered: Store) -> None:
+    page = client.get("/api/v1/docs", params={"lang": "zh"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    schema = client.get("/api/v1/openapi.json").json()
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            assert f"<h2><code>{method.upper()} {path}</code></h2>" in page.text
+            for parameter in operation.get("parameters", []):
+                assert f"<code>{parameter['name']}</code>" in page.text
+    assert len(re.findall("<summary>", page.text)) == sum(map(len, schema["paths"].values()))
+    assert "参数" in page.text
+    assert not re.search(r"""(?:src|href)=["']?https?://""", page.text)
+    assert client.get("/docs").headers["location"] == "/api/v1/docs"

@@ -353,8 +353,9 @@ def test_errors_say_what_and_what_to_do(
     answer = client.get(path)
     assert answer.status_code == status
     body = answer.json()
-    assert set(body) <= {"error", "detail", "remedy"}
-    assert body["error"] == error
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert set(body) - {"remedy"} == {"type", "title", "status", "detail", "error"}
+    assert (body["error"], body["status"], body["type"]) == (error, status, f"/api/v1/problems#{error}")
     assert says in body["detail"]
     assert body.get("remedy") or path.endswith(("5001", "xml"))
 
@@ -390,7 +391,8 @@ def test_times_may_have_any_offset(client: httpx.Client, registered: Store) -> N
 
 def test_large_answers_are_compressed(client: httpx.Client, registered: Store) -> None:
     tower.put_days(registered, 2)
-    assert client.get(f"{BASE}/fluxes").headers["content-encoding"] == "gzip"
+    answer = client.get(f"{BASE}/fluxes", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
 
 
 def test_the_service_starts_without_a_database(settings: Settings) -> None:

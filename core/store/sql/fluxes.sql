@@ -42,3 +42,12 @@ FROM flux WHERE station = %(station)s AND time >= %(start)s AND time < %(end)s;
 
 -- name: flux_span
 SELECT min(time) AS first, max(ends) AS last FROM flux WHERE station = %(station)s;
+
+-- name: computed_fluxes
+-- asked every second: of each station its newest days alone, and two columns of them
+SELECT asked.station, f.time AS start, f.computed
+FROM unnest(%(stations)s::text[], %(after)s::timestamptz[]) AS asked (station, after)
+JOIN station s ON s.id = asked.station
+CROSS JOIN LATERAL (SELECT max(time) AS time FROM flux WHERE station = s.key) AS newest
+JOIN flux f ON f.station = s.key AND f.time >= newest.time - %(span)s::interval AND f.computed > asked.after
+ORDER BY f.computed, f.time;

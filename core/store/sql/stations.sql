@@ -28,6 +28,10 @@ SELECT key, station, valid_from, sha256, toml FROM v_station ORDER BY station;
 -- name: station
 SELECT key, station, valid_from, sha256, toml FROM v_station WHERE station = %(id)s;
 
+-- name: configurations
+SELECT c.sha256, c.valid_from, c.toml AS text FROM station_config c JOIN station s ON s.key = c.station
+WHERE s.id = %(id)s ORDER BY c.valid_from;
+
 -- name: streams
 SELECT st.key, s.id AS station, s.key AS station_key, st.name, st.kind, st.dt_ns, st.channels, st.variables, st.units
 FROM stream st JOIN station s ON s.key = st.station

@@ -18,7 +18,7 @@ export async function showFindings(/** @type {HTMLElement} */ parent) {
   /** @type {Finding[]} */
   let findings = [];
   try {
-    ({ findings } = await getJson(`/api/v1/stations/${station.id}/findings?limit=${MOST}`));
+    ({ findings } = await getJson(`${page.root}/api/v1/stations/${station.id}/findings?limit=${MOST}`));
   } catch {
     // whatever keeps them away is told where the readings are
   }

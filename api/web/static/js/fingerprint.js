@@ -28,7 +28,7 @@ const UPTAKE = [
 export async function makeFingerprints(/** @type {HTMLElement} */ parent) {
   const { run } = page;
   if (!run) return;
-  const path = `/api/v1/runs/${run.id}/product?variables=`;
+  const path = `${page.root}/api/v1/runs/${run.id}/product?variables=`;
   const figures = [
     fingerprint(parent, "NEE", gettext("NEE as measured and used, by day and hour")),
     fingerprint(parent, "NEE_F", gettext("NEE, gap-filled, by day and hour")),

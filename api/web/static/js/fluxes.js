@@ -68,11 +68,11 @@ export function makeFluxes(/** @type {HTMLElement} */ parent, /** @type {import(
   const season = makeSeason(
     byId("season-figures"),
     period,
-    `/api/v1/stations/${station.id}/product?kind=${page.run?.kind || "provisional"}&`,
+    `${page.root}/api/v1/stations/${station.id}/product?kind=${page.run?.kind || "provisional"}&`,
   );
 
   async function load() {
-    const base = `/api/v1/stations/${station.id}`;
+    const base = `${page.root}/api/v1/stations/${station.id}`;
     try {
       const query = period.query(await newestFlux(base));
       figures.forEach((figure, i) =>

@@ -25,7 +25,7 @@
 
 const data = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("page")).textContent || "{}");
 
-/** @type {{state: State, messages: Record<string, string>, station: Station, stations: StationLine[],
+/** @type {{root: string, state: State, messages: Record<string, string>, station: Station, stations: StationLine[],
  *   limits: {late: number, silent: number}, latest: LatestValue[], run: Run|null, air: Air,
  *   variables: Record<string, {unit: string, en: string, zh: string}>}} */
 export const page = data;

@@ -12,7 +12,7 @@ import { throttle } from "./traces.js";
 const id = page.run?.id;
 const end = page.run?.period?.[1];
 const period = makePeriod("30d");
-const season = makeSeason(byId("season-figures"), period, `/api/v1/runs/${id}/product?`);
+const season = makeSeason(byId("season-figures"), period, `${page.root}/api/v1/runs/${id}/product?`);
 byId("legend").replaceChildren(
   element("span", {}, markElement("good"), gettext("measured")),
   element("span", {}, markElement("filled"), qualityText("filled")),

@@ -22,7 +22,7 @@ period.onChange(() => {
 });
 
 listen(
-  `/api/v1/stations/${station.id}/live`,
+  `${page.root}/api/v1/stations/${station.id}/live`,
   {
     latest: (message) => {
       showLatest(message);

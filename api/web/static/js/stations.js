@@ -36,7 +36,7 @@ function update(/** @type {StationLine[]} */ stations) {
 
 async function refresh() {
   try {
-    update(await getJson("/api/v1/stations"));
+    update(await getJson(`${page.root}/api/v1/stations`));
   } catch (error) {
     console.warn(error); // the live feed tells the reader
   }
@@ -46,7 +46,7 @@ update(page.stations);
 setInterval(show, 1000);
 setInterval(refresh, REFRESH_MS);
 listen(
-  "/api/v1/live",
+  `${page.root}/api/v1/live`,
   {
     latest: (message) => {
       const line = lines.get(message.station);

@@ -96,7 +96,7 @@ function rawTrace(/** @type {HTMLElement} */ parent, /** @type {Stream} */ strea
   async function load() {
     const chosen = channel.chosen();
     const query = `stream=${stream.name}&channels=${encodeURIComponent(chosen.name)}&max_points=${MAX_POINTS}`;
-    const path = `/api/v1/stations/${station.id}/samples?${query}`;
+    const path = `${page.root}/api/v1/stations/${station.id}/samples?${query}`;
     try {
       const newest = await newestOf(stream.name);
       if (newest === null) {
@@ -175,7 +175,7 @@ function readingSeries(
   async function load() {
     const chosen = channel.chosen();
     const asked = `stream=${stream.name}&channels=${encodeURIComponent(chosen.name)}`;
-    const path = `/api/v1/stations/${station.id}/readings?${asked}`;
+    const path = `${page.root}/api/v1/stations/${station.id}/readings?${asked}`;
     try {
       const newest = await newestOf(stream.name);
       if (newest === null) {
@@ -220,7 +220,7 @@ function isolatedPoints(/** @type {any} */ u, /** @type {number} */ series) {
 
 /** Time just after a stream's newest data, null if it never sent. [s] */
 async function newestOf(/** @type {string} */ stream) {
-  const { values } = await getJson(`/api/v1/stations/${station.id}/latest`);
+  const { values } = await getJson(`${page.root}/api/v1/stations/${station.id}/latest`);
   const one = values.find((/** @type {{stream: string}} */ value) => value.stream === stream);
   return one ? secondsOf(one.time) + 0.001 : null;
 }

@@ -1,0 +1,1 @@
+"""What holds for every answer: forms, parameters, compression, revalidation, security headers."""
