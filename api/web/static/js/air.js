@@ -80,7 +80,7 @@ const refresh = throttle(async () => {
 
 async function showNewest(/** @type {Choice} */ now) {
   const list = byId("newest");
-  const asked = `/api/v1/stations/${station.id}/mole-fractions?gas=${now.name}&intake=${now.intake}`;
+  const asked = `${page.root}/api/v1/stations/${station.id}/mole-fractions?gas=${now.name}&intake=${now.intake}`;
   try {
     const { data, to } = await getJson(asked);
     newest = data.time.length ? secondsOf(to) : null;
@@ -170,7 +170,7 @@ function showAge() {
 }
 
 function showDownloads(/** @type {Choice} */ now, /** @type {string} */ query) {
-  const path = `/api/v1/stations/${station.id}`;
+  const path = `${page.root}/api/v1/stations/${station.id}`;
   const of = `gas=${now.name}&intake=${now.intake}${query ? `&${query}` : ""}`;
   const links = [
     [gettext("Hours CSV"), `${path}/mole-fractions?${of}&format=csv`],

@@ -28,7 +28,7 @@ export function makeCurve(/** @type {HTMLElement} */ parent) {
 
   async function load(/** @type {import("./air.js").Choice} */ now) {
     const asked = `gas=${now.name}&intake=${now.intake}&method=${now.method}`;
-    const path = `/api/v1/stations/${station.id}/curve?${asked}`;
+    const path = `${page.root}/api/v1/stations/${station.id}/curve?${asked}`;
     growth.textContent = "";
     if (shown !== asked) {
       shown = asked;

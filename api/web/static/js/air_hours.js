@@ -38,7 +38,7 @@ export function makeHours(/** @type {HTMLElement} */ parent, /** @type {import("
 
   async function load(/** @type {import("./air.js").Choice} */ now, /** @type {string} */ query) {
     const asked = `gas=${now.name}&intake=${now.intake}`;
-    const path = `/api/v1/stations/${station.id}`;
+    const path = `${page.root}/api/v1/stations/${station.id}`;
     if (shown !== `${asked} ${now.method}`) {
       shown = `${asked} ${now.method}`;
       figure.change({

@@ -14,7 +14,7 @@ const ALARM = "mole fraction ";
 
 /** Fill the table of tanks; assignments of the gas that is shown. */
 export async function showTanks(/** @type {HTMLElement} */ table, /** @type {import("./air.js").Choice} */ now) {
-  const { tanks } = await getJson(`/api/v1/stations/${station.id}/tanks`);
+  const { tanks } = await getJson(`${page.root}/api/v1/stations/${station.id}/tanks`);
   fill(
     table,
     [
@@ -53,7 +53,7 @@ export async function showEvents(
   /** @type {HTMLElement} */ caption,
   /** @type {number} */ end,
 ) {
-  const { events } = await getJson(`/api/v1/stations/${station.id}/mole-fraction-events${limits(end)}`);
+  const { events } = await getJson(`${page.root}/api/v1/stations/${station.id}/mole-fraction-events${limits(end)}`);
   const shown = events.slice(-MAX_EVENTS).reverse();
   const clock = offsetHours(station);
   if (shown.length) {
@@ -84,7 +84,7 @@ export async function showComparisons(
   /** @type {HTMLElement} */ caption,
   /** @type {number} */ end,
 ) {
-  const { comparisons } = await getJson(`/api/v1/stations/${station.id}/comparisons${limits(end)}`);
+  const { comparisons } = await getJson(`${page.root}/api/v1/stations/${station.id}/comparisons${limits(end)}`);
   const clock = offsetHours(station);
   if (comparisons.length) {
     fill(

@@ -19,7 +19,7 @@ export function makeTargets(/** @type {HTMLElement} */ parent) {
 
   async function load(/** @type {import("./air.js").Choice} */ now, /** @type {number} */ end) {
     const limits = Number.isFinite(end) ? `&from=${isoOf(end - LENGTH)}&to=${isoOf(end)}` : "";
-    const path = `/api/v1/stations/${station.id}/targets?gas=${now.name}${limits}`;
+    const path = `${page.root}/api/v1/stations/${station.id}/targets?gas=${now.name}${limits}`;
     try {
       const { data } = await getJson(path);
       if (shown !== now.name) {
