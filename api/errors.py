@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from core.errors import (
     ConfigError,
+    ExportError,
     FluxTowerError,
     ReviewError,
     StoreError,
@@ -76,6 +77,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     UnknownVariable: Answer(404, "GET /api/v1/stations/{id} lists the variables"),
     BadQuery: Answer(422),
     ReviewError: Answer(422),
+    ExportError: Answer(422),
     AccessDenied: Answer(403),
     NotAuthenticated: Answer(401, "ask for another key, or send none to read what is public"),
     TooManyRequests: Answer(429, "wait a minute; ask for longer periods at once, or listen to the live stream"),

@@ -20,6 +20,7 @@ from api.deps import (
     choose_period,
 )
 from api.errors import BadQuery
+from api.export_tables import PROVENANCE, averaging_minutes, flux_names
 from api.exports.columns import json_columns
 from api.exports.encode import file_name
 from api.exports.fluxnet import write_fluxnet
@@ -27,12 +28,11 @@ from api.models import FluxesOut
 from api.principals import StoreDep
 from api.readable import ReadableStore
 from core.store import StationRow
-from core.variables import FLUX_COLUMNS, flux_variable
+from core.variables import flux_variable
 
 router = APIRouter(tags=["fluxes"])
 
 MAX_FLUXES_PERIOD = timedelta(days=366)
-PROVENANCE = ("config_sha256", "code_version", "computed")
 _CSV = {"text/csv": {"example": "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST\n201206071300,201206071315,-12.41,0\n"}}
 
 
@@ -88,14 +88,6 @@ def fluxes(
     )
 
 
-def flux_names(row: StationRow, table: pl.DataFrame) -> list[str]:
-    """Return what half-hours of a station have: by its present configuration, and by an earlier one in ``table``."""
-    others = {"start", "end", "reasons", "diagnostics", *PROVENANCE}
-    earlier = (name for name in table.columns if name not in others)
-    declared = row.station.flux_columns if row.station.flux else FLUX_COLUMNS
-    return list(dict.fromkeys((*declared, *row.station.weather_columns, *earlier)))
-
-
 def choose_variables(names: str | None, known: list[str]) -> list[str]:
     """Return the asked variables, or all.
 
@@ -117,8 +109,3 @@ def flux_period(store: ReadableStore, row: StationRow, start: From, end: To) -> 
     """Return the asked period, by default the last 7 days that have fluxes."""
     span = store.fluxes.read_span(row.station.id) if end is None else None
     return choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, MAX_FLUXES_PERIOD)
-
-
-def averaging_minutes(row: StationRow) -> int:
-    """Return the length of the station's intervals; 30 where it makes no fluxes."""
-    return row.station.flux.averaging_minutes if row.station.flux else 30

@@ -11,13 +11,14 @@ from fastapi import APIRouter, Query, Request, Response
 from api.answers import csv_answer, json_answer, parquet_answer
 from api.deps import From, Period, StationDep, To, longest_table
 from api.errors import BadQuery
+from api.export_tables import averaging_minutes
 from api.exports.columns import json_columns
 from api.exports.encode import file_name, json_bytes
 from api.exports.fluxnet import write_fluxnet
 from api.models import ProductOut
 from api.principals import StoreDep
 from api.readable import ReadableStore
-from api.routes.fluxes import averaging_minutes, choose_variables, flux_period
+from api.routes.fluxes import choose_variables, flux_period
 from core.frames import PRODUCT_COLUMNS
 from core.store import PROVISIONAL, RunRow, StationRow
 from core.variables import season_unit
