@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Mapping
 
 import orjson
-import polars as pl
 from fastapi import Request, Response
 
-from api.exports.encode import json_bytes, parquet_bytes
+from api.exports.encode import json_bytes
+from api.exports.formats import ExportFile
 
 
 def json_answer(request: Request, content: object) -> Response:
@@ -28,12 +28,10 @@ def csv_answer(request: Request, text: str, name: str, headers: dict[str, str] |
     return _answer(request, text.encode(), "text/csv; charset=utf-8", disposition | (headers or {}))
 
 
-def parquet_answer(
-    request: Request, table: pl.DataFrame, name: str, metadata: Mapping[str, str], headers: dict[str, str]
-) -> Response:
-    """Return Parquet that a browser saves under ``name``; ``metadata`` stands in the file."""
-    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return _answer(request, parquet_bytes(table, metadata), "application/vnd.apache.parquet", disposition | headers)
+def export_answer(file: ExportFile, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a file of ``api.exports.formats`` that a browser saves under its name."""
+    disposition = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return Response(file.content, media_type=file.media_type, headers=disposition | dict(headers or {}))
 
 
 def file_answer(request: Request, content: bytes, media_type: str, name: str) -> Response:

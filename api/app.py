@@ -11,11 +11,12 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Response
-from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 
 from api import errors, routes
+from api.exports.formats import COMPACT_TYPES
 from api.headers import SecurityHeaders
 from api.live import LiveFeed
 from api.principals import Gate
@@ -69,7 +70,12 @@ def create_app(settings: Settings) -> FastAPI:
         # what a reader takes along to the identity provider and back
         app.add_middleware(SessionMiddleware, secret_key=settings.secret("session"), session_cookie="fluxtower_oidc")
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=1000,
+        compresslevel=5,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *COMPACT_TYPES),
+    )
     errors.install(app, pages.error_page)
     app.include_router(health.router, include_in_schema=False)
     app.include_router(routes.router)

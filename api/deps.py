@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Path, Query
 from pydantic import AwareDatetime
@@ -24,7 +24,6 @@ To = Annotated[
     AwareDatetime | None,
     Query(alias="to", description="Time after the last, ISO with offset; default: the newest data."),
 ]
-TableFormat = Annotated[Literal["json", "csv"], Query(alias="format", description="json or csv")]
 
 
 def _station(

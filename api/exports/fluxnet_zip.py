@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 
@@ -28,6 +29,7 @@ UNKNOWN_DATE = (1980, 1, 1, 0, 0, 0)
 
 def write_fluxnet_zip(export: ExportTable) -> bytes:
     """Return the zip; the same table gives the same bytes."""
+    export = _without_empty(export)
     content = BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, text in _files(export):
@@ -36,6 +38,15 @@ def write_fluxnet_zip(export: ExportTable) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, text, compresslevel=1)
     return content.getvalue()
+
+
+def _without_empty(export: ExportTable) -> ExportTable:
+    """Leave out what the run does not have: the store knows names of more than a season of most stations has."""
+    columns = tuple(
+        one for one in export.columns if export.values.is_empty() or export.values[one.name].is_not_null().any()
+    )
+    names = [*export.times, *(column.name for column in columns)]
+    return replace(export, columns=columns, values=export.values.select(names))
 
 
 def stem_of(export: ExportTable, size: str) -> str:

@@ -71,6 +71,10 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
+COMPACT_TYPES = tuple(FORMATS[form].media_type for form in ("parquet", "arrow", "fluxnet"))
+"""Media types of what is compressed already, or is meant to be quick: to compress it again costs more than it saves."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExportFile:
     """A file that leaves the house."""

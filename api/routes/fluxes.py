@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
-from api.answers import csv_answer, json_answer
+from api.answers import csv_answer, export_answer, json_answer
 from api.deps import (
     DEFAULT_PERIOD,
     From,
     Period,
     StationDep,
-    TableFormat,
     To,
     choose_period,
 )
 from api.errors import BadQuery
-from api.export_tables import PROVENANCE, averaging_minutes, flux_names
+from api.export_tables import PROVENANCE, averaging_minutes, flux_names, fluxes_table
 from api.exports.columns import json_columns
 from api.exports.encode import file_name
 from api.exports.fluxnet import write_fluxnet
+from api.exports.formats import FORMATS, write_export
 from api.models import FluxesOut
 from api.principals import StoreDep
 from api.readable import ReadableStore
@@ -33,6 +33,11 @@ from core.variables import flux_variable
 router = APIRouter(tags=["fluxes"])
 
 MAX_FLUXES_PERIOD = timedelta(days=366)
+FluxFormat = Annotated[
+    Literal["json", "csv", "csv-units", "parquet", "arrow", "netcdf", "ameriflux"],
+    Query(alias="format", description="json, csv (FLUXNET), csv with units, Parquet, Arrow, netCDF, AmeriFlux upload."),
+]
+_FILES: dict[str, object] = {FORMATS[form].media_type: {} for form in ("parquet", "arrow", "netcdf")}
 _CSV = {"text/csv": {"example": "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST\n201206071300,201206071315,-12.41,0\n"}}
 
 
@@ -40,7 +45,7 @@ _CSV = {"text/csv": {"example": "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST\
     "/stations/{id}/fluxes",
     summary="Fluxes with flags (FLUXNET names and units)",
     response_model=None,
-    responses={200: {"model": FluxesOut, "content": _CSV}},
+    responses={200: {"model": FluxesOut, "content": _CSV | _FILES}},
 )
 def fluxes(
     request: Request,
@@ -52,7 +57,7 @@ def fluxes(
         str | None, Query(description="Comma separated; default: all.", examples=["FC,FC_SSITC_TEST,USTAR"])
     ] = None,
     diagnostics: Annotated[bool, Query(description="Also every intermediate value, by name (JSON only).")] = False,
-    form: TableFormat = "json",
+    form: FluxFormat = "json",
 ) -> Response:
     """Return fluxes of [from, to); default: the last 7 days that have some, at most a year.
 
@@ -72,6 +77,8 @@ def fluxes(
         values = table.select("start", *names).with_columns(pl.col(flags).fill_nan(None).cast(pl.Int64))
         text = write_fluxnet(values, utc_offset=offset, minutes=minutes)
         return csv_answer(request, text, file_name(id, "fluxes", period.start, period.end, offset))
+    if form != "json":
+        return export_answer(write_export(fluxes_table(store, row, period, table, names), form))
     data = json_columns(table.select("start", "end", *names, *PROVENANCE))
     for column in ("reasons", "diagnostics") if diagnostics else ("reasons",):
         data[column] = [orjson.loads(text) for text in table[column]]

@@ -75,7 +75,8 @@ def _means(results: Mapping[str, FloatArray], starts: pl.Series, size: str, per_
 def _closure_uncertainty(table: pl.DataFrame, results: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     columns = {}
     for name in ("LE", "H"):
-        if f"{name}_CORR_JOINTUNC" in results:
+        needed = {f"{name}_CORR_75", f"{name}_CORR_25", f"{name}_RANDUNC"}
+        if f"{name}_CORR_JOINTUNC" in results and needed <= {*table.columns}:
             spread = (table[f"{name}_CORR_75"] - table[f"{name}_CORR_25"]).to_numpy() / BETWEEN_QUARTILES
             columns[f"{name}_CORR_JOINTUNC"] = joint_uncertainty(table[f"{name}_RANDUNC"].to_numpy(), spread)
     return columns
