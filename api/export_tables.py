@@ -5,7 +5,7 @@ Routes hand in the store of what their principal may read, commands the whole on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -13,8 +13,12 @@ import polars as pl
 
 from api.deps import Period
 from api.exports.encode import json_bytes
-from api.exports.series import ExportTable, State, channel_columns, flux_columns, season_columns, without_nan
+from api.exports.flagged import Quality, flag_columns, keep_quality
+from api.exports.formats import ExportFile
+from api.exports.raw import raw_file
+from api.exports.series import Column, ExportTable, State, channel_columns, flux_columns, season_columns, without_nan
 from api.readable import ReadableStore
+from core.clock import intervals
 from core.review import FLUXES
 from core.station import Channel, Stream
 from core.store import PROVISIONAL, RunRow, StationRow, Store
@@ -96,13 +100,23 @@ def season_table(
 
 
 def readings_table(
-    store: AnyStore, row: StationRow, stream: Stream, channels: Sequence[Channel], period: Period
+    store: AnyStore,
+    row: StationRow,
+    stream: Stream,
+    channels: Sequence[Channel],
+    period: Period,
+    quality: Quality = "all",
 ) -> ExportTable:
-    """Return readings as sent, in the sender's units."""
+    """Return readings as sent, in the sender's units, each channel with its flags; missing where not of the quality."""
     names = [channel.name for channel in channels]
-    table = store.readings.read(row.station.id, stream.name, period.start, period.end).select("time", *names)
+    found = store.readings.read(row.station.id, stream.name, period.start, period.end)
+    flags = flag_columns(found, names)
+    columns = [found["time"]]
+    for name in names:
+        columns += [keep_quality(found[name], flags[name], quality), flags[name].alias(f"{name}_FLAG")]
     subjects = [f"{stream.name}.{name}" for name in names]
-    return _stream_table(row, stream, channels, period, table, state_of(store, row, period, subjects))
+    said = channel_columns(channels, flagged=True)
+    return _stream_table(row, stream, said, period, pl.DataFrame(columns), state_of(store, row, period, subjects))
 
 
 def samples_table(
@@ -113,7 +127,18 @@ def samples_table(
     times = (samples.start_ns + np.arange(samples.n) * samples.dt_ns).astype("datetime64[ns]")
     values = {channel.name: samples.channels[channel.name].astype(np.float32) for channel in channels}
     table = pl.DataFrame({"time": times, **values}).with_columns(pl.col("time").dt.replace_time_zone("UTC"))
-    return _stream_table(row, stream, channels, period, table, "provisional")
+    return _stream_table(row, stream, channel_columns(channels), period, table, "provisional")
+
+
+def raw_files(store: AnyStore, row: StationRow, stream: Stream, period: Period, form: str) -> Iterator[ExportFile]:
+    """Yield the half-hours of a period in one of ``RAW_FORMATS``; none where there is no sample."""
+    minutes = averaging_minutes(row)
+    for start in intervals(period.start, period.end, minutes):
+        end = start + timedelta(minutes=minutes)
+        part = Period(max(start, period.start), min(end, period.end))
+        export = samples_table(store, row, stream, stream.channels, part)
+        if any(export.values[name].is_not_null().any() for name in export.units):
+            yield raw_file(export, form)
 
 
 def state_of(store: AnyStore, row: StationRow, period: Period, subjects: Sequence[str]) -> State:
@@ -144,9 +169,8 @@ def _state_of_run(store: AnyStore, row: StationRow, run: RunRow | None, period: 
 
 
 def _stream_table(
-    row: StationRow, stream: Stream, channels: Sequence[Channel], period: Period, table: pl.DataFrame, state: State
+    row: StationRow, stream: Stream, columns: tuple[Column, ...], period: Period, table: pl.DataFrame, state: State
 ) -> ExportTable:
-    columns = channel_columns(channels)
     return ExportTable(
         station=row.station,
         what=stream.name,

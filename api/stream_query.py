@@ -88,7 +88,7 @@ def ask(kind: Kind) -> Callable[..., StreamQuery]:
         channels: ChannelNames = None,
         form: StreamFormat = "json",
     ) -> StreamQuery:
-        found = _find_stream(row, stream, kind)
+        found = find_stream(row, stream, kind)
         return StreamQuery(row, found, _find_channels(row, found, channels), start, end, form)
 
     return asked
@@ -98,7 +98,7 @@ ReadingsQuery = Annotated[StreamQuery, Depends(ask("reading"))]
 SamplesQuery = Annotated[StreamQuery, Depends(ask("block"))]
 
 
-def _find_stream(row: StationRow, name: str | None, kind: Kind) -> Stream:
+def find_stream(row: StationRow, name: str | None, kind: Kind) -> Stream:
     """Return the named stream of that kind, or the station's first one.
 
     Raises

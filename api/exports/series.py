@@ -15,6 +15,7 @@ import polars as pl
 from core.station import Channel, Station
 from core.variables import base_name, flux_variable, season_unit, variable
 from fluxcalc.season.columns import describe
+from qc.codes import FLAGS as QC_FLAGS
 
 State = Literal["provisional", "reviewed"]
 SSITC = {0: "good", 1: "usable", 2: "bad"}
@@ -187,18 +188,19 @@ def season_columns(names: Sequence[str]) -> tuple[Column, ...]:
     return _describe(names, season_unit, describe)
 
 
-def channel_columns(channels: Sequence[Channel]) -> tuple[Column, ...]:
-    """Describe channels of a stream in the sender's names and units; each value is of one time."""
-    return tuple(
-        Column(
-            channel.name,
-            channel.unit,
-            variable(channel.variable).en,
-            STANDARD_NAMES.get(base_name(channel.variable), ""),
-            "point",
+def channel_columns(channels: Sequence[Channel], *, flagged: bool = False) -> tuple[Column, ...]:
+    """Describe channels of a stream in the sender's names and units, each with its flags behind it if it has some."""
+    columns = []
+    for channel in channels:
+        words = variable(channel.variable).en
+        standard = STANDARD_NAMES.get(base_name(channel.variable), "")
+        flag = Column(
+            f"{channel.name}_FLAG", "1", f"quality of {channel.name}", "quality_flag", flags=QC_FLAGS, whole=True
         )
-        for channel in channels
-    )
+        own = (flag.name,) if flagged else ()
+        columns.append(Column(channel.name, channel.unit, words, standard, "point", ancillary=own))
+        columns += [flag] if flagged else []
+    return tuple(columns)
 
 
 def without_nan(table: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:

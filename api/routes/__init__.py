@@ -15,6 +15,7 @@ from api.routes import (
     me,
     mole_fractions,
     product,
+    raw,
     readings,
     reviews,
     runs,
@@ -34,7 +35,7 @@ router = APIRouter(
     },
 )
 RESOURCES = (
-    *(health, me, stations, feeds, readings, findings, samples, fluxes, footprint),
+    *(health, me, stations, feeds, readings, findings, samples, raw, fluxes, footprint),
     *(product, runs, reviews, mole_fractions, live),
 )
 for resource in RESOURCES:
