@@ -21,7 +21,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from api.exports.badm import write_badm
 from api.exports.fluxnet_zip import aggregates_of
 from api.exports.formats import FORMATS, write_export
-from api.exports.series import ExportTable, flux_columns, season_columns, without_nan
+from api.exports.series import ExportTable, channel_columns, flux_columns, season_columns, without_nan
 from core.errors import ExportError
 from core.station import Metadata
 from fluxcalc.season.aggregates import SIZES
@@ -230,3 +230,17 @@ def test_badm_has_what_the_station_file_says() -> None:
     assert (said["INST_SN"], said["INST_INSTALL_DATE"], said["INST_REMOVE_DATE"]) == ("0042", "20240501", "20260709")
     people = table[table["VARIABLE_GROUP"] == "GRP_TEAM_MEMBER"]
     assert people.groupby("GROUP_ID")["DATAVALUE"].apply(lambda one: "Li Wei" in set(one)).sum() == 1
+
+
+def test_readings_have_their_flags_beside_them() -> None:
+    columns = channel_columns(example.STATION.streams["met"].channels, flagged=True)
+    assert [column.name for column in columns] == ["TA", "TA_FLAG", "RH", "RH_FLAG"]
+    table = pl.DataFrame({"time": [example.START] * 2, "TA": [20.5, 99.0], "TA_FLAG": [1, 4], "RH": [50.0, None]})
+    values = without_nan(table.with_columns(RH_FLAG=pl.Series([None, 9], dtype=pl.Int64)), columns)
+    made = replace(example.season(), what="met", values=values, columns=columns)
+    with netCDF4.Dataset("memory", memory=write_export(made, "netcdf").content) as data:
+        flag = data["TA_FLAG"]
+        meanings = dict(zip(flag.flag_values.tolist(), flag.flag_meanings.split(), strict=True))
+        assert [meanings[value] for value in flag[:].tolist()] == ["good", "bad"]
+        assert data["TA"].ancillary_variables == "TA_FLAG"
+        assert data["RH_FLAG"][:].mask.tolist() == [True, False]
