@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import orjson
-import polars as pl
 from fastapi import Response
 
-from api.exports.encode import json_bytes, parquet_bytes
+from api.exports.encode import json_bytes
+from api.exports.formats import ExportFile
 
 
 def json_answer(content: object) -> Response:
@@ -26,9 +26,9 @@ def csv_answer(text: str, name: str, headers: Mapping[str, str] | None = None) -
     return _file(text.encode(), "text/csv; charset=utf-8", name, headers or {})
 
 
-def parquet_answer(table: pl.DataFrame, name: str, metadata: Mapping[str, str], headers: Mapping[str, str]) -> Response:
-    """Return Parquet that a browser saves under ``name``; ``metadata`` stands in the file."""
-    return _file(parquet_bytes(table, metadata), "application/vnd.apache.parquet", name, headers)
+def export_answer(file: ExportFile, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a file of ``api.exports.formats`` that a browser saves under its name."""
+    return _file(file.content, file.media_type, file.name, headers or {})
 
 
 def _file(content: bytes, media_type: str, name: str, headers: Mapping[str, str]) -> Response:

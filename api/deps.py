@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Depends, Path, Query, Request, Response
@@ -51,7 +51,6 @@ To = Annotated[
         examples=_TIME_EXAMPLES,
     ),
 ]
-TableFormat = Annotated[Literal["json", "csv"], Query(alias="format", description="json or csv")]
 
 
 def _station(

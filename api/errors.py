@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from api.http.address import own_path, root_of
 from core.errors import (
     ConfigError,
+    ExportError,
     FluxTowerError,
     ReviewError,
     StoreError,
@@ -87,6 +88,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     ReviewError: Answer(
         422, "A review that cannot be signed", "GET /api/v1/stations/{id}/reviews shows how far each month is"
     ),
+    ExportError: Answer(422, "A file that cannot be made"),
     AccessDenied: Answer(403, "Not for who asks"),
     NotAuthenticated: Answer(
         401, "A key or password that is not right", "ask for another key, or send none to read what is public"

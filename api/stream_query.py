@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
-from api.deps import From, Period, StationDep, TableFormat, To, choose_period
+from api.deps import From, Period, StationDep, To, choose_period
 from api.errors import UnknownStream
 from api.exports.encode import file_name
 from api.readable import ReadableStore
@@ -19,6 +19,14 @@ from core.store import StationRow
 Kind = Literal["block", "reading"]
 StreamName = Annotated[str | None, Query(description="Name of the stream; default: the station's first of that kind.")]
 ChannelNames = Annotated[str | None, Query(description="Channels, comma separated; default: all.", examples=["TA,RH"])]
+
+
+StreamFormat = Annotated[
+    Literal["json", "csv", "parquet", "arrow", "netcdf"],
+    Query(
+        alias="format", description="json, csv with units, Parquet, Arrow or netCDF (the last three not of minutes)."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,8 @@ class StreamQuery:
         At least one, as asked.
     start, end : datetime or None
         As asked.
-    form : {"json", "csv"}
+    form : str
+        One of ``StreamFormat``.
     """
 
     row: StationRow
@@ -77,9 +86,9 @@ def ask(kind: Kind) -> Callable[..., StreamQuery]:
         end: To = None,
         stream: StreamName = None,
         channels: ChannelNames = None,
-        form: TableFormat = "json",
+        form: StreamFormat = "json",
     ) -> StreamQuery:
-        found = _find_stream(row, stream, kind)
+        found = find_stream(row, stream, kind)
         return StreamQuery(row, found, _find_channels(row, found, channels), start, end, form)
 
     return asked
@@ -89,7 +98,7 @@ ReadingsQuery = Annotated[StreamQuery, Depends(ask("reading"))]
 SamplesQuery = Annotated[StreamQuery, Depends(ask("block"))]
 
 
-def _find_stream(row: StationRow, name: str | None, kind: Kind) -> Stream:
+def find_stream(row: StationRow, name: str | None, kind: Kind) -> Stream:
     """Return the named stream of that kind, or the station's first one.
 
     Raises

@@ -130,6 +130,20 @@ class ReviewError(FluxTowerError):
         super().__init__(f"{detail}: {remedy}")
 
 
+class ExportError(FluxTowerError):
+    """A format that a station's data cannot be written in.
+
+    Parameters
+    ----------
+    detail, remedy : str
+        What is missing, and what to do.
+    """
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(f"{detail}: {remedy}")
+
+
 class ProcessingError(FluxTowerError):
     """A step of a half-hour failed: the interval is marked and the work goes on."""
 

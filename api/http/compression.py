@@ -9,12 +9,14 @@ from starlette.datastructures import Headers
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware, IdentityResponder
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.exports.formats import COMPACT_TYPES
+
 MINIMUM_BYTES = 1000
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 5
 LARGE_BYTES = 128 * 1024
 """What is larger is compressed in a thread, so that nobody else waits for it."""
-COMPRESSED_TYPES = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/vnd.apache.parquet")
+COMPRESSED_TYPES = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *COMPACT_TYPES)
 
 
 class Compression:

@@ -27,10 +27,11 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "parquet": ("application/vnd.apache.parquet", "application/x-parquet"),
     "arrow": ("application/vnd.apache.arrow.stream",),
     "netcdf": ("application/x-netcdf", "application/netcdf"),
-    "zip": ("application/zip",),
+    "fluxnet": ("application/zip",),
+    "pdf": ("application/pdf",),
 }
 """Value of ``format`` -> media types that ask for it in ``Accept``."""
-ENDINGS = {**{form: form for form in FORMS}, "nc": "netcdf"}
+ENDINGS = {**{form: form for form in FORMS}, "nc": "netcdf", "zip": "fluxnet"}
 """Ending of a path -> value of ``format`` that it stands for."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.air import after_last_hour, analyser_of, choose_gas, choose_intake, choose_method, scale_of
 from api.answers import csv_answer, json_answer
-from api.deps import DEFAULT_PERIOD, From, StationDep, TableFormat, To, choose_period
+from api.deps import DEFAULT_PERIOD, From, StationDep, To, choose_period
 from api.errors import BadQuery
 from api.exports.columns import json_columns, write_csv
 from api.exports.encode import file_name
@@ -37,6 +37,7 @@ from qc.stored_air import (
 
 router = APIRouter(tags=["mole fractions"])
 
+TableFormat = Annotated[Literal["json", "csv"], Query(alias="format", description="json or csv")]
 MethodName = Annotated[
     str, Query(description="noaa, conditions, rebs or the rule of a package; default: the station file's.")
 ]

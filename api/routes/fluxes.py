@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
-from api.answers import csv_answer, json_answer
+from api.answers import csv_answer, export_answer, json_answer
 from api.deps import (
     DEFAULT_PERIOD,
     From,
     Period,
     StationDep,
-    TableFormat,
     To,
     choose_period,
 )
 from api.errors import BadQuery
+from api.export_tables import PROVENANCE, averaging_minutes, flux_names, fluxes_table
 from api.exports.columns import json_columns
 from api.exports.encode import file_name
 from api.exports.fluxnet import write_fluxnet
+from api.exports.formats import FORMATS, write_export
 from api.models import FluxesOut
 from api.principals import StoreDep
 from api.readable import ReadableStore
 from core.store import StationRow
-from core.variables import FLUX_COLUMNS, flux_variable
+from core.variables import flux_variable
 
 router = APIRouter(tags=["fluxes"])
 
 MAX_FLUXES_PERIOD = timedelta(days=366)
-PROVENANCE = ("config_sha256", "code_version", "computed")
+FluxFormat = Annotated[
+    Literal["json", "csv", "csv-units", "parquet", "arrow", "netcdf", "ameriflux"],
+    Query(alias="format", description="json, csv (FLUXNET), csv with units, Parquet, Arrow, netCDF, AmeriFlux upload."),
+]
+_FILES: dict[str, object] = {FORMATS[form].media_type: {} for form in ("parquet", "arrow", "netcdf")}
 _CSV = {"text/csv": {"example": "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST\n201206071300,201206071315,-12.41,0\n"}}
 
 
@@ -40,7 +45,7 @@ _CSV = {"text/csv": {"example": "TIMESTAMP_START,TIMESTAMP_END,FC,FC_SSITC_TEST\
     "/stations/{id}/fluxes",
     summary="Fluxes with flags (FLUXNET names and units)",
     response_model=None,
-    responses={200: {"model": FluxesOut, "content": _CSV}},
+    responses={200: {"model": FluxesOut, "content": _CSV | _FILES}},
 )
 def fluxes(
     row: StationDep,
@@ -51,7 +56,7 @@ def fluxes(
         str | None, Query(description="Comma separated; default: all.", examples=["FC,FC_SSITC_TEST,USTAR"])
     ] = None,
     diagnostics: Annotated[bool, Query(description="Also every intermediate value, by name (JSON only).")] = False,
-    form: TableFormat = "json",
+    form: FluxFormat = "json",
 ) -> Response:
     """Return fluxes of [from, to); default: the last 7 days that have some, at most a year.
 
@@ -71,6 +76,8 @@ def fluxes(
         values = table.select("start", *names).with_columns(pl.col(flags).fill_nan(None).cast(pl.Int64))
         text = write_fluxnet(values, utc_offset=offset, minutes=minutes)
         return csv_answer(text, file_name(id, "fluxes", period.start, period.end, offset))
+    if form != "json":
+        return export_answer(write_export(fluxes_table(store, row, period, table, names), form))
     data = json_columns(table.select("start", "end", *names, *PROVENANCE))
     for column in ("reasons", "diagnostics") if diagnostics else ("reasons",):
         data[column] = [orjson.loads(text) for text in table[column]]
@@ -84,14 +91,6 @@ def fluxes(
             "data": data,
         },
     )
-
-
-def flux_names(row: StationRow, table: pl.DataFrame) -> list[str]:
-    """Return what half-hours of a station have: by its present configuration, and by an earlier one in ``table``."""
-    others = {"start", "end", "reasons", "diagnostics", *PROVENANCE}
-    earlier = (name for name in table.columns if name not in others)
-    declared = row.station.flux_columns if row.station.flux else FLUX_COLUMNS
-    return list(dict.fromkeys((*declared, *row.station.weather_columns, *earlier)))
 
 
 def choose_variables(names: str | None, known: list[str]) -> list[str]:
@@ -115,8 +114,3 @@ def flux_period(store: ReadableStore, row: StationRow, start: From, end: To) -> 
     """Return the asked period, by default the last 7 days that have fluxes."""
     span = store.fluxes.read_span(row.station.id) if end is None else None
     return choose_period(start, end, span[1] if span else None, DEFAULT_PERIOD, MAX_FLUXES_PERIOD)
-
-
-def averaging_minutes(row: StationRow) -> int:
-    """Return the length of the station's intervals; 30 where it makes no fluxes."""
-    return row.station.flux.averaging_minutes if row.station.flux else 30

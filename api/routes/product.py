@@ -8,16 +8,18 @@ from typing import Annotated, Literal
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
-from api.answers import csv_answer, json_answer, parquet_answer
+from api.answers import csv_answer, export_answer, json_answer
 from api.deps import From, Period, StationDep, To, longest_table
 from api.errors import BadQuery
+from api.export_tables import averaging_minutes, season_table
 from api.exports.columns import json_columns
-from api.exports.encode import file_name, json_bytes
+from api.exports.encode import file_name
 from api.exports.fluxnet import write_fluxnet
+from api.exports.formats import FORMATS, write_export
 from api.models import ProductOut
 from api.principals import StoreDep
 from api.readable import ReadableStore
-from api.routes.fluxes import averaging_minutes, choose_variables, flux_period
+from api.routes.fluxes import choose_variables, flux_period
 from core.frames import PRODUCT_COLUMNS
 from core.store import PROVISIONAL, RunRow, StationRow
 from core.variables import season_unit
@@ -33,10 +35,12 @@ Kind = Annotated[
 ]
 Series = Annotated[str | None, Query(description="Comma separated; default: all.", examples=["NEE_F,NEE_F_QC,GPP_NT"])]
 SeasonFormat = Annotated[
-    Literal["json", "csv", "parquet"], Query(alias="format", description="json, csv (FLUXNET) or parquet")
+    Literal["json", "csv", "csv-units", "parquet", "arrow", "netcdf", "fluxnet"],
+    Query(alias="format", description="json, csv (FLUXNET), csv with units, Parquet, Arrow, netCDF, FLUXNET zip."),
 ]
+_FILES: dict[str, object] = {FORMATS[form].media_type: {} for form in ("parquet", "arrow", "netcdf", "fluxnet")}
 PRODUCT_RESPONSES: dict[int | str, dict[str, object]] = {
-    200: {"model": ProductOut, "content": {"text/csv": {}, "application/vnd.apache.parquet": {}}}
+    200: {"model": ProductOut, "content": {"text/csv": {}, **_FILES}}
 }
 _, *NAMED = PRODUCT_COLUMNS
 
@@ -82,7 +86,7 @@ def answer_product(
     variables: str | None,
     form: str,
 ) -> Response:
-    """Return a run's half-hours of a period as JSON, FLUXNET CSV or Parquet; no row without a run."""
+    """Return a run's half-hours of a period in one of its formats; no row without a run."""
     names = choose_variables(variables, [*NAMED, *(run.further if run else ())])
     minutes = (run.minutes if run else None) or averaging_minutes(row)
     longest = longest_table(minutes * 60, len(names))
@@ -91,19 +95,19 @@ def answer_product(
             f"the period is {period.length} long, at most {longest} of {len(names)} series can be answered at once",
             "ask for shorter periods one after the other, or for fewer `variables`",
         )
-    schema = {"start": PRODUCT_COLUMNS["start"], **dict.fromkeys(names, pl.Float64)}
-    table = store.runs.read_product(run, period.start, period.end, names) if run else pl.DataFrame(schema=schema)
     offset = row.station.station.utc_offset
     newer = store.runs.read_newer_provisional(run)
     headers = {"X-Fluxtower-Status": kind}
     headers |= {"X-Fluxtower-Run": str(run.id)} if run else {}
     headers |= {"X-Fluxtower-Newer-Run": str(newer.id)} if newer else {}
-    if form != "json":
+    if form not in ("json", "csv"):
+        return export_answer(write_export(season_table(store, row, run, kind, period, names), form), headers)
+    schema = {"start": PRODUCT_COLUMNS["start"], **dict.fromkeys(names, pl.Float64)}
+    table = store.runs.read_product(run, period.start, period.end, names) if run else pl.DataFrame(schema=schema)
+    if form == "csv":
         what = kind if run is None else f"{kind}-run{run.id}"
-        name = file_name(row.station.id, what, period.start, period.end, offset, form)
-        if form == "csv":
-            return csv_answer(write_fluxnet(table, utc_offset=offset, minutes=minutes), name, headers)
-        return parquet_answer(_with_ends(table, minutes), name, _metadata(row, run), headers)
+        name = file_name(row.station.id, what, period.start, period.end, offset)
+        return csv_answer(write_fluxnet(table, utc_offset=offset, minutes=minutes), name, headers)
     return json_answer(
         {
             "station": row.station.id,
@@ -139,18 +143,3 @@ def run_period(run: RunRow, start: datetime | None, end: datetime | None) -> Per
 def _with_ends(table: pl.DataFrame, minutes: int) -> pl.DataFrame:
     ends = (pl.col("start") + pl.duration(minutes=minutes)).alias("end")
     return table.select("start", ends, pl.exclude("start"))
-
-
-def _metadata(row: StationRow, run: RunRow | None) -> dict[str, str]:
-    """Return what a Parquet file says about itself."""
-    about = {"station": row.station.id, "time": "UTC, start and end of the interval"}
-    if run is None:
-        return about
-    return about | {
-        "run": str(run.id),
-        "kind": run.kind,
-        "made": run.finished.isoformat(),
-        "code_version": run.code_version,
-        "config_sha256": run.config_sha256,
-        "provenance": json_bytes(run.provenance).decode(),
-    }

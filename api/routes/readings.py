@@ -7,10 +7,13 @@ from typing import Annotated
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
-from api.answers import csv_answer, json_answer
+from api.answers import csv_answer, export_answer, json_answer
 from api.deps import DEFAULT_PERIOD, longest_table
+from api.errors import BadQuery
+from api.export_tables import readings_table
 from api.exports.columns import ISO_MILLIS, iso_times, json_columns, write_csv
 from api.exports.flagged import Quality, flag_columns, keep_quality, reason_columns, with_flags
+from api.exports.formats import write_export
 from api.models import MinutesOut, ReadingsOut
 from api.principals import StoreDep
 from api.stream_query import ReadingsQuery, SamplesQuery
@@ -41,6 +44,9 @@ def readings(
     """Return readings of [from, to) in the sender's units with flags; default: the last 7 days that the station has."""
     longest = longest_table(asked.stream.dt_ns / 1e9, len(asked.channels))
     period = asked.period(store, DEFAULT_PERIOD, longest)
+    if asked.form not in ("json", "csv"):
+        made = readings_table(store, asked.row, asked.stream, asked.channels, period, quality)
+        return export_answer(write_export(made, asked.form))
     found = store.readings.read(asked.id, asked.stream.name, period.start, period.end)
     flags, reasons = flag_columns(found, list(asked.units)), reason_columns(found, list(asked.units))
     table = found.select("time", *(keep_quality(found[name], flags[name], quality) for name in asked.units))
@@ -65,6 +71,8 @@ def readings(
 )
 def minutes(store: StoreDep, asked: SamplesQuery) -> Response:
     """Return the minutes of [from, to), long form, in the sender's units; default: the last day there is."""
+    if asked.form not in ("json", "csv"):
+        raise BadQuery(f"format: minutes are not written as {asked.form}", "ask for json or csv, or for samples")
     longest = longest_table(60.0 / len(asked.channels))
     period = asked.period(store, DEFAULT_PERIOD / 7, longest)
     table = store.minutes.read(asked.id, asked.stream.name, period.start, period.end)

@@ -9,10 +9,12 @@ import numpy as np
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
-from api.answers import csv_answer, json_answer
+from api.answers import csv_answer, export_answer, json_answer
 from api.decimate import Decimated, decimate, group_size
 from api.deps import Period
+from api.export_tables import samples_table
 from api.exports.columns import write_csv
+from api.exports.formats import write_export
 from api.models import SamplesOut
 from api.principals import StoreDep
 from api.routes.stations import describe_channel
@@ -25,6 +27,9 @@ router = APIRouter(tags=["data"])
 MAX_POINTS = 5000
 DEFAULT_TRACE = timedelta(minutes=5)
 MAX_TRACE_PERIOD = timedelta(hours=6)
+MAX_WHOLE_PERIOD = timedelta(days=1)
+MAX_VALUES = 20_000_000
+"""Samples of all channels that a file has at most."""
 
 
 @router.get(
@@ -41,7 +46,13 @@ def samples(
     """Return mean, min and max of consecutive samples of [from, to) in the sender's units.
 
     With few samples each point is one sample. Default: the newest 5 minutes; at most 6 hours (longer: minutes).
+    Parquet, Arrow and netCDF have every sample, of a day at most.
     """
+    if asked.form not in ("json", "csv"):
+        values = timedelta(microseconds=asked.stream.dt_ns / 1000) * (MAX_VALUES / len(asked.channels))
+        period = asked.period(store, DEFAULT_TRACE, min(MAX_WHOLE_PERIOD, values))
+        made = samples_table(store, asked.row, asked.stream, asked.channels, period)
+        return export_answer(write_export(made, asked.form))
     period = asked.period(store, DEFAULT_TRACE, MAX_TRACE_PERIOD)
     trace = store.samples.read(asked.id, asked.stream.name, period.start, period.end)
     size = group_size(trace.n, max_points)

@@ -3,6 +3,7 @@
 from core.station.files import FileLayout, Files
 from core.station.filters import overlap
 from core.station.flux import Flux, LagLimits, Methods, Options, Profile, Screening
+from core.station.metadata import Instrument, Metadata, Person
 from core.station.mole_fraction import MoleFraction
 from core.station.quality import ChannelQuality
 from core.station.reading import (
@@ -27,10 +28,13 @@ __all__ = [
     "Files",
     "Flux",
     "Identity",
+    "Instrument",
     "LagLimits",
+    "Metadata",
     "Methods",
     "MoleFraction",
     "Options",
+    "Person",
     "Profile",
     "Screening",
     "Site",

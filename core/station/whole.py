@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from core.station.files import FileLayout, Files
 from core.station.filters import overlap
 from core.station.flux import Flux, Profile
+from core.station.metadata import Metadata
 from core.station.mole_fraction import MoleFraction
 from core.station.part import Part, mistake, require_different
 from core.station.site import Analyzer, Identity, Site, Sonic, Stream
@@ -26,6 +27,7 @@ class Station(Part):
     flux: Flux | None = None
     mole_fraction: MoleFraction | None = None
     files: Files = Files()
+    metadata: Metadata = Metadata()
 
     @property
     def id(self) -> str:

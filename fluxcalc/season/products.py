@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -39,22 +40,46 @@ def coarser(season: Season, size: str) -> pl.DataFrame:
 
     Of versions these are percentiles, means and spread of the versions' own means.
     """
-    results = {
-        name: values
-        for name, values in season.results.items()
-        if name.split("_")[-1] not in ENDS_WITHOUT_MEAN and not {"VUT", "CUT"} & {*name.split("_")}
-    }
-    quality = {name: values for name, values in results.items() if name.endswith("_QC")}
-    values = {name: values for name, values in results.items() if name not in quality}
-    if "P" in season.variables:
-        values["P"] = season.measured("P")
-    table = aggregate(values, season.starts, size, season.per_day, quality)
-    columns = _versions(season, size)
+    results = {**season.results, **({"P": season.measured("P")} if "P" in season.variables else {})}
+    table = _means(results, season.starts, size, season.per_day)
+    columns = {**_versions(season, size), **_closure_uncertainty(table, season.results)}
+    return table.with_columns(pl.Series(name, column) for name, column in columns.items())
+
+
+def coarser_results(results: Mapping[str, FloatArray], starts: pl.Series, size: str, per_day: int) -> pl.DataFrame:
+    """Return days, weeks, months or years of half-hourly results alone, without versions.
+
+    Parameters
+    ----------
+    results : mapping of str to ndarray, shape (n,), float64
+        Results of a season by FLUXNET name; those of which a mean says nothing are left out.
+    starts, size, per_day
+        As of ``aggregate``.
+    """
+    table = _means(results, starts, size, per_day)
+    columns = _closure_uncertainty(table, results)
+    return table.with_columns(pl.Series(name, column) for name, column in columns.items())
+
+
+def has_mean(name: str) -> bool:
+    """Tell whether a mean of a half-hourly result over a longer period says something."""
+    return name.split("_")[-1] not in ENDS_WITHOUT_MEAN and not {"VUT", "CUT"} & {*name.split("_")}
+
+
+def _means(results: Mapping[str, FloatArray], starts: pl.Series, size: str, per_day: int) -> pl.DataFrame:
+    values = {name: series for name, series in results.items() if has_mean(name)}
+    quality = {name: values.pop(name) for name in [*values] if name.endswith("_QC")}
+    return aggregate(values, starts, size, per_day, quality)
+
+
+def _closure_uncertainty(table: pl.DataFrame, results: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    columns = {}
     for name in ("LE", "H"):
-        if f"{name}_CORR_JOINTUNC" in season.results:
+        needed = {f"{name}_CORR_75", f"{name}_CORR_25", f"{name}_RANDUNC"}
+        if f"{name}_CORR_JOINTUNC" in results and needed <= {*table.columns}:
             spread = (table[f"{name}_CORR_75"] - table[f"{name}_CORR_25"]).to_numpy() / BETWEEN_QUARTILES
             columns[f"{name}_CORR_JOINTUNC"] = joint_uncertainty(table[f"{name}_RANDUNC"].to_numpy(), spread)
-    return table.with_columns(pl.Series(name, column) for name, column in columns.items())
+    return columns
 
 
 def _versions(season: Season, size: str) -> dict[str, FloatArray]:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import netcdf_file, netcdf_variable
 
+from fluxcalc.season.columns import describe, unit
 from fluxcalc.season.products import half_hour_series
 from fluxcalc.season.record import Season
-from fluxtower.batch.season_columns import describe, unit
 
 MISSING = -9999.0
 STANDARD_NAMES = {

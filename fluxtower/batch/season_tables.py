@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from fluxcalc.season.aggregates import SIZES
+from fluxcalc.season.columns import unit
 from fluxcalc.season.products import coarser, half_hours
 from fluxcalc.season.record import Season
-from fluxtower.batch.season_columns import unit
 from fluxtower.batch.season_netcdf import write_netcdf
 
 STAMPS = {"HH": "%Y%m%d%H%M", "DD": "%Y%m%d", "WW": "%Y%m%d", "MM": "%Y%m", "YY": "%Y"}

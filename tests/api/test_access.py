@@ -64,11 +64,17 @@ def routes(settings: Settings) -> list[str]:
 
 
 def forms(path: str) -> list[str]:
-    form = {"readings": "csv", "minutes": "csv", "samples": "csv", "fluxes": "csv", "product": "parquet"}
-    last = path.rsplit("/", 1)[-1]
-    if last == "enhancement":
+    tables = ("csv", "parquet", "arrow", "netcdf")
+    more = {
+        "readings": tables,
+        "samples": tables,
+        "minutes": ("csv",),
+        "fluxes": (*tables, "csv-units"),
+        "product": (*tables, "csv-units", "fluxnet"),
+    }
+    if path.endswith("/enhancement"):
         return [f"{path}?background={tower.ID}"]
-    return [path, f"{path}?format={form[last]}"] if last in form else [path]
+    return [path, *(f"{path}?format={form}" for form in more.get(path.rsplit("/", 1)[-1], ()))]
 
 
 def set_policy(store: Store, station: str, *classes: DataClass, openness: Any = "private", **more: Any) -> None:
