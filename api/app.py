@@ -20,7 +20,7 @@ from api.headers import SecurityHeaders
 from api.live import LiveFeed
 from api.principals import Gate
 from api.routes import health
-from api.web import air, login, pages, reviews
+from api.web import air, login, pages, releases, reviews
 from core.errors import SetupError
 from core.settings import Settings
 from core.store import Store
@@ -77,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(pages.router, include_in_schema=False)
     app.include_router(air.router, include_in_schema=False)
     app.include_router(reviews.router, include_in_schema=False)
+    app.include_router(releases.router, include_in_schema=False)
     app.include_router(login.router, include_in_schema=False)
     return app
 

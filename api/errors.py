@@ -14,9 +14,11 @@ from starlette.exceptions import HTTPException
 from core.errors import (
     ConfigError,
     FluxTowerError,
+    ReleaseError,
     ReviewError,
     StoreError,
     StoreUnavailable,
+    UnknownRelease,
     UnknownRun,
     UnknownStation,
     UnknownVariable,
@@ -58,6 +60,26 @@ class NotAuthenticated(FluxTowerError):
     """An API key that is unknown, expired or revoked, or a wrong password."""
 
 
+class UnknownFile(FluxTowerError):
+    """The release has no file of that name."""
+
+    def __init__(self, release: str, file: str, known: list[str]) -> None:
+        self.release, self.file = release, file
+        super().__init__(f"{release} has no file {file!r}; it has: {', '.join(known)}")
+
+
+class Withdrawn(FluxTowerError):
+    """A file of a release that was withdrawn."""
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(detail)
+
+
+class FileAway(FluxTowerError):
+    """A file of a release that is not where it was written."""
+
+
 class TooManyRequests(FluxTowerError):
     """Somebody asks too often."""
 
@@ -73,9 +95,14 @@ ANSWERS: dict[type[Exception], Answer] = {
     UnknownStation: Answer(404, "GET /api/v1/stations lists the registered stations"),
     UnknownStream: Answer(404, "GET /api/v1/stations/{id} lists streams and channels"),
     UnknownRun: Answer(404, "GET /api/v1/stations/{id}/runs lists a station's season runs"),
+    UnknownRelease: Answer(404, "GET /api/v1/releases lists the releases"),
+    UnknownFile: Answer(404, "GET /api/v1/releases/{name} lists the files"),
     UnknownVariable: Answer(404, "GET /api/v1/stations/{id} lists the variables"),
     BadQuery: Answer(422),
     ReviewError: Answer(422),
+    ReleaseError: Answer(422),
+    Withdrawn: Answer(410),
+    FileAway: Answer(503, "try again later; `fluxtower release check` shows whoever runs the platform what is missing"),
     AccessDenied: Answer(403),
     NotAuthenticated: Answer(401, "ask for another key, or send none to read what is public"),
     TooManyRequests: Answer(429, "wait a minute; ask for longer periods at once, or listen to the live stream"),

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from api.models import ErrorOut
 from api.routes import (
+    audit,
     background,
     dossier,
     feeds,
@@ -18,6 +19,7 @@ from api.routes import (
     mole_fractions,
     product,
     readings,
+    releases,
     reviews,
     runs,
     samples,
@@ -37,7 +39,7 @@ router = APIRouter(
 )
 RESOURCES = (
     *(health, me, stations, feeds, readings, findings, samples, fluxes, footprint),
-    *(product, runs, reviews, mole_fractions, background, dossier, live),
+    *(product, runs, releases, reviews, mole_fractions, background, dossier, audit, live),
 )
 for resource in RESOURCES:
     router.include_router(resource.router)
