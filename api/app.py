@@ -25,7 +25,7 @@ from api.http.revalidation import HeadOfGet, Revalidation
 from api.live import LiveFeed
 from api.principals import Gate
 from api.routes import health
-from api.web import air, login, pages, reviews
+from api.web import air, login, pages, releases, reviews
 from core.errors import SetupError
 from core.settings import Settings, read_settings
 from core.store import Store
@@ -104,6 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(pages.router, include_in_schema=False)
     app.include_router(air.router, include_in_schema=False)
     app.include_router(reviews.router, include_in_schema=False)
+    app.include_router(releases.router, include_in_schema=False)
     app.include_router(login.router, include_in_schema=False)
     description.install(app)
     return app

@@ -20,9 +20,11 @@ from core.errors import (
     ConfigError,
     ExportError,
     FluxTowerError,
+    ReleaseError,
     ReviewError,
     StoreError,
     StoreUnavailable,
+    UnknownRelease,
     UnknownRun,
     UnknownStation,
     UnknownVariable,
@@ -64,6 +66,26 @@ class NotAuthenticated(FluxTowerError):
     """An API key that is unknown, expired or revoked, or a wrong password."""
 
 
+class UnknownFile(FluxTowerError):
+    """The release has no file of that name."""
+
+    def __init__(self, release: str, file: str, known: list[str]) -> None:
+        self.release, self.file = release, file
+        super().__init__(f"{release} has no file {file!r}; it has: {', '.join(known)}")
+
+
+class Withdrawn(FluxTowerError):
+    """A file of a release that was withdrawn."""
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(detail)
+
+
+class FileAway(FluxTowerError):
+    """A file of a release that is not where it was written."""
+
+
 class TooManyRequests(FluxTowerError):
     """Somebody asks too often."""
 
@@ -83,10 +105,19 @@ ANSWERS: dict[type[Exception], Answer] = {
     UnknownStation: Answer(404, "No such station", "GET /api/v1/stations lists the registered stations"),
     UnknownStream: Answer(404, "No such stream or channel", "GET /api/v1/stations/{id} lists streams and channels"),
     UnknownRun: Answer(404, "No such season run", "GET /api/v1/stations/{id}/runs lists a station's season runs"),
+    UnknownRelease: Answer(404, "No such release", "GET /api/v1/releases lists the releases"),
+    UnknownFile: Answer(404, "No such file of a release", "GET /api/v1/releases/{name} lists the files"),
     UnknownVariable: Answer(404, "No such variable", "GET /api/v1/stations/{id} lists the variables"),
     BadQuery: Answer(422, "A parameter that cannot be used"),
     ReviewError: Answer(
         422, "A review that cannot be signed", "GET /api/v1/stations/{id}/reviews shows how far each month is"
+    ),
+    ReleaseError: Answer(422, "A release that cannot be made"),
+    Withdrawn: Answer(410, "A release that was withdrawn"),
+    FileAway: Answer(
+        503,
+        "A file of a release is not where it should be",
+        "try again later; `fluxtower release check` shows whoever runs the platform what is missing",
     ),
     ExportError: Answer(422, "A file that cannot be made"),
     AccessDenied: Answer(403, "Not for who asks"),

@@ -680,3 +680,90 @@ class ComparisonsOut(_Out):
 
     station: str
     comparisons: list[ComparisonOut]
+
+
+class ReleaseIn(_Out):
+    """A run that is to be released."""
+
+    run: int = Field(description="number of the run", ge=1)
+    licence: str = Field("CC-BY-4.0", description="SPDX name", examples=["CC-BY-4.0"])
+    title: str = Field("", max_length=300)
+    creators: list[str] = Field([], description="whom to cite; default: the station", max_length=100)
+    known_issues: list[str] = Field([], description="what is known to be wrong with it", max_length=100)
+
+
+class ReleaseFileOut(_Out):
+    """A file of a release; its bytes are the same for ever."""
+
+    name: str = Field(examples=["cn-tower-v1.csv"])
+    media_type: str
+    size: int = Field(description="bytes")
+    sha256: str
+    url: str = Field(description="where it is")
+
+
+class KnownIssueOut(_Out):
+    """What became known of a release later."""
+
+    made: datetime
+    by: str
+    text: str
+    withdraws: bool = Field(description="whether the release is not to be used any more")
+
+
+class ReleaseOut(_Out):
+    """A release: a season run frozen under a number."""
+
+    name: str = Field(examples=["cn-tower-v1"])
+    station: str
+    version: int
+    run: int
+    released: datetime
+    by: str
+    title: str
+    citation: str
+    licence: str = Field(description="SPDX name")
+    sha256: str = Field(description="of the list of the files' SHA-256")
+    state: Literal["released", "superseded", "withdrawn"]
+    successor: str | None = Field(description="name of the next release of the station")
+    page: str = Field(description="its page, for people")
+    creators: list[str]
+    period: list[datetime] = Field(description="begin and end")
+    review: dict[str, Any] = Field(description="whether the whole period is reviewed; if not, what is missing")
+    issues: list[KnownIssueOut]
+    files: list[ReleaseFileOut]
+
+
+class ReleaseDetailOut(ReleaseOut):
+    """A release with what changed against the one before."""
+
+    abstract: str
+    changes: dict[str, Any] | None = Field(description="null of the first release")
+    dataset: dict[str, Any] = Field(description="the release as schema.org's Dataset (JSON-LD)")
+
+
+class ReleasesOut(_Out):
+    """Releases, newest first."""
+
+    releases: list[ReleaseOut]
+    before: int | None = Field(description="`before` of the next page; null on the last")
+
+
+class AuditLineOut(_Out):
+    """Something that was done, or denied."""
+
+    id: int
+    made: datetime
+    principal: str
+    kind: str
+    action: str
+    station: str
+    outcome: Literal["done", "denied"]
+    detail: dict[str, Any]
+
+
+class AuditOut(_Out):
+    """Lines of the audit log, newest first."""
+
+    lines: list[AuditLineOut]
+    before: int | None = Field(description="`before` of the next page; null on the last")

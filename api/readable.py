@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any, cast
 
 from api.errors import AccessDenied
-from core.access import Action, DataClass, Policies, Principal
-from core.errors import UnknownRun, UnknownStation
-from core.store import Health, Latest, RunRow, StationRow, Store
+from core.access import EVERYWHERE, Action, DataClass, Policies, Principal
+from core.errors import UnknownRelease, UnknownRun, UnknownStation
+from core.store import AuditRow, Health, Latest, ReleaseRow, RunRow, StationRow, Store
+from core.store.access import StoredAccess
 from core.store.attempts import SeasonAttempts
 from core.store.findings import StoredFindings
 from core.store.fluxes import StoredFluxes
@@ -22,6 +23,7 @@ from core.store.latest import StoredLatest
 from core.store.minutes import StoredMinutes
 from core.store.mole_fractions import StoredMoleFractions
 from core.store.readings import StoredReadings
+from core.store.releases import StoredReleases
 from core.store.reviews import StoredReviews
 from core.store.runs import StoredRuns
 from core.store.samples import StoredSamples
@@ -60,6 +62,8 @@ class ReadableStore:
         self.reviews = cast(StoredReviews, self._part("reviews"))
         self.mole_fractions = cast(StoredMoleFractions, self._part("mole_fractions"))
         self.tanks = cast(StoredTanks, self._part("tanks"))
+        self.releases = cast(StoredReleases, self._part("releases"))
+        self.access = cast(StoredAccess, self._part("access"))
         self.gaps = cast(StoredGaps, self._part("gaps"))
         self.watermarks = cast(StoredWatermarks, self._part("watermarks"))
 
@@ -94,7 +98,7 @@ class ReadableStore:
         """
         if self.may_read(station, data_class):
             return
-        self._store.access.log(self.principal, "read", station, "denied", data_class=data_class)
+        self.log_denied("read", station, data_class=data_class)
         if not self.may_read(station, "station"):
             raise UnknownStation(station)
         policy = self.policies.by_subject[station, data_class]
@@ -103,6 +107,10 @@ class ReadableStore:
             + (f"under embargo until {policy.until:%Y-%m-%d %H:%MZ}" if policy.until else "private"),
             is_anonymous=self.principal.kind == "anonymous",
         )
+
+    def log_denied(self, action: Action, station: str, **detail: object) -> None:
+        """Write into the audit log that the principal was denied something."""
+        self._store.access.log(self.principal, action, station, "denied", **detail)
 
     def _part(self, name: str) -> _Part:
         return _Part(self, getattr(self._store, name), RULES[name])
@@ -171,6 +179,48 @@ def _of_anybody(_: ReadableStore, method: Rule, *args: object, **more: object) -
     return method(*args, **more)
 
 
+def _visible_release(readable: ReadableStore, method: Rule, name: str) -> ReleaseRow:
+    release: ReleaseRow = method(name)
+    if not readable.may_read(release.station, "products"):
+        # a name that is denied would tell how many releases there are
+        raise UnknownRelease(name)
+    return release
+
+
+def _visible_releases(
+    readable: ReadableStore, method: Rule, station: str | None = None, *, limit: int = 100, below: int | None = None
+) -> list[ReleaseRow]:
+    if station is not None:
+        readable.require(station, "products")
+        found: list[ReleaseRow] = method(station, limit=limit, below=below)
+        return found
+    visible: list[ReleaseRow] = []
+    while len(visible) < limit:
+        page: list[ReleaseRow] = method(None, limit=limit, below=below)
+        visible += [one for one in page if readable.may_read(one.station, "products")]
+        if len(page) < limit:
+            break
+        below = page[-1].id
+    return visible[:limit]
+
+
+def _audit_for_admins(
+    readable: ReadableStore, method: Rule, station: str | None = None, **more: object
+) -> list[AuditRow]:
+    """Allow admins: of everything those of everywhere, of a station those of its scope."""
+    principal = readable.principal
+    is_admin = principal.kind != "anonymous" and principal.role == "admin"
+    covers = EVERYWHERE in principal.scope or (station is not None and readable.may("administer", station))
+    if is_admin and covers:
+        found: list[AuditRow] = method(station, **more)
+        return found
+    readable.log_denied("read", station or "", what="audit")
+    raise AccessDenied(
+        "the audit log is for admins" + (", yours that of one `station` of your scope" if is_admin else ""),
+        is_anonymous=principal.kind == "anonymous",
+    )
+
+
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "stations": {
         "read": _of_station("station"),
@@ -202,6 +252,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "read_raw": _raw_of_analyser,
     },
     "tanks": {"read": _of_anybody},
+    "releases": {"read": _visible_release, "find": _visible_releases},
+    "access": {"read_audit": _audit_for_admins},
     "gaps": {"find": _of_station("station")},
     "watermarks": {"read_arrivals": _of_station("station")},
 }

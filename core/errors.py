@@ -81,6 +81,30 @@ class UnknownRun(FluxTowerError):
         super().__init__(f"unknown run {run}{why}: `fluxtower run list` lists the season runs")
 
 
+class UnknownRelease(FluxTowerError):
+    """There is no release of that name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"unknown release {name!r}: `fluxtower release list` lists them")
+
+
+class ReleaseError(FluxTowerError):
+    """A run that cannot be released, or a release that cannot be used; says why."""
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(f"{detail}: {remedy}")
+
+
+class UnknownWebhook(FluxTowerError):
+    """There is no webhook of that number."""
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        super().__init__(f"unknown webhook {id}: `fluxtower webhook list` lists them")
+
+
 class AccountExists(FluxTowerError):
     """There is a user of that name already."""
 

@@ -14,6 +14,7 @@ from core.progress import Progress, no_progress
 from core.settings import Settings
 from core.store import Compacted, Dropped, Store
 from fluxtower.progress_bar import progress_bar
+from fluxtower.webhooks import run_deliveries
 
 RETRY_SECONDS = 60.0
 """How long to wait after a pass that failed, at most. [s]"""
@@ -22,7 +23,17 @@ log = logging.getLogger(__name__)
 
 
 def run_retention(settings: Settings, stop: threading.Event) -> None:
-    """Keep the store in order until ``stop`` is set; a pass that fails is repeated."""
+    """Keep the store in order, and tell webhooks, until ``stop`` is set; a pass that fails is repeated."""
+    telling = threading.Thread(target=run_deliveries, args=(settings, stop), name="webhooks")
+    telling.start()
+    try:
+        _keep(settings, stop)
+    finally:
+        stop.set()
+        telling.join()
+
+
+def _keep(settings: Settings, stop: threading.Event) -> None:
     with Store(settings.store_dsn) as store:
         while not stop.is_set():
             wait = settings.keep_seconds

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from api.models import ErrorOut
 from api.routes import (
+    audit,
     background,
     configurations,
     dossier,
@@ -21,6 +22,7 @@ from api.routes import (
     product,
     raw,
     readings,
+    releases,
     reviews,
     runs,
     samples,
@@ -52,10 +54,12 @@ _OF_STATIONS = (
     footprint,
     product,
     runs,
+    releases,
     reviews,
     mole_fractions,
     background,
     dossier,
+    audit,
     live,
 )
 for resource in (health, me, problems, *_OF_STATIONS):

@@ -37,12 +37,14 @@ from core.store.messages import Committed
 from core.store.notices import ReadingNotices
 from core.store.readings import JudgedReadings
 from core.store.rejects import RejectRow
+from core.store.releases import KnownIssue, ReleaseDraft, ReleaseFile, ReleaseRow
 from core.store.retention import Dropped
 from core.store.reviews import Change, Draft, Review
 from core.store.runs import ON_DEMAND, PROVISIONAL, RunRow
 from core.store.stations import StationRow, StreamRow
 from core.store.store import Store
 from core.store.watermarks import Advance, Arrival, WatermarkRow
+from core.store.webhooks import Delivery, WebhookRow
 
 __all__ = [
     "NO_SEQ",
@@ -62,6 +64,7 @@ __all__ = [
     "Corrected",
     "Correction",
     "CorrectionRow",
+    "Delivery",
     "Draft",
     "Dropped",
     "DueInterval",
@@ -76,6 +79,7 @@ __all__ = [
     "JudgeRequest",
     "JudgedReadings",
     "Judging",
+    "KnownIssue",
     "Latest",
     "NewFinding",
     "NewReading",
@@ -83,6 +87,9 @@ __all__ = [
     "ReadingNotices",
     "Reasons",
     "RejectRow",
+    "ReleaseDraft",
+    "ReleaseFile",
+    "ReleaseRow",
     "Review",
     "RunRow",
     "SeasonFailure",
@@ -92,6 +99,7 @@ __all__ = [
     "StreamRow",
     "Stretch",
     "WatermarkRow",
+    "WebhookRow",
     "Window",
     "end_window",
     "read_findings",

@@ -25,6 +25,7 @@ from core.store.minutes import StoredMinutes
 from core.store.mole_fractions import StoredMoleFractions
 from core.store.readings import StoredReadings
 from core.store.rejects import StoredRejects
+from core.store.releases import StoredReleases
 from core.store.retention import Retention
 from core.store.reviews import StoredReviews
 from core.store.runs import StoredRuns
@@ -32,6 +33,7 @@ from core.store.samples import StoredSamples
 from core.store.stations import StoredStations
 from core.store.tanks import StoredTanks
 from core.store.watermarks import StoredWatermarks
+from core.store.webhooks import StoredWebhooks
 
 
 class Store:
@@ -61,6 +63,8 @@ class Store:
         Half-hours: what is due, results, and what was fitted over longer periods.
     runs, attempts
         Season runs, and attempts at the provisional ones.
+    releases, webhooks
+        Runs that are frozen for ever, and who is told of them.
     files
         Raw files that were read.
     tanks, mole_fractions
@@ -96,6 +100,8 @@ class Store:
         self.fits = StoredFits(database, stations)
         self.runs = StoredRuns(database, stations)
         self.attempts = SeasonAttempts(database)
+        self.releases = StoredReleases(database, stations)
+        self.webhooks = StoredWebhooks(database, stations)
         self.files = StoredFiles(database)
         self.tanks = StoredTanks(database)
         self.mole_fractions = StoredMoleFractions(database, stations)

@@ -16,6 +16,7 @@ from fluxtower.cli import (
     publishing,
     readings,
     rejects,
+    release,
     results,
     review,
     runs,
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 PARTS = (
     *(services, sending, results, runs, stations, feeds, readings, rejects),
-    *(publishing, access, review, air, hj212),
+    *(publishing, access, review, release, air, hj212),
 )
 for part in PARTS:
     app.add_typer(part.app)

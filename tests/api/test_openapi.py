@@ -30,7 +30,7 @@ def test_schema_is_openapi(schema: dict[str, Any]) -> None:
         assert reference.rsplit("/", 1)[1] in schema["components"]["schemas"]
 
 
-WRITING = {"/api/v1/stations/{id}/reviews"}
+WRITING = {"/api/v1/stations/{id}/reviews", "/api/v1/stations/{id}/releases"}
 """Routes that also write."""
 
 

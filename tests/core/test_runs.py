@@ -193,7 +193,9 @@ def test_a_released_run_stays(tower: Store) -> None:
     released, _ = made(tower, "2026-05-01", "2026-05-02")
     with psycopg.connect(tower.dsn) as connection:
         connection.execute(
-            "INSERT INTO release (run, sha256, citation, licence) VALUES (%s, 'x', 'c', 'l')", (released,)
+            """INSERT INTO release (run, sha256, citation, licence, station, version, name, title, by, said)
+            SELECT id, 'x', 'c', 'l', station, 1, 'cn-test-v1', 't', 'b', '{}' FROM run WHERE id = %s""",
+            (released,),
         )
     assert tower.retention.drop("runs", END).rows == 0
 
