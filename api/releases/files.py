@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import NamedTuple
 
 import orjson
 import polars as pl
 
-from api.exports.encode import parquet_bytes
 from api.exports.fluxnet import write_fluxnet
 from api.releases.citation import abstract_of, describe_datacite, write_bibtex, write_cff, write_citation
 from api.releases.frozen import Frozen
@@ -54,7 +54,16 @@ def _parquet(frozen: Frozen) -> Content:
         "time": "UTC, start and end of the interval",
         "units": _json(frozen.units).decode(),
     }
-    return Content(f"{frozen.name}.parquet", "application/vnd.apache.parquet", parquet_bytes(table, about))
+    return Content(f"{frozen.name}.parquet", "application/vnd.apache.parquet", _parquet_bytes(table, about))
+
+
+def _parquet_bytes(table: pl.DataFrame, metadata: Mapping[str, str]) -> bytes:
+    content = BytesIO()
+    with warnings.catch_warnings():
+        # polars calls metadata of files unstable
+        warnings.simplefilter("ignore")
+        table.write_parquet(content, metadata=dict(metadata))
+    return content.getvalue()
 
 
 def _variables(frozen: Frozen) -> Content:
