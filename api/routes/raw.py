@@ -17,6 +17,8 @@ from api.stream_query import StreamName, StreamQuery, find_stream
 
 router = APIRouter(tags=["data"])
 
+BINARY = {"type": "string", "format": "binary"}
+
 DEFAULT_PERIOD = timedelta(days=1)
 LONGEST_PERIOD = timedelta(days=31)
 RawFormat = Annotated[
@@ -28,7 +30,7 @@ RawFormat = Annotated[
     "/stations/{id}/raw",
     summary="Raw half-hours, a file each, in a zip",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
+    responses={200: {"content": {"application/zip": {"schema": BINARY, "example": "(a zip with a file a half-hour)"}}}},
 )
 def raw(
     row: StationDep,

@@ -19,6 +19,8 @@ from core.store import ReleaseRow
 
 router = APIRouter(tags=["releases"])
 
+BINARY = {"type": "string", "format": "binary"}
+
 MAX_RELEASES = 1000
 FOR_EVER = "public, max-age=31536000, immutable"
 Limit = Annotated[int, Query(description="How many at most.", ge=1, le=MAX_RELEASES)]
@@ -88,7 +90,7 @@ def release(request: Request, response: Response, found: ReleaseDep, store: Stor
     summary="A file of a release",
     response_model=None,
     # the name of a file ends as it ends: no other form of it can be asked for
-    responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+    responses={200: {"content": {"application/octet-stream": {"schema": BINARY, "example": "(the file's bytes)"}}}},
 )
 @router.head("/releases/{name}/files/{file}", include_in_schema=False, response_model=None)
 def release_file(
