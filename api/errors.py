@@ -112,14 +112,14 @@ ANSWERS: dict[type[Exception], Answer] = {
     ReviewError: Answer(
         422, "A review that cannot be signed", "GET /api/v1/stations/{id}/reviews shows how far each month is"
     ),
-    ReleaseError: Answer(422, "A release that cannot be made"),
-    Withdrawn: Answer(410, "A release that was withdrawn"),
+    ReleaseError: Answer(422, "A release that cannot be made", "GET /api/v1/runs/{run} shows the run"),
+    Withdrawn: Answer(410, "A release that was withdrawn", "GET /api/v1/releases/{name} says why"),
     FileAway: Answer(
         503,
         "A file of a release is not where it should be",
         "try again later; `fluxtower release check` shows whoever runs the platform what is missing",
     ),
-    ExportError: Answer(422, "A file that cannot be made"),
+    ExportError: Answer(422, "A file that cannot be made", "ask for another `format`; /api/v1/docs lists them"),
     AccessDenied: Answer(403, "Not for who asks"),
     NotAuthenticated: Answer(
         401, "A key or password that is not right", "ask for another key, or send none to read what is public"

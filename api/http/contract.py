@@ -29,6 +29,8 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "netcdf": ("application/x-netcdf", "application/netcdf"),
     "fluxnet": ("application/zip",),
     "pdf": ("application/pdf",),
+    # several forms are of one media type: these are asked for by name
+    **dict.fromkeys(("csv-units", "ameriflux", "icos", "obspack", "toa5"), ()),
 }
 """Value of ``format`` -> media types that ask for it in ``Accept``."""
 ENDINGS = {**{form: form for form in FORMS}, "nc": "netcdf", "zip": "fluxnet"}

@@ -33,3 +33,7 @@ SELECT release, made, by, text, withdraws FROM release_issue WHERE release = ANY
 -- name: put_release_issue
 INSERT INTO release_issue (release, by, text, withdraws) VALUES (%(release)s, %(by)s, %(text)s, %(withdraws)s)
 RETURNING made;
+
+-- name: queue_deliveries
+INSERT INTO webhook_delivery (webhook, station, body)
+SELECT id, %(station)s, %(body)s FROM webhook WHERE removed IS NULL AND (station IS NULL OR station = %(station)s);

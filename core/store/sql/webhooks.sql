@@ -17,10 +17,6 @@ WHERE w.removed IS NULL ORDER BY w.id;
 -- name: remove_webhook
 UPDATE webhook SET removed = now() WHERE id = %(id)s AND removed IS NULL RETURNING id;
 
--- name: queue_deliveries
-INSERT INTO webhook_delivery (webhook, station, body)
-SELECT id, %(station)s, %(body)s FROM webhook WHERE removed IS NULL AND (station IS NULL OR station = %(station)s);
-
 -- name: due_deliveries
 SELECT d.id, d.webhook, w.url, w.station IS NOT NULL AS is_named, s.id AS station, d.body, d.queued, d.attempts
 FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook JOIN station s ON s.key = d.station
