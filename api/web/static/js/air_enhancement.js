@@ -43,7 +43,8 @@ export function makeEnhancement(/** @type {HTMLElement} */ parent, /** @type {im
   async function load(/** @type {import("./air.js").Choice} */ now, /** @type {string} */ query) {
     last = [now, query];
     const other = select.value;
-    const path = `${page.root}/api/v1/stations/${station.id}/enhancement?background=${other}&gas=${now.name}&intake=${now.intake}`;
+    const asked = `background=${other}&gas=${now.name}&intake=${now.intake}`;
+    const path = `${page.root}/api/v1/stations/${station.id}/enhancement?${asked}`;
     if (shown !== path) {
       shown = path;
       figure.change({
