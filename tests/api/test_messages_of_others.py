@@ -388,7 +388,7 @@ def test_each_is_stored_right_or_refused_with_what_to_do(settings: Settings, sto
         }
         if stream == "mj":
             expected[DAY + timedelta(seconds=86_000)] = (2.5,)
-        table = store.readings.read("m1", stream, DAY - timedelta(hours=1, minutes=-1), end).drop("flags")
+        table = store.readings.read("m1", stream, DAY - timedelta(hours=1, minutes=-1), end).drop("flags", "reasons")
         assert table["time"].to_list() == sorted(expected), stream
         for row in table.rows():
             assert row[1:] == pytest.approx(expected[row[0]], nan_ok=True), (stream, row)
@@ -426,7 +426,7 @@ def test_a_retained_message_without_a_time_is_none_of_now(settings: Settings, st
     assert fresh["TA_7_1_1"].to_list() == [7.0]
     assert store.readings.read("m1", "sm", from_ns(0), datetime.now(UTC)).is_empty()
     then = store.readings.read("m1", "met", from_ns(0), datetime.now(UTC))
-    assert then.drop("flags").rows() == [(DAY + timedelta(minutes=1), 1.0, 2.0)]
+    assert then.drop("flags", "reasons").rows() == [(DAY + timedelta(minutes=1), 1.0, 2.0)]
 
 
 def test_a_clock_that_drifts_ahead_is_refused_when_it_is_too_far(settings: Settings, store: Store) -> None:
