@@ -99,19 +99,24 @@ BALANCE = STATION.replace(
 )
 
 
+def ground_flux(start: datetime, sun: float) -> float:
+    """What goes into the ground: a tenth of the sun, and a course of the day; no real plate stands still at night."""
+    return 0.1 * sun + 5.0 * math.sin((start.hour + start.minute / 60) / 12 * math.pi)
+
+
 def put_balance(store: Store, frame: pl.DataFrame, share: float) -> None:
     """Store fluxes, and readings of a net radiation of which H and LE are only a share; rain of 0.6 mm at midnight."""
     store.stations.put(BALANCE, "made-up.toml")
     put_fluxes(store, frame)
     readings = []
     for row in frame.iter_rows(named=True):
-        ground = 0.1 * row["SW_IN"]
+        ground = ground_flux(row["start"], row["SW_IN"])
         net = (row["LE"] + row["H"]) / share + ground
         rains = (0.1, 0.2, 0.3) if row["start"].hour == row["start"].minute == 0 else (0.0, math.nan, 0.0)
         for i, rain in enumerate(rains):
             time = row["start"].replace(tzinfo=UTC) - timedelta(hours=1) + i * timedelta(minutes=10)
             values = {"sun": row["SW_IN"], "air": row["TA"] + ZERO, "vpd": row["VPD"] / 10, "net": net, "plate": ground}
-            more = {"soil": 280.0 + i, "deeper": 300.0, "rain": rain}
+            more = {"soil": 280.0 + 0.1 * i, "deeper": 300.0, "rain": rain}
             readings.append(Reading(ID, "met", to_ns(time), values | more))
     store.messages.commit([], readings)
 
@@ -256,8 +261,9 @@ def test_the_energy_balance_is_closed_with_what_the_station_measures(store: Stor
     row, span = store.stations.read(ID), store.fluxes.read_span(ID)
     assert span is not None
     inputs = worker.read_inputs(store, ID, row.station, *span)
-    assert inputs.frame["G"].to_numpy() == pytest.approx(0.1 * frame["SW_IN"].to_numpy(), abs=1e-4)
-    assert inputs.frame["TS"].to_numpy() == pytest.approx(281.0 - ZERO, abs=1e-4)  # the first channel of three readings
+    ground = [ground_flux(start, sun) for start, sun in frame.select("start", "SW_IN").iter_rows()]
+    assert inputs.frame["G"].to_list() == pytest.approx(ground, abs=1e-4)
+    assert inputs.frame["TS"].to_numpy() == pytest.approx(280.1 - ZERO, abs=1e-4)  # the first channel of three readings
     midnight = pl.col("start").dt.time() == datetime(2023, 1, 1).time()
     assert inputs.frame.filter(midnight)["P"].to_numpy() == pytest.approx(0.6, abs=1e-6)
     assert set(inputs.frame.filter(~midnight)["P"]) == {0.0}
