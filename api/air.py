@@ -88,7 +88,7 @@ def read_series(
         system=part.system,
         table=table.filter(pl.col("value").is_not_null()),
         selection=ALL_VALID,
-        ltr=float(np.std(targets["value"].to_numpy(), ddof=1)) if targets.height >= MIN_RUNS else float("nan"),
+        ltr=_repeatability(targets),
         cmr=float("nan"),
         bias=float(bias.mean()) if bias.size else float("nan"),
         bias_u=float(bias.std(ddof=1) / np.sqrt(bias.size)) if bias.size > 1 else float("nan"),
@@ -97,6 +97,19 @@ def read_series(
         config_sha256=", ".join(origin.config_sha256),
         tanks_sha256=", ".join(origin.tanks_sha256),
     )
+
+
+def _repeatability(targets: pl.DataFrame) -> float:
+    """Return the sd of runs of targets about the mean of each tank: two tanks do not hold the same.
+
+    NaN if no tank has ``MIN_RUNS`` runs.
+    """
+    many = targets.filter(pl.len().over("tank") >= MIN_RUNS)
+    freedom = many.height - many["tank"].n_unique()
+    if freedom <= 0:
+        return float("nan")
+    apart = many.select(pl.col("value") - pl.col("value").mean().over("tank"))["value"].to_numpy()
+    return float(np.sqrt(np.sum(apart**2) / freedom))
 
 
 def after_last_hour(stored: StoredMoleFractions, station: str) -> datetime | None:

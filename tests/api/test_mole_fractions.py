@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from api.air import _repeatability
 from api.models import MoleFractionsOut, StationEventsOut, TanksOut, TargetsOut
 from core.access import Policy
 from core.clock import from_ns
@@ -88,3 +89,11 @@ def test_they_are_products_for_policies(air: httpx.Client, store: Store) -> None
     for path in ("/mole-fractions", "/targets", "/mole-fraction-events"):
         assert air.get(path).status_code == 401
     assert from_ns(DAY).isoformat()[:10] not in air.get("/mole-fractions").text
+
+
+def test_repeatability_is_that_of_each_tank() -> None:
+    runs = pl.DataFrame(
+        {"tank": ["a"] * 3 + ["b"] * 3 + ["c"], "value": [400.0, 400.1, 400.2, 450.0, 450.1, 450.2, 9.0]}
+    )
+    assert _repeatability(runs) == pytest.approx(0.1)  # sums of squares 0.02 each, four degrees of freedom
+    assert math.isnan(_repeatability(runs.tail(2)))
